@@ -1,0 +1,51 @@
+"""How an error of the domain becomes a failure of a run.
+
+What belongs here: one message without patients' data, retried or not. What does not: the errors (errors.py).
+"""
+
+from __future__ import annotations
+
+import functools
+import traceback
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+import dagster as dg
+
+from passport_pipeline.errors import PipelineError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+TRANSIENT_RETRIES = dg.RetryPolicy(max_retries=4, delay=5, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
+
+
+def failing_clearly(body: Callable[P, R]) -> Callable[P, R]:
+    """Wrap an asset's body: a PipelineError fails the step with its message, retried only where it is transient.
+
+    Any other exception fails the step with its type and where it was raised, without its text: drivers and pandas
+    put values into their texts, and the event log keeps them for ever.
+    """
+
+    @functools.wraps(body)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return body(*args, **kwargs)
+        except dg.Failure:
+            raise
+        except PipelineError as error:
+            raise dg.Failure(
+                description=str(error),
+                metadata={"error": type(error).__name__, "exit_code": error.exit_code},
+                allow_retries=error.transient,
+            ) from None
+        except Exception as error:
+            frames = traceback.extract_tb(error.__traceback__)
+            where = " < ".join(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in reversed(frames))
+            raise dg.Failure(
+                description=f"{type(error).__name__} (its text may hold a patient's data and is not shown) at {where}",
+                metadata={"error": type(error).__name__},
+                allow_retries=False,
+            ) from None
+
+    return wrapped

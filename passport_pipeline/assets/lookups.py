@@ -1,0 +1,99 @@
+"""The hospital's lookups: what observations refer to."""
+
+from collections.abc import Mapping
+
+import dagster as dg
+import pandas as pd
+
+from passport_pipeline.assets.failures import TRANSIENT_RETRIES, failing_clearly
+from passport_pipeline.assets.tables import columns_of
+from passport_pipeline.partitions import hospitals
+from passport_pipeline.resources import Connections
+from passport_pipeline.windows import references
+
+
+def _described(main: str, frames: Mapping[str, pd.DataFrame], content_hash: str) -> dg.MaterializeResult[None]:
+    counts = {f"{name}_rows": len(frame) for name, frame in frames.items() if name != main}
+    return dg.MaterializeResult(
+        data_version=dg.DataVersion(content_hash),
+        metadata={
+            "dagster/partition_row_count": len(frames[main]),
+            "dagster/column_schema": columns_of(frames[main]),
+            **counts,
+        },
+    )
+
+
+@dg.asset(
+    partitions_def=hospitals,
+    group_name="lookups",
+    kinds={"mysql", "parquet"},
+    owners=["team:passport"],
+    retry_policy=TRANSIENT_RETRIES,
+)
+@failing_clearly
+def concept_lookup(
+    context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections]
+) -> dg.MaterializeResult[None]:
+    """The concepts that the hospital's observations use: name in the hospital's languages, class, datatype,
+    units and ranges, mappings to other dictionaries, and drugs.
+    """
+    with connections.source(context.partition_key) as source:
+        lookup = references.renew_concepts(source, connections.batches)
+    return _described("concepts", lookup.frames(), lookup.content_hash())
+
+
+@dg.asset(
+    partitions_def=hospitals,
+    group_name="lookups",
+    kinds={"mysql", "parquet"},
+    owners=["team:passport"],
+    retry_policy=TRANSIENT_RETRIES,
+)
+@failing_clearly
+def provider_lookup(
+    context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections]
+) -> dg.MaterializeResult[None]:
+    """The clinicians: providers with their names, the accounts that typed, and the roles in an encounter."""
+    with connections.source(context.partition_key) as source:
+        lookup = references.renew_providers(source, connections.batches)
+    return _described("providers", lookup.frames(), lookup.content_hash())
+
+
+@dg.asset(
+    partitions_def=hospitals,
+    group_name="lookups",
+    kinds={"mysql", "parquet"},
+    owners=["team:passport"],
+    retry_policy=TRANSIENT_RETRIES,
+)
+@failing_clearly
+def location_lookup(
+    context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections]
+) -> dg.MaterializeResult[None]:
+    """The locations inside the hospital and the types of encounters."""
+    with connections.source(context.partition_key) as source:
+        lookup = references.renew_locations(source, connections.batches)
+    return _described("locations", lookup.frames(), lookup.content_hash())
+
+
+@dg.asset(
+    partitions_def=hospitals,
+    group_name="lookups",
+    kinds={"mysql", "parquet"},
+    owners=["team:passport"],
+    retry_policy=TRANSIENT_RETRIES,
+)
+@failing_clearly
+def patient_identifiers(
+    context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections]
+) -> dg.MaterializeResult[None]:
+    """The national identifiers of the hospital's patients, of the identifier types that hospitals.yaml names."""
+    with connections.source(context.partition_key) as source:
+        identifiers = references.renew_identifiers(source, connections.batches)
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/partition_row_count": len(identifiers),
+            "dagster/column_schema": columns_of(identifiers),
+        }
+    )

@@ -1,0 +1,49 @@
+"""Observations: the raw batches of a window."""
+
+import dagster as dg
+
+from passport_pipeline.assets.failures import TRANSIENT_RETRIES, failing_clearly
+from passport_pipeline.assets.lookups import concept_lookup, location_lookup, provider_lookup
+from passport_pipeline.assets.survey import hospital_survey
+from passport_pipeline.assets.tables import columns_of
+from passport_pipeline.openmrs import observations
+from passport_pipeline.partitions import window_of, windows
+from passport_pipeline.resources import Connections
+from passport_pipeline.windows.extract import extract_window
+
+
+class WindowConfig(dg.Config):
+    """How a window is run."""
+
+    full: bool = False
+    """Read and load every day of the window, also those whose digest has not changed."""
+
+
+@dg.asset(
+    partitions_def=windows,
+    deps=[hospital_survey, concept_lookup, provider_lookup, location_lookup],
+    group_name="observations",
+    kinds={"mysql", "parquet"},
+    owners=["team:passport"],
+    retry_policy=TRANSIENT_RETRIES,
+)
+@failing_clearly
+def obs_batch(
+    context: dg.AssetExecutionContext, config: WindowConfig, connections: dg.ResourceParam[Connections]
+) -> dg.MaterializeResult[None]:
+    """The window's live observations as the hospital has them: one Parquet file a day, read again only where the
+    day's digest differs, digest and rows from one read-only snapshot.
+    """
+    window = window_of(context.partition_key)
+    with connections.source(window.hospital) as source:
+        extracted = extract_window(source, connections.batches, window.month, full=config.full)
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/partition_row_count": extracted.live,
+            "dagster/column_schema": columns_of(observations.empty()),
+            "days": extracted.days,
+            "days_read": extracted.days_read,
+            "rows_read": extracted.rows_read,
+            "days_removed": extracted.days_removed,
+        }
+    )

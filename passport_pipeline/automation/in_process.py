@@ -1,0 +1,148 @@
+"""Runs of the two jobs in this process, as the command line and the tests need them.
+
+What belongs here: registering hospitals as partitions, choosing the windows, running them one after another against
+a real Dagster instance. What does not: how progress is shown (cli).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import dagster as dg
+
+from passport_pipeline.definitions import build_definitions
+from passport_pipeline.hospitals.registry import Hospital
+from passport_pipeline.partitions import FIRST_MONTH, Window, hospitals, last_month, partition_key_of
+from passport_pipeline.passport.days import recorded_months
+from passport_pipeline.resources import Connections
+from passport_pipeline.windows.references import stored_survey
+
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+@dataclass
+class HospitalRun:
+    """What was run for one hospital: windows that succeeded, live rows in them, seconds, and what failed."""
+
+    hospital: str
+    windows: int = 0
+    live: int = 0
+    written: int = 0
+    seconds: float = 0.0
+    failures: list[str] = field(default_factory=list)
+    exit_code: int = 0
+
+    def to_json(self) -> dict[str, object]:
+        """As `passport-pipeline sync --json` prints it."""
+        return {
+            "key": self.hospital,
+            "windows": self.windows,
+            "live": self.live,
+            "written": self.written,
+            "seconds": round(self.seconds, 3),
+            "failures": self.failures,
+        }
+
+    def fail(self, where: str, result: dg.ExecuteInProcessResult) -> None:
+        """Note the message of every step that failed."""
+        for event in result.all_events:
+            if not event.is_step_failure:
+                continue
+            described = event.step_failure_data.user_failure_data
+            code = described.metadata.get("exit_code") if described else None
+            self.exit_code = self.exit_code or (int(str(code.value)) if code else 1)
+            text = described.description if described else None
+            self.failures.append(f"{where}: {text or 'failed; see the run in the Dagster UI'}")
+
+
+def months_to_run(
+    connections: Connections, hospital: Hospital, first: str | None, last: str | None
+) -> Iterator[tuple[str, int]]:
+    """The months of a hospital that hold anything at either end, within its windows and the asked range, with the
+    live rows that the survey counted in each.
+    """
+    survey = stored_survey(hospital.key, connections.batches)
+    live = {} if survey is None else survey.live_by_month()
+    months = set(live) | set(recorded_months(connections.passport, hospital.key))
+    lowest = max(filter(None, (FIRST_MONTH, hospital.first_month, first)))
+    highest = min(filter(None, (last_month(), last)))
+    for month in sorted(months):
+        if lowest <= month <= highest:
+            yield month, live.get(month, 0)
+
+
+class InProcess:
+    """Runs jobs of the definitions, one after another, in this process."""
+
+    def __init__(self, connections: Connections, instance: dg.DagsterInstance) -> None:
+        self.connections = connections
+        self.instance = instance
+        self.definitions = build_definitions(connections=connections)
+
+    def register(self, chosen: Sequence[Hospital]) -> None:
+        """Make the hospitals known to Dagster as partitions."""
+        self.instance.add_dynamic_partitions(hospitals.name or "", [hospital.key for hospital in chosen])
+
+    def references(self, hospital: Hospital, run: HospitalRun) -> bool:
+        """Survey the hospital and read its lookups; False where that failed."""
+        return self._execute("hospital_references", hospital.key, hospital.key, run) is not None
+
+    def window(self, window: Window, run: HospitalRun, *, full: bool = False) -> bool:
+        """Run one window; False where it failed."""
+        started = time.monotonic()
+        config = {"ops": {name: {"config": {"full": full}} for name in ("obs_batch", "medical_records")}}
+        where = f"{window.hospital} {window.month}"
+        result = self._execute("window_records", partition_key_of(window), where, run, config)
+        run.seconds += time.monotonic() - started
+        if result is None:
+            return False
+        run.windows += 1
+        metadata = result.asset_materializations_for_node("medical_records")[0].metadata
+        run.written += sum(int(str(metadata[name].value)) for name in ("inserted", "updated", "retracted"))
+        return True
+
+    def _execute(
+        self, job: str, partition_key: str, where: str, run: HospitalRun, config: Mapping[str, object] | None = None
+    ) -> dg.ExecuteInProcessResult | None:
+        result = self.definitions.resolve_job_def(job).execute_in_process(
+            partition_key=partition_key,
+            instance=self.instance,
+            run_config={**QUIET, **(config or {})},
+            raise_on_error=False,
+        )
+        if result.success:
+            return result
+        run.fail(where, result)
+        return None
+
+
+def sync(
+    in_process: InProcess,
+    chosen: Sequence[Hospital],
+    first: str | None,
+    last: str | None,
+    *,
+    full: bool = False,
+    on_window: Callable[[Window, int, int], None] = lambda window, rows, of: None,
+) -> list[HospitalRun]:
+    """Run every window of these hospitals that holds anything; a hospital that fails does not stop the others.
+
+    `on_window(window, live rows done, live rows in all of this hospital)` is called after each window.
+    """
+    in_process.register(chosen)
+    runs = []
+    for hospital in chosen:
+        run = HospitalRun(hospital.key)
+        runs.append(run)
+        if not in_process.references(hospital, run):
+            continue
+        months = list(months_to_run(in_process.connections, hospital, first, last))
+        total = sum(live for _, live in months)
+        for month, live in months:
+            window = Window(hospital.key, month)
+            if in_process.window(window, run, full=full):
+                run.live += live
+            on_window(window, live, total)
+    return runs

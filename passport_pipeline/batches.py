@@ -1,0 +1,284 @@
+"""Raw batches: what was read at a hospital, as Parquet files by hospital, month and day, kept for replays.
+
+    {location}/{hospital}/{month}/{day}.parquet   observations; a row group is one frame, so no group is split
+    {location}/{hospital}/_lookups/{name}.zip     frames under a name: lookups, identifiers, survey, matches
+
+A file stands or does not stand: it is written beside its place and moved there when it is whole, and it
+carries the digest of its rows. A file that cannot be read counts as absent, so that it is written again.
+
+What belongs here: files. What does not: what is in them; the columns `day`, `row_crc`, `person_id` and
+`person_uuid` are all that is known of a frame.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import itertools
+import json
+import os
+import secrets
+import tempfile
+import time
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import IO
+
+import fsspec
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from fsspec.implementations.local import LocalFileSystem
+
+from passport_pipeline.digests import Digest, window_of
+from passport_pipeline.errors import BatchError
+
+_DIGEST, _DTYPES = b"passport.digest", b"passport.dtypes"
+_KEPT, _TEXTS = "_lookups", "metadata.json"
+_ADVICE = {
+    errno.ENOSPC: "the disk is full; free space or set PASSPORT_BATCHES to another place, then run again",
+    errno.EDQUOT: "the disk quota is used up; free space or set PASSPORT_BATCHES to another place",
+    errno.EACCES: "no permission; the pipeline's account must own the folder",
+    errno.EPERM: "no permission; the pipeline's account must own the folder",
+    errno.EROFS: "the file system is read-only; set PASSPORT_BATCHES to another place",
+}
+
+
+class Batches:
+    """The raw batches below one fsspec location. Opening it touches nothing."""
+
+    def __init__(self, location: str | Path) -> None:
+        self.fs, self.root = fsspec.core.url_to_fs(str(location))
+        self.root = self.root.rstrip("/")
+
+    # Observations, by day
+
+    def days(self, hospital_key: str, month: str) -> dict[date, Digest]:
+        """The digest of each day of a month that there is a readable file for. Raises BatchError."""
+        found = {}
+        for path in self._files(f"{self.root}/{hospital_key}/{month}"):
+            digest = self._digest(path)
+            if digest is not None:
+                found[date.fromisoformat(_stem(path))] = digest
+        return dict(sorted(found.items()))
+
+    def write_days(
+        self,
+        hospital_key: str,
+        month: str,
+        frames: Iterator[pd.DataFrame],
+        digests: Mapping[date, Digest],
+    ) -> int:
+        """Replace the files of the days in `digests` by what the frames hold, and give the number of rows.
+
+        The frames are ordered by `day`. Each day is put in place when it is whole and its rows have the
+        digest that was given for it; a day whose digest is empty is removed. Memory holds one frame. Raises
+        BatchError, also where the rows of a day do not have its digest; days before it stand by then.
+        """
+        self._sweep(f"{self.root}/{hospital_key}/{month}")
+        rows = 0
+        expected = {day: digest for day, digest in digests.items() if digest}
+        for day in digests.keys() - expected.keys():
+            self.delete_day(hospital_key, day)
+        for day in expected:
+            if window_of(day) != month:
+                raise BatchError(f"{hospital_key}: {day} is no day of {month}")
+        written: set[date] = set()
+        for day, slices in _by_day(frames):
+            if day not in expected or day in written:
+                raise BatchError(f"{hospital_key} {day}: rows of a day that was not asked for, or came twice")
+            rows += self._write_day(hospital_key, day, slices, expected[day])
+            written.add(day)
+        missing = sorted(expected.keys() - written)
+        if missing:
+            raise BatchError(f"{hospital_key} {missing[0]}: no rows were read of a day that has live rows; run again")
+        return rows
+
+    def read_day(self, hospital_key: str, day: date) -> Iterator[pd.DataFrame]:
+        """The frames of a day as they were written, one in memory at a time; none where there is no file.
+
+        Raises BatchError.
+        """
+        path = self._day(hospital_key, day)
+        with _explained(path):
+            if not self.fs.exists(path):
+                return
+            with self.fs.open(path, "rb") as file, pq.ParquetFile(file) as parquet:
+                for number in range(parquet.num_row_groups):
+                    yield _to_pandas(parquet.read_row_group(number))
+
+    def delete_day(self, hospital_key: str, day: date) -> None:
+        """Remove a day's file, if there is one. Raises BatchError."""
+        path = self._day(hospital_key, day)
+        with _explained(path):
+            if self.fs.exists(path):
+                self.fs.rm_file(path)
+
+    def persons(self, hospital_key: str, month: str) -> pd.DataFrame:
+        """The persons of a month, each once: person_id int64, person_uuid str. Raises BatchError."""
+        columns = ["person_id", "person_uuid"]
+        found = [pd.DataFrame({"person_id": pd.Series(dtype="int64"), "person_uuid": pd.Series(dtype="str")})]
+        for path in self._files(f"{self.root}/{hospital_key}/{month}"):
+            with _explained(path), self.fs.open(path, "rb") as file, pq.ParquetFile(file) as parquet:
+                found.append(_to_pandas(parquet.read(columns=columns)).drop_duplicates("person_id"))
+        persons = pd.concat(found, ignore_index=True).drop_duplicates("person_id")
+        return persons.sort_values("person_id", ignore_index=True)
+
+    # Anything else, under a name
+
+    def write_frames(
+        self, hospital_key: str, name: str, frames: Mapping[str, pd.DataFrame], metadata: Mapping[str, str]
+    ) -> None:
+        """Keep frames and a few texts under a name, in place of what was there. Raises BatchError.
+
+        They are one file, so that a reader has all of the old ones or all of the new ones, whoever else writes.
+        """
+        with (
+            self._writing(self._kept(hospital_key, name)) as file,
+            zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive,
+        ):
+            archive.writestr(_TEXTS, json.dumps(dict(metadata)))
+            for key, frame in frames.items():
+                with archive.open(f"{key}.parquet", "w", force_zip64=True) as member:
+                    pq.write_table(_to_arrow(frame), member, compression="zstd")
+
+    def read_frames(self, hospital_key: str, name: str) -> tuple[dict[str, pd.DataFrame], dict[str, str]] | None:
+        """The frames and texts kept under a name, or None where there are none. Raises BatchError."""
+        path = self._kept(hospital_key, name)
+        with _explained(path):
+            if not self.fs.exists(path):
+                return None
+            with self.fs.open(path, "rb") as file, zipfile.ZipFile(file) as archive:
+                members = [member for member in archive.namelist() if member != _TEXTS]
+                frames = {_stem(member): _table_of(archive.read(member)) for member in members}
+                return frames, json.loads(archive.read(_TEXTS))
+
+    def _kept(self, hospital_key: str, name: str) -> str:
+        return f"{self.root}/{hospital_key}/{_KEPT}/{name}.zip"
+
+    def _day(self, hospital_key: str, day: date) -> str:
+        return f"{self.root}/{hospital_key}/{window_of(day)}/{day.isoformat()}.parquet"
+
+    def _files(self, folder: str) -> list[str]:
+        with _explained(folder):
+            if not self.fs.exists(folder):
+                return []
+            self.fs.invalidate_cache(folder)
+            return sorted(str(path) for path in self.fs.ls(folder, detail=False) if str(path).endswith(".parquet"))
+
+    def _digest(self, path: str) -> Digest | None:
+        with _explained(path):
+            try:
+                with self.fs.open(path, "rb") as file:
+                    metadata = pq.read_schema(file).metadata or {}
+            except (pa.ArrowInvalid, FileNotFoundError):
+                return None
+        return Digest.from_json(json.loads(metadata[_DIGEST])) if _DIGEST in metadata else None
+
+    def _write_day(self, hospital_key: str, day: date, slices: Iterator[pd.DataFrame], expected: Digest) -> int:
+        path = self._day(hospital_key, day)
+        found = Digest()
+        with self._writing(path) as file:
+            first = next(slices)
+            table = _to_arrow(first, {_DIGEST: json.dumps(expected.to_json()).encode()})
+            with pq.ParquetWriter(file, table.schema, compression="zstd") as writer:
+                while True:
+                    writer.write_table(table, row_group_size=max(1, len(first)))
+                    found += Digest.of(first["row_crc"].to_numpy())
+                    following = next(slices, None)
+                    if following is None:
+                        break
+                    first, table = following, _to_arrow(following).cast(table.schema)
+            if found != expected:
+                raise BatchError(
+                    f"{hospital_key} {day}: the rows that were read ({found.live}) are not those of the digest "
+                    f"({expected.live}); nothing was kept of the day, run again"
+                )
+        return found.live
+
+    def _sweep(self, folder: str) -> None:
+        """Remove what a killed run left half-written, a day after: no run takes that long over one file."""
+        if isinstance(self.fs, LocalFileSystem):
+            with _explained(folder):
+                for partial in Path(folder).glob("*.partial"):
+                    if partial.stat().st_mtime < time.time() - 86_400:
+                        partial.unlink(missing_ok=True)
+
+    @contextmanager
+    def _writing(self, path: str) -> Iterator[IO[bytes]]:
+        """A file that takes its place when the block ends well, and leaves nothing when it does not."""
+        with _explained(path):
+            if isinstance(self.fs, LocalFileSystem):
+                place = Path(path)
+                _private_folder(Path(self.root), place.parent)
+                partial = place.with_name(f"{place.name}.{secrets.token_hex(4)}.partial")
+            else:
+                # Object stores put a file in place when it is whole, so it is made whole here first.
+                partial = Path(tempfile.gettempdir()) / f"passport-{secrets.token_hex(8)}.partial"
+            try:
+                with _private_file(partial) as file:
+                    yield file
+                if isinstance(self.fs, LocalFileSystem):
+                    partial.replace(path)
+                else:
+                    self.fs.makedirs(path.rpartition("/")[0], exist_ok=True)
+                    self.fs.put_file(str(partial), path)
+            finally:
+                partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def _explained(path: str) -> Iterator[None]:
+    """Turn what files do into BatchError; the message names the file and what to do."""
+    try:
+        yield
+    except OSError as error:
+        advice = _ADVICE.get(error.errno or 0, f"{error.strerror or type(error).__name__}")
+        raise BatchError(f"{path}: {advice}") from error
+    except (pa.ArrowException, zipfile.BadZipFile, json.JSONDecodeError) as error:
+        raise BatchError(
+            f"{path}: is damaged or of another kind; remove it and run again ({type(error).__name__})"
+        ) from error
+
+
+def _private_folder(root: Path, folder: Path) -> None:
+    """Make the folder and those above it up to the root, for this account alone."""
+    for part in (root, *reversed([above for above in folder.parents if above.is_relative_to(root)]), folder):
+        if not part.exists():
+            part.parent.mkdir(parents=True, exist_ok=True)
+            part.mkdir(mode=0o700, exist_ok=True)
+
+
+def _private_file(path: Path) -> IO[bytes]:
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+
+
+def _by_day(frames: Iterator[pd.DataFrame]) -> Iterator[tuple[date, Iterator[pd.DataFrame]]]:
+    """The frames cut at days: each day once with its slices, as long as the frames are ordered."""
+    slices = ((day, part) for frame in frames for day, part in frame.groupby("day", sort=False))
+    for day, parts in itertools.groupby(slices, key=lambda one: one[0]):
+        yield pd.Timestamp(day).date(), (part.reset_index(drop=True) for _, part in parts)
+
+
+def _to_arrow(frame: pd.DataFrame, metadata: Mapping[bytes, bytes] | None = None) -> pa.Table:
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    dtypes = json.dumps({str(name): str(dtype) for name, dtype in frame.dtypes.items()}).encode()
+    return table.replace_schema_metadata({**(table.schema.metadata or {}), _DTYPES: dtypes, **(metadata or {})})
+
+
+def _to_pandas(table: pa.Table) -> pd.DataFrame:
+    """The frame with the dtypes that it was written with; Parquet has no seconds, for one."""
+    dtypes = json.loads((table.schema.metadata or {}).get(_DTYPES, b"{}"))
+    frame: pd.DataFrame = table.to_pandas()
+    return frame.astype({name: dtype for name, dtype in dtypes.items() if name in frame})
+
+
+def _table_of(content: bytes) -> pd.DataFrame:
+    return _to_pandas(pq.read_table(io.BytesIO(content)))
+
+
+def _stem(path: str) -> str:
+    return path.rstrip("/").rpartition("/")[2].partition(".")[0]

@@ -1,0 +1,24 @@
+"""The command line. Every command imports what it needs when it runs, so that `--help` is quick.
+
+What belongs here: arguments, tables, progress bars, exit codes. What does not: the work itself.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from passport_pipeline.errors import PipelineError
+
+
+def main() -> None:
+    """Run the command line; an error that someone can act on is one message and its exit code."""
+    from passport_pipeline.cli.commands import app
+
+    try:
+        app()
+    except PipelineError as error:
+        sys.stderr.write(f"passport-pipeline: {error}\n")
+        raise SystemExit(error.exit_code) from None
+    except KeyboardInterrupt:
+        sys.stderr.write("passport-pipeline: interrupted; the next run completes what is missing\n")
+        raise SystemExit(130) from None

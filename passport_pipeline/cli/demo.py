@@ -1,0 +1,178 @@
+"""The demo and the UI: the sample's hospitals on private servers, run through the pipeline like real ones.
+
+What belongs here: bringing the sample's parts together and showing the result. What does not: generating (sample),
+syncing and verifying (the same functions as the commands of these names).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from passport_pipeline.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+    from passport_pipeline.resources import Connections
+    from passport_pipeline.sample.servers import Servers
+    from passport_pipeline.verification import HospitalVerification
+
+DATABASE = "passport_sample"
+
+
+def environment(home: Path, servers: Servers) -> dict[str, str]:
+    """The environment variables with which the pipeline runs on the sample in `home`."""
+    from passport_pipeline.sample.generator import DEMO
+
+    urls = {url_variable(spec.key): servers.readonly_url(database_of(spec.key)) for spec in DEMO}
+    return {
+        "PASSPORT_HOSPITALS_FILE": str(home / "hospitals.yaml"),
+        "PASSPORT_MONGO_URI": servers.mongo_uri,
+        "PASSPORT_MONGO_DATABASE": DATABASE,
+        "PASSPORT_BATCHES": str(home / "batches"),
+        "DAGSTER_HOME": str(home / "dagster"),
+        **urls,
+    }
+
+
+def url_variable(key: str) -> str:
+    """The environment variable that holds a sample hospital's URL."""
+    return f"SAMPLE_{key.upper().replace('-', '_')}_URL"
+
+
+def database_of(key: str) -> str:
+    """The MariaDB database of a sample hospital."""
+    return f"sample_{key.replace('-', '_')}"
+
+
+def write_hospitals(path: Path) -> None:
+    """Write the sample's hospitals.yaml."""
+    import yaml
+
+    from passport_pipeline.sample.generator import DEMO
+
+    entries = [
+        {
+            "key": spec.key,
+            "name": spec.name,
+            "url_env": url_variable(spec.key),
+            "timezone": spec.timezone,
+            "locales": list(spec.locales),
+            "national_id_types": list(spec.national_id_types),
+        }
+        for spec in DEMO
+    ]
+    path.write_text(yaml.safe_dump({"hospitals": entries}, sort_keys=False, allow_unicode=True))
+
+
+def load_hospitals(engine: sa.Engine, passport_uri: str, *, patients: int, seed: int) -> None:
+    """Generate the three hospitals into MariaDB and their patients into an emptied passport, with a progress bar."""
+    import pymongo
+    from rich.console import Console
+    from rich.progress import track
+
+    from passport_pipeline.sample.generator import demo_specs, generate
+    from passport_pipeline.sample.loading import load, load_passport
+    from passport_pipeline.sample.population import passport_patients
+
+    console = Console(stderr=True)
+    specs = demo_specs(patients)
+    for spec in track(specs, description="generating hospitals", console=console):
+        load(engine, database_of(spec.key), generate(spec, seed))
+    people = passport_patients(seed, max(spec.first_citizen + spec.patients for spec in specs))
+    with pymongo.MongoClient[dict[str, Any]](passport_uri) as client:
+        client.drop_database(DATABASE)
+        load_passport(client[DATABASE], people)
+
+
+def run_demo(home: Path, *, patients: int, seed: int) -> bool:
+    """Play the whole demo in `home`; whether live = loaded + attached + parked + skipped and the digests agree."""
+    import shutil
+
+    import sqlalchemy as sa
+    from rich.console import Console
+
+    from passport_pipeline.cli.syncing import sync_with_progress
+    from passport_pipeline.cli.tables import verification_table
+    from passport_pipeline.cli.verifying import verify_with_progress
+    from passport_pipeline.resources import Connections
+    from passport_pipeline.sample.dagster_home import prepare
+    from passport_pipeline.sample.servers import start
+
+    with Console(stderr=True).status("starting private MariaDB and MongoDB"):
+        servers = start(home)
+        prepare(home)
+    shutil.rmtree(home / "batches", ignore_errors=True)
+    write_hospitals(home / "hospitals.yaml")
+    os.environ.update(environment(home, servers))
+    engine = sa.create_engine(servers.mariadb_root_url())
+    load_hospitals(engine, servers.mongo_uri, patients=patients, seed=seed)
+    engine.dispose()
+    connections = Connections()
+    chosen = list(connections.hospitals.values())
+    runs = sync_with_progress(connections, chosen)
+    results = verify_with_progress(connections, chosen)
+    verification_table(results, {run.hospital: run.live / run.seconds if run.seconds else 0.0 for run in runs})
+    show_a_passport(connections)
+    ok = all(result.ok for result in results) and not any(run.failures for run in runs)
+    sys.stdout.write(last_line(results, ok=ok) + "\n")
+    return ok
+
+
+def last_line(results: Sequence[HospitalVerification], *, ok: bool) -> str:
+    """The line that programs look for; PASSPORT FAILED where something is not accounted for."""
+    counts: Mapping[str, int] = {
+        "hospitals": len(results),
+        "live": sum(result.live for result in results),
+        "loaded": sum(result.loaded for result in results),
+        "attached": sum(result.attached for result in results),
+        "parked": sum(sum(result.parked.values()) for result in results),
+        "skipped": sum(sum(result.skipped.values()) for result in results),
+    }
+    return " ".join(["PASSPORT OK" if ok else "PASSPORT FAILED", *(f"{name}={n}" for name, n in counts.items())])
+
+
+def show_a_passport(connections: Connections) -> None:
+    """Print the passport of one (generated) patient who was at the most hospitals, as a timeline."""
+    from passport_pipeline.cli.tables import timeline_table
+    from passport_pipeline.passport.timeline import most_travelled_patient, timeline
+
+    patient_id = most_travelled_patient(connections.passport)
+    if patient_id is not None:
+        timeline_table(timeline(connections.passport, patient_id, limit=30))
+
+
+def run_ui(home: Path, port: int) -> None:
+    """Serve the sample of `home` in the Dagster web UI until interrupted. Raises ConfigurationError before a demo."""
+    from passport_pipeline.sample.dagster_home import prepare
+    from passport_pipeline.sample.servers import start
+
+    if not (home / "hospitals.yaml").exists():
+        raise ConfigurationError(f"there is no sample in {home} yet; run `make demo` first")
+    servers = start(home)
+    prepare(home)
+    os.environ.update(environment(home, servers))
+    sys.stdout.write(f"the sample's Dagster UI: http://127.0.0.1:{port} (Ctrl-C ends it)\n")
+    sys.stdout.flush()
+    dagster = Path(sys.executable).with_name("dagster")
+    command = [str(dagster), "dev", "-m", "passport_pipeline.definitions", "-h", "127.0.0.1", "-p", str(port)]
+    os.execv(str(dagster), command)  # noqa: S606 - no shell, the interpreter's own environment
+
+
+def load_sample(mariadb_url_env: str, hospitals_file: Path, *, patients: int, seed: int) -> None:
+    """Load the sample into servers that exist already. Raises ConfigurationError where the variable is missing."""
+    import sqlalchemy as sa
+
+    from passport_pipeline.hospitals.settings import Settings
+
+    url = os.environ.get(mariadb_url_env)
+    if not url:
+        raise ConfigurationError(f"{mariadb_url_env} is not set; it holds the URL of a MariaDB account for the sample")
+    engine = sa.create_engine(url)
+    load_hospitals(engine, Settings.read().mongo_uri.get_secret_value(), patients=patients, seed=seed)
+    engine.dispose()
+    write_hospitals(hospitals_file)

@@ -1,0 +1,24 @@
+"""What Dagster loads: every asset, check, job and resource of the pipeline."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from passport_pipeline import assets, checks, jobs
+from passport_pipeline.resources import Connections
+
+
+def build_definitions(*, connections: Connections | None = None) -> dg.Definitions:
+    """The definitions, talking to what `connections` names (default: what the environment names)."""
+    return dg.Definitions(
+        assets=dg.load_assets_from_modules(
+            [assets.survey, assets.lookups, assets.observations, assets.patients, assets.records]
+        ),
+        asset_checks=[checks.every_live_row_has_an_outcome],
+        jobs=[jobs.hospital_references, jobs.window_records],
+        resources={"connections": connections or Connections()},
+        executor=dg.in_process_executor,
+    )
+
+
+defs = build_definitions()

@@ -1,0 +1,70 @@
+"""What can go wrong, as one hierarchy. Every message says what to do and holds no patient's data.
+
+    PipelineError
+    ├── ConfigurationError        hospitals.yaml, an environment variable: someone has to edit something
+    ├── SourceError               a hospital's database
+    │   ├── SourceUnreachable     transient: network, restart, timeout
+    │   └── SourceRefused         permanent: an account that can write, a missing grant, not an OpenMRS
+    ├── PassportError             MongoDB
+    │   ├── PassportUnreachable   transient
+    │   └── PassportRefused       permanent: no replica set, missing rights, validators cannot be set
+    └── BatchError                raw batches: a full disk, an unreadable file
+
+What belongs here: exception classes. What does not: the table of which driver error becomes which of these
+(it stands beside each driver's use).
+"""
+
+
+class PipelineError(Exception):
+    """Something that an operator can act on. `transient` ones are retried, the others are not.
+
+    `exit_code` is what the command line exits with: 2 for configuration, 3 for a hospital, 4 for the
+    passport, 5 for raw batches.
+    """
+
+    transient: bool = False
+    exit_code: int = 1
+
+
+class ConfigurationError(PipelineError):
+    """hospitals.yaml or an environment variable is wrong; the message lists every fault."""
+
+    exit_code = 2
+
+
+class SourceError(PipelineError):
+    """A hospital's database could not be read."""
+
+    exit_code = 3
+
+
+class SourceUnreachable(SourceError):  # noqa: N818 - reads as a state, like the errors of httpx
+    """The hospital's server did not answer, or stopped answering; trying again may help."""
+
+    transient = True
+
+
+class SourceRefused(SourceError):  # noqa: N818
+    """The hospital's database must not or cannot be read as it is set up; trying again does not help."""
+
+
+class PassportError(PipelineError):
+    """The passport's MongoDB could not be used."""
+
+    exit_code = 4
+
+
+class PassportUnreachable(PassportError):  # noqa: N818
+    """MongoDB did not answer, or has no primary at the moment; trying again may help."""
+
+    transient = True
+
+
+class PassportRefused(PassportError):  # noqa: N818
+    """MongoDB is not set up as the pipeline needs it; trying again does not help."""
+
+
+class BatchError(PipelineError):
+    """A raw batch could not be written or read."""
+
+    exit_code = 5

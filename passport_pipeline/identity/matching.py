@@ -1,0 +1,88 @@
+"""Which passport patient a person at a hospital is: by national id alone, and never by a guess.
+
+What belongs here: the rules and their reason codes. What does not: reading identifiers, looking patients up;
+both are handed in.
+
+Rules, in order; the first that holds decides. An id is compared in its normalised form, and what is empty
+then (a dash, a space) counts as not written at all.
+    no_national_id        the person has none
+    several_national_ids  the person has two different ones. One valid beside one invalid is two as well:
+                          nobody can tell a typing error from somebody else's card
+    invalid_national_id   it is not 10 to 16 digits
+    shared_national_id    another person of the same hospital holds it too, asked for or not
+    unknown_patient       the passport has no patient with it (yet: the rows are parked and replayed)
+    ambiguous_patient     the passport has more than one
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import pandas as pd
+
+from passport_pipeline.identity.normalise import normalise_national_id, valid
+
+NO_NATIONAL_ID = "no_national_id"
+SEVERAL_NATIONAL_IDS = "several_national_ids"
+INVALID_NATIONAL_ID = "invalid_national_id"
+SHARED_NATIONAL_ID = "shared_national_id"
+UNKNOWN_PATIENT = "unknown_patient"
+AMBIGUOUS_PATIENT = "ambiguous_patient"
+
+REASONS = (
+    NO_NATIONAL_ID,
+    SEVERAL_NATIONAL_IDS,
+    INVALID_NATIONAL_ID,
+    SHARED_NATIONAL_ID,
+    UNKNOWN_PATIENT,
+    AMBIGUOUS_PATIENT,
+)
+
+FindPatients = Callable[[list[str]], Mapping[str, Sequence[str]]]
+"""National ids -> for each that is known, the ids (24 hex digits) of the passport patients that hold it."""
+
+
+def match(persons: pd.DataFrame, identifiers: pd.DataFrame, find_patients: FindPatients) -> pd.DataFrame:
+    """The passport patient of each person, or why there is none.
+
+    persons      person_id int64, person_uuid str; one row each
+    identifiers  person_id int64, identifier str (may be null), of ALL persons of the hospital: an id is
+                 shared also with persons that nobody asked for
+    find_patients is asked once, for the ids that nothing speaks against; not at all where there are none.
+
+    Gives one row per person, in their order: person_id int64, person_uuid str, patient_id str (24 hex digits,
+    null where unmatched), reason str (one of REASONS, null where matched). Raises what find_patients raises.
+    """
+    held = pd.DataFrame(
+        {
+            "person_id": identifiers["person_id"].astype("int64"),
+            "national_id": normalise_national_id(identifiers["identifier"]),
+        }
+    )
+    held = held[held["national_id"].notna() & (held["national_id"] != "")].drop_duplicates()
+    holders = held.groupby("national_id")["person_id"].nunique()
+    ids = held.groupby("person_id")["national_id"].agg(["nunique", "first"])
+
+    matched = persons[["person_id", "person_uuid"]].astype({"person_id": "int64", "person_uuid": "str"})
+    matched = matched.reset_index(drop=True)
+    count = matched["person_id"].map(ids["nunique"]).fillna(0)
+    national_id = matched["person_id"].map(ids["first"]).astype("str")
+    shared = national_id.map(holders).fillna(0) > 1
+
+    reason = pd.Series(None, index=matched.index, dtype="str")
+    reason = reason.mask(count == 0, NO_NATIONAL_ID)
+    reason = reason.mask(count > 1, SEVERAL_NATIONAL_IDS)
+    reason = reason.mask(reason.isna() & ~valid(national_id), INVALID_NATIONAL_ID)
+    reason = reason.mask(reason.isna() & shared, SHARED_NATIONAL_ID)
+
+    asked = national_id[reason.isna()].drop_duplicates().tolist()
+    found = find_patients(asked) if asked else {}
+    patients = national_id.map({key: len(set(value)) for key, value in found.items()}).fillna(0)
+    patient_id = national_id.map({key: next(iter(value)) for key, value in found.items() if value}).astype(
+        "str"
+    )
+    reason = reason.mask(reason.isna() & (patients == 0), UNKNOWN_PATIENT)
+    reason = reason.mask(reason.isna() & (patients > 1), AMBIGUOUS_PATIENT)
+    return matched.assign(
+        patient_id=patient_id.where(reason.isna()).astype("str"), reason=reason.astype("str")
+    )

@@ -1,0 +1,67 @@
+"""Names: which of a concept's many, and how a person is called.
+
+What belongs here: choosing and putting together, on frames. What does not: reading them (openmrs.lookups).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+
+def concept_names(names: pd.DataFrame, locales: Sequence[str]) -> pd.Series:
+    """The name of each concept, by the hospital's locale chain: str, indexed by concept_id.
+
+    `names` has concept_id, concept_name_id int, name, locale str, concept_name_type str (null for a synonym),
+    locale_preferred Int64 (null as 0), no voided rows. For each locale of the chain in order, first as it
+    stands, then by its language alone: the preferred fully specified name, a fully specified one, a preferred
+    one of any type, a short one, a synonym, an index term; at last the same in any other locale.
+    """
+    locale = names["locale"].str.replace("-", "_").str.lower()
+    language = locale.str.partition("_")[0] if len(names) else locale
+    wanted = [
+        tuple(text.replace("-", "_").lower() for text in (one, one.partition("_")[0])) for one in locales
+    ]
+    conditions = [condition for exact, base in wanted for condition in (locale == exact, language == base)]
+    place = np.select(
+        [one.to_numpy(dtype=bool) for one in conditions], range(len(conditions)), len(conditions)
+    )
+    ranked = names.assign(place=place, kind=_kind(names)).sort_values(["place", "kind", "concept_name_id"])
+    return ranked.drop_duplicates("concept_id").set_index("concept_id")["name"].sort_index()
+
+
+def in_chain(names: pd.DataFrame, locales: Sequence[str]) -> set[int]:
+    """The concepts that have a name in one of the chain's languages; `names` as in `concept_names`."""
+    languages = [one.replace("-", "_").partition("_")[0].lower() for one in locales]
+    own = names["locale"].str.lower().str.replace("-", "_").str.split("_").str[0].isin(languages)
+    return set(names.loc[own, "concept_id"].tolist())
+
+
+def person_names(names: pd.DataFrame) -> pd.DataFrame:
+    """How each person is called: name str ("Jane Smith"), prefix str, both may be null, indexed by person_id.
+
+    `names` has person_id, person_name_id int, preferred Int64, given_name, family_name, prefix str, no voided
+    rows. The preferred name, else the oldest.
+    """
+    order = names.sort_values(["person_id", "preferred", "person_name_id"], ascending=[True, False, True])
+    first = order.drop_duplicates("person_id").set_index("person_id")
+    name = clean(first["given_name"].fillna("") + " " + first["family_name"].fillna(""))
+    return pd.DataFrame({"name": name, "prefix": clean(first["prefix"])})
+
+
+def clean(texts: pd.Series) -> pd.Series:
+    """Texts without blanks around them and with single ones within; nothing left counts as null."""
+    cleaned = texts.astype("str").str.replace(r"\s+", " ", regex=True).str.strip()
+    return cleaned.where(cleaned != "")
+
+
+def _kind(names: pd.DataFrame) -> np.ndarray:
+    kind = names["concept_name_type"].str.upper()
+    preferred = (names["locale_preferred"].fillna(0) == 1).to_numpy(dtype=bool)
+    full = (kind == "FULLY_SPECIFIED").to_numpy(dtype=bool)
+    short = (kind == "SHORT").to_numpy(dtype=bool)
+    return np.select(
+        [full & preferred, full, preferred, short, kind.isna().to_numpy(dtype=bool)], range(5), 5
+    )

@@ -1,0 +1,44 @@
+"""The partitions: hospitals, months, and the windows that are both.
+
+What belongs here: the three definitions and the way between a Dagster partition key and the domain's (hospital,
+month). What does not: which hospitals there are (hospitals.registry).
+"""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+import dagster as dg
+
+# Dagster fixes the first partition when the code location loads, so this one setting is read at import.
+FIRST_MONTH = os.environ.get("PASSPORT_FIRST_MONTH", "2005-01")
+
+hospitals = dg.DynamicPartitionsDefinition(name="hospital")
+months = dg.MonthlyPartitionsDefinition(start_date=f"{FIRST_MONTH}-01", end_offset=1)
+windows = dg.MultiPartitionsDefinition({"hospital": hospitals, "month": months})
+
+
+class Window(NamedTuple):
+    """One hospital and one calendar month (`YYYY-MM`) of it."""
+
+    hospital: str
+    month: str
+
+
+def window_of(partition_key: str) -> Window:
+    """The window that a partition key of `windows` names."""
+    key = windows.get_partition_key_from_str(partition_key)
+    assert isinstance(key, dg.MultiPartitionKey)  # noqa: S101 - what a MultiPartitionsDefinition returns
+    return Window(key.keys_by_dimension["hospital"], key.keys_by_dimension["month"][:7])
+
+
+def partition_key_of(window: Window) -> dg.MultiPartitionKey:
+    """The partition key of a window."""
+    return dg.MultiPartitionKey({"hospital": window.hospital, "month": f"{window.month}-01"})
+
+
+def last_month() -> str:
+    """The newest month that there is a partition for: the open one."""
+    key = months.get_last_partition_key()
+    return str(key)[:7]

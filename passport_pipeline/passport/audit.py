@@ -1,0 +1,123 @@
+"""Audit entries: who changed what in whose passport, in the application's own shape.
+
+What belongs here: the entries of a record's versions, each with an _id that follows from the record and the
+version, so that one change has one entry however many runs report it. What does not: deciding what changed
+(reconciling). An entry names hospital, clinician and question, and never a value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import blake2b
+from typing import Literal
+
+from bson import ObjectId
+
+from passport_pipeline.errors import PassportRefused
+from passport_pipeline.passport import bulk
+from passport_pipeline.passport.collections import AUDIT
+from passport_pipeline.passport.database import Document, Passport
+from passport_pipeline.passport.run import Run
+
+Event = Literal["version", "left", "retracted"]
+# Where each type of record names what was asked; a medication's name is a value, its question is not kept.
+QUESTIONS = {"condition": "name", "test": "testName", "image": "name"}
+NEEDED = {
+    "patientId": 1,
+    "type": 1,
+    "data.name": 1,
+    "data.testName": 1,
+    "openmrsData.creatorName": 1,
+    "source.hospital": 1,
+    "source.day": 1,
+    "source.window": 1,
+    "source.version": 1,
+    "source.restored": 1,
+    "source.moved": 1,
+    "source.runId": 1,
+    "source.concept": 1,
+}
+
+
+def entry_id(record_id: ObjectId, version: int, event: Event = "version") -> ObjectId:
+    """The _id of an entry: the record's creation second, then a hash of what the entry is about."""
+    about = blake2b(record_id.binary + f":{version}:{event}".encode(), digest_size=8).digest()
+    return ObjectId(record_id.binary[:4] + about)
+
+
+def entries(run: Run, record: Document) -> list[Document]:
+    """The entries of a record's present version: one, and one more for the patient that it left."""
+    source = record["source"]
+    version = source["version"]
+    if source.get("restored") == version:
+        done = _entry(run, record, "version", "create", "Record restored")
+    elif version == 1:
+        done = _entry(run, record, "version", "create", "Record added")
+    else:
+        done = _entry(run, record, "version", "update", "Record updated")
+    moved = source.get("moved") or {}
+    if moved.get("version") != version:
+        return [done]
+    old_patient = record | {"patientId": moved["from"]}
+    return [done, _entry(run, old_patient, "left", "delete", "Record moved to another patient")]
+
+
+def retraction(run: Run, record: Document, why: str) -> Document:
+    """The entry of a record's removal."""
+    details = {
+        "not_live": "Record removed, because it is no longer valid at the hospital",
+        "parked": "Record removed, because it can no longer be assigned or read",
+        "replaced": "Record removed, because another one took its place",
+    }[why]
+    return _entry(run, record, "retracted", "delete", details)
+
+
+def missing(passport: Passport, versions: Mapping[ObjectId, int]) -> set[ObjectId]:
+    """Those records whose present version lacks its entry."""
+    expected = {entry_id(record_id, version): record_id for record_id, version in versions.items()}
+    if not expected:
+        return set()
+    cursor = passport[AUDIT].find({"_id": {"$in": list(expected)}}, {"_id": 1}, batch_size=len(expected) + 1)
+    for entry in cursor:
+        del expected[entry["_id"]]
+    return set(expected.values())
+
+
+def record(passport: Passport, new: Iterable[Document]) -> None:
+    """Write entries; those that are there already stay as they are."""
+    outcome = bulk.insert(passport[AUDIT], list(new))
+    if outcome.unfit:
+        fields = sorted({path for paths in outcome.unfit.values() for path in paths})
+        raise PassportRefused(f"MongoDB refused {len(outcome.unfit)} audit entries for: {', '.join(fields)}")
+
+
+def heal(run: Run, records: Sequence[Document]) -> None:
+    """Write the entries of these records' present versions; each holds at least the fields of NEEDED."""
+    record(run.passport, [entry for one in records for entry in entries(run, one)])
+
+
+def _entry(run: Run, about: Document, event: Event, action: str, details: str) -> Document:
+    source = about["source"]
+    concept = source.get("concept") or {}
+    question = concept.get("name") or (about.get("data") or {}).get(QUESTIONS.get(about["type"], ""))
+    provider = (about.get("openmrsData") or {}).get("creatorName")
+    changes = {"hospitalId": source["hospital"], "providerName": provider, "conceptName": question}
+    return {
+        "_id": entry_id(about["_id"], source["version"], event),
+        "user": ObjectId(run.account.user_id),
+        "patient": ObjectId(about["patientId"]),
+        "accessType": "regular",
+        "action": action,
+        "details": f"{details} by the synchronisation with {run.account.hospital_name} ({about['type']})",
+        "accessTime": run.now,
+        "performedBy": "OpenMRS Sync Service",
+        "targetModel": "MedicalRecord",
+        "targetId": about["_id"],
+        "version": source["version"],
+        "changes": {name: value for name, value in changes.items() if value is not None},
+        "window": source["window"],
+        "runId": source["runId"],
+        "createdAt": run.now,
+        "updatedAt": run.now,
+        "__v": 0,
+    }

@@ -1,0 +1,123 @@
+"""Patients of the passport: found by national id, and the four arrays of record ids that each one carries.
+
+What belongs here: reading patients, adding references to records and taking them away. What does not:
+creating or changing patients, which only the application does, or deciding who is who (identity). Arrays are
+only ever changed with $addToSet and $pull, so nothing that the application does at the same time gets lost.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import NamedTuple
+
+from bson import ObjectId
+from pymongo import UpdateOne
+
+from passport_pipeline.errors import PassportRefused
+from passport_pipeline.passport import bulk
+from passport_pipeline.passport.collections import ARRAYS, PATIENTS
+from passport_pipeline.passport.database import Document, Passport, answering
+
+CHUNK = 20_000
+
+
+class Reference(NamedTuple):
+    """That a patient's array lists a record: which array follows from the record's type."""
+
+    patient_id: str
+    type: str
+    record_id: ObjectId
+
+
+@answering("looking up patients by national id")
+def find_by_national_id(passport: Passport, national_ids: Sequence[str]) -> dict[str, list[str]]:
+    """The patients that hold each of these (normalised) national ids: national id -> patient ids as 24 hex
+    digits.
+
+    An id that no patient holds is absent. Raises PassportError.
+    """
+    found: dict[str, list[str]] = defaultdict(list)
+    for some in _chunks(sorted(set(national_ids))):
+        cursor = passport[PATIENTS].find(
+            {"nationalId": {"$in": some}}, {"nationalId": 1}, batch_size=CHUNK, sort=[("_id", 1)]
+        )
+        for patient in cursor:
+            found[patient["nationalId"]].append(str(patient["_id"]))
+    return dict(found)
+
+
+def existing(passport: Passport, patient_ids: Iterable[str]) -> set[str]:
+    """Those of these patients that are (still) there."""
+    found: set[str] = set()
+    for some in _chunks(sorted(set(patient_ids))):
+        cursor = passport[PATIENTS].find(
+            {"_id": {"$in": bulk.object_ids(some)}}, {"_id": 1}, batch_size=CHUNK
+        )
+        found.update(str(patient["_id"]) for patient in cursor)
+    return found
+
+
+def missing(passport: Passport, references: Sequence[Reference]) -> list[Reference]:
+    """Those of these references that the patients' arrays lack; patients that are gone lack nothing."""
+    wanted: dict[str, dict[str, set[ObjectId]]] = defaultdict(lambda: defaultdict(set))
+    for reference in references:
+        if reference.type in ARRAYS:
+            wanted[reference.patient_id][reference.type].add(reference.record_id)
+    lacking: list[Reference] = []
+    for some in _chunks(sorted(wanted)):
+        cursor = passport[PATIENTS].find(
+            {"_id": {"$in": bulk.object_ids(some)}}, dict.fromkeys(ARRAYS.values(), 1), batch_size=1_000
+        )
+        for patient in cursor:
+            patient_id = str(patient["_id"])
+            for record_type, ids in wanted[patient_id].items():
+                lacks = ids.difference(patient.get(ARRAYS[record_type]) or ())
+                lacking += [Reference(patient_id, record_type, one) for one in sorted(lacks)]
+    return lacking
+
+
+def add(passport: Passport, references: Sequence[Reference], now: datetime) -> None:
+    """List records in their patients' arrays, one operation a patient."""
+    _change(passport, references, "$addToSet", "$each", now)
+
+
+def remove(passport: Passport, references: Sequence[Reference], now: datetime) -> None:
+    """Take records out of their patients' arrays, one operation a patient."""
+    _change(passport, references, "$pull", "$in", now)
+
+
+def _change(
+    passport: Passport, references: Sequence[Reference], operator: str, many: str, now: datetime
+) -> None:
+    by_patient: dict[str, dict[str, list[ObjectId]]] = defaultdict(lambda: defaultdict(list))
+    for reference in references:
+        if reference.type in ARRAYS:
+            by_patient[reference.patient_id][ARRAYS[reference.type]].append(reference.record_id)
+    ids = sorted(by_patient)
+    operations: dict[str, UpdateOne] = {}
+    for patient_id in ids:
+        change: Document = {
+            array: {many: sorted(records)} for array, records in by_patient[patient_id].items()
+        }
+        operations[patient_id] = UpdateOne(
+            {"_id": ObjectId(patient_id)}, {operator: change, "$set": {"updatedAt": now}}
+        )
+    outcome = bulk.write(passport[PATIENTS], list(operations.values()), ids)
+    if outcome.unfit:
+        # The application's own patient breaks the contract in some other field, which is not for the pipeline
+        # to judge: a list of record ids cannot make it worse.
+        again = sorted(outcome.unfit)
+        outcome = bulk.write(passport[PATIENTS], [operations[one] for one in again], again, trusted=True)
+    if outcome.unfit:
+        raise PassportRefused(
+            f"{len(outcome.unfit)} patients hold more records than one MongoDB document has room for"
+        )
+
+
+def _chunks(values: Sequence[str]) -> Iterator[list[str]]:
+    rest = iter(values)
+    while some := list(islice(rest, CHUNK)):
+        yield some

@@ -1,0 +1,201 @@
+"""Bringing one day of a hospital into line.
+
+What belongs here: the way of a day's records and parked rows, chunk by chunk, and closing the day. What does
+not: storing records (storing) and single steps (parking, retracting), what is then known of a day (days).
+
+Runs may overlap, die, and be repeated; a second run writes nothing. A day is recorded last, with the digest
+of the documents that were found, so whatever is not in line shows as a difference.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from bson import ObjectId
+
+from passport_pipeline.digests import Digest, window_of
+from passport_pipeline.errors import PassportRefused
+from passport_pipeline.passport import days, parking, retracting
+from passport_pipeline.passport.collections import PARKED, RECORDS
+from passport_pipeline.passport.database import Document, Passport, answering
+from passport_pipeline.passport.marks import DayMarks, day_id
+from passport_pipeline.passport.people import Account
+from passport_pipeline.passport.run import Run
+from passport_pipeline.passport.storing import RecordStore
+
+
+@dataclass(frozen=True)
+class DayResult:
+    """What a day holds and what was done for it.
+
+    loaded, attached, parked and skipped count live rows; inserted (those that came back included), updated,
+    retracted, unchanged and conflicts count records. `digest` is what the passport holds, `agrees` whether
+    that is what the hospital has.
+    """
+
+    loaded: int
+    attached: int
+    parked: Mapping[str, int]
+    skipped: Mapping[str, int]
+    inserted: int
+    updated: int
+    retracted: int
+    unchanged: int
+    conflicts: int
+    digest: Digest
+    agrees: bool
+
+
+class DayReconciler:
+    """Takes a day's records and parked rows in chunks, then closes the day. One for each day and run."""
+
+    def __init__(  # noqa: PLR0917 - a day's work in five words and a time
+        self, passport: Passport, hospital_key: str, day: date, account: Account, run_id: str, now: datetime
+    ) -> None:
+        self._passport, self._hospital_key, self._day = passport, hospital_key, day
+        self._run = Run(passport, account, run_id, now)
+        self._marks = DayMarks(passport, hospital_key, day)
+        self._done: Counter[str] = Counter()
+        self._store = RecordStore(self._run, hospital_key, self._marks, self._done)
+        # As bytes: a day of some hundred thousand records stays small.
+        self._records: set[bytes] = set()
+        self._parked: set[bytes] = set()
+
+    @answering("storing records")
+    def apply(self, records: Sequence[Document], parked: Sequence[Document]) -> None:
+        """Bring a chunk of the day into line with these documents; a fixed number of commands whatever its
+        size.
+
+        A record that MongoDB refuses is parked with the reason invalid_document, one whose patient is gone
+        with unknown_patient; all others land. Raises PassportError.
+        """
+        here = (self._hospital_key, self._day.isoformat())
+        if any((one["source"]["hospital"], one["source"]["day"]) != here for one in records):
+            raise PassportRefused(f"a record of another day or hospital was to be stored on {day_id(*here)}")
+        self._marks.begin_chunk()
+        wanted = {one["_id"]: one for one in records}
+        held_back = {one["_id"]: one for one in parked}
+        known = parking.find(self._passport, [*wanted, *held_back])
+        for key, before in known.items():
+            if key in wanted and before.get("refused") == parking.refusal(wanted[key]):
+                held_back[key] = parking.of_record(
+                    wanted.pop(key), parking.INVALID, self._run.now, before["fields"]
+                )
+        held_back |= self._store.store(wanted)
+        self._park(held_back, known)
+        loaded = [one for one in known if one not in held_back]
+        if loaded:
+            self._marks.leave(known[one]["day"] for one in loaded)
+            parking.clear(self._passport, loaded)
+        self._records |= {one.binary for one in wanted if one not in held_back}
+        self._parked |= {one.binary for one in held_back}
+
+    @answering("closing a day")
+    def close(self, digest: Digest, skipped: Mapping[str, Digest], inputs: str) -> DayResult:
+        """Retract what the day no longer holds, and record what it holds.
+
+        `digest` is the day's at the hospital, `skipped` the digests of rows that a rule skipped, by reason;
+        `inputs` names what else records are made of. Raises PassportError.
+        """
+        self._marks.begin_chunk()
+        fold = days.Fold()
+        loaded = self._close_records(fold)
+        conflicts = days.fold_conflicts(self._passport, self._hospital_key, self._day.isoformat(), fold)
+        attached = self._held(fold).live - loaded
+        parked = self._close_parked(fold)
+        left_out = {reason: part for reason, part in sorted(skipped.items()) if part}
+        held = sum(left_out.values(), self._held(fold))
+        content = {
+            "_id": day_id(self._hospital_key, self._day),
+            "hospital": self._hospital_key,
+            "window": window_of(self._day),
+            "day": self._day.isoformat(),
+            "digest": held.to_json(),
+            "inputs": inputs,
+            "outcomes": {
+                "loaded": loaded,
+                "attached": attached,
+                "parked": parked,
+                "skipped": {reason: part.to_json() for reason, part in left_out.items()},
+            },
+            "runId": self._run.run_id,
+            "recordedAt": self._run.now,
+        }
+        self._marks.close(content)
+        touched = self._done["inserted"] + self._done["updated"] + conflicts
+        return DayResult(
+            loaded=loaded,
+            attached=attached,
+            parked=parked,
+            skipped={reason: part.live for reason, part in left_out.items()},
+            inserted=self._done["inserted"],
+            updated=self._done["updated"],
+            retracted=self._done["retracted"],
+            unchanged=max(0, len(self._records) - touched),
+            conflicts=conflicts,
+            digest=held,
+            agrees=held == digest,
+        )
+
+    def _held(self, fold: days.Fold) -> Digest:
+        return fold.digests().get(self._day.isoformat(), Digest())
+
+    def _close_records(self, fold: days.Fold) -> int:
+        day = self._day.isoformat()
+        crcs: list[list[int]] = []
+        gone: list[ObjectId] = []
+        cursor = self._passport[RECORDS].find(
+            {"source.hospital": self._hospital_key, "source.day": day},
+            {"source.rows.crc": 1},
+            batch_size=days.CHUNK,
+        )
+        for record in cursor:
+            if record["_id"].binary in self._records:
+                crcs.append([row["crc"] for row in record["source"]["rows"]])
+            else:
+                gone.append(record["_id"])
+        fold.add([day] * len(crcs), crcs)
+        if gone:
+            self._marks.leave()
+            self._done["retracted"] += retracting.retract(self._run, gone, "not_live")
+        retracting.heal(self._run, self._hospital_key, day)
+        return len(crcs)
+
+    def _close_parked(self, fold: days.Fold) -> dict[str, int]:
+        day = self._day.isoformat()
+        by_reason: Counter[str] = Counter()
+        crcs: list[list[int]] = []
+        gone: list[ObjectId] = []
+        cursor = self._passport[PARKED].find(
+            {"hospital": self._hospital_key, "day": day},
+            {"reason": 1, "rows.crc": 1},
+            batch_size=days.CHUNK,
+        )
+        for row in cursor:
+            if row["_id"].binary in self._parked:
+                by_reason[row["reason"]] += len(row["rows"])
+                crcs.append([part["crc"] for part in row["rows"]])
+            else:
+                gone.append(row["_id"])
+        fold.add([day] * len(crcs), crcs)
+        if gone:
+            self._marks.leave()
+            parking.clear(self._passport, gone)
+        return dict(sorted(by_reason.items()))
+
+    def _park(self, rows: Mapping[ObjectId, Document], known: Mapping[ObjectId, Document]) -> None:
+        """Park these rows, and take out the records that they were until now."""
+        if not rows:
+            return
+        cursor = self._passport[RECORDS].find({"_id": {"$in": list(rows)}}, {"source.day": 1})
+        shown = {one["_id"]: one["source"]["day"] for one in cursor}
+        if shown:
+            self._marks.leave(shown.values())
+            self._done["retracted"] += retracting.retract(self._run, list(shown), "parked")
+        changed = parking.changed(known, rows)
+        if changed:
+            self._marks.leave(known[one["_id"]]["day"] for one in changed if one["_id"] in known)
+            parking.store(self._passport, known, changed, self._run.now)

@@ -1,0 +1,147 @@
+"""Taking records out of passports, with everything kept that brings them back as they were.
+
+What belongs here: the steps of a retraction and finishing one that was interrupted. What does not: deciding
+which records have to go (reconciling), or bringing one back (merging, reconciling).
+
+The order of the steps: out of the patient's array; into retractedrecords as `retracting`; deleted; audited;
+marked `retracted`. Whichever step is the last one to happen, the next run knows where it stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from bson import ObjectId
+from pymongo import DeleteOne, ReplaceOne
+
+from passport_pipeline.errors import PassportRefused, PassportUnreachable
+from passport_pipeline.passport import audit, bulk, conflicts, patients
+from passport_pipeline.passport.collections import RECORDS, RETRACTED
+from passport_pipeline.passport.database import Document
+from passport_pipeline.passport.run import Run
+
+CHUNK = 2_000
+ATTEMPTS = 10
+
+
+def retract(run: Run, ids: Sequence[ObjectId], why: str) -> int:
+    """Take these records out, as far as they are there; returns how many went.
+
+    `why` is not_live, parked or replaced. An edit that the application makes at the same time is kept, too.
+    """
+    gone = 0
+    for start in range(0, len(ids), CHUNK):
+        remaining = list(ids[start : start + CHUNK])
+        for _ in range(ATTEMPTS):
+            records = list(run.passport[RECORDS].find({"_id": {"$in": remaining}}, batch_size=CHUNK + 1))
+            if not records:
+                break
+            gone += _take_out(run, records, why)
+            remaining = [record["_id"] for record in records]
+        else:
+            raise PassportUnreachable("others keep changing records that have to go; run again")
+    return gone
+
+
+def _take_out(run: Run, records: Sequence[Document], why: str) -> int:
+    references = [patients.Reference(one["patientId"], one["type"], one["_id"]) for one in records]
+    patients.remove(run.passport, references, run.now)
+    archive(run, records, why)
+    deleted = delete(run, records)
+    if deleted == len(records):
+        finish(run, records, why)
+        return deleted
+    left = {one["_id"] for one in run.passport[RECORDS].find({"_id": {"$in": _ids(records)}}, {"_id": 1})}
+    finish(run, [one for one in records if one["_id"] not in left], why)
+    return deleted
+
+
+def archive(run: Run, records: Sequence[Document], why: str) -> None:
+    """Keep the records whole, as being retracted."""
+    operations = [
+        ReplaceOne(
+            {"_id": one["_id"]},
+            {
+                "hospital": one["source"]["hospital"],
+                "day": one["source"]["day"],
+                "state": "retracting",
+                "why": why,
+                "version": one["source"]["version"],
+                "retractedAt": run.now,
+                "runId": run.run_id,
+                "document": one,
+            },
+            upsert=True,
+        )
+        for one in records
+    ]
+    # Two runs that archive the same record for the first time: either one's copy will do.
+    outcome = bulk.write(run.passport[RETRACTED], operations, _ids(records))
+    if outcome.unfit:
+        raise PassportRefused(f"{len(outcome.unfit)} records are too large to be kept in {RETRACTED}")
+
+
+def delete(run: Run, records: Sequence[Document]) -> int:
+    """Delete the records as far as they still are what was archived; returns how many were deleted."""
+    operations = [
+        DeleteOne({"_id": one["_id"], "data": one["data"], "source.version": one["source"]["version"]})
+        for one in records
+    ]
+    return run.passport[RECORDS].bulk_write(operations, ordered=False).deleted_count
+
+
+def finish(run: Run, records: Sequence[Document], why: str) -> None:
+    """Audit retractions, withdraw the records' conflicts, and mark the retractions as done."""
+    if not records:
+        return
+    audit.record(run.passport, retraction_entries(run, records, why))
+    conflicts.withdraw(run, _ids(records))
+    run.passport[RETRACTED].update_many(
+        {"_id": {"$in": _ids(records)}, "state": "retracting"}, {"$set": {"state": "retracted"}}
+    )
+
+
+def retraction_entries(run: Run, records: Sequence[Document], why: str) -> Iterator[Document]:
+    """Entries of the records' last versions (which an interrupted run may owe) and of their retraction."""
+    for one in records:
+        yield from audit.entries(run, one)
+        yield audit.retraction(run, one, why)
+
+
+def heal(run: Run, hospital_key: str, day: str) -> None:
+    """Finish what an interrupted run left of a day's retractions and restorations."""
+    archived = list(
+        run.passport[RETRACTED].find(
+            {"hospital": hospital_key, "day": day},
+            {"state": 1, "why": 1, "version": 1},
+            batch_size=CHUNK * 10,
+        )
+    )
+    if not archived:
+        return
+    live = {
+        one["_id"]: one["source"]["version"]
+        for one in run.passport[RECORDS].find(
+            {"_id": {"$in": _ids(archived)}}, {"source.version": 1}, batch_size=len(archived) + 1
+        )
+    }
+    unfinished = [one for one in archived if one["state"] == "retracting" and one["_id"] not in live]
+    by_reason: dict[str, list[ObjectId]] = {}
+    for one in unfinished:
+        by_reason.setdefault(one["why"], []).append(one["_id"])
+    for why, ids in by_reason.items():
+        whole = run.passport[RETRACTED].find({"_id": {"$in": ids}}, {"document": 1})
+        finish(run, [one["document"] for one in whole], why)
+    back = [one for one in archived if live.get(one["_id"], 0) > one["version"]]
+    forget(run, {one["_id"]: one["version"] for one in back})
+
+
+def forget(run: Run, versions: dict[ObjectId, int]) -> None:
+    """Drop the kept copies of records that are back; `versions` are the copies' own."""
+    if versions:
+        operations = [DeleteOne({"_id": one, "version": version}) for one, version in versions.items()]
+        run.passport[RETRACTED].bulk_write(operations, ordered=False)
+
+
+def _ids(documents: Sequence[Document]) -> list[ObjectId]:
+    return [document["_id"] for document in documents]

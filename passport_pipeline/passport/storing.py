@@ -1,0 +1,235 @@
+"""Storing a chunk of a day's records: what should be there, against what is.
+
+What belongs here: the order of reading and writing for records. What does not: what a changed record becomes
+(merging), single steps (bulk, patients, retracting, conflicts, audit), parked rows and the end of a day
+(reconciling).
+
+Order of the writes: a record's old reference, the record, its reference, its audit entry. Each step is found
+done or not done by whoever comes next, so runs may overlap, die, and be repeated: what is there and equal is
+left alone. Every change is bound to what was read before it, so a change by the application or by another run
+in between is seen and not written over: such a record takes part in another round.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from bson import ObjectId
+from pymongo import UpdateOne
+
+from passport_pipeline.errors import PassportUnreachable
+from passport_pipeline.passport import audit, bulk, conflicts, merging, parking, patients, retracting
+from passport_pipeline.passport.collections import RECORDS, RETRACTED
+from passport_pipeline.passport.database import Document
+from passport_pipeline.passport.marks import DayMarks
+from passport_pipeline.passport.patients import Reference
+from passport_pipeline.passport.run import Run
+
+ROUNDS = 20
+BRIEF = {"patientId": 1, "type": 1, "source.checksum": 1, "source.day": 1, "source.version": 1}
+Records = dict[ObjectId, Document]
+
+
+@dataclass
+class _Round:
+    """What one pass over records came to."""
+
+    pending: Records = field(default_factory=dict)  # somebody else was at them: once more
+    stored: list[Document] = field(default_factory=list)
+    untouched: list[Document] = field(default_factory=list)  # unchanged, or in conflict: in brief
+
+
+class RecordStore:
+    """Stores the records of one day; `done` counts what was inserted, updated and retracted."""
+
+    def __init__(self, run: Run, hospital_key: str, marks: DayMarks, done: Counter[str]) -> None:
+        self._run, self._hospital_key, self._marks, self._done = run, hospital_key, marks, done
+        self._refused: Records = {}
+
+    def store(self, wanted: Records) -> Records:
+        """Bring these records into line; returns parked rows for those that MongoDB or a missing patient
+        refuses.
+
+        A fixed number of commands, whatever the number of records, unless others change the same ones
+        meanwhile.
+        """
+        self._refused = {}
+        pending = wanted
+        for _ in range(ROUNDS):
+            if not pending:
+                return self._refused
+            pending = self._round(pending)
+        raise PassportUnreachable("others keep changing the same records; run again")
+
+    def _round(self, wanted: Records) -> Records:
+        this = _Round()
+        cursor = self._run.passport[RECORDS].find(
+            {"_id": {"$in": list(wanted)}}, BRIEF, batch_size=len(wanted) + 1
+        )
+        there = {one["_id"]: one for one in cursor}
+        this.untouched = [one for key, one in there.items() if _same(one, wanted[key])]
+        changed = {key: wanted[key] for key in there.keys() - {one["_id"] for one in this.untouched}}
+        new = {key: one for key, one in wanted.items() if key not in there}
+        # What an interrupted run owes for the versions that are there, before there are newer ones.
+        self._heal_audit(there)
+        self._without_patient(new)
+        self._without_patient(changed)
+        self._insert(new, this)
+        if there:
+            self._change(changed, list(there), this)
+        self._complete(this)
+        return {key: one for key, one in this.pending.items() if key not in self._refused}
+
+    def _complete(self, this: _Round) -> None:
+        """References and audit entries; an unchanged record's reference is added only where it is missing."""
+        lacking = patients.missing(self._run.passport, [_reference(one) for one in this.untouched])
+        references = [*map(_reference, this.stored), *lacking]
+        if references:
+            self._marks.leave()
+            patients.add(self._run.passport, references, self._run.now)
+        if this.stored:
+            audit.heal(self._run, this.stored)
+        retracting.forget(
+            self._run,
+            {one["_id"]: one["source"]["version"] - 1 for one in this.stored if "restored" in one["source"]},
+        )
+
+    def _heal_audit(self, there: Records) -> None:
+        versions = {key: one["source"]["version"] for key, one in there.items()}
+        owed = audit.missing(self._run.passport, versions)
+        if owed:
+            self._marks.leave()
+            records = self._run.passport[RECORDS].find(
+                {"_id": {"$in": list(owed)}}, audit.NEEDED, batch_size=len(owed) + 1
+            )
+            audit.heal(self._run, list(records))
+
+    def _without_patient(self, group: Records) -> None:
+        """Refuse the records whose patient the application has deleted since the matching."""
+        there = patients.existing(self._run.passport, (one["patientId"] for one in group.values()))
+        for key in [key for key, one in group.items() if one["patientId"] not in there]:
+            self._refused[key] = parking.of_record(group.pop(key), parking.UNKNOWN_PATIENT, self._run.now)
+
+    def _refuse(self, unfit: Mapping[ObjectId, Sequence[str]], wanted: Records) -> None:
+        for key, fields in unfit.items():
+            self._refused[key] = parking.of_record(wanted[key], parking.INVALID, self._run.now, fields)
+
+    def _insert(self, new: Records, this: _Round) -> None:
+        if not new:
+            return
+        self._marks.leave()
+        archived = self._archived(new)
+        documents = [
+            merging.restored(archived[key]["document"], one) if key in archived else one
+            for key, one in new.items()
+        ]
+        outcome = bulk.insert(self._run.passport[RECORDS], documents)
+        self._refuse(outcome.unfit, new)
+        this.pending |= {key: new[key] for key in outcome.same_id | outcome.same_key}
+        self._replace([new[key] for key in outcome.same_key])
+        landed = [one for one in documents if one["_id"] not in outcome.failed]
+        this.stored += landed
+        self._done["inserted"] += len(landed)
+        # What came back as it was, because both sides had changed it, becomes a conflict in the next round.
+        this.pending |= {one["_id"]: new[one["_id"]] for one in landed if not _same(one, new[one["_id"]])}
+
+    def _archived(self, new: Records) -> Records:
+        """The kept copies of those that were retracted; an interrupted retraction is finished first."""
+        cursor = self._run.passport[RETRACTED].find({"_id": {"$in": list(new)}}, batch_size=len(new) + 1)
+        archived = {one["_id"]: one for one in cursor}
+        unfinished = [one for one in archived.values() if one["state"] == "retracting"]
+        for why in {one["why"] for one in unfinished}:
+            retracting.finish(self._run, [one["document"] for one in unfinished if one["why"] == why], why)
+        return archived
+
+    def _replace(self, records: Sequence[Document]) -> None:
+        """Retract other records of the same observations: their creation second, so their _id, changed."""
+        if not records:
+            return
+        uuids = [one["source"]["obsUuid"] for one in records]
+        own = {one["_id"] for one in records}
+        same = {"source.hospital": self._hospital_key, "source.obsUuid": {"$in": uuids}}
+        others = [one for one in self._run.passport[RECORDS].find(same, BRIEF) if one["_id"] not in own]
+        self._marks.leave(one["source"]["day"] for one in others)
+        self._done["retracted"] += retracting.retract(self._run, [one["_id"] for one in others], "replaced")
+
+    def _change(self, changed: Records, there: Sequence[ObjectId], this: _Round) -> None:
+        known = conflicts.find(self._run, there)
+        full = self._whole(changed)
+        updates: list[tuple[Document, Document]] = []
+        contradicted: set[ObjectId] = set()
+        for record in full:
+            wanted = changed[record["_id"]]
+            if _same(record, wanted):
+                this.pending[record["_id"]] = wanted
+            elif merging.contradicts(record, wanted):
+                contradicted.add(record["_id"])
+                if not conflicts.told(record, wanted, known.get(record["_id"])):
+                    self._marks.leave([record["source"]["day"]])
+                    conflicts.open_one(self._run, record, wanted, known.get(record["_id"]))
+                route = merging.rerouted(record, wanted)
+                if route:
+                    updates.append((record, route))
+                else:
+                    this.untouched.append(record)
+            else:
+                updates.append((record, merging.owned(record, wanted)))
+        this.pending |= {key: changed[key] for key in changed.keys() - {one["_id"] for one in full}}
+        self._update(updates, changed, this)
+        in_line = {one["_id"] for one in (*this.untouched, *this.stored)} - contradicted
+        decided = [key for key, one in known.items() if one["state"] == "open" and key in in_line]
+        if decided:
+            self._marks.leave()
+            conflicts.withdraw(self._run, decided)
+
+    def _whole(self, changed: Records) -> list[Document]:
+        if not changed:
+            return []
+        wanted = {"_id": {"$in": list(changed)}}
+        return list(self._run.passport[RECORDS].find(wanted, batch_size=len(changed) + 1))
+
+    def _update(self, updates: Sequence[tuple[Document, Document]], changed: Records, this: _Round) -> None:
+        if not updates:
+            return
+        self._marks.leave(record["source"]["day"] for record, _ in updates)
+        before = [(_reference(record), _reference(record | fields)) for record, fields in updates]
+        left = [old for old, new in before if old != new]
+        patients.remove(self._run.passport, left, self._run.now)
+        operations = [UpdateOne(_as_read(record), {"$set": fields}) for record, fields in updates]
+        ids = [record["_id"] for record, _ in updates]
+        outcome = bulk.write(self._run.passport[RECORDS], operations, ids)
+        self._refuse(outcome.unfit, changed)
+        fit = [record | fields for record, fields in updates if record["_id"] not in outcome.unfit]
+        self._done["updated"] += outcome.matched
+        if outcome.matched == len(fit):
+            this.stored += fit
+        else:
+            # Somebody changed some of them in between; which ones, the next round finds.
+            this.pending |= {one["_id"]: changed[one["_id"]] for one in fit}
+
+
+def _as_read(record: Document) -> Document:
+    """A filter that finds the record only if nobody has changed it since it was read."""
+    source = record["source"]
+    return {
+        "_id": record["_id"],
+        "data": record["data"],
+        "source.version": source["version"],
+        "source.checksum": source["checksum"],
+    }
+
+
+def _same(record: Document, wanted: Document) -> bool:
+    """Whether the record is the wanted one, as far as the source goes."""
+    there, source = record["source"], wanted["source"]
+    return bool(
+        there["checksum"] == source["checksum"]
+        and there["day"] == source["day"]
+        and record["patientId"] == wanted["patientId"]
+    )
+
+
+def _reference(record: Document) -> Reference:
+    return Reference(record["patientId"], record["type"], record["_id"])

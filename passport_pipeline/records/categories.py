@@ -1,0 +1,273 @@
+"""The table of evidence, applied to a frame of observations at once.
+
+What belongs here: finding for each row the first rule that holds, and the vetoes. What does not: the rules
+themselves (evidence), what is done with parts of a diagnosis (building).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from passport_pipeline.openmrs.lookups import ConceptLookup
+from passport_pipeline.records import values as kinds
+from passport_pipeline.records.evidence import (
+    EVIDENCE,
+    MEDICATION,
+    RULES_VERSION,
+    VETOES,
+    VISIT,
+    Rule,
+    Veto,
+)
+from passport_pipeline.records.values import Values, describe
+from passport_pipeline.records.vocabulary import Flags, Positions, Texts, Vocabulary, fold, vocabulary_of
+
+__all__ = ["RULES_VERSION", "Categories", "affirmed", "categorise", "decide", "parents_of"]
+
+_TYPES = (
+    kinds.CODED,
+    kinds.TEXT,
+    kinds.NUMERIC,
+    kinds.BOOLEAN,
+    kinds.DRUG,
+    kinds.COMPLEX,
+    kinds.DATE,
+    kinds.TIME,
+    kinds.DATETIME,
+)
+_YES_WORDS = frozenset({" yes ", " true ", " oui ", " vrai ", " si ", " sim ", " yego ", " ndiyo "})
+_PICTURES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".dcm", ".dicom")
+
+
+@dataclass(frozen=True)
+class Categories:
+    """What each row of a frame is, one element a row.
+
+    category  condition, medication, test, visit or image (of a row without a value it means nothing)
+    role      the row's role in the diagnosis construct, None where it has none
+    rule      which row of EVIDENCE decided
+    veto      which row of VETOES made it a visit, -1 where none did
+    """
+
+    category: Texts
+    role: Texts
+    rule: npt.NDArray[np.intp]
+    veto: npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class _CompiledRule:
+    rule: Rule
+    questions: Flags
+    answers: Flags | None
+    types: Flags | None  # by type code; the last element stands for a row without a value
+
+
+@dataclass(frozen=True)
+class _CompiledVeto:
+    veto: Veto
+    questions: Flags
+    answers: Flags
+    texts: frozenset[str]
+    beginnings: tuple[str, ...]
+
+
+_COMPILED: WeakKeyDictionary[Vocabulary, tuple[list[_CompiledRule], list[_CompiledVeto]]] = (
+    WeakKeyDictionary()
+)
+
+
+def categorise(observations: pd.DataFrame, concepts: ConceptLookup) -> pd.DataFrame:
+    """What each observation is, with the reason: for reports and previews of rules.
+
+    Takes a frame as openmrs.observations gives it. Gives, by its index: category str (condition, medication,
+    test, visit, image), role str (in the diagnosis construct, null for none), point int64 (of the order of
+    evidence), why str.
+    """
+    vocabulary = vocabulary_of(concepts)
+    decided = decide(observations, describe(observations, vocabulary), vocabulary)
+    why = [
+        VETOES[veto].why if veto >= 0 else EVIDENCE[rule].why
+        for rule, veto in zip(decided.rule.tolist(), decided.veto.tolist(), strict=True)
+    ]
+    return pd.DataFrame(
+        {
+            "category": pd.Series(decided.category, dtype="str"),
+            "role": pd.Series(decided.role, dtype="str"),
+            "point": np.array([rule.point for rule in EVIDENCE], dtype=np.int64)[decided.rule],
+            "why": pd.Series(why, dtype="str"),
+        }
+    ).set_axis(observations.index)
+
+
+def parents_of(observations: pd.DataFrame) -> Positions:
+    """Where in the frame each row's group stands; -1 where it is in none, or in one that is not live."""
+    index = pd.Index(observations["obs_id"].to_numpy(dtype=np.int64))
+    wanted = observations["obs_group_id"].to_numpy(dtype=np.int64, na_value=-1)
+    parents: Positions = np.asarray(index.get_indexer(pd.Index(wanted)), dtype=np.intp)
+    parents[parents == np.arange(len(parents))] = -1
+    return parents
+
+
+def decide(observations: pd.DataFrame, values: Values, vocabulary: Vocabulary) -> Categories:
+    """The first rule of EVIDENCE that holds for each row, then the vetoes."""
+    rules, vetoes = _compiled(vocabulary)
+    codes = np.full(len(values.value_type), len(_TYPES), dtype=np.intp)
+    for code, kind in enumerate(_TYPES):
+        codes[values.value_type == kind] = code
+    yes = affirmed(values, vocabulary)
+    picture = _pictured(observations, values)
+    chosen = np.full(len(codes), len(EVIDENCE) - 1, dtype=np.intp)
+    undecided = np.arange(len(codes))
+    for number, compiled in enumerate(rules):
+        hit = compiled.questions[values.question[undecided]]
+        if compiled.types is not None:
+            hit &= compiled.types[codes[undecided]]
+        if compiled.answers is not None:
+            hit &= compiled.answers[values.answer[undecided]]
+        if compiled.rule.yes:
+            hit &= yes[undecided]
+        if compiled.rule.image_file:
+            hit &= picture[undecided]
+        chosen[undecided[hit]] = number
+        undecided = undecided[~hit]
+    category = np.array([rule.category for rule in EVIDENCE], dtype=object)[chosen]
+    role = np.array([rule.role for rule in EVIDENCE], dtype=object)[chosen]
+    veto = _vetoed(observations, values, chosen, vetoes)
+    category[veto >= 0] = VISIT
+    return Categories(category, role, chosen, veto)
+
+
+def _compiled(vocabulary: Vocabulary) -> tuple[list[_CompiledRule], list[_CompiledVeto]]:
+    compiled = _COMPILED.get(vocabulary)
+    if compiled is None:
+        compiled = (
+            [_compile(rule, vocabulary) for rule in EVIDENCE],
+            [_compile_veto(veto, vocabulary) for veto in VETOES],
+        )
+        _COMPILED[vocabulary] = compiled
+    return compiled
+
+
+def _of_class(vocabulary: Vocabulary, classes: tuple[str, ...]) -> Flags:
+    wanted = {name.casefold() for name in classes}
+    return np.array([key in wanted for key in vocabulary.class_key], dtype=bool)
+
+
+def _compile(rule: Rule, vocabulary: Vocabulary) -> _CompiledRule:
+    questions = np.ones(len(vocabulary), dtype=bool)
+    if rule.codes:
+        questions &= vocabulary.mapped_to(rule.codes)
+    if rule.names:
+        whole = {fold(name) for name in rule.names}
+        questions &= np.array([words in whole for words in vocabulary.words], dtype=bool)
+    if rule.classes:
+        questions &= _of_class(vocabulary, rule.classes)
+    if rule.words:
+        questions &= vocabulary.named(rule.words)
+    if rule.unless:
+        questions &= ~vocabulary.named(rule.unless)
+    if rule.ranged:
+        stated = ("low_critical", "low_normal", "hi_normal", "hi_critical")
+        questions &= np.any([~np.isnan(vocabulary.ranges[name]) for name in stated], axis=0)
+    answers = _of_class(vocabulary, rule.answers) if rule.answers else None
+    types = np.array([*(kind in rule.types for kind in _TYPES), False]) if rule.types else None
+    return _CompiledRule(rule, questions, answers, types)
+
+
+def _compile_veto(veto: Veto, vocabulary: Vocabulary) -> _CompiledVeto:
+    texts = frozenset(fold(words) for words in veto.answer_words)
+    answers = vocabulary.mapped_to(veto.answer_codes)
+    answers |= np.array([words in texts for words in vocabulary.words], dtype=bool)
+    if veto.answer_codes and vocabulary.false_position >= 0:
+        answers[vocabulary.false_position] = True
+    questions = vocabulary.named(veto.words) if veto.words else np.zeros(len(vocabulary), dtype=bool)
+    beginnings = tuple(words for words in map(fold, veto.text_begins) if words)
+    return _CompiledVeto(veto, questions, answers, texts, beginnings)
+
+
+def affirmed(values: Values, vocabulary: Vocabulary) -> Flags:
+    """Whether the row's answer is yes: the true concept, one that CIEL calls Yes, or a word for it."""
+    answers = vocabulary.mapped_to(("CIEL:1065",))
+    answers |= np.array([words in _YES_WORDS for words in vocabulary.words], dtype=bool)
+    if vocabulary.true_position >= 0:
+        answers[vocabulary.true_position] = True
+    affirmed = answers[values.answer]
+    flagged = (values.value_type == kinds.BOOLEAN) & (values.answer < 0)
+    true_name = vocabulary.name[vocabulary.true_position] if vocabulary.true_position >= 0 else None
+    affirmed[flagged] = values.display[flagged] == (true_name or "Yes")
+    return affirmed
+
+
+def _pictured(observations: pd.DataFrame, values: Values) -> Flags:
+    pictured: Flags = np.asarray(values.value_type == kinds.COMPLEX, dtype=bool)
+    pictured[pictured] = [
+        str(pointer).strip("\0 ").lower().endswith(_PICTURES)
+        for pointer in observations["value_complex"].to_numpy(dtype=object)[pictured]
+    ]
+    return pictured
+
+
+def _vetoed(
+    observations: pd.DataFrame,
+    values: Values,
+    chosen: npt.NDArray[np.intp],
+    vetoes: list[_CompiledVeto],
+) -> npt.NDArray[np.intp]:
+    """Which veto applies to each row that became a condition or a medication; -1 where none does."""
+    found = np.full(len(chosen), -1, dtype=np.intp)
+    rows = np.flatnonzero(np.isin(chosen, _CLAIMING))
+    if not len(rows):
+        return found
+    mapped = np.isin(chosen[rows], _MAPPED)
+    parents = parents_of(observations)
+    text = values.value_type[rows] == kinds.TEXT
+    shown = values.display[rows]
+    denied = np.array([fold(answer) for answer in shown[text]], dtype=object)
+    asked = np.array([str(answer).lstrip()[:1] == "?" for answer in shown[text]], dtype=bool)
+    for number, compiled in enumerate(vetoes):
+        veto = compiled.veto
+        hit = np.zeros(len(rows), dtype=bool)
+        if veto.words:
+            own = compiled.questions[values.question[rows]]
+            hit |= own if veto.also_mapped else own & ~mapped
+            if veto.headers:
+                hit |= _around(rows, parents, compiled.questions[values.question])
+        if veto.answer_words:
+            hit |= compiled.answers[values.answer[rows]]
+            hit[text] |= np.array([answer in compiled.texts for answer in denied], dtype=bool)
+        if veto.text_begins:
+            hit[text] |= asked | np.array(
+                [answer.startswith(compiled.beginnings) for answer in denied], dtype=bool
+            )
+        hit &= found[rows] < 0
+        found[rows[hit]] = number
+    return found
+
+
+_DEEPEST = 8
+"""How many groups around a row are looked at; OpenMRS forms nest two or three."""
+
+
+def _around(rows: Positions, parents: Positions, flags: Flags) -> Flags:
+    """Whether one of the groups around each of these rows is flagged; ends also where groups go round in a
+    circle.
+    """
+    hit = np.zeros(len(rows), dtype=bool)
+    at = parents[rows]
+    for _ in range(_DEEPEST):
+        inside = at >= 0
+        if not inside.any():
+            break
+        hit[inside] |= flags[at[inside]]
+        at = np.where(inside, parents[at], -1)
+    return hit
+
+
+_CLAIMING = [n for n, rule in enumerate(EVIDENCE) if rule.category in {"condition", MEDICATION}]
+_MAPPED = [n for n, rule in enumerate(EVIDENCE) if rule.point == 2]

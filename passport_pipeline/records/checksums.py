@@ -1,0 +1,39 @@
+"""What of a record is compared: its own checksum, and that of its data alone.
+
+What belongs here: which fields count and how they are hashed. What does not: what follows from a difference
+(passport.reconciling).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+
+NOT_COMPARED = frozenset({"_id", "syncDate", "createdAt", "updatedAt", "__v"})
+NOT_COMPARED_DATA = frozenset({"medicationStatus"})
+NOT_COMPARED_SOURCE = frozenset({"checksum", "dataChecksum", "rules", "runId", "version"})
+
+Document = Mapping[str, Any]
+
+
+def hashed(value: Any) -> str:
+    """32 hex digits of the value's canonical JSON (keys sorted, datetimes in UTC)."""
+    return blake2b(orjson.dumps(value, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
+
+
+def data_checksum(data: Document) -> str:
+    """The checksum of a record's `data`, without what the application's timer changes (medicationStatus)."""
+    return hashed({key: value for key, value in data.items() if key not in NOT_COMPARED_DATA})
+
+
+def checksum(document: Document) -> str:
+    """The checksum of all of a record that its source decides: neither times of loading, nor run, nor rule
+    version.
+    """
+    compared = {key: value for key, value in document.items() if key not in NOT_COMPARED}
+    compared["data"] = {k: v for k, v in document["data"].items() if k not in NOT_COMPARED_DATA}
+    compared["source"] = {k: v for k, v in document["source"].items() if k not in NOT_COMPARED_SOURCE}
+    return hashed(compared)

@@ -1,0 +1,148 @@
+"""Who is answerable for a record: the encounter's clinician, else the one who typed it.
+
+What belongs here: who it is and what the passport calls them. What does not: their accounts
+(passport.people).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from passport_pipeline.openmrs.lookups import Lookups, ProviderLookup
+from passport_pipeline.records.values import clean
+from passport_pipeline.records.vocabulary import Texts, fold
+
+TYPIST = "PROVIDER_"
+"""In front of the user id of a typist who is no provider, as the integration document writes it."""
+
+_TITLES = ("dr", "doctor", "docteur", "prof", "professor")
+_LONGEST = 50  # of a user's name in the passport
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """Who is answerable for each row of a frame, one element a row.
+
+    key        the provider's uuid, or PROVIDER_<user id> of a typist who is no provider
+    name       as the passport shows it ("Dr. Jane Smith"), 2 to 50 characters
+    creator    name of the account that typed, None where unknown
+    providers  all providers of the encounter: a list of {uuid, role?}, None where there are none
+    """
+
+    key: list[str]
+    name: list[str]
+    creator: list[str | None]
+    providers: list[list[dict[str, str]] | None]
+
+
+def shown_name(name: str | None, prefix: str | None, otherwise: str) -> str:
+    """A clinician's name with its title: that of the person's name, else "Dr."; `otherwise` where there is no
+    name.
+    """
+    words = " ".join((clean(name) or otherwise).split())
+    title = clean(prefix)
+    if title and not fold(words).startswith(fold(title)):
+        words = f"{title} {words}"
+    elif not title and not fold(words).startswith(tuple(f" {known} " for known in _TITLES)):
+        words = f"Dr. {words}"
+    return words[:_LONGEST].strip()
+
+
+class _People:
+    """Providers, typists and roles of a lookup by their numbers."""
+
+    def __init__(self, lookup: ProviderLookup) -> None:
+        providers = lookup.providers
+        columns = (_texts(providers, name) for name in ("uuid", "name", "prefix", "identifier"))
+        self.providers = {
+            int(number): (uuid, shown_name(name, prefix, f"Clinician {clean(identifier) or number}"))
+            for number, uuid, name, prefix, identifier in zip(
+                providers["provider_id"].tolist(), *columns, strict=True
+            )
+            if uuid
+        }
+        users = lookup.users
+        own = users["provider_id"].to_numpy(dtype=np.int64, na_value=-1).tolist()
+        self.users = {
+            int(number): (name, prefix, provider)
+            for number, name, prefix, provider in zip(
+                users["user_id"].tolist(), _texts(users, "name"), _texts(users, "prefix"), own, strict=True
+            )
+        }
+        roles = lookup.roles
+        self.roles = dict(
+            zip(map(str, roles["encounter_role_id"].tolist()), _texts(roles, "name"), strict=True)
+        )
+
+    def of_encounter(self, written: str | None) -> tuple[tuple[str, str] | None, list[dict[str, str]] | None]:
+        """The first known provider of "id:role id:role", and all of them."""
+        first, everyone = None, []
+        for entry in (written or "").split():
+            number, _, role = entry.partition(":")
+            provider = self.providers.get(int(number)) if number.isdigit() else None
+            if provider is None:
+                continue
+            first = first or provider
+            role_name = self.roles.get(role)
+            everyone.append({"uuid": provider[0], "role": role_name} if role_name else {"uuid": provider[0]})
+        return first, everyone or None
+
+    def of_typist(self, user_id: int) -> tuple[str, str]:
+        """The provider that the typist is, else the typist."""
+        name, prefix, provider = self.users.get(user_id, (None, None, -1))
+        if provider in self.providers:
+            return self.providers[provider]
+        return f"{TYPIST}{user_id}", shown_name(name, prefix, f"Clinician {user_id}")
+
+
+def _texts(frame: pd.DataFrame, column: str) -> list[str | None]:
+    return [clean(value) for value in frame[column].tolist()]
+
+
+_RECENT: deque[tuple[ProviderLookup, _People]] = deque(maxlen=4)
+
+
+def _people(lookup: ProviderLookup) -> _People:
+    for known, people in tuple(_RECENT):
+        if known is lookup:
+            return people
+    people = _People(lookup)
+    _RECENT.append((lookup, people))
+    return people
+
+
+def attribute(providers: Texts, creators: list[int], lookups: Lookups) -> Attribution:
+    """Who is answerable for each row.
+
+    `providers` is the observations' column of that name as an object array, `creators` their creator column.
+    """
+    people = _people(lookups.providers)
+    written = [value if isinstance(value, str) else None for value in providers]
+    encounters = {value: people.of_encounter(value) for value in set(written)}
+    typists = {number: people.of_typist(number) for number in set(creators)}
+    both = [encounters[value][0] or typists[number] for value, number in zip(written, creators, strict=True)]
+    names = {number: people.users[number][0] if number in people.users else None for number in set(creators)}
+    return Attribution(
+        key=[key for key, _ in both],
+        name=[name for _, name in both],
+        creator=[names[number] for number in creators],
+        providers=[encounters[value][1] for value in written],
+    )
+
+
+def clinicians(observations: pd.DataFrame, lookups: Lookups) -> pd.DataFrame:
+    """The clinicians that records of these observations name, to be known to the passport before documents
+    are made.
+
+    Takes a frame as openmrs.observations gives it. Gives one row each, by clinician_key: clinician_key str,
+    provider_uuid str (what the passport's doctor carries: the provider's uuid, or PROVIDER_<user id>), name
+    str.
+    """
+    distinct = observations[["providers", "creator"]].drop_duplicates()
+    who = attribute(distinct["providers"].to_numpy(dtype=object), distinct["creator"].tolist(), lookups)
+    frame = pd.DataFrame({"clinician_key": who.key, "provider_uuid": who.key, "name": who.name}, dtype="str")
+    return frame.drop_duplicates("clinician_key").sort_values("clinician_key", ignore_index=True)

@@ -1,0 +1,257 @@
+"""The documents that MongoDB holds: records as the application reads them, and parked rows.
+
+What belongs here: every field and its order. What does not: what a row means (building), how it is written
+(passport.reconciling).
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from passport_pipeline.hospitals.registry import Hospital
+from passport_pipeline.openmrs.lookups import Lookups
+from passport_pipeline.records import evidence
+from passport_pipeline.records.building import ATTACHED, LEAD, PARKED, SKIPPED, Built
+from passport_pipeline.records.checksums import hashed
+from passport_pipeline.records.clinicians import attribute, clinicians
+from passport_pipeline.records.contents import contents
+from passport_pipeline.records.evidence import RULES_VERSION
+from passport_pipeline.records.instants import utc_of
+from passport_pipeline.records.provenance import Leads, openmrs_data, sources, uuids
+
+__all__ = ["NOT_MATCHED", "Documents", "clinicians", "documents"]
+
+Document = dict[str, Any]
+
+NOT_MATCHED = "not_matched"
+"""Why a row is parked whose person nobody has matched yet; the other reasons are those of identity.matching.
+"""
+
+LIVE = timedelta(hours=3)
+"""A record younger than this is live: the application still lets its clinician edit it."""
+
+
+@dataclass(frozen=True)
+class Documents:
+    """What a frame of observations comes to.
+
+    records   documents of medicalrecords, by obs_id of the leading row
+    parked    documents of parkedrows, by obs_id of the leading row
+    skipped   one row per skipped observation: day datetime64, reason str, row_crc int64
+    outcomes  Built.outcomes with what identity adds: the rows of a record without a patient are parked
+    """
+
+    records: list[Document]
+    parked: list[Document]
+    skipped: pd.DataFrame
+    outcomes: pd.DataFrame
+
+
+def documents(  # noqa: PLR0917 - the parts of one step, in the order of the flow
+    built: Built,
+    observations: pd.DataFrame,
+    lookups: Lookups,
+    hospital: Hospital,
+    matches: pd.DataFrame,
+    accounts: Mapping[str, tuple[str, str]],
+    now: datetime,
+    run_id: str,
+) -> Documents:
+    """The documents of what was built.
+
+    `observations` is the frame that `built` was built from. `matches` is identity.matching's frame.
+    `accounts` has for each clinician_key of `clinicians` the ids of user and doctor. `now` is aware. A record
+    whose person has no patient is parked whole. Raises KeyError where a clinician has no account.
+    """
+    with _collector_paused():
+        return _documents(built, observations, lookups, hospital, matches, accounts, now, run_id)
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """A frame's documents are some 300,000 objects, none of them in a cycle, which Python's collector would
+    walk again and again while they are made: measured, it took a third of the time.
+    """
+    running = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if running:
+            gc.enable()
+
+
+def _documents(  # noqa: PLR0917 - as documents
+    built: Built,
+    observations: pd.DataFrame,
+    lookups: Lookups,
+    hospital: Hospital,
+    matches: pd.DataFrame,
+    accounts: Mapping[str, tuple[str, str]],
+    now: datetime,
+    run_id: str,
+) -> Documents:
+    patients = matches.drop_duplicates("person_id").set_index("person_id")[["patient_id", "reason"]]
+    outcomes = _with_identity(built, observations, patients)
+    rows = _rows_of(outcomes, observations)
+    loaded = (outcomes["outcome"] == LEAD).to_numpy()
+    records = built.records[loaded[built.records["position"].to_numpy()]]
+    stamp = now.astimezone(UTC)
+    stamp = stamp.replace(microsecond=stamp.microsecond // 1000 * 1000)  # MongoDB keeps milliseconds
+    leads = Leads(observations, records["position"].to_numpy(), hospital, rows)
+    patient = patients["patient_id"].reindex(leads.frame["person_id"]).tolist()
+    made = _records(records, leads, lookups, patient=patient, accounts=accounts, now=stamp, run_id=run_id)
+    skipped = outcomes.loc[outcomes["outcome"] == SKIPPED, ["day", "reason", "row_crc"]]
+    parked = _parked(outcomes, observations, hospital, rows=rows, now=stamp, run_id=run_id)
+    return Documents(made, parked, skipped.reset_index(drop=True), outcomes)
+
+
+def _with_identity(built: Built, observations: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:
+    """The outcomes, with the rows of a record parked where its leading row's person has no patient."""
+    outcomes = built.outcomes
+    lead = built.records["position"].to_numpy()
+    found = patients.reindex(observations["person_id"].to_numpy()[lead])
+    missing = found["patient_id"].isna().to_numpy()
+    if not missing.any():
+        return outcomes
+    why = found["reason"].fillna(NOT_MATCHED).to_numpy(dtype=object)[missing]
+    unmatched = pd.Index(built.records["obs_id"].to_numpy()[missing])
+    at = unmatched.get_indexer(pd.Index(outcomes["lead_obs_id"].to_numpy(dtype=np.int64, na_value=-1)))
+    parked = (at >= 0) & outcomes["outcome"].isin([LEAD, ATTACHED]).to_numpy()
+    outcome, reason = outcomes["outcome"].to_numpy(dtype=object), outcomes["reason"].to_numpy(dtype=object)
+    outcome, reason = outcome.copy(), reason.copy()
+    outcome[parked], reason[parked] = PARKED, why[at[parked]]
+    return outcomes.assign(outcome=pd.Series(outcome, dtype="str"), reason=pd.Series(reason, dtype="str"))
+
+
+def _rows_of(outcomes: pd.DataFrame, observations: pd.DataFrame) -> dict[int, list[Document]]:
+    """For each leading obs_id the rows of its record, the leading one first, then by obs_id."""
+    columns = (
+        outcomes["obs_id"].tolist(),
+        uuids(observations),
+        outcomes["row_crc"].tolist(),
+        outcomes["role"].tolist(),
+    )
+    made = [
+        {"obsId": number, "obsUuid": uuid, "crc": crc, "role": role}
+        for number, uuid, crc, role in zip(*columns, strict=True)
+    ]
+    own = (outcomes["role"] == LEAD).to_numpy()
+    rows = {made[at]["obsId"]: [made[at]] for at in np.flatnonzero(own).tolist()}
+    led = ~own & outcomes["lead_obs_id"].notna().to_numpy()
+    attached = np.flatnonzero(led)
+    attached = attached[np.argsort(outcomes["obs_id"].to_numpy()[attached], kind="stable")]
+    leads = outcomes["lead_obs_id"].to_numpy(dtype=np.int64, na_value=-1)[attached].tolist()
+    for lead, at in zip(leads, attached.tolist(), strict=True):
+        rows[lead].append(made[at])
+    return rows
+
+
+def _records(
+    records: pd.DataFrame,
+    leads: Leads,
+    lookups: Lookups,
+    *,
+    patient: list[str],
+    accounts: Mapping[str, tuple[str, str]],
+    now: datetime,
+    run_id: str,
+) -> list[Document]:
+    if records.empty:
+        return []
+    who = attribute(leads.frame["providers"].to_numpy(dtype=object), leads.frame["creator"].tolist(), lookups)
+    account = [accounts[key] for key in who.key]
+    local = np.datetime_as_string(leads.frame["obs_datetime"].to_numpy("datetime64[s]"), unit="s").tolist()
+    observed = _aware(utc_of(leads.frame["obs_datetime"], leads.hospital.zone))
+    created = _aware(leads.created)
+    limit = now - LIVE
+    live = [moment is not None and moment > limit for moment in created]
+    types = records["type"].tolist()
+    data = contents(records, local, who)
+    openmrs = openmrs_data(records, leads, lookups, who, observed=observed, created=created)
+    source = sources(records, leads, lookups, who, [doctor for _, doctor in account])
+    made = []
+    columns = (leads.ids, patient, types, data, account, openmrs, source, observed, live)
+    for id_, patient_id, type_, shown, (user, _), about, origin, at, fresh in zip(*columns, strict=True):
+        compared = {
+            "patientId": patient_id,
+            "type": type_,
+            "data": shown,
+            "createdBy": user,
+            "openmrsData": about,
+            "source": origin,
+        }
+        origin["checksum"] = hashed(compared)
+        origin["dataChecksum"] = hashed(shown)
+        origin["rules"] = RULES_VERSION
+        origin["runId"] = run_id
+        origin["version"] = 1
+        if type_ == evidence.MEDICATION:
+            shown["medicationStatus"] = "Active" if fresh else "Past"
+        made.append(
+            {
+                "_id": id_,
+                "patientId": patient_id,
+                "type": type_,
+                "data": shown,
+                "createdBy": user,
+                "syncDate": now if fresh else at,
+                "openmrsData": about,
+                "source": origin,
+                "createdAt": now,
+                "updatedAt": now,
+                "__v": 0,
+            }
+        )
+    return made
+
+
+def _aware(instants: npt.NDArray[np.datetime64]) -> list[datetime]:
+    return [moment and moment.replace(tzinfo=UTC) for moment in instants.tolist()]
+
+
+def _parked(
+    outcomes: pd.DataFrame,
+    observations: pd.DataFrame,
+    hospital: Hospital,
+    *,
+    rows: Mapping[int, list[Document]],
+    now: datetime,
+    run_id: str,
+) -> list[Document]:
+    at = np.flatnonzero(((outcomes["outcome"] == PARKED) & (outcomes["role"] == LEAD)).to_numpy())
+    if not len(at):
+        return []
+    at = at[np.argsort(outcomes["obs_id"].to_numpy()[at], kind="stable")]
+    leads = Leads(observations, at, hospital, rows)
+    reasons = outcomes["reason"].iloc[at].tolist()
+    columns = (leads.ids, leads.obs_uuid, leads.obs_id, leads.person_uuid, leads.days, reasons, leads.rows)
+    return [
+        {
+            "_id": id_,
+            "hospital": hospital.key,
+            "obsUuid": uuid,
+            "obsId": number,
+            "personUuid": person,
+            "window": day[:7],
+            "day": day,
+            "reason": reason,
+            "rows": parts,
+            "state": "parked",
+            "stateHistory": [{"state": "parked", "at": now}],
+            "attempts": 1,
+            "firstSeen": now,
+            "lastSeen": now,
+            "runId": run_id,
+        }
+        for id_, uuid, number, person, day, reason, parts in zip(*columns, strict=True)
+    ]

@@ -1,0 +1,80 @@
+"""Whether a test's result is normal: what the laboratory said, else what the concept's ranges say, else
+nothing.
+
+What belongs here: the application's three words for it and the evidence for each. What does not: what a test
+is (evidence).
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+import numpy as np
+import pandas as pd
+
+from passport_pipeline.records.values import NUMERIC, Values
+from passport_pipeline.records.vocabulary import Texts, Vocabulary
+
+NORMAL, ABNORMAL, CRITICAL = "Normal", "Abnormal", "Critical"
+
+INTERPRETATIONS = MappingProxyType(
+    {
+        "NORMAL": NORMAL,
+        "ABNORMAL": ABNORMAL,
+        "LOW": ABNORMAL,
+        "HIGH": ABNORMAL,
+        "CRITICALLY_ABNORMAL": CRITICAL,
+        "CRITICALLY_LOW": CRITICAL,
+        "CRITICALLY_HIGH": CRITICAL,
+    }
+)
+"""OpenMRS's interpretations that answer the question. The others (NEGATIVE, POSITIVE, RESISTANT,
+OFF_SCALE_LOW, SIGNIFICANT_CHANGE_UP ...) say something else: a negative test may be the bad news, so they
+give no status."""
+
+
+def statuses(observations: pd.DataFrame, values: Values, vocabulary: Vocabulary) -> Texts:
+    """Normal, Abnormal, Critical or None for each row of an observations frame, as if it were a test.
+
+    An interpretation that is stated outranks the ranges, also where it gives no status. A concept without
+    a normal range gives no Normal, and neither does a result of which only a limit is known ("< 20").
+    """
+    status = _by_ranges(observations, values, vocabulary)
+    stated = [
+        value.strip().upper() or None if isinstance(value, str) else None
+        for value in observations["interpretation"].tolist()
+    ]
+    said = np.array([*stated, None], dtype=object)[:-1]
+    spoken = said != None  # noqa: E711 - elementwise
+    status[spoken] = [INTERPRETATIONS.get(value) for value in said[spoken]]
+    return status
+
+
+def _by_ranges(observations: pd.DataFrame, values: Values, vocabulary: Vocabulary) -> Texts:
+    status: Texts = np.full(len(observations), None, dtype=object)
+    rows = np.flatnonzero((values.value_type == NUMERIC) & (values.display != None))  # noqa: E711
+    if not len(rows):
+        return status
+    value = observations["value_numeric"].to_numpy(dtype=np.float64, na_value=np.nan)[rows]
+    modifier = np.array(
+        [text.strip() if isinstance(text, str) else "" for text in observations["value_modifier"].iloc[rows]],
+        dtype=object,
+    )
+    bounds = {name: column[values.question[rows]] for name, column in vocabulary.ranges.items()}
+    exact = (modifier == "") | (modifier == "=")
+    # "<20": the true value is below 20, so it is below every limit from 20 up; nothing is known of the other
+    # side. At a critical limit is critical, at a normal one still normal, as OpenMRS itself shows it.
+    low, high = bounds["low_critical"], bounds["hi_critical"]
+    critical = (exact | (modifier == "<") | (modifier == "<=")) & (value <= low)
+    critical |= (exact | (modifier == ">") | (modifier == ">=")) & (value >= high)
+    low, high = bounds["low_normal"], bounds["hi_normal"]
+    abnormal = (exact | (modifier == "<=")) & (value < low) | (modifier == "<") & (value <= low)
+    abnormal |= (exact | (modifier == ">=")) & (value > high) | (modifier == ">") & (value >= high)
+    ranged = ~np.isnan(low) | ~np.isnan(high)
+    found: Texts = np.full(len(rows), None, dtype=object)
+    found[exact & ranged] = NORMAL
+    found[abnormal] = ABNORMAL
+    found[critical] = CRITICAL
+    found[low > high] = None  # a range entered the wrong way round says nothing
+    status[rows] = found
+    return status

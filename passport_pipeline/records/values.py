@@ -1,0 +1,249 @@
+"""What was answered, as text that a patient can read, whatever column of the observation it stands in.
+
+What belongs here: which of the value columns counts, how numbers and dates are written, what is no valid
+value. What does not: whether a result is normal (statuses), what kind of record it makes (evidence).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from passport_pipeline.records.vocabulary import Flags, Positions, Texts, Vocabulary
+
+CODED, TEXT, NUMERIC, BOOLEAN, DRUG, COMPLEX = "coded", "text", "numeric", "boolean", "drug", "complex"
+DATE, TIME, DATETIME = "date", "time", "datetime"
+
+UNKNOWN_CONCEPT, INVALID_VALUE, INVALID_DATE = "unknown_concept", "invalid_value", "invalid_date"
+NO_VALUE = "no_value"
+REASONS = (UNKNOWN_CONCEPT, INVALID_DATE, INVALID_VALUE, NO_VALUE)
+
+APPLICATION_TYPES = {CODED: "coded", BOOLEAN: "coded", DRUG: "coded", NUMERIC: "numeric"}
+"""The application knows three types (openmrsData.valueType); what is not here is text to it."""
+
+_BY_DATATYPE = {
+    "coded": CODED,
+    "boolean": BOOLEAN,
+    "numeric": NUMERIC,
+    "text": TEXT,
+    "document": TEXT,
+    "complex": COMPLEX,
+    "date": DATE,
+    "time": TIME,
+    "datetime": DATETIME,
+}
+
+
+@dataclass(frozen=True)
+class Values:
+    """What each row of a frame answers; every array has one element a row.
+
+    value_type  one of the nine types, None where the row has no value
+    display     the answer as text, None where there is none or it is not valid
+    dosage      the strength of the drug answered, None where unknown
+    reason      why the value cannot be shown (one of REASONS but NO_VALUE), None where it can
+    question    position of the question in the vocabulary, -1 where unknown
+    answer      position of the coded answer, -1 where there is none or it is unknown
+    """
+
+    value_type: Texts
+    display: Texts
+    dosage: Texts
+    reason: Texts
+    question: Positions
+    answer: Positions
+
+
+def number(value: float, precision: float = math.nan) -> str:
+    """A number as it was measured: "5" for 5.0, and "5.0" where the concept's display precision is 1.
+
+    The precision adds zeros and never rounds: a digit that somebody wrote is not dropped.
+    """
+    text = f"{value:.15g}"  # the digits that a double is certain of: 0.1 + 0.2 reads 0.3
+    if "e" in text:
+        text = f"{value:.15f}".rstrip("0").rstrip(".") if abs(value) < 1 else f"{value:.0f}"
+    if text == "-0":
+        text = "0"
+    whole, _, decimals = text.partition(".")
+    wanted = 0 if math.isnan(precision) else max(0, int(precision))
+    padded = decimals.ljust(wanted, "0")
+    return f"{whole}.{padded}" if padded else whole
+
+
+def clean(value: object) -> str | None:
+    """Text without NUL characters and outer white space; None where nothing is left."""
+    if not isinstance(value, str):
+        return None
+    if "\0" in value:
+        value = value.replace("\0", "")
+    return value.strip() or None
+
+
+def title(pointer: str) -> str:
+    """What a `title|file` pointer shows: its title, else the file's own name."""
+    heading, _, file = pointer.partition("|")
+    return heading.strip() or file.replace("\\", "/").rsplit("/", 1)[-1].strip() or pointer.strip()
+
+
+def _objects(flags: Flags) -> Texts:
+    return np.full(len(flags), None, dtype=object)
+
+
+def value_types(observations: pd.DataFrame, datatypes: Texts, texts: Texts, pointers: Texts) -> Texts:
+    """Which type of value each row holds: the one that the question's datatype says if that column is filled,
+    else the first filled of drug, coded, numeric, date, text, pointer, boolean (datatypes get changed, rows
+    stay).
+    """
+    filled: dict[str, Flags] = {
+        column: observations[column].notna().to_numpy()
+        for column in ("value_coded", "value_drug", "value_numeric", "value_boolean")
+    }
+    dated = observations["value_datetime"].notna().to_numpy()
+    if "bad_datetime" in observations:
+        dated = dated | observations["bad_datetime"].fillna(value=False).to_numpy(dtype=bool)
+    written = np.array([text is not None for text in texts], dtype=bool)
+    pointed = np.array([text is not None for text in pointers], dtype=bool)
+    numeric, flagged = filled["value_numeric"], filled["value_boolean"]
+    present: dict[str, Flags] = {
+        CODED: filled["value_coded"],
+        BOOLEAN: filled["value_coded"] | flagged | numeric,
+        NUMERIC: numeric,
+        TEXT: written,
+        COMPLEX: pointed,
+        DATE: dated,
+        TIME: dated,
+        DATETIME: dated,
+    }
+    kinds = _objects(dated)
+    fallback = ((CODED, filled["value_coded"]), (NUMERIC, numeric), (DATETIME, dated), (TEXT, written))
+    for kind, flags in reversed((*fallback, (COMPLEX, pointed), (BOOLEAN, flagged))):
+        kinds[flags] = kind
+    for datatype, kind in _BY_DATATYPE.items():
+        kinds[(datatypes == datatype) & present[kind]] = kind
+    kinds[filled["value_drug"]] = DRUG
+    return kinds
+
+
+def describe(observations: pd.DataFrame, vocabulary: Vocabulary) -> Values:
+    """What each row of an observations frame (openmrs.observations) answers. Never raises for a row's
+    content.
+    """
+    question = vocabulary.positions(observations["concept_id"])
+    answer = vocabulary.positions(observations["value_coded"])
+    texts = np.array([clean(value) for value in observations["value_text"].tolist()] + [None], dtype=object)[
+        :-1
+    ]
+    pointers = np.array(
+        [clean(value) for value in observations["value_complex"].tolist()] + [None], dtype=object
+    )[:-1]
+    kinds = value_types(observations, vocabulary.datatype_key[question], texts, pointers)
+    truth = (answer == vocabulary.true_position) | (answer == vocabulary.false_position)
+    kinds[(kinds == CODED) & truth] = BOOLEAN
+    kinds[(kinds == BOOLEAN) & ~truth & observations["value_coded"].notna().to_numpy()] = CODED
+
+    display, dosage, reason = _objects(truth), _objects(truth), _objects(truth)
+    reason[question == -1] = UNKNOWN_CONCEPT
+    reason[vocabulary.name[question] == None] = UNKNOWN_CONCEPT  # noqa: E711 - elementwise
+
+    coded = (kinds == CODED) | ((kinds == BOOLEAN) & truth)
+    display[coded] = vocabulary.name[answer[coded]]
+    text = kinds == TEXT
+    display[text] = texts[text]
+    pointer = kinds == COMPLEX
+    display[pointer] = [title(value) for value in pointers[pointer]]
+    _show_drugs(observations, vocabulary, kinds == DRUG, answer, display=display, dosage=dosage)
+    nameless = (coded | (kinds == DRUG)) & (display == None)  # noqa: E711 - elementwise
+    reason[nameless] = UNKNOWN_CONCEPT
+    _show_flags(observations, vocabulary, (kinds == BOOLEAN) & ~truth, display, reason)
+    _show_numbers(observations, vocabulary, kinds == NUMERIC, question, display=display, reason=reason)
+    _show_dates(observations, kinds, display, reason)
+    return Values(kinds, display, dosage, reason, question, answer)
+
+
+def _show_drugs(
+    observations: pd.DataFrame,
+    vocabulary: Vocabulary,
+    rows: Flags,
+    answer: Positions,
+    *,
+    display: Texts,
+    dosage: Texts,
+) -> None:
+    if not rows.any():
+        return
+    drug = vocabulary.drug_positions(observations["value_drug"])[rows]
+    names, substances = vocabulary.drug_name[drug], vocabulary.name[answer[rows]]
+    display[rows] = [name or substance for name, substance in zip(names, substances, strict=True)]
+    dosage[rows] = vocabulary.drug_strength[drug]
+
+
+def _show_flags(
+    observations: pd.DataFrame, vocabulary: Vocabulary, rows: Flags, display: Texts, reason: Texts
+) -> None:
+    """Booleans that stand in value_boolean (1.9) or, older still, as 1 or 0 in value_numeric."""
+    if not rows.any():
+        return
+    yes = _word(vocabulary, vocabulary.true_position, "Yes")
+    no = _word(vocabulary, vocabulary.false_position, "No")
+    flags = observations["value_boolean"].to_numpy(dtype=np.float64, na_value=np.nan)
+    numbers = observations["value_numeric"].to_numpy(dtype=np.float64, na_value=np.nan)
+    truth = np.where(np.isnan(flags), numbers, flags)
+    display[rows & (truth == 1)] = yes
+    display[rows & (truth == 0)] = no
+    _refuse(rows & ~np.isin(truth, (0.0, 1.0)), INVALID_VALUE, display, reason)
+
+
+def _word(vocabulary: Vocabulary, position: int, otherwise: str) -> str:
+    name = vocabulary.name[position] if position >= 0 else None
+    return name or otherwise
+
+
+def _show_numbers(
+    observations: pd.DataFrame,
+    vocabulary: Vocabulary,
+    rows: Flags,
+    question: Positions,
+    *,
+    display: Texts,
+    reason: Texts,
+) -> None:
+    if not rows.any():
+        return
+    values = observations["value_numeric"].to_numpy(dtype=np.float64, na_value=np.nan)[rows]
+    asked = question[rows]
+    modifiers = [clean(value) or "" for value in observations["value_modifier"].to_numpy(dtype=object)[rows]]
+    columns = (values.tolist(), vocabulary.precision[asked].tolist(), modifiers, vocabulary.units[asked])
+    display[rows] = [
+        f"{modifier}{number(value, precision)} {unit}" if unit else f"{modifier}{number(value, precision)}"
+        for value, precision, modifier, unit in zip(*columns, strict=True)
+    ]
+    ranges = vocabulary.ranges
+    impossible = np.zeros(len(rows), dtype=bool)
+    # Beyond an absolute limit no body can be: OpenMRS refuses it at the keyboard, imports let it through.
+    impossible[rows] = (
+        (values < ranges["low_absolute"][asked])
+        | (values > ranges["hi_absolute"][asked])
+        | ~np.isfinite(values)
+    )
+    _refuse(impossible, INVALID_VALUE, display, reason)
+
+
+def _show_dates(observations: pd.DataFrame, kinds: Texts, display: Texts, reason: Texts) -> None:
+    dated = np.isin(kinds.astype("U8"), (DATE, TIME, DATETIME)) if len(kinds) else np.zeros(0, dtype=bool)
+    if not dated.any():
+        return
+    values: npt.NDArray[np.datetime64] = observations["value_datetime"].to_numpy(dtype="datetime64[s]")
+    local = np.datetime_as_string(values, unit="s").astype(object)
+    display[kinds == DATETIME] = local[kinds == DATETIME]
+    display[kinds == DATE] = [text[:10] for text in local[kinds == DATE]]
+    display[kinds == TIME] = [text[11:] for text in local[kinds == TIME]]
+    _refuse(dated & np.isnat(values), INVALID_DATE, display, reason)
+
+
+def _refuse(rows: Flags, why: str, display: Texts, reason: Texts) -> None:
+    display[rows] = None
+    reason[rows & (reason == None)] = why  # noqa: E711 - elementwise

@@ -1,0 +1,170 @@
+"""What a hospital's dictionary says of each concept, as arrays in which a frame's rows are looked up at once.
+
+What belongs here: names folded for comparing, mappings as codes, positions of concepts. What does not: what
+any of it means (evidence, values).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import deque
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from passport_pipeline.openmrs.lookups import ConceptLookup
+
+Positions = npt.NDArray[np.intp]
+Flags = npt.NDArray[np.bool_]
+Texts = npt.NDArray[np.object_]
+Floats = npt.NDArray[np.float64]
+
+_CIEL_UUID = re.compile(r"(\d{1,6})A{30,35}")
+_SAME = frozenset({"same-as", "sameas", "same as", ""})
+
+
+def fold(name: str | None) -> str:
+    """A name as its words: lower case, no accents, one space before and after each word ("" for none)."""
+    if not name:
+        return ""
+    plain = unicodedata.normalize("NFKD", name.casefold())
+    words = re.findall(r"[^\W_]+", "".join(c for c in plain if not unicodedata.combining(c)))
+    return f" {' '.join(words)} " if words else ""
+
+
+def code_of(source: str, code: str) -> str:
+    """How a mapping is written in the evidence table and compared: `CIEL:1284`, in lower case."""
+    return f"{source.strip().removeprefix('org.openmrs.module.')}:{code.strip()}".casefold()
+
+
+def texts(values: Iterable[Any]) -> Texts:
+    """An object array of str or None, with None for the unknown concept (position -1) at its end."""
+    column = [value if isinstance(value, str) and value else None for value in values]
+    array = np.empty(len(column) + 1, dtype=object)
+    array[:-1] = column
+    return array
+
+
+class Vocabulary:
+    """The concepts of one hospital by position. Every array ends with the unknown concept, so that -1 finds
+    it.
+
+    name, uuid, datatype, concept_class, units: str or None; datatype_key, class_key, words: folded for
+    comparing; display_precision, low_absolute ... hi_absolute: float, NaN where not stated.
+    """
+
+    def __init__(self, lookup: ConceptLookup) -> None:
+        concepts = lookup.concepts
+        self.index = pd.Index(concepts["concept_id"].to_numpy(dtype=np.int64))
+        self.name, self.uuid = texts(concepts["name"]), texts(concepts["uuid"])
+        self.datatype, self.concept_class = texts(concepts["datatype"]), texts(concepts["concept_class"])
+        self.units = texts(concepts["units"])
+        self.datatype_key = np.array([(d or "").strip().casefold() for d in self.datatype], dtype=object)
+        self.class_key = np.array([(c or "").strip().casefold() for c in self.concept_class], dtype=object)
+        self.words = np.array([fold(name) for name in self.name], dtype=object)
+        self.ranges = {
+            column: _floats(concepts[column])
+            for column in (
+                "low_absolute",
+                "low_critical",
+                "low_normal",
+                "hi_normal",
+                "hi_critical",
+                "hi_absolute",
+            )
+        }
+        self.precision = _floats(concepts["display_precision"])
+        whole = concepts["allow_decimal"].astype("boolean").eq(False).fillna(value=False)
+        self.precision[:-1][whole.to_numpy(dtype=bool)] = np.nan
+        self.true_position = self._position(lookup.true_id)
+        self.false_position = self._position(lookup.false_id)
+        self._codes = self._mapped(lookup.mappings)
+        drugs = lookup.drugs
+        self.drug_index = pd.Index(drugs["drug_id"].to_numpy(dtype=np.int64))
+        self.drug_name, self.drug_strength = texts(drugs["name"]), texts(drugs["strength"])
+
+    def __len__(self) -> int:
+        return len(self.index) + 1
+
+    def positions(self, concept_ids: pd.Series) -> Positions:
+        """Where each concept is; -1 for a null or a concept that the lookup lacks."""
+        return _indexer(self.index, concept_ids)
+
+    def drug_positions(self, drug_ids: pd.Series) -> Positions:
+        """Where each drug is; -1 for a null or a drug that the lookup lacks."""
+        return _indexer(self.drug_index, drug_ids)
+
+    def mapped_to(self, codes: Iterable[str]) -> Flags:
+        """Which concepts are the same as one of these codes (`CIEL:1284`); `LOINC:*` is any code of the
+        source.
+        """
+        flags = np.zeros(len(self), dtype=bool)
+        for code in codes:
+            flags[self._codes.get(code.casefold(), [])] = True
+        return flags
+
+    def named(self, phrases: Iterable[str]) -> Flags:
+        """Which concepts' names hold one of these whole words, or phrases of words."""
+        wanted = "|".join(sorted({re.escape(fold(phrase).strip()) for phrase in phrases} - {""}))
+        pattern = re.compile(f" (?:{wanted}) ")
+        return np.array([bool(wanted) and bool(pattern.search(words)) for words in self.words], dtype=bool)
+
+    def _position(self, concept_id: int | None) -> int:
+        if concept_id is None or pd.isna(concept_id):
+            return -2
+        position = int(self.index.get_indexer([int(concept_id)])[0])
+        return position if position >= 0 else -2
+
+    def _mapped(self, mappings: pd.DataFrame) -> dict[str, list[int]]:
+        """Code -> positions. Only SAME-AS (or unstated) maps identify a concept: a narrower one is about
+        another.
+        """
+        codes: dict[str, list[int]] = {}
+        positions = self.index.get_indexer(mappings["concept_id"].to_numpy(dtype=np.int64))
+        columns = (mappings["source"], mappings["code"], mappings["map_type"])
+        for position, source, code, kind in zip(positions.tolist(), *columns, strict=True):
+            kind_key = kind.strip().casefold() if isinstance(kind, str) else ""
+            if (
+                position < 0
+                or kind_key not in _SAME
+                or not (isinstance(source, str) and isinstance(code, str))
+            ):
+                continue
+            codes.setdefault(code_of(source, code), []).append(position)
+            codes.setdefault(code_of(source, "*"), []).append(position)
+        for position, uuid in enumerate(self.uuid[:-1]):
+            ciel = _CIEL_UUID.fullmatch(uuid or "")
+            if ciel and len(uuid) == 36:  # CIEL's uuids are its codes, filled up with A
+                codes.setdefault(code_of("CIEL", ciel[1]), []).append(position)
+        return codes
+
+
+def _floats(column: pd.Series) -> Floats:
+    return np.append(
+        pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan), np.nan
+    )
+
+
+def _indexer(index: pd.Index, ids: pd.Series) -> Positions:
+    """Positions of ids in an index; ids are positive, so -1 stands for null and is never found."""
+    wanted = ids.to_numpy(dtype=np.int64, na_value=-1)
+    return np.asarray(index.get_indexer(pd.Index(wanted)), dtype=np.intp)
+
+
+_RECENT: deque[tuple[ConceptLookup, Vocabulary]] = deque(maxlen=4)
+
+
+def vocabulary_of(lookup: ConceptLookup) -> Vocabulary:
+    """The vocabulary of a lookup, kept for the next frame of the same lookup object: a day has few rows, a
+    dictionary thousands of concepts.
+    """
+    for known, vocabulary in tuple(_RECENT):
+        if known is lookup:
+            return vocabulary
+    vocabulary = Vocabulary(lookup)
+    _RECENT.append((lookup, vocabulary))
+    return vocabulary

@@ -1,0 +1,63 @@
+"""What assets are handed: the hospitals, the raw batches and the passport, opened when they are needed.
+
+What belongs here: turning settings into the domain's objects. What does not: the settings themselves
+(hospitals.settings), or anything that one asset alone needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+
+from passport_pipeline.batches import Batches
+from passport_pipeline.errors import ConfigurationError
+from passport_pipeline.hospitals.registry import Hospital, load_hospitals
+from passport_pipeline.hospitals.settings import Settings
+from passport_pipeline.openmrs.source import Source
+from passport_pipeline.passport.database import Passport
+
+
+class Connections:
+    """Everything outside that a run talks to. Made from given settings, else from the environment.
+
+    Nothing is read or opened before it is asked for, so that a code location loads without any server.
+    """
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self._settings = settings
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings. Raises ConfigurationError."""
+        return self._settings or Settings.read()
+
+    @cached_property
+    def hospitals(self) -> dict[str, Hospital]:
+        """The registered hospitals by key. Raises ConfigurationError."""
+        return {hospital.key: hospital for hospital in load_hospitals(self.settings.hospitals_file)}
+
+    def hospital(self, key: str) -> Hospital:
+        """One registered hospital. Raises ConfigurationError for a key that hospitals.yaml lacks."""
+        if key not in self.hospitals:
+            known = ", ".join(sorted(self.hospitals)) or "none"
+            raise ConfigurationError(f"hospital {key!r} is not in {self.settings.hospitals_file} (there: {known})")
+        return self.hospitals[key]
+
+    @contextmanager
+    def source(self, key: str) -> Iterator[Source]:
+        """One hospital's database, open for reading. Raises ConfigurationError, SourceError."""
+        with Source.open(self.hospital(key), self.settings) as source:
+            yield source
+
+    @cached_property
+    def batches(self) -> Batches:
+        """The raw batches."""
+        return Batches(self.settings.batches)
+
+    @cached_property
+    def passport(self) -> Passport:
+        """The passport, its collections and validators in place. Raises PassportError."""
+        passport = Passport.connect(self.settings)
+        passport.ensure()
+        return passport

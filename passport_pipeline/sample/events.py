@@ -1,0 +1,251 @@
+"""What every event in a sample hospital needs: which rows are fit for it, copies of rows, a note of what
+it touched.
+
+What belongs here: choosing and composing rows. What does not: the events (mutations), writing (ledger).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import Engine
+
+from passport_pipeline.sample import oracle
+from passport_pipeline.sample.concepts import concepts
+from passport_pipeline.sample.dictionary import Dictionary
+from passport_pipeline.sample.forms import VALUES, answer, forms
+from passport_pipeline.sample.frames import ADMIN, DAEMON
+from passport_pipeline.sample.hospital import SampleHospital
+from passport_pipeline.sample.ledger import Ledger
+from passport_pipeline.sample.people import NURSE, NURSE_PROVIDER
+from passport_pipeline.sample.schema import has, tables
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """What was done: the rows of obs touched (or that show what was renamed), whose they are, the days
+    they lie in.
+
+    `days` are those before and after, of the outermost groups; rows with a zero date are in none.
+    """
+
+    kind: str
+    obs_ids: tuple[int, ...]
+    person_ids: tuple[int, ...]
+    days: frozenset[date]
+
+
+class Note:
+    """Gathers what an event touches, before it (when made) and after it (when `made` is called)."""
+
+    def __init__(self, hospital: SampleHospital, kind: str, obs_ids: Iterable[int], people: Sequence[int]) -> None:
+        self._hospital = hospital
+        self._kind = kind
+        self.obs_ids = sorted({int(n) for n in obs_ids})
+        self._people = {int(n) for n in people}
+        self._days: set[date] = set()
+        self._look()
+
+    def add(self, *obs_ids: int) -> None:
+        """More rows of obs were touched."""
+        self.obs_ids = sorted({*self.obs_ids, *obs_ids})
+
+    def made(self) -> Mutation:
+        """The event is over."""
+        self._look()
+        return Mutation(self._kind, tuple(self.obs_ids), tuple(sorted(self._people)), frozenset(self._days))
+
+    def _look(self) -> None:
+        there = self._hospital.obs.index.intersection(self.obs_ids)
+        days = oracle.days_of(self._hospital, there).dropna()
+        self._days |= {day.date() for day in days.tolist()}
+        self._people |= {int(n) for n in self._hospital.obs.loc[there, "person_id"].tolist()}
+
+
+class Events:
+    """Rows of one sample hospital, chosen by a seed unless they are named; LookupError where none is fit."""
+
+    def __init__(self, engine: Engine, database: str, hospital: SampleHospital, seed: int = 1) -> None:
+        self.hospital = hospital
+        self._ledger = Ledger(engine, database, hospital, seed)
+
+    def _note(self, kind: str, obs_ids: Iterable[int], *people: int) -> Note:
+        return Note(self.hospital, kind, obs_ids, people)
+
+    def _one(self, named: int | None, fit: Sequence[Any]) -> int:
+        """The one named, else one of those that are fit."""
+        if named is not None:
+            return named
+        if not len(fit):
+            raise LookupError("no row is fit for it")
+        return int(fit[int(self._ledger.rng.integers(0, len(fit)))])
+
+    def _live(self, *, leaf: bool = False, answered: bool = False) -> pd.Series:
+        """Which rows of obs are live; `leaf`: have no members; `answered`: hold a sound answer to a known
+        question."""
+        obs = self.hospital.obs
+        fit = obs["voided"].eq(0) & obs["person_id"].isin(self._standing())
+        if leaf:
+            fit &= ~obs.index.isin(obs["obs_group_id"].dropna())
+        if answered:
+            notes = self.hospital.notes.reindex(obs.index)
+            fit &= notes["becomes"].ne("header") & notes["fault"].isna()
+            fit &= obs["concept_id"].isin(self.hospital.concept_ids.values())
+        return fit.astype(bool)
+
+    def _rows(self, fit: pd.Series) -> list[int]:
+        return fit.index[fit].tolist()
+
+    def _standing(self) -> list[int]:
+        """Patients who are not voided."""
+        person, patient = self.hospital.tables["person"], self.hospital.tables["patient"]
+        both = patient["voided"].eq(0) & person["voided"].reindex(patient.index).eq(0)
+        return self._rows(both)
+
+    def _together(self, obs_id: int) -> list[int]:
+        """The rows that move with a row: its encounter's, or its outermost group's."""
+        encounter = self.hospital.obs["encounter_id"]
+        if pd.isna(encounter[obs_id]):
+            return self._ledger.below([self._ledger.outermost(obs_id)])
+        return self._rows(encounter.eq(encounter[obs_id]).fillna(value=False).astype(bool))
+
+    def _encounters(self, obs_ids: Sequence[int]) -> list[int]:
+        return [int(n) for n in self.hospital.obs.loc[list(obs_ids), "encounter_id"].dropna().unique()]
+
+    def _answers(self, keys: Sequence[str], when: pd.Timestamp) -> list[dict[str, Any]]:
+        """New usual answers to these questions (concepts' keys): the value columns."""
+        words = Dictionary(self.hospital.concept_ids, {}, self.hospital.shown, self.hospital.shown_row)
+        draft = pd.DataFrame({"key": list(keys), "obs_datetime": when})
+        old = has(self.hospital.spec.version, "obs", "value_boolean")
+        answer(draft, words, self._ledger.rng, old_boolean=old)
+        return [
+            {name: None if pd.isna(value) else value for name, value in row.items()}
+            for row in draft[list(VALUES)].to_dict("records")
+        ]
+
+    def _answer(self, obs_id: int) -> dict[str, Any]:
+        """Another answer to a row's question, as the value columns."""
+        row = self.hospital.obs.loc[obs_id]
+        key = {number: key for key, number in self.hospital.concept_ids.items()}[int(row["concept_id"])]
+        if key not in QUESTIONS:
+            raise LookupError("no form asks this question")
+        return self._answers([key], self.hospital.clock)[0]
+
+    def _copy(self, obs_id: int, now: pd.Timestamp) -> dict[str, Any]:
+        """A new version of a row, as OpenMRS makes it: all but its own id, uuid and time of making."""
+        row = {name: None if pd.isna(v) else v for name, v in self.hospital.obs.loc[obs_id].to_dict().items()}
+        for gone in ("obs_id", "uuid"):
+            del row[gone]
+        modern = has(self.hospital.spec.version, "obs", "status")
+        return row | {
+            "previous_version": obs_id,
+            "date_created": now,
+            "creator": NURSE if obs_id % 2 else DAEMON,
+            "status": "AMENDED" if modern else None,
+        }
+
+    def _noted(self, obs_id: int) -> tuple[str, str | None]:
+        """What a row becomes, and its fault."""
+        note = self.hospital.notes.loc[obs_id]
+        return str(note["becomes"]), note["fault"]
+
+    def _move(self, obs_ids: Sequence[int], person: int, now: pd.Timestamp) -> list[int]:
+        """Give rows to another person as the version does it: in place in 1.x, as new versions since 2.x.
+
+        Returns the ids of the rows that are the person's now.
+        """
+        if not has(self.hospital.spec.version, "obs", "status"):
+            self._ledger.update("obs", obs_ids, {"person_id": person})
+            return list(obs_ids)
+        new: dict[int, int] = {}
+        # A header has a lower id than its members unless it was replicated late; so headers first.
+        groups = self.hospital.obs["obs_group_id"]
+        depth = {n: self._depth(groups, n) for n in obs_ids}
+        for old in sorted(obs_ids, key=lambda n: (depth[n], n)):
+            group = groups[old]
+            row = self._copy(old, now) | {"person_id": person, "status": "FINAL"}
+            row["obs_group_id"] = None if pd.isna(group) else new.get(int(group), int(group))
+            new[old] = self._ledger.insert_obs(row, *self._noted(old))
+        self._ledger.update("obs", list(obs_ids), voided(now, "patients merged"))
+        return list(new.values())
+
+    @staticmethod
+    def _depth(groups: pd.Series, obs_id: int) -> int:
+        depth = 0
+        while not pd.isna(groups[obs_id]):
+            obs_id, depth = int(groups[obs_id]), depth + 1
+        return depth
+
+    def _copy_identifiers(self, loser: int, winner: int, now: pd.Timestamp) -> list[int]:
+        """Give the winner of a merge the loser's identifiers, but for those that he has himself."""
+        frame = self.hospital.tables["patient_identifier"]
+        standing = frame[frame["voided"].eq(0)]
+        own = set(
+            standing.loc[standing["patient_id"].eq(winner), ["identifier", "identifier_type"]].itertuples(
+                index=False, name=None
+            )
+        )
+        copied = []
+        for number, row in standing[standing["patient_id"].eq(loser)].to_dict("index").items():
+            if (row["identifier"], row["identifier_type"]) in own:
+                continue
+            made = {name: None if pd.isna(value) else value for name, value in row.items()}
+            made |= {"patient_id": winner, "preferred": 0, "date_created": now}
+            del made["patient_identifier_id"], made["uuid"]
+            new = self._ledger.insert("patient_identifier", made)
+            self.hospital.identities[new] = self.hospital.identities[int(number)]
+            copied.append(new)
+        return copied
+
+    def _entered(self, kind: str, person: int, days_ago: int) -> Mutation:
+        """An encounter of the person with a provider, two vital signs and a diagnosis with its parts."""
+        ledger = self._ledger
+        note = self._note(kind, [], person)
+        with ledger:
+            now = ledger.tick()
+            made = (now - pd.Timedelta(days=days_ago)).floor("s")
+            at = made - pd.Timedelta(minutes=10)
+            legacy = has(self.hospital.spec.version, "encounter", "provider_id")
+            encounter = {
+                "encounter_type": 1,
+                "patient_id": person,
+                "location_id": 2,
+                "encounter_datetime": at,
+            }
+            encounter |= {"creator": DAEMON, "date_created": made, "provider_id": NURSE_PROVIDER + 10}
+            if not legacy:
+                del encounter["provider_id"]
+            met = ledger.insert("encounter", encounter)
+            if "encounter_provider" in tables(self.hospital.spec.version):
+                link = {"encounter_id": met, "provider_id": NURSE_PROVIDER, "encounter_role_id": 2}
+                ledger.insert("encounter_provider", link | {"date_created": made})
+            keys = ("weight", "temperature", "diagnosis set", "problem list", "certainty", "diagnosis order")
+            values = self._answers([k for k in keys if k != "diagnosis set"], at)
+            values.insert(2, {})
+            header: int | None = None
+            for key, value in zip(keys, values, strict=True):
+                row = {"person_id": person, "encounter_id": met, "concept_id": self.hospital.concept_ids[key]}
+                row |= {"obs_datetime": at, "date_created": made, "location_id": 2, "creator": DAEMON}
+                row |= {"obs_group_id": header, "status": "FINAL"} | value
+                number = ledger.insert_obs(row, concepts()[key].becomes)
+                header = number if key == "diagnosis set" else header
+                note.add(number)
+        return note.made()
+
+
+QUESTIONS = frozenset(question.key for form in forms() for question in form.questions)
+"""Keys of the concepts that a form asks, so that a usual answer can be drawn."""
+
+
+def voided(now: pd.Timestamp, reason: str) -> dict[str, Any]:
+    """The columns of a row that was voided now."""
+    return {"voided": 1, "voided_by": ADMIN, "date_voided": now, "void_reason": reason}
+
+
+def unvoided() -> dict[str, Any]:
+    """The columns of a row that was un-voided."""
+    return {"voided": 0, "voided_by": None, "date_voided": None, "void_reason": None}

@@ -1,0 +1,230 @@
+"""What happens in a hospital after it was first read: in its database, and in the model that the oracle
+reads.
+
+What belongs here: each event as OpenMRS (or an administrator with SQL) leaves it in the rows, by version.
+What does not: how both sides are written (ledger), what must become of it (oracle).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pandas as pd
+
+from passport_pipeline.sample.events import Events, Mutation, unvoided, voided
+from passport_pipeline.sample.frames import ADMIN
+from passport_pipeline.sample.hospital import Merge
+from passport_pipeline.sample.schema import tables
+
+__all__ = ["Mutation", "Mutations"]
+
+
+class Mutations(Events):
+    """Changes to one sample hospital; which rows, the seed decides unless they are named.
+
+    Every method returns a Mutation and raises LookupError where no row is fit for it. They are in force at
+    once in the database and in the model; the hospital's clock moves on.
+    """
+
+    def any(self) -> Mutation:
+        """One of all the kinds, drawn by the seed; another one where the hospital has no row fit for it."""
+        for number in self._ledger.rng.permutation(len(self.kinds())).tolist():
+            try:
+                return self.kinds()[number]()
+            except LookupError:
+                continue
+        raise LookupError("an empty hospital")
+
+    def kinds(self) -> list[Callable[[], Mutation]]:
+        """All that can happen."""
+        return [
+            self.edit, self.void, self.unvoid, self.purge, self.insert, self.late_row, self.merge, self.unmerge,
+            self.void_patient, self.change_person, self.change_datetime, self.change_value, self.rename_concept,
+            self.rename_provider, self.rename_location,
+        ]  # fmt: skip
+
+    def edit(self, obs_id: int | None = None) -> Mutation:
+        """A new row with another answer that names the old one as its previous version; the old one
+        voided."""
+        chosen = self._one(obs_id, self._rows(self._live(leaf=True, answered=True)))
+        note = self._note("edit", [chosen])
+        with self._ledger as ledger:
+            now = ledger.tick()
+            row = self._copy(chosen, now) | self._answer(chosen)
+            new = ledger.insert_obs(row, *self._noted(chosen))
+            ledger.update("obs", [chosen], voided(now, f"edited, see {new}"))
+            note.add(new)
+        return note.made()
+
+    def void(self, obs_id: int | None = None) -> Mutation:
+        """Void a row, and its members if it is a header."""
+        chosen = self._one(obs_id, self._rows(self._live()))
+        note = self._note("void", self._ledger.below([chosen]))
+        with self._ledger as ledger:
+            standing = [n for n in note.obs_ids if self.hospital.obs["voided"][n] == 0]
+            ledger.update("obs", standing, voided(ledger.tick(), "entered in error"))
+        return note.made()
+
+    def unvoid(self, obs_id: int | None = None) -> Mutation:
+        """Un-void a row that nothing superseded; no timestamp says so."""
+        obs = self.hospital.obs
+        fit = obs["voided"].eq(1) & ~obs.index.isin(obs["previous_version"].dropna())
+        fit &= obs["person_id"].isin(self._standing())
+        chosen = self._one(obs_id, self._rows(fit.astype(bool)))
+        note = self._note("unvoid", [chosen])
+        with self._ledger as ledger:
+            ledger.update("obs", [chosen], unvoided())
+        return note.made()
+
+    def purge(self, obs_id: int | None = None) -> Mutation:
+        """Delete a row and its members."""
+        obs = self.hospital.obs
+        fit = self._live() & ~obs.index.isin(obs["previous_version"].dropna())
+        chosen = self._one(obs_id, self._rows(fit.astype(bool)))
+        note = self._note("purge", self._ledger.below([chosen]))
+        with self._ledger as ledger:
+            ledger.delete_obs(note.obs_ids)
+        return note.made()
+
+    def insert(self, person_id: int | None = None) -> Mutation:
+        """A new encounter with a provider: two vital signs and a diagnosis with its parts."""
+        person = self._one(person_id, self._standing())
+        return self._entered("insert", person, days_ago=0)
+
+    def late_row(self, days_ago: int = 200) -> Mutation:
+        """The same, brought by a replication: new ids, a date_created of long ago."""
+        return self._entered("late_row", self._one(None, self._standing()), days_ago)
+
+    def merge(self, winner: int | None = None, loser: int | None = None) -> Mutation:
+        """Merge two patients: the loser is voided, what was his becomes the winner's."""
+        lost = self._one(loser, self._standing())
+        won = self._one(winner, [each for each in self._standing() if each != lost])
+        obs, encounters = self.hospital.obs, self.hospital.tables["encounter"]
+        rows = obs.index[obs["person_id"].eq(lost) & obs["voided"].eq(0)].tolist()
+        met = encounters.index[encounters["patient_id"].eq(lost) & encounters["voided"].eq(0)].tolist()
+        note = self._note("merge", rows, lost, won)
+        with self._ledger as ledger:
+            now = ledger.tick()
+            ledger.update("encounter", met, {"patient_id": won, "changed_by": ADMIN, "date_changed": now})
+            moved = self._move(rows, won, now)
+            copied = self._copy_identifiers(lost, won, now)
+            gone = voided(now, f"merged into {won}")
+            ledger.update("patient", [lost], gone)
+            ledger.update("person", [lost], gone)
+            if "person_merge_log" in tables(self.hospital.spec.version):
+                log = {
+                    "winner_person_id": won,
+                    "loser_person_id": lost,
+                    "merged_data": "{}",
+                    "date_created": now,
+                }
+                ledger.insert("person_merge_log", log)
+            note.add(*moved)
+            self.hospital.merges.append(Merge(won, lost, moved, met, copied))
+        return note.made()
+
+    def unmerge(self) -> Mutation:
+        """Undo the last merge by SQL, as administrators do: everything back in place, without a timestamp."""
+        if not self.hospital.merges:
+            raise LookupError("nobody was merged")
+        last = self.hospital.merges.pop()
+        there = [n for n in last.moved_obs if n in self.hospital.obs.index]
+        note = self._note("unmerge", there, last.winner, last.loser)
+        with self._ledger as ledger:
+            ledger.update("obs", there, {"person_id": last.loser})
+            ledger.update("encounter", last.moved_encounters, {"patient_id": last.loser})
+            ledger.update("patient_identifier", last.copied_identifiers, voided(ledger.tick(), "unmerged"))
+            ledger.update("patient", [last.loser], unvoided())
+            ledger.update("person", [last.loser], unvoided())
+        return note.made()
+
+    def void_patient(self, person_id: int | None = None) -> Mutation:
+        """Void a patient: his encounters and the rows in them are voided, rows in no encounter are not."""
+        chosen = self._one(person_id, self._standing())
+        obs, encounters = self.hospital.obs, self.hospital.tables["encounter"]
+        rows = obs.index[obs["person_id"].eq(chosen) & obs["voided"].eq(0)]
+        note = self._note("void_patient", rows, chosen)
+        with self._ledger as ledger:
+            gone = voided(ledger.tick(), "a test patient")
+            ledger.update("patient", [chosen], gone)
+            ledger.update("person", [chosen], gone)
+            met = encounters.index[encounters["patient_id"].eq(chosen) & encounters["voided"].eq(0)].tolist()
+            ledger.update("encounter", met, gone)
+            ledger.update("obs", rows[obs.loc[rows, "encounter_id"].notna()].tolist(), gone)
+        return note.made()
+
+    def change_person(self, obs_id: int | None = None) -> Mutation:
+        """Move a row, with its encounter or group, to another patient in place: no trace of it."""
+        chosen = self._one(obs_id, self._rows(self._live()))
+        before = int(self.hospital.obs["person_id"][chosen])
+        after = self._one(None, [each for each in self._standing() if each != before])
+        together = self._together(chosen)
+        note = self._note("change_person", together, before, after)
+        with self._ledger as ledger:
+            ledger.update("obs", together, {"person_id": after})
+            ledger.update("encounter", self._encounters(together), {"patient_id": after})
+        return note.made()
+
+    def change_datetime(self, obs_id: int | None = None) -> Mutation:
+        """Re-date a row, with its encounter or group, a day earlier in place."""
+        chosen = self._one(obs_id, self._rows(self._live(answered=True)))
+        together = self._together(chosen)
+        when = self.hospital.obs["obs_datetime"][chosen] - pd.Timedelta(days=1)
+        note = self._note("change_datetime", together)
+        with self._ledger as ledger:
+            ledger.update("obs", together, {"obs_datetime": when})
+            ledger.update("encounter", self._encounters(together), {"encounter_datetime": when})
+        return note.made()
+
+    def change_value(self, obs_id: int | None = None) -> Mutation:
+        """Another answer in the same row, by SQL."""
+        chosen = self._one(obs_id, self._rows(self._live(leaf=True, answered=True)))
+        note = self._note("change_value", [chosen])
+        with self._ledger as ledger:
+            ledger.update("obs", [chosen], self._answer(chosen))
+        return note.made()
+
+    def rename_concept(self, concept_id: int | None = None) -> Mutation:
+        """Change the name that is shown of a concept that some live row asks or answers."""
+        obs = self.hospital.obs[self._live()]
+        used = sorted({*obs["concept_id"], *obs["value_coded"].dropna()} & self.hospital.shown_row.keys())
+        chosen = self._one(concept_id, used)
+        name = f"{self.hospital.shown[chosen].partition(' (renamed')[0]} (renamed {self._ledger.next_id('obs')})"
+        rows = obs.index[obs["concept_id"].eq(chosen) | obs["value_coded"].eq(chosen).fillna(value=False)]
+        note = self._note("rename_concept", rows)
+        with self._ledger as ledger:
+            now = ledger.tick()
+            changes = {"name": name, "date_changed": now, "changed_by": ADMIN}
+            ledger.update("concept_name", [self.hospital.shown_row[chosen]], changes)
+            self.hospital.shown[chosen] = name
+        return note.made()
+
+    def rename_provider(self, provider_id: int | None = None) -> Mutation:
+        """A clinician takes another family name."""
+        provider = self.hospital.tables["provider"]
+        links = self.hospital.tables["encounter_provider"]
+        chosen = self._one(provider_id, sorted(provider.index[provider["person_id"].notna()]))
+        person = provider["person_id"][chosen]
+        names = self.hospital.tables["person_name"]
+        own = names.index[names["person_id"].eq(person) & names["preferred"].eq(1)].tolist()
+        met = links["encounter_id"][links["provider_id"].eq(chosen)]
+        obs = self.hospital.obs
+        rows = obs.index[obs["encounter_id"].isin(met) & obs["voided"].eq(0)]
+        note = self._note("rename_provider", rows)
+        with self._ledger as ledger:
+            now = ledger.tick()
+            changes = {"family_name": f"Newname {self._ledger.next_id('obs')}", "date_changed": now}
+            ledger.update("person_name", own, changes | {"changed_by": ADMIN})
+        return note.made()
+
+    def rename_location(self, location_id: int | None = None) -> Mutation:
+        """A ward gets another name."""
+        chosen = self._one(location_id, sorted(self.hospital.tables["location"].index))
+        obs, encounters = self.hospital.obs, self.hospital.tables["encounter"]
+        at = obs["encounter_id"].map(encounters["location_id"]).fillna(obs["location_id"])
+        rows = obs.index[at.eq(chosen).fillna(value=False) & obs["voided"].eq(0)]
+        name = f"{self.hospital.tables['location']['name'][chosen]} II"
+        note = self._note("rename_location", rows)
+        with self._ledger as ledger:
+            ledger.update("location", [chosen], {"name": name, "date_changed": ledger.tick()})
+        return note.made()

@@ -1,0 +1,215 @@
+"""What must become of every live row of a sample hospital, known by construction.
+
+What belongs here: reading the model's notes and its present state into the expected outcome of each row.
+What does not: the pipeline's code, whose answers are compared with these; nothing of it is imported.
+
+Where the rules leave room, this is what a clinician would call right:
+* a value's fault comes before the patient's identity; a row skipped by a rule is skipped whoever's it is;
+* the parts of a diagnosis and its header share the fate of the diagnosis, so the whole set is parked;
+* a header goes with the leading row below it (at any depth) of the lowest obs_id; where only faulty rows are
+  below it, it is parked as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import numpy as np
+import pandas as pd
+
+from passport_pipeline.sample import answers
+from passport_pipeline.sample.hospital import ZERO_DATE, SampleHospital
+
+LEADING = ("condition", "medication", "test", "visit", "image")
+DEPTH = 4
+"""How many groups may lie in each other."""
+
+
+def expected(
+    hospital: SampleHospital,
+    known: Collection[str],
+    *,
+    first_month: str | None = None,
+    last_month: str | None = None,
+) -> pd.DataFrame:
+    """What must become of every live row of the hospital, now; one row each, sorted by obs_id.
+
+    `known` are the national ids that the passport has; months are YYYY-MM, inclusive. Columns:
+
+    obs_id int64, obs_uuid str, person_id int64, person_uuid str
+    day          datetime64[us] of the outermost group's date_created; NaT for a zero date
+    outcome      lead, attached, parked, skipped; outside: in no month, or in none from first to last
+    reason       str? for parked and skipped
+    lead_id      Int64? obs_id of the row that leads: its own for a lead, also where both are parked
+    lead_uuid    str? the uuid of that row
+    type         str? the record's type; leads only, as is all that follows
+    national_id  str
+    clinician    str "Dr. Jane Smith"; clinician_key: the provider's uuid, or PROVIDER_<user id>
+    providers    str? the uuids of all the encounter's providers
+    location     str? the encounter's, else the row's own
+    name, shown  str the question, the answer as text (answers.shown says how)
+    status       str? Normal, Abnormal or Critical; tests only
+    when         str the obs_datetime, local ISO
+    """
+    rows = live(hospital)
+    rows["day"] = days_of(hospital, rows.index)
+    _assemble(rows)
+    people = identities(hospital, known)
+    rows = rows.join(people[["national_id", "unmatched"]], on="person_id")
+    parked = rows["outcome"].isin(["lead", "attached"]) & rows["unmatched"].notna()
+    rows.loc[parked, "reason"] = rows.loc[parked, "unmatched"]
+    rows.loc[parked, "outcome"] = "parked"
+    months = rows["day"].dt.strftime("%Y-%m")
+    inside = months.between(first_month or "0000", last_month or "9999") & rows["day"].notna()
+    rows.loc[~inside, "outcome"] = "outside"
+    rows.loc[~inside, "reason"] = None
+    uuids = hospital.obs["uuid"]
+    rows["lead_uuid"] = rows["lead_id"].map(uuids)
+    leads = rows["outcome"].eq("lead")
+    rows["type"] = rows["becomes"].where(leads, None)
+    rows["national_id"] = rows["national_id"].where(leads, None)
+    return _described(hospital, rows, leads)
+
+
+def live(hospital: SampleHospital) -> pd.DataFrame:
+    """The live rows with the notes on them and their person's uuid, indexed by obs_id."""
+    obs = hospital.obs
+    person, patient = hospital.tables["person"], hospital.tables["patient"]
+    gone = set(person.index[person["voided"].eq(1)]) | set(patient.index[patient["voided"].eq(1)])
+    rows = obs[obs["voided"].eq(0) & ~obs["person_id"].isin(gone) & obs["person_id"].isin(person.index)]
+    notes = hospital.notes.reindex(rows.index)
+    return pd.DataFrame(
+        {
+            "obs_id": rows.index,
+            "obs_uuid": rows["uuid"],
+            "person_id": rows["person_id"].astype("int64"),
+            "person_uuid": rows["person_id"].map(person["uuid"]),
+            "concept_id": rows["concept_id"].astype("int64"),
+            "group": rows["obs_group_id"],
+            "becomes": notes["becomes"].astype(str),
+            "fault": notes["fault"],
+        },
+        index=rows.index,
+    ).sort_index()
+
+
+def days_of(hospital: SampleHospital, obs_ids: pd.Index) -> pd.Series:
+    """The day of each row: that of its outermost group, voided or not; NaT for a zero date."""
+    group = hospital.obs["obs_group_id"]
+    root = pd.Series(obs_ids, index=obs_ids, dtype="Int64")
+    for _ in range(DEPTH):
+        root = root.map(group).fillna(root)
+    made = root.map(hospital.obs["date_created"])
+    return made.where(made != ZERO_DATE).dt.floor("D").astype("datetime64[us]")
+
+
+def _assemble(rows: pd.DataFrame) -> None:
+    """Add outcome, reason and lead_id as if everybody were known, in place."""
+    role = rows["becomes"]
+    leads = role.isin(LEADING)
+    faulty = leads & rows["fault"].notna()
+    rows["outcome"] = np.select([faulty, leads], ["parked", "lead"], "skipped")
+    rows["reason"] = rows["fault"].where(faulty, None).astype(object)
+    rows["lead_id"] = rows["obs_id"].where(leads).astype("Int64")
+    part = role.isin(["certainty", "order"])
+    diagnoses = rows[role.eq("condition") & rows["group"].notna()]
+    first = diagnoses.groupby("group")["obs_id"].min()
+    _follow(rows, part, rows["group"].map(first), "diagnosis_part_without_diagnosis")
+    # From the innermost groups outwards, the leading row below each header: a good one before a faulty one.
+    best = rows.loc[leads, ["group", "obs_id"]].assign(faulty=faulty[leads])
+    below = pd.Series(dtype="Int64")
+    for _ in range(DEPTH):
+        known = best[best["group"].notna()].sort_values(["faulty", "obs_id"])
+        found = known.groupby("group").first()
+        below = found["obs_id"].astype("Int64")
+        headers = rows.loc[role.eq("header") & rows["obs_id"].isin(found.index), ["obs_id", "group"]]
+        up = headers.assign(
+            faulty=headers["obs_id"].map(found["faulty"]), obs_id=headers["obs_id"].map(found["obs_id"])
+        )
+        best = pd.concat([best, up]).drop_duplicates()
+    header = role.eq("header")
+    _follow(rows, header, rows["obs_id"].map(below), "empty_group")
+
+
+def _follow(rows: pd.DataFrame, which: pd.Series, lead: pd.Series, otherwise: str) -> None:
+    """Rows that have no record of their own: attached to their lead, parked with it, or skipped."""
+    lead = lead[which].astype("Int64")
+    fate = lead.map(rows["fault"])
+    rows.loc[which, "lead_id"] = lead
+    rows.loc[which, "outcome"] = np.select([lead.isna(), fate.notna()], ["skipped", "parked"], "attached")
+    rows.loc[which, "reason"] = fate.astype(object).where(lead.notna(), otherwise)
+
+
+def identities(hospital: SampleHospital, known: Collection[str]) -> pd.DataFrame:
+    """Who each person is: national_id str? and unmatched str? (the reason why not), indexed by person_id."""
+    table = hospital.tables["patient_identifier"]
+    patient = hospital.tables["patient"]
+    standing = set(patient.index[patient["voided"].eq(0)])
+    valid = table["voided"].eq(0) & table["patient_id"].isin(standing)
+    held = pd.DataFrame(
+        {"person_id": table["patient_id"].astype("int64"), "means": table.index.map(hospital.identities)}
+    )[valid]
+    held = held[held["means"].notna()].drop_duplicates()
+    good = held[held["means"].ne("")]
+    distinct = held.groupby("person_id")["means"].nunique()
+    shared = good["means"].duplicated(keep=False)
+    people = pd.DataFrame(index=hospital.tables["person"].index)
+    people["national_id"] = good.drop_duplicates("person_id").set_index("person_id")["means"]
+    several = people.index.isin(distinct.index[distinct > 1])
+    people["unmatched"] = np.select(
+        [
+            ~people.index.isin(held["person_id"]),
+            ~people.index.isin(good["person_id"]),
+            several,
+            people.index.isin(good.loc[shared, "person_id"]),
+            ~people["national_id"].isin(list(known)),
+        ],
+        [
+            "no_national_id",
+            "invalid_national_id",
+            "several_national_ids",
+            "shared_national_id",
+            "unknown_patient",
+        ],
+        "",
+    )
+    people["unmatched"] = people["unmatched"].replace("", None).astype(object)
+    return people
+
+
+def _described(hospital: SampleHospital, rows: pd.DataFrame, leads: pd.Series) -> pd.DataFrame:
+    """With what a record says, for those that lead one; columns in their documented order."""
+    obs = hospital.obs.loc[rows.index[leads]]
+    said = answers.described(hospital, obs)
+    tests = rows.loc[leads, "type"].eq("test")
+    said["status"] = answers.status(hospital, obs).where(tests, None)
+    rows = rows.join(said)
+    order = [
+        "obs_id", "obs_uuid", "person_id", "person_uuid", "day", "outcome", "reason", "lead_id", "lead_uuid", "type",
+        "national_id", "clinician", "clinician_key", "providers", "location", "name", "shown", "status", "when",
+    ]  # fmt: skip
+    found = rows[order].reset_index(drop=True)
+    texts = ["reason", "lead_uuid", "type", "national_id", "clinician", "clinician_key", "location", "name"]
+    for column in [*texts, "shown", "status", "when"]:
+        found[column] = found[column].astype("str")
+    return found
+
+
+def totals(frame: pd.DataFrame) -> dict[str, object]:
+    """The counts of an expected frame, as a report has them: live, loaded, attached, parked, skipped,
+    outside."""
+    counts = frame["outcome"].value_counts()
+    by_reason = frame.groupby(["outcome", "reason"]).size()
+
+    def of(outcome: str) -> dict[str, int]:
+        found = by_reason[outcome] if outcome in by_reason.index.get_level_values(0) else {}
+        return {str(reason): int(count) for reason, count in dict(found).items()}
+
+    return {
+        "live": len(frame) - int(counts.get("outside", 0)),
+        "loaded": int(counts.get("lead", 0)),
+        "attached": int(counts.get("attached", 0)),
+        "parked": of("parked"),
+        "skipped": of("skipped"),
+        "outside": int(counts.get("outside", 0)),
+    }

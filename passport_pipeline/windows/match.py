@@ -1,0 +1,38 @@
+"""Step two of a window: the persons in its raw batches, to passport patients.
+
+What belongs here: putting persons, identifiers and the passport's patients together and keeping the result. What
+does not: the rules (identity), where patients are looked up (passport.patients).
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from passport_pipeline.batches import Batches
+from passport_pipeline.identity.matching import match
+from passport_pipeline.openmrs.source import Source
+from passport_pipeline.passport.database import Passport
+from passport_pipeline.passport.patients import find_by_national_id
+from passport_pipeline.windows.references import renew_identifiers
+
+
+def matches_name(month: str) -> str:
+    """The name under which a window's matches are kept."""
+    return f"matches-{month}"
+
+
+def match_window(source: Source, batches: Batches, passport: Passport, month: str) -> pd.DataFrame:
+    """Match the window's persons and keep the result beside its batches.
+
+    Columns: person_id int64, person_uuid str, patient_id str (24 hex; null where parked), reason str (null where
+    matched). Raises SourceError, PassportError, BatchError.
+    """
+    key = source.hospital.key
+    persons = batches.persons(key, month)
+    matches = match(
+        persons,
+        renew_identifiers(source, batches),
+        lambda national_ids: find_by_national_id(passport, national_ids),
+    )
+    batches.write_frames(key, matches_name(month), {"matches": matches}, {})
+    return matches

@@ -1,0 +1,146 @@
+"""Who a person is: by national id alone, and never by a guess."""
+
+import pandas as pd
+from hypothesis import given
+from hypothesis import strategies as st
+
+from passport_pipeline.identity import matching
+from passport_pipeline.identity.matching import REASONS, match
+from passport_pipeline.identity.normalise import normalise_national_id
+
+ID, OTHER = "1199080012345678", "1199080012345699"
+PATIENT, TWIN = "65f0c0ffee0000000000abcd", "65f0c0ffee0000000000abce"
+
+
+def persons(*person_ids):
+    return pd.DataFrame(
+        {
+            "person_id": pd.Series(person_ids, dtype="int64"),
+            "person_uuid": pd.Series([f"uuid-{p}" for p in person_ids], dtype="str"),
+        }
+    )
+
+
+def identifiers(*rows):
+    return pd.DataFrame(
+        {
+            "person_id": pd.Series([person for person, _ in rows], dtype="int64"),
+            "identifier": pd.Series([identifier for _, identifier in rows], dtype="str"),
+        }
+    )
+
+
+class Passport:
+    """Patients by national id, and what was asked for."""
+
+    def __init__(self, **patients):
+        self.patients = {key.removeprefix("n"): value for key, value in patients.items()}
+        self.asked = []
+
+    def __call__(self, ids):
+        self.asked.append(ids)
+        return {i: self.patients[i] for i in ids if i in self.patients}
+
+
+def one(identifier_rows, passport=None):
+    passport = passport or Passport(**{f"n{ID}": [PATIENT]})
+    row = match(persons(7), identifiers(*identifier_rows), passport).iloc[0]
+    return row["reason"] if isinstance(row["reason"], str) else row["patient_id"]
+
+
+def test_a_person_is_the_patient_with_the_same_national_id():
+    assert one([(7, ID)]) == PATIENT
+
+
+def test_the_id_may_be_written_in_any_way():
+    assert one([(7, "1-1990-8-0012345-6-78"), (7, "１１９９０８００１２３４５６７８")]) == PATIENT
+
+
+def test_without_an_id_nobody_is_matched():
+    assert one([]) == "no_national_id"
+    assert one([(7, None)]) == "no_national_id"
+
+
+def test_an_id_that_holds_nothing_counts_as_not_written():
+    assert one([(7, " - ")]) == "no_national_id"
+    assert one([(7, " - "), (7, ID)]) == PATIENT
+
+
+def test_an_id_that_is_not_10_to_16_digits_is_invalid():
+    assert one([(7, "12345")]) == "invalid_national_id"
+    assert one([(7, "CM9012345678ABCD")]) == "invalid_national_id"
+
+
+def test_two_different_ids_of_one_person_are_never_chosen_between():
+    assert one([(7, ID), (7, OTHER)]) == "several_national_ids"
+
+
+def test_a_valid_id_beside_an_invalid_one_is_not_trusted():
+    assert one([(7, ID), (7, "12345")]) == "several_national_ids"
+
+
+def test_an_id_that_another_person_holds_too_is_nobodys():
+    assert one([(7, ID), (8, "1 1990 80012345678")]) == "shared_national_id"
+
+
+def test_sharing_counts_also_with_persons_whose_other_id_differs():
+    assert one([(7, ID), (8, ID), (8, OTHER)]) == "shared_national_id"
+
+
+def test_an_id_that_the_passport_does_not_know_waits_for_its_patient():
+    assert one([(7, ID)], Passport()) == "unknown_patient"
+    assert one([(7, ID)], Passport(**{f"n{ID}": []})) == "unknown_patient"
+
+
+def test_two_patients_with_one_id_are_never_chosen_between():
+    assert one([(7, ID)], Passport(**{f"n{ID}": [PATIENT, TWIN]})) == "ambiguous_patient"
+    assert one([(7, ID)], Passport(**{f"n{ID}": [PATIENT, PATIENT]})) == PATIENT
+
+
+def test_the_passport_is_asked_once_and_only_for_ids_that_can_match():
+    passport = Passport(**{f"n{ID}": [PATIENT]})
+    rows = identifiers((1, ID), (2, "12345"), (3, OTHER), (4, OTHER))
+    match(persons(1, 2, 3, 4, 5), rows, passport)
+    assert passport.asked == [[ID]]
+    match(persons(5), rows, passport)
+    assert len(passport.asked) == 1
+
+
+def test_the_result_has_one_row_a_person_in_their_order_and_exactly_one_answer():
+    found = match(persons(9, 3, 5), identifiers((3, ID)), Passport(**{f"n{ID}": [PATIENT]}))
+    assert found.columns.tolist() == ["person_id", "person_uuid", "patient_id", "reason"]
+    assert found["person_id"].tolist() == [9, 3, 5]
+    assert found.dtypes.astype(str).tolist() == ["int64", "str", "str", "str"]
+    assert (found["patient_id"].notna() ^ found["reason"].notna()).all()
+
+
+def test_no_persons_give_an_empty_frame():
+    found = match(persons(), identifiers(), Passport())
+    assert len(found) == 0
+    assert found.dtypes.astype(str).tolist() == ["int64", "str", "str", "str"]
+
+
+POOL = ["1000000001", "1000000002", "1000-000-003", "１０００００0001", "12", "", None, "A1000000001"]
+
+
+@given(
+    held=st.lists(st.tuples(st.integers(1, 6), st.sampled_from(POOL)), max_size=14),
+    known=st.dictionaries(
+        st.sampled_from(["1000000001", "1000000002", "1000000003"]),
+        st.lists(st.sampled_from("pqr"), max_size=2),
+    ),
+)
+def test_nobody_is_matched_by_anything_but_an_id_that_is_theirs_alone(held, known):
+    rows = identifiers(*held)
+    found = match(persons(1, 2, 3, 4, 5, 6), rows, lambda ids: {i: known[i] for i in ids if i in known})
+    plain = rows.assign(plain=normalise_national_id(rows["identifier"])).dropna()
+    plain = plain[plain["plain"] != ""]
+    for person, patient, reason in zip(found["person_id"], found["patient_id"], found["reason"], strict=True):
+        own = set(plain.loc[plain["person_id"] == person, "plain"])
+        if isinstance(patient, str):
+            (national_id,) = own
+            assert set(plain.loc[plain["plain"] == national_id, "person_id"]) == {person}
+            assert set(known[national_id]) == {patient}
+        else:
+            assert reason in REASONS
+            assert reason != matching.NO_NATIONAL_ID or not own

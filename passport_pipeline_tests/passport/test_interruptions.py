@@ -1,0 +1,159 @@
+"""Runs that die at any step, and the run after them."""
+
+import pytest
+
+from passport_pipeline.passport import audit, bulk, conflicts, marks, parking, patients, retracting
+from passport_pipeline.passport.collections import COLLECTIONS
+from passport_pipeline_tests.passport.factory import World, parked, record
+
+STEPS = [
+    (marks, "_mark"),
+    (patients, "remove"),
+    (bulk, "insert"),
+    (bulk, "write"),
+    (patients, "add"),
+    (audit, "record"),
+    (retracting, "archive"),
+    (retracting, "delete"),
+    (retracting, "finish"),
+    (retracting, "forget"),
+    (conflicts, "open_one"),
+    (conflicts, "withdraw"),
+    (parking, "store"),
+    (parking, "clear"),
+    (marks, "_record_day"),
+]
+
+
+class Killed(BaseException):
+    """Not an Exception, so that nothing handles it, as nothing handles a SIGKILL."""
+
+
+def day_before(world):
+    """What the passport holds before the run that dies, and what the application did to it meanwhile."""
+    gone, edited, back = record(6, world.patients[2]), record(7, world.patients[0]), record(8, world.patients[1])
+    settled = record(11, world.patients[1])
+    first = [
+        *(record(n, world.patients[n % 2]) for n in (1, 2, 3, 4, 5)),
+        *(gone, edited, back, settled, record(9, world.patients[1])),
+    ]
+    world.run(first, [parked(20), parked(21)])
+    world.edit(back, details="as the doctor says")
+    world.edit(edited, details="as the doctor says")
+    world.edit(settled, details="as the doctor says")
+    world.run(
+        [
+            *(one for one in first if one not in (back, settled)),
+            record(11, world.patients[1], data={"details": "Cholera"}, crc=8),
+        ],
+        [parked(20), parked(21)],
+    )
+
+
+def day_after(world):
+    """Every kind of change at once."""
+    return [
+        record(1, world.patients[1]),
+        record(2, world.patients[0], data={"details": "Measles"}, crc=7),
+        record(3, world.patients[0], type="visit"),
+        record(4, world.patients[0], type="test"),
+        record(7, world.patients[0], data={"details": "Typhoid"}, crc=9),
+        record(8, world.patients[1]),
+        record(11, world.patients[1]),
+        record(20, world.patients[2]),
+        record(30, world.patients[3], row_count=2),
+        record(31, world.patients[3], data={"testStatus": "Fine"}),
+    ], [parked(5, "unknown_patient"), parked(21, "unknown_patient"), parked(40)]
+
+
+def dying(step, when, at):
+    """The step, but the run dies before or after doing it the `at`-th time."""
+    calls = 0
+
+    def step_or_die(*arguments, **keywords):
+        nonlocal calls
+        calls += 1
+        if calls == at and when == "before":
+            raise Killed
+        result = step(*arguments, **keywords)
+        if calls == at and when == "after":
+            raise Killed
+        return result
+
+    return step_or_die
+
+
+@pytest.fixture
+def undisturbed(world):
+    day_before(world)
+    world.run(*day_after(world))
+    world.check()
+    return world.state()
+
+
+@pytest.fixture
+def start_again(passport, account, undisturbed):
+    def start() -> World:
+        for collection in COLLECTIONS:
+            if collection.name not in ("hospitals", "users"):
+                passport[collection.name].delete_many({})
+        world = World(passport, account)
+        day_before(world)
+        return world
+
+    return start
+
+
+@pytest.mark.parametrize(("module", "name"), STEPS, ids=[name for _, name in STEPS])
+def test_a_run_that_dies_at_any_step_is_completed_by_the_next(module, name, undisturbed, start_again, monkeypatch):
+    deaths = 0
+    for when in ("before", "after"):
+        for at in range(1, 30):
+            world = start_again()
+            with monkeypatch.context() as patched:
+                patched.setattr(module, name, dying(getattr(module, name), when, at))
+                try:
+                    world.run(*day_after(world))
+                except Killed:
+                    deaths += 1
+                else:
+                    break
+            world.run(*day_after(world))
+            world.check()
+            assert world.state() == undisturbed, f"died {when} {name} number {at}"
+        else:
+            pytest.fail("too many steps to try them all")
+    assert deaths >= 2
+
+
+@pytest.mark.parametrize(("module", "name"), STEPS, ids=[name for _, name in STEPS])
+def test_a_run_that_dies_leaves_the_day_stale(module, name, start_again, monkeypatch):
+    from passport_pipeline.passport.days import recorded
+
+    if name in ("_mark", "_record_day"):
+        return
+    world = start_again()
+    monkeypatch.setattr(module, name, dying(getattr(module, name), "after", 1))
+    with pytest.raises(Killed):
+        world.run(*day_after(world))
+    assert [day.inputs for day in recorded(world.passport, "central").values()] == [""]
+
+
+@pytest.mark.parametrize("at", range(1, 6))
+def test_a_change_taken_back_after_a_death_leaves_no_trace_of_the_dead_run(at, start_again, monkeypatch):
+    """The hospital goes back to what it was before: the dead run's half must not stay."""
+    world = start_again()
+    first = [record(100 + n, world.patients[n]) for n in range(3)]
+    world.run(first)
+    before = world.state()
+    with monkeypatch.context() as patched:
+        patched.setattr(bulk, "insert", dying(bulk.insert, "after", at))
+        try:
+            world.run([*first, record(200, world.patients[0]), record(201, world.patients[1])])
+        except Killed:
+            pass
+    world.run(first)
+    world.check()
+    after = world.state()
+    for name in ("medicalrecords", "patients", "parkedrows", "sourcedays"):
+        assert after[name] == before[name]

@@ -1,0 +1,146 @@
+"""Small frames in the reader's schema, written as the few columns that a test is about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+
+from passport_pipeline.hospitals.registry import Hospital
+from passport_pipeline.identity.matching import match
+from passport_pipeline.openmrs.lookups import ConceptLookup, LocationLookup, Lookups, ProviderLookup
+from passport_pipeline.openmrs.observations import OBSERVATION_COLUMNS
+from passport_pipeline.openmrs.statements import (
+    CONCEPTS,
+    DRUGS,
+    ENCOUNTER_TYPES,
+    LOCATIONS,
+    MAPPINGS,
+    PROVIDERS,
+    ROLES,
+    USERS,
+)
+from passport_pipeline.records.building import Built, build
+from passport_pipeline.records.documents import Documents, clinicians, documents
+
+HOSPITAL = Hospital(key="central", name="Central Hospital", url_env="CENTRAL_URL", timezone="Africa/Kigali")
+NOW = datetime(2025, 11, 6, 9, 0, tzinfo=UTC)
+PATIENT = "65f0c0ffee0000000000abcd"
+USER, DOCTOR = "65f0c0ffee00000000000001", "65f0c0ffee00000000000002"
+
+Row = Mapping[str, Any]
+
+
+def frame(schema: Mapping[str, str], rows: Iterable[Row]) -> pd.DataFrame:
+    listed = list(rows)
+    columns = {
+        name: pd.Series([row.get(name, False if dtype == "bool" else None) for row in listed], dtype="object")
+        for name, dtype in schema.items()
+    }
+    return pd.DataFrame(
+        {
+            name: pd.to_datetime(column).astype(schema[name])
+            if schema[name].startswith("datetime")
+            else column.astype(schema[name])
+            for name, column in columns.items()
+        }
+    )
+
+
+def obs(obs_id: int, concept_id: int, **columns: Any) -> dict[str, Any]:
+    """One row; what a test does not say is the ordinary case."""
+    return {
+        "obs_id": obs_id,
+        "obs_uuid": f"obs-uuid-{obs_id}",
+        "root_id": obs_id,
+        "day": "2025-11-06",
+        "person_id": 789,
+        "person_uuid": "person-uuid-789",
+        "concept_id": concept_id,
+        "obs_datetime": "2025-11-06 10:30:00",
+        "creator": 100,
+        "date_created": "2025-11-06 10:35:00",
+        "row_crc": obs_id * 7,
+    } | columns
+
+
+def observations(*rows: Row) -> pd.DataFrame:
+    return frame(OBSERVATION_COLUMNS, rows)
+
+
+def concept(concept_id: int, name: str | None, datatype: str = "N/A", cls: str = "Misc", **more: Any) -> dict[str, Any]:
+    known = {"concept_id": concept_id, "uuid": f"concept-{concept_id}", "name": name}
+    return known | {"datatype": datatype, "concept_class": cls} | more
+
+
+YES = concept(1, "Yes")
+NO = concept(2, "No")
+
+
+def concepts(
+    *rows: Row, mappings: Iterable[tuple[Any, ...]] = (), drugs: Iterable[tuple[Any, ...]] = ()
+) -> ConceptLookup:
+    """Mappings are (concept_id, source, code[, map type]); drugs (drug_id, name, concept_id, strength)."""
+    return ConceptLookup(
+        concepts=frame(CONCEPTS, [YES, NO, *rows]),
+        mappings=frame(MAPPINGS, [dict(zip(MAPPINGS, (*row, "SAME-AS")[:4], strict=True)) for row in mappings]),
+        drugs=frame(DRUGS, [dict(zip(DRUGS, row, strict=True)) for row in drugs]),
+        true_id=1,
+        false_id=2,
+    )
+
+
+def lookups(
+    known: ConceptLookup,
+    *,
+    providers: Iterable[Row] = (),
+    users: Iterable[Row] = ({"user_id": 100, "uuid": "user-100", "name": "Jane Smith"},),
+    roles: Iterable[Row] = (),
+) -> Lookups:
+    return Lookups(
+        concepts=known,
+        providers=ProviderLookup(
+            providers=frame(PROVIDERS, providers),
+            users=frame(USERS, users),
+            roles=frame(ROLES, roles),
+        ),
+        locations=LocationLookup(
+            locations=frame(
+                LOCATIONS,
+                [{"location_id": 5, "uuid": "location-5", "name": "Outpatient Clinic"}],
+            ),
+            encounter_types=frame(ENCOUNTER_TYPES, []),
+        ),
+    )
+
+
+def matched(rows: pd.DataFrame, patients: Mapping[int, str] | None = None) -> pd.DataFrame:
+    """Every person of the frame matched to PATIENT, or as told (a person left out is an unknown patient)."""
+    persons = rows[["person_id", "person_uuid"]].drop_duplicates()
+    told = dict.fromkeys(persons["person_id"].tolist(), PATIENT) if patients is None else patients
+    identifiers = frame(
+        {"person_id": "int64", "identifier": "str"},
+        [{"person_id": p, "identifier": f"{p:012d}"} for p in persons["person_id"].tolist()],
+    )
+    return match(persons, identifiers, lambda ids: {i: [told[int(i)]] for i in ids if int(i) in told})
+
+
+def built_of(rows: pd.DataFrame, known: ConceptLookup) -> Built:
+    return build(rows, lookups(known), HOSPITAL.name)
+
+
+def documents_of(
+    rows: pd.DataFrame,
+    known: ConceptLookup | Lookups,
+    *,
+    matches: pd.DataFrame | None = None,
+    hospital: Hospital = HOSPITAL,
+    now: datetime = NOW,
+) -> Documents:
+    everything = known if isinstance(known, Lookups) else lookups(known)
+    accounts = {key: (USER, DOCTOR) for key in clinicians(rows, everything)["clinician_key"]}
+    found = matched(rows) if matches is None else matches
+    built = build(rows, everything, hospital.name)
+    return documents(built, rows, everything, hospital, found, accounts, now, "run-1")

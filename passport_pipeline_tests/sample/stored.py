@@ -1,0 +1,40 @@
+"""What a database holds, to be compared with a sample hospital's model."""
+
+import pandas as pd
+import sqlalchemy as sa
+
+from passport_pipeline.sample.hospital import ZERO_DATE, SampleHospital
+from passport_pipeline.sample.loading import engine_of, rows_of
+from passport_pipeline.sample.schema import columns
+
+
+def differences(admin: sa.Engine, database: str, hospital: SampleHospital, table: str) -> list[str]:
+    """The columns in which the table differs from the model; every column that the version has is compared."""
+    version = hospital.spec.version
+    names = [each.name for each in columns(version, table)]
+    engine = engine_of(admin, database)
+    with engine.connect() as connection:
+        rows = connection.exec_driver_sql(f"SELECT {', '.join(f'`{n}`' for n in names)} FROM `{table}`").all()
+    engine.dispose()
+    there = pd.DataFrame(rows, columns=names, dtype=object).sort_values(names[0], ignore_index=True)
+    model = rows_of(hospital.tables, version, table)
+    if model.empty:
+        return [] if there.empty else [f"{len(there)} rows instead of none"]
+    model = model.sort_values(names[0], ignore_index=True)
+    if len(there) != len(model):
+        return [f"{len(there)} rows instead of {len(model)}"]
+    return [name for name in model.columns if texts(there[name]) != texts(model[name])]
+
+
+def texts(values: pd.Series) -> list[str]:
+    return [as_text(value) for value in values.astype(object).tolist()]
+
+
+def as_text(value: object) -> str:
+    if value is None or value is pd.NA or value is pd.NaT or value != value:
+        return ""
+    if value == "0000-00-00 00:00:00" or value == ZERO_DATE:
+        return "zero"
+    if isinstance(value, float):
+        return f"{value:.9g}"
+    return str(value)
