@@ -21,7 +21,7 @@ import secrets
 import tempfile
 import time
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -97,18 +97,30 @@ class Batches:
             raise BatchError(f"{hospital_key} {missing[0]}: no rows were read of a day that has live rows; run again")
         return rows
 
-    def read_day(self, hospital_key: str, day: date) -> Iterator[pd.DataFrame]:
-        """The frames of a day as they were written, one in memory at a time; none where there is no file.
+    def read_days(self, hospital_key: str, days: Iterable[date], batch_rows: int) -> Iterator[pd.DataFrame]:
+        """The frames of these days, one after another, in memory one at a time; small ones come together.
 
-        Raises BatchError.
+        A frame holds whole frames as they were written, so no group is split, and about `batch_rows` rows at
+        most, unless a single one has more. A day without a file gives nothing. Raises BatchError.
         """
-        path = self._day(hospital_key, day)
-        with _explained(path):
-            if not self.fs.exists(path):
-                return
-            with self.fs.open(path, "rb") as file, pq.ParquetFile(file) as parquet:
-                for number in range(parquet.num_row_groups):
-                    yield _to_pandas(parquet.read_row_group(number))
+        waiting: list[pa.Table] = []
+        for table in self._row_groups(hospital_key, days):
+            if waiting and sum(each.num_rows for each in waiting) + table.num_rows > batch_rows:
+                yield _to_pandas(pa.concat_tables(waiting))
+                waiting = []
+            waiting.append(table)
+        if waiting:
+            yield _to_pandas(pa.concat_tables(waiting))
+
+    def _row_groups(self, hospital_key: str, days: Iterable[date]) -> Iterator[pa.Table]:
+        for day in days:
+            path = self._day(hospital_key, day)
+            with _explained(path):
+                if not self.fs.exists(path):
+                    continue
+                with self.fs.open(path, "rb") as file, pq.ParquetFile(file) as parquet:
+                    for number in range(parquet.num_row_groups):
+                        yield parquet.read_row_group(number)
 
     def delete_day(self, hospital_key: str, day: date) -> None:
         """Remove a day's file, if there is one. Raises BatchError."""
@@ -120,11 +132,13 @@ class Batches:
     def persons(self, hospital_key: str, month: str) -> pd.DataFrame:
         """The persons of a month, each once: person_id int64, person_uuid str. Raises BatchError."""
         columns = ["person_id", "person_uuid"]
-        found = [pd.DataFrame({"person_id": pd.Series(dtype="int64"), "person_uuid": pd.Series(dtype="str")})]
+        found = []
         for path in self._files(f"{self.root}/{hospital_key}/{month}"):
             with _explained(path), self.fs.open(path, "rb") as file, pq.ParquetFile(file) as parquet:
-                found.append(_to_pandas(parquet.read(columns=columns)).drop_duplicates("person_id"))
-        persons = pd.concat(found, ignore_index=True).drop_duplicates("person_id")
+                found.append(parquet.read(columns=columns).group_by(columns).aggregate([]))
+        if not found:
+            return pd.DataFrame({"person_id": pd.Series(dtype="int64"), "person_uuid": pd.Series(dtype="str")})
+        persons = _to_pandas(pa.concat_tables(found)).drop_duplicates("person_id")
         return persons.sort_values("person_id", ignore_index=True)
 
     # Anything else, under a name

@@ -7,7 +7,7 @@ What belongs here: turning settings into the domain's objects. What does not: th
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cached_property
 
 from passport_pipeline.batches import Batches
@@ -26,6 +26,7 @@ class Connections:
 
     def __init__(self, settings: Settings | None = None) -> None:
         self._settings = settings
+        self._sources: dict[str, tuple[ExitStack, Source]] = {}
 
     @cached_property
     def settings(self) -> Settings:
@@ -46,9 +47,21 @@ class Connections:
 
     @contextmanager
     def source(self, key: str) -> Iterator[Source]:
-        """One hospital's database, open for reading. Raises ConfigurationError, SourceError."""
-        with Source.open(self.hospital(key), self.settings) as source:
+        """One hospital's database, open for reading. Raises ConfigurationError, SourceError.
+
+        It stays open for the next one who asks, so its account and columns are looked at once; after an error it
+        is opened anew.
+        """
+        if key not in self._sources:
+            opened = ExitStack()
+            self._sources[key] = opened, opened.enter_context(Source.open(self.hospital(key), self.settings))
+        opened, source = self._sources[key]
+        try:
             yield source
+        except BaseException:
+            self._sources.pop(key, None)
+            opened.close()
+            raise
 
     @cached_property
     def batches(self) -> Batches:

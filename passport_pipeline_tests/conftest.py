@@ -88,9 +88,7 @@ def mongo(servers: Servers) -> "Iterator[pymongo.MongoClient[dict[str, Any]]]":
 
 
 @pytest.fixture
-def settings(
-    servers: Servers, mongo: "pymongo.MongoClient[dict[str, Any]]", tmp_path: Path
-) -> "Iterator[Settings]":
+def settings(servers: Servers, mongo: "pymongo.MongoClient[dict[str, Any]]", tmp_path: Path) -> "Iterator[Settings]":
     """Settings with a MongoDB database and a folder of raw batches that no other test has."""
     from passport_pipeline.hospitals.settings import Settings
 

@@ -134,17 +134,17 @@ def check(hospital: HospitalOption = None, as_json: JsonOption = False) -> None:
         raise typer.Exit(3)
 
 
-SizeOption = Annotated[int, typer.Option("--patients", help="Patients of the largest sample hospital.", min=10)]
+ScaleOption = Annotated[float, typer.Option("--scale", help="1 makes about 20,000 observations.", min=0.05)]
 SeedOption = Annotated[int, typer.Option("--seed", help="The sample is the same for the same seed.")]
 HomeOption = Annotated[Path, typer.Option("--home", help="The folder of the throwaway servers.", file_okay=False)]
 
 
-@app.command(epilog="Example: passport-pipeline demo --patients 200 --seed 7")
-def demo(patients: SizeOption = 120, seed: SeedOption = 1, home: HomeOption = Path(".demo")) -> None:
+@app.command(epilog="Example: passport-pipeline demo --scale 0.5 --seed 7")
+def demo(scale: ScaleOption = 1.0, seed: SeedOption = 1, home: HomeOption = Path(".demo")) -> None:
     """Bring up private throwaway servers, generate three hospitals, load their passports, and verify."""
     from passport_pipeline.cli.demo import run_demo
 
-    if not run_demo(home.resolve(), patients=patients, seed=seed):
+    if not run_demo(home.resolve(), scale=scale, seed=seed):
         raise typer.Exit(1)
 
 
@@ -167,13 +167,13 @@ def load(
     hospitals_file: Annotated[Path, typer.Option(help="Where to write the sample's hospitals.yaml.")] = Path(
         "hospitals.yaml"
     ),
-    patients: SizeOption = 120,
+    scale: ScaleOption = 1.0,
     seed: SeedOption = 1,
 ) -> None:
     """Load the generated hospitals into a given MariaDB, and their patients into the passport."""
     from passport_pipeline.cli.demo import load_sample
 
-    load_sample(mariadb_url_env, hospitals_file, patients=patients, seed=seed)
+    load_sample(mariadb_url_env, hospitals_file, scale=scale, seed=seed)
 
 
 @sample_app.command()

@@ -69,27 +69,27 @@ def write_hospitals(path: Path) -> None:
     path.write_text(yaml.safe_dump({"hospitals": entries}, sort_keys=False, allow_unicode=True))
 
 
-def load_hospitals(engine: sa.Engine, passport_uri: str, *, patients: int, seed: int) -> None:
+def load_hospitals(engine: sa.Engine, passport_uri: str, *, scale: float, seed: int) -> None:
     """Generate the three hospitals into MariaDB and their patients into an emptied passport, with a progress bar."""
     import pymongo
     from rich.console import Console
     from rich.progress import track
 
-    from passport_pipeline.sample.generator import demo_specs, generate
+    from passport_pipeline.sample.generator import DEMO_CITIZENS, demo_hospitals
     from passport_pipeline.sample.loading import load, load_passport
     from passport_pipeline.sample.population import passport_patients
 
     console = Console(stderr=True)
-    specs = demo_specs(patients)
-    for spec in track(specs, description="generating hospitals", console=console):
-        load(engine, database_of(spec.key), generate(spec, seed))
-    people = passport_patients(seed, max(spec.first_citizen + spec.patients for spec in specs))
+    with console.status("generating three hospitals"):
+        generated = demo_hospitals(seed, scale)
+    for hospital in track(generated, description="loading hospitals", console=console):
+        load(engine, database_of(hospital.spec.key), hospital)
     with pymongo.MongoClient[dict[str, Any]](passport_uri) as client:
         client.drop_database(DATABASE)
-        load_passport(client[DATABASE], people)
+        load_passport(client[DATABASE], passport_patients(seed, round(DEMO_CITIZENS * scale)))
 
 
-def run_demo(home: Path, *, patients: int, seed: int) -> bool:
+def run_demo(home: Path, *, scale: float, seed: int) -> bool:
     """Play the whole demo in `home`; whether live = loaded + attached + parked + skipped and the digests agree."""
     import shutil
 
@@ -110,7 +110,7 @@ def run_demo(home: Path, *, patients: int, seed: int) -> bool:
     write_hospitals(home / "hospitals.yaml")
     os.environ.update(environment(home, servers))
     engine = sa.create_engine(servers.mariadb_root_url())
-    load_hospitals(engine, servers.mongo_uri, patients=patients, seed=seed)
+    load_hospitals(engine, servers.mongo_uri, scale=scale, seed=seed)
     engine.dispose()
     connections = Connections()
     chosen = list(connections.hospitals.values())
@@ -148,7 +148,7 @@ def show_a_passport(connections: Connections) -> None:
 
 def run_ui(home: Path, port: int) -> None:
     """Serve the sample of `home` in the Dagster web UI until interrupted. Raises ConfigurationError before a demo."""
-    from passport_pipeline.sample.dagster_home import prepare
+    from passport_pipeline.sample.dagster_home import prepare, serve
     from passport_pipeline.sample.servers import start
 
     if not (home / "hospitals.yaml").exists():
@@ -158,21 +158,28 @@ def run_ui(home: Path, port: int) -> None:
     os.environ.update(environment(home, servers))
     sys.stdout.write(f"the sample's Dagster UI: http://127.0.0.1:{port} (Ctrl-C ends it)\n")
     sys.stdout.flush()
-    dagster = Path(sys.executable).with_name("dagster")
-    command = [str(dagster), "dev", "-m", "passport_pipeline.definitions", "-h", "127.0.0.1", "-p", str(port)]
-    os.execv(str(dagster), command)  # noqa: S606 - no shell, the interpreter's own environment
+    serve(port)
 
 
-def load_sample(mariadb_url_env: str, hospitals_file: Path, *, patients: int, seed: int) -> None:
-    """Load the sample into servers that exist already. Raises ConfigurationError where the variable is missing."""
+def load_sample(mariadb_url_env: str, hospitals_file: Path, *, scale: float, seed: int) -> None:
+    """Load the sample into servers that exist already, and make the read-only accounts that the SAMPLE_*_URL
+    variables name. Raises ConfigurationError where a variable is missing.
+    """
     import sqlalchemy as sa
 
     from passport_pipeline.hospitals.settings import Settings
+    from passport_pipeline.sample.generator import DEMO
+    from passport_pipeline.sample.databases import grant_select
 
-    url = os.environ.get(mariadb_url_env)
-    if not url:
-        raise ConfigurationError(f"{mariadb_url_env} is not set; it holds the URL of a MariaDB account for the sample")
-    engine = sa.create_engine(url)
-    load_hospitals(engine, Settings.read().mongo_uri.get_secret_value(), patients=patients, seed=seed)
+    def url_in(variable: str) -> sa.URL:
+        if not os.environ.get(variable):
+            raise ConfigurationError(f"{variable} is not set; it holds a SQLAlchemy URL of the sample's MariaDB")
+        return sa.make_url(os.environ[variable])
+
+    readers = {spec.key: url_in(url_variable(spec.key)) for spec in DEMO}
+    engine = sa.create_engine(url_in(mariadb_url_env))
+    load_hospitals(engine, Settings.read().mongo_uri.get_secret_value(), scale=scale, seed=seed)
+    for key, url in readers.items():
+        grant_select(engine, database_of(key), url.username or "", url.password or "")
     engine.dispose()
     write_hospitals(hospitals_file)

@@ -93,14 +93,12 @@ def _opened(report: Preflight, hospital: Hospital, settings: Settings, engine: s
         report.add("reachable", "ok", f"the server answers: {inspection.read_version(connection)}")
     if not report.ok:
         return None
-    with _noted(report, "grants", hospital), autocommitting(engine) as connection:
-        beyond = beyond_reading(connection)
+    with _noted(report, "grants", hospital):
+        beyond = beyond_reading(engine)
         if not beyond:
             report.add("grants", "ok", "the account can read and nothing else")
         elif settings.allow_writable_source:
-            report.add(
-                "grants", "warning", f"the account can write, which is allowed now: {', '.join(beyond)}"
-            )
+            report.add("grants", "warning", f"the account can write, which is allowed now: {', '.join(beyond)}")
         else:
             report.add("grants", "fault", f"the account can do more than read: {', '.join(beyond)}")
     with _noted(report, "version", hospital), autocommitting(engine) as connection:
@@ -183,9 +181,7 @@ def _identifiers(report: Preflight, source: Source) -> None:
         state: State = "ok" if held else "warning"
         report.add("identifiers", state, f"{held} identifiers of the types that are set; there are: {listed}")
     elif suggested == 1:
-        report.add(
-            "identifiers", "warning", f"national_id_types is not set; the one suggested is used: {listed}"
-        )
+        report.add("identifiers", "warning", f"national_id_types is not set; the one suggested is used: {listed}")
     else:
         report.add(
             "identifiers",
@@ -207,11 +203,7 @@ def _rows(report: Preflight, source: Source) -> None:
     rows, live = int(survey.cells["rows"].sum()), int(survey.cells["live"].sum())
     report.add("rows", "ok", f"{rows:,} observations: {live:,} live, {rows - live:,} voided")
     months = survey.months()
-    span = (
-        f"{len(months)} months with live rows, {months[0]} to {months[-1]}"
-        if months
-        else "no month has live rows"
-    )
+    span = f"{len(months)} months with live rows, {months[0]} to {months[-1]}" if months else "no month has live rows"
     report.add("months", "ok", span)
     today = f"{datetime.now(UTC).astimezone(source.hospital.zone):%Y-%m}"
     outside = survey.outside(source.hospital.first_month or (months[0] if months else today), today)

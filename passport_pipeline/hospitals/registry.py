@@ -27,17 +27,13 @@ KEY = re.compile(r"[a-z][a-z0-9-]{0,38}[a-z0-9]")
 
 def _key(value: str) -> str:
     if not KEY.fullmatch(value):
-        raise ValueError(
-            "must be 2 to 40 lower-case letters, digits and dashes, a letter first and no dash last"
-        )
+        raise ValueError("must be 2 to 40 lower-case letters, digits and dashes, a letter first and no dash last")
     return value
 
 
 def _variable(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value):
-        raise ValueError(
-            "must be the name of an environment variable, like CENTRAL_OPENMRS_URL; not the URL itself"
-        )
+        raise ValueError("must be the name of an environment variable, like CENTRAL_OPENMRS_URL; not the URL itself")
     return value
 
 
@@ -101,15 +97,11 @@ class Hospital(BaseModel):
         except (ArgumentError, ValueError):
             url = None
         if url is None:
-            raise ConfigurationError(
-                f"{self.key}: {self.url_env} does not hold a URL that SQLAlchemy understands"
-            )
+            raise ConfigurationError(f"{self.key}: {self.url_env} does not hold a URL that SQLAlchemy understands")
         if url.get_backend_name() not in ("mysql", "mariadb"):
             raise ConfigurationError(f"{self.key}: {self.url_env} must be a mysql or mariadb URL")
         if not url.database:
-            raise ConfigurationError(
-                f"{self.key}: {self.url_env} must name the database after the host's slash"
-            )
+            raise ConfigurationError(f"{self.key}: {self.url_env} must name the database after the host's slash")
         return url
 
 
@@ -140,22 +132,18 @@ class _File:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.loader = yaml.SafeLoader(text)
         self.faults: list[tuple[int, str]] = []
 
     def read(self) -> tuple[list[Hospital], list[tuple[int, str]]]:
+        hospitals: list[Hospital] = []
         try:
-            root = self.loader.get_single_node()
-            hospitals = self._hospitals(root)
+            self.loader = yaml.SafeLoader(self.text)
+            hospitals = self._hospitals(self.loader.get_single_node())
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             self._fault(mark.line + 1 if mark else 1, f"not YAML: {error.problem or error.context}")
-            hospitals = []
         except (yaml.YAMLError, RecursionError, ValueError):
             self._fault(1, "not YAML: a character or a value in it cannot be read")
-            hospitals = []
-        finally:
-            self.loader.dispose()
         return hospitals, self.faults
 
     def _fault(self, line: int, text: str) -> None:
@@ -179,7 +167,7 @@ class _File:
     def _entries(self, node: yaml.MappingNode, known: tuple[str, ...], where: str) -> dict[str, yaml.Node]:
         entries: dict[str, yaml.Node] = {}
         for key_node, value_node in node.value:
-            key = str(key_node.value)
+            key = str(key_node.value) if isinstance(key_node, yaml.ScalarNode) else "a list or mapping"
             if key in entries:
                 self._fault(_line(key_node), f"`{key}` is there twice in {where}")
             elif key not in known:
@@ -195,11 +183,7 @@ class _File:
             return {}, None, _line(node)
         known = tuple(Hospital.model_fields)
         entries = self._entries(node, known, "this hospital")
-        values = {
-            key: self.loader.construct_object(value, deep=True)
-            for key, value in entries.items()
-            if key in known
-        }
+        values = {key: self._value(value) for key, value in entries.items() if key in known}
         # A key with nothing after it means the default.
         values = {key: value for key, value in values.items() if value is not None}
         try:
@@ -209,17 +193,24 @@ class _File:
                 self._fault(*_located(entries, fault, _line(node)))
             return entries, None, _line(node)
 
+    def _value(self, node: yaml.Node) -> Any:
+        try:
+            return self.loader.construct_object(node, deep=True)
+        except (yaml.YAMLError, ValueError):
+            self._fault(_line(node), "not YAML: a value that cannot be read")
+            return None
+
     def _unique(self, read: list[tuple[dict[str, yaml.Node], Hospital | None, int]]) -> Iterator[Hospital]:
-        first: dict[tuple[str, str], int] = {}
+        first: dict[tuple[str, str], yaml.Node] = {}
         for entries, hospital, _ in read:
             for field in ("key", "url_env"):
                 node = entries.get(field)
                 if not isinstance(node, yaml.ScalarNode) or not node.value:
                     continue
-                seen = first.setdefault((field, node.value), _line(node))
-                if seen != _line(node):
+                seen = first.setdefault((field, node.value), node)
+                if seen is not node:
                     shared = "hospitals need a database each; " if field == "url_env" else ""
-                    self._fault(_line(node), f"`{field}`: {shared}already used at line {seen}")
+                    self._fault(_line(node), f"`{field}`: {shared}already used at line {_line(seen)}")
             if hospital is not None:
                 yield hospital
 
@@ -235,11 +226,6 @@ def _located(entries: dict[str, yaml.Node], fault: Any, line: int) -> tuple[int,
     if fault["type"] == "missing" or field not in entries:
         return line, f"`{field}` is missing"
     node = entries[field]
-    if (
-        rest
-        and isinstance(node, yaml.SequenceNode)
-        and isinstance(rest[0], int)
-        and rest[0] < len(node.value)
-    ):
+    if rest and isinstance(node, yaml.SequenceNode) and isinstance(rest[0], int) and rest[0] < len(node.value):
         return _line(node.value[rest[0]]), f"`{field}`: {message}"
     return _line(node), f"`{field}`: {message}"

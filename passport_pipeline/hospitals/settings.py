@@ -64,9 +64,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
 
     hospitals_file: Path = Path("hospitals.yaml")
-    mongo_uri: Annotated[SecretStr, AfterValidator(_mongo_uri)] = SecretStr(
-        "mongodb://127.0.0.1:27017/?replicaSet=rs0"
-    )
+    mongo_uri: Annotated[SecretStr, AfterValidator(_mongo_uri)] = SecretStr("mongodb://127.0.0.1:27017/?replicaSet=rs0")
     mongo_database: Annotated[str, AfterValidator(_database)] = "passport"
     batches: str = Field(default="batches", min_length=1)
     allow_writable_source: bool = False

@@ -78,11 +78,7 @@ def match(persons: pd.DataFrame, identifiers: pd.DataFrame, find_patients: FindP
     asked = national_id[reason.isna()].drop_duplicates().tolist()
     found = find_patients(asked) if asked else {}
     patients = national_id.map({key: len(set(value)) for key, value in found.items()}).fillna(0)
-    patient_id = national_id.map({key: next(iter(value)) for key, value in found.items() if value}).astype(
-        "str"
-    )
+    patient_id = national_id.map({key: next(iter(value)) for key, value in found.items() if value}).astype("str")
     reason = reason.mask(reason.isna() & (patients == 0), UNKNOWN_PATIENT)
     reason = reason.mask(reason.isna() & (patients > 1), AMBIGUOUS_PATIENT)
-    return matched.assign(
-        patient_id=patient_id.where(reason.isna()).astype("str"), reason=reason.astype("str")
-    )
+    return matched.assign(patient_id=patient_id.where(reason.isna()).astype("str"), reason=reason.astype("str"))

@@ -6,8 +6,9 @@ refuses such an account).
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -31,6 +32,7 @@ READING = frozenset(
     }
 )
 
+_EVERYONE = "PUBLIC"
 _QUOTED = re.compile(r"`(?:[^`]|``)*`|'(?:[^'\\]|''|\\.)*'|\"(?:[^\"\\]|\"\"|\\.)*\"")
 _HELD = re.compile("\0(\\d+)\0")
 
@@ -51,36 +53,48 @@ def parse_grants(lines: Iterable[str]) -> Grants:
     return Grants(beyond, roles)
 
 
-def beyond_reading(connection: sa.Connection) -> list[str]:
-    """Each privilege of the connection's account that is more than reading, with the object and the role it
-    comes by; empty for a read-only account.
+def beyond_reading(engine: sa.Engine) -> list[str]:
+    """Each privilege of the engine's account that is more than reading, with the object and the role it comes
+    by; empty for a read-only account.
 
-    A role counts whether or not it is active, because the account may activate it. A role whose grants cannot
-    be read counts as a right to write.
+    A role counts whether or not it is active, because the account may activate it; that is what is done
+    here where its grants are not shown otherwise, on a connection that is not used again. A role whose grants
+    stay hidden counts as a right to write. Raises SourceError.
     """
+    with engine.connect() as connection:
+        try:
+            return _beyond(connection)
+        finally:
+            connection.invalidate()
 
-    def show(whose: str) -> list[str]:
-        return [str(row[0]) for row in connection.exec_driver_sql(f"SHOW GRANTS{whose}".replace("%", "%%"))]
 
-    own = parse_grants(show(""))
+def _beyond(connection: sa.Connection) -> list[str]:
+    own = parse_grants(_show(connection, ""))
     beyond = list(own.beyond)
-    waiting, seen = [*own.roles, "PUBLIC"], set[str]()
-    while waiting:
-        role = waiting.pop()
-        if role not in seen:
-            seen.add(role)
-            granted = _of_role(role, show)
-            beyond += [f"{privilege} (by the role {role})" for privilege in granted.beyond]
-            waiting += granted.roles
+    # What a role shows includes what it has from other roles, so these are not looked at by themselves.
+    for role in dict.fromkeys((*own.roles, _EVERYONE)):
+        beyond += [f"{privilege} (by the role {role})" for privilege in _of_role(connection, role).beyond]
     return list(dict.fromkeys(beyond))
 
 
-def _of_role(role: str, show: Callable[[str], list[str]]) -> Grants:
-    try:
-        return parse_grants(show(f" FOR {role}"))
-    except SourceRefused:
-        # Servers without a PUBLIC role refuse to show it.
-        return Grants([], []) if role == "PUBLIC" else Grants(["rights that the account cannot see"], [])
+def _show(connection: sa.Connection, whose: str) -> list[str]:
+    return [str(row[0]) for row in connection.exec_driver_sql(f"SHOW GRANTS{whose}".replace("%", "%%"))]
+
+
+def _of_role(connection: sa.Connection, role: str) -> Grants:
+    # MariaDB shows a role's grants to those in whom it is active, MySQL those that are asked for with USING.
+    for first, whose in (
+        (None, f" FOR {role}"),
+        (f"SET ROLE {role}", f" FOR {role}"),
+        (None, f" FOR CURRENT_USER() USING {role}"),
+    ):
+        with contextlib.suppress(SourceRefused):
+            if first is not None:
+                connection.exec_driver_sql(first.replace("%", "%%"))
+            return parse_grants(_show(connection, whose))
+        if role == _EVERYONE:  # Servers without a PUBLIC role refuse to show it.
+            return Grants([], [])
+    return Grants(["rights that the account does not see"], [])
 
 
 def _parse_line(line: str, beyond: list[str], roles: list[str]) -> None:
@@ -98,8 +112,9 @@ def _parse_line(line: str, beyond: list[str], roles: list[str]) -> None:
         to = re.match(r"GRANT (.+?) TO (.+)$", plain, re.DOTALL)
         if to is None:
             beyond.append("a grant that is not understood")
-        else:
+        elif "@" in to.group(2) or to.group(2).strip() == _EVERYONE:
             roles += [shown(role) for role in to.group(1).split(",")]
+        # Else a role has a role; what the inner one grants stands among the lines already.
         return
     privileges = re.sub(r"\([^)]*\)", "", on.group(1))
     where = shown(on.group(2))

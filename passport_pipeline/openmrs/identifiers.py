@@ -56,9 +56,7 @@ def suggest_types(source: Source) -> pd.DataFrame:
     statement = (
         sa.select(kind.c.uuid, kind.c.name, retired, sa.func.count(one.c.patient_id))
         .select_from(
-            kind.outerjoin(
-                one, sa.and_(one.c.identifier_type == kind.c.patient_identifier_type_id, one.c.voided == 0)
-            )
+            kind.outerjoin(one, sa.and_(one.c.identifier_type == kind.c.patient_identifier_type_id, one.c.voided == 0))
         )
         .group_by(kind.c.patient_identifier_type_id, kind.c.uuid, kind.c.name, retired)
     )
@@ -67,9 +65,7 @@ def suggest_types(source: Source) -> pd.DataFrame:
     found = pd.DataFrame(rows, columns=["uuid", "name", "retired", "count"])
     found = found.astype({"uuid": "str", "name": "str", "retired": "int64", "count": "int64"})
     found["suggested"] = national(found["name"]) & (found["retired"] == 0)
-    ordered = found.sort_values(
-        ["suggested", "count", "name"], ascending=[False, False, True], ignore_index=True
-    )
+    ordered = found.sort_values(["suggested", "count", "name"], ascending=[False, False, True], ignore_index=True)
     return ordered[["uuid", "name", "count", "suggested"]]
 
 
@@ -128,9 +124,7 @@ def identifiers_digest(source: Source) -> str:
             sa.func.ifnull(source.schema.column(patient_identifier, "preferred"), 0),
         )
     )
-    statement = _selected(
-        types, sa.func.count(one), sa.func.bit_xor(line), sa.func.ifnull(sa.func.sum(line), 0)
-    )
+    statement = _selected(types, sa.func.count(one), sa.func.bit_xor(line), sa.func.ifnull(sa.func.sum(line), 0))
     with source.reading() as connection:
         count, xor, total = tuple(connection.execute(statement).one())
     return f"{int(count)}-{int(xor)}-{int(total)}-{','.join(sorted(types))}"

@@ -136,7 +136,6 @@ def sample_survey(source: Source) -> SurveySample:
         seconds = time.monotonic() - started
         rows = int(cells["rows"].sum())
         estimated = connection.exec_driver_sql(
-            "SELECT table_rows FROM information_schema.tables "
-            "WHERE table_schema = DATABASE() AND table_name = 'obs'"
+            "SELECT table_rows FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = 'obs'"
         ).scalar()
     return SurveySample(rows, rows if first == 0 else max(rows, int(estimated or 0)), max(seconds, 1e-6))

@@ -152,9 +152,7 @@ def read_providers(source: Source) -> ProviderLookup:
     with source.reading() as connection:
         read = Statements(connection, source.schema)
         called = person_names(read.person_names())
-        providers = read.table(
-            t.provider, ("provider_id", "person_id", "uuid", "name", "identifier", "retired")
-        )
+        providers = read.table(t.provider, ("provider_id", "person_id", "uuid", "name", "identifier", "retired"))
         users = read.table(t.users, ("user_id", "person_id", "uuid"))
         roles = read.table(t.encounter_role, ("encounter_role_id", "name"))
     own = providers.sort_values(["retired", "provider_id"]).dropna(subset="person_id")
@@ -203,9 +201,7 @@ def unknown_references(lookups: Lookups, observations: pd.DataFrame) -> dict[str
         ),
     }
     found = {"concept": missing_concepts(lookups.concepts, observations)}
-    found |= {
-        kind: set(used.dropna().unique().tolist()) - set(there) for kind, (used, there) in checks.items()
-    }
+    found |= {kind: set(used.dropna().unique().tolist()) - set(there) for kind, (used, there) in checks.items()}
     return {kind: ids for kind, ids in found.items() if ids}
 
 

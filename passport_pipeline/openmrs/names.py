@@ -21,13 +21,9 @@ def concept_names(names: pd.DataFrame, locales: Sequence[str]) -> pd.Series:
     """
     locale = names["locale"].str.replace("-", "_").str.lower()
     language = locale.str.partition("_")[0] if len(names) else locale
-    wanted = [
-        tuple(text.replace("-", "_").lower() for text in (one, one.partition("_")[0])) for one in locales
-    ]
+    wanted = [tuple(text.replace("-", "_").lower() for text in (one, one.partition("_")[0])) for one in locales]
     conditions = [condition for exact, base in wanted for condition in (locale == exact, language == base)]
-    place = np.select(
-        [one.to_numpy(dtype=bool) for one in conditions], range(len(conditions)), len(conditions)
-    )
+    place = np.select([one.to_numpy(dtype=bool) for one in conditions], range(len(conditions)), len(conditions))
     ranked = names.assign(place=place, kind=_kind(names)).sort_values(["place", "kind", "concept_name_id"])
     return ranked.drop_duplicates("concept_id").set_index("concept_id")["name"].sort_index()
 
@@ -62,6 +58,4 @@ def _kind(names: pd.DataFrame) -> np.ndarray:
     preferred = (names["locale_preferred"].fillna(0) == 1).to_numpy(dtype=bool)
     full = (kind == "FULLY_SPECIFIED").to_numpy(dtype=bool)
     short = (kind == "SHORT").to_numpy(dtype=bool)
-    return np.select(
-        [full & preferred, full, preferred, short, kind.isna().to_numpy(dtype=bool)], range(5), 5
-    )
+    return np.select([full & preferred, full, preferred, short, kind.isna().to_numpy(dtype=bool)], range(5), 5)

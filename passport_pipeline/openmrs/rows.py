@@ -113,9 +113,7 @@ class Rows:
     @cached_property
     def live(self) -> ColumnElement[Any]:
         """1 where the row is live, else 0."""
-        live = sa.and_(
-            self.obs.c.voided == 0, self.person.c.voided == 0, sa.func.ifnull(self.patient.c.voided, 0) == 0
-        )
+        live = sa.and_(self.obs.c.voided == 0, self.person.c.voided == 0, sa.func.ifnull(self.patient.c.voided, 0) == 0)
         return sa.func.ifnull(live, 0)
 
     @cached_property

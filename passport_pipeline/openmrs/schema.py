@@ -131,12 +131,8 @@ def probe(connection: sa.Connection, hospital_key: str) -> Schema:
     tables = sorted({*metadata.tables, *MARKERS})
     rows = connection.execute(_PROBE, {"tables": tables}).all()
     schema = Schema(
-        columns=frozenset(
-            (row.table_name.lower(), row.column_name.lower()) for row in rows if row.kind == "column"
-        ),
-        indexed=frozenset(
-            (row.table_name.lower(), row.column_name.lower()) for row in rows if row.kind == "index"
-        ),
+        columns=frozenset((row.table_name.lower(), row.column_name.lower()) for row in rows if row.kind == "column"),
+        indexed=frozenset((row.table_name.lower(), row.column_name.lower()) for row in rows if row.kind == "index"),
     )
     missing = _missing(schema)
     if "obs" in missing and "person" in missing and "encounter" in missing:

@@ -90,9 +90,9 @@ class Source:
         """
         engine = connect(hospital, settings)
         try:
+            if not settings.allow_writable_source:
+                refuse_writable(hospital, beyond_reading(engine))
             with autocommitting(engine) as connection:
-                if not settings.allow_writable_source:
-                    refuse_writable(hospital, beyond_reading(connection))
                 schema = probe(connection, hospital.key)
             yield cls(hospital, engine, schema)
         finally:
@@ -185,9 +185,7 @@ def _translator(hospital_key: str) -> Any:
 def translated(hospital_key: str, error: BaseException) -> SourceError:
     """The SourceError that stands for a driver's error."""
     arguments = getattr(error, "args", ())
-    number = next(
-        (argument for argument in arguments if isinstance(argument, int)), getattr(error, "errno", None)
-    )
+    number = next((argument for argument in arguments if isinstance(argument, int)), getattr(error, "errno", None))
     if number in _UNREACHABLE:
         return SourceUnreachable(f"{hospital_key}: {_UNREACHABLE[number]} (error {number})")
     found = _TABLE.search(str(arguments[-1])) if arguments else None

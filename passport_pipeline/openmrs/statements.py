@@ -54,9 +54,7 @@ class Statements:
         """Columns of a whole table, missing ones as null; no rows where the table is missing."""
         if not self.schema.has(table.name):
             return pd.DataFrame({column: pd.Series(dtype="object") for column in columns})
-        return self._frame(
-            sa.select(*(self.schema.column(table, column).label(column) for column in columns))
-        )
+        return self._frame(sa.select(*(self.schema.column(table, column).label(column) for column in columns)))
 
     def booleans(self) -> tuple[int | None, int | None]:
         """The concepts of true and false; the properties hold an id, or a uuid."""
@@ -106,9 +104,7 @@ class Statements:
         )
         decimal = "allow_decimal" if self.schema.has("concept_numeric", "allow_decimal") else "precise"
         if self.schema.has("concept_numeric"):
-            joined = joined.outerjoin(
-                t.concept_numeric, t.concept_numeric.c.concept_id == t.concept.c.concept_id
-            )
+            joined = joined.outerjoin(t.concept_numeric, t.concept_numeric.c.concept_id == t.concept.c.concept_id)
         statement = sa.select(
             t.concept.c.concept_id,
             t.concept.c.uuid,
@@ -128,9 +124,7 @@ class Statements:
         statement = sa.select(*(self.schema.column(table, name).label(name) for name in columns))
         frame = self._frame(statement.where(table.c.concept_id.in_(ids), voided == 0))
         texts = dict.fromkeys(("name", "locale", "concept_name_type"), "str")
-        return frame.astype(
-            {**texts, "concept_id": "int64", "concept_name_id": "int64", "locale_preferred": "Int64"}
-        )
+        return frame.astype({**texts, "concept_id": "int64", "concept_name_id": "int64", "locale_preferred": "Int64"})
 
     def mappings(self, ids: list[int]) -> pd.DataFrame:
         """MAPPINGS of these concepts."""
@@ -161,14 +155,10 @@ class Statements:
         strength = self.schema.column(t.drug, "strength")
         if not self.schema.has("drug", "strength") and self.schema.has("drug", "dose_strength"):
             strength = sa.func.nullif(
-                sa.func.trim(
-                    sa.func.concat_ws(" ", t.drug.c.dose_strength, self.schema.column(t.drug, "units"))
-                ),
+                sa.func.trim(sa.func.concat_ws(" ", t.drug.c.dose_strength, self.schema.column(t.drug, "units"))),
                 "",
             )
-        statement = sa.select(
-            t.drug.c.drug_id, t.drug.c.name, t.drug.c.concept_id, strength.label("strength")
-        )
+        statement = sa.select(t.drug.c.drug_id, t.drug.c.name, t.drug.c.concept_id, strength.label("strength"))
         return shaped(self._frame(statement.where(t.drug.c.drug_id.in_(self._drugs_in_use()))), DRUGS)
 
     def person_names(self) -> pd.DataFrame:

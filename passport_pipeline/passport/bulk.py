@@ -116,9 +116,7 @@ def unencodable(documents: Sequence[Document]) -> dict[Any, list[str]]:
         try:
             size = len(bson.encode(document))
         except CANNOT_ENCODE:
-            found[document["_id"]] = [key for key, value in document.items() if not _encodes(value)] or [
-                WHOLE
-            ]
+            found[document["_id"]] = [key for key, value in document.items() if not _encodes(value)] or [WHOLE]
         else:
             if size > LARGEST:
                 found[document["_id"]] = [SIZE]

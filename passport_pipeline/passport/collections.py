@@ -106,9 +106,9 @@ ISO_DATE = _optional(_text(pattern=r"^(\d{4}-\d{2}-\d{2}.*)?$"))
 STAMPS = {"createdAt": DATE, "updatedAt": DATE, "__v": NUMBER}
 
 # Of a row only what the digest and a replay need; a value never leaves the record's own `data`.
-ROWS = _list(
-    _object(("obsId", "obsUuid", "crc", "role"), obsId=NUMBER, obsUuid=LINE, crc=NUMBER, role=LINE)
-) | {"minItems": 1}
+ROWS = _list(_object(("obsId", "obsUuid", "crc", "role"), obsId=NUMBER, obsUuid=LINE, crc=NUMBER, role=LINE)) | {
+    "minItems": 1
+}
 DIGEST = _object(("live", "crcXor", "crcSum"), live=NUMBER, crcXor=NUMBER, crcSum=NUMBER)
 HISTORY = _list(_object(("state", "at"), state=LINE, at=DATE)) | {"minItems": 1}
 
@@ -204,9 +204,7 @@ COLLECTIONS = (
             gender=_enum("male", "female", "other", "prefer_not_to_say"),
             contactNumber=LINE,
             address=_text(1, 500),
-            emergencyContact=_object(
-                ("name", "relationship", "phone"), name=LINE, relationship=LINE, phone=LINE
-            ),
+            emergencyContact=_object(("name", "relationship", "phone"), name=LINE, relationship=LINE, phone=LINE),
             bloodType=_optional(_enum("A+", "A-", "B+", "B-", "AB+", "AB-", "O+", "O-")),
             status=_optional(_enum("active", "inactive")),
             **{name: _list(ID) for name in ARRAYS.values()},

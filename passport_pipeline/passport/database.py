@@ -49,8 +49,7 @@ def failure(error: Exception, doing: str) -> PassportError:
         return PassportRefused(f"{doing}: MongoDB refused the account or password in {SETTING}")
     if code in NOT_ALLOWED:
         return PassportRefused(
-            f"{doing}: the account in {SETTING} lacks rights; it needs "
-            "the roles readWrite and dbAdmin on the database"
+            f"{doing}: the account in {SETTING} lacks rights; it needs the roles readWrite and dbAdmin on the database"
         )
     transient = code in TRANSIENT or isinstance(error, mongo.ConnectionFailure | mongo.WTimeoutError)
     if transient or isinstance(error, mongo.WriteConcernError):
@@ -65,15 +64,18 @@ def failure(error: Exception, doing: str) -> PassportError:
 
 @contextmanager
 def answering(doing: str) -> Iterator[None]:
-    """Turn MongoDB's errors inside into PassportError; `doing` opens the message."""
+    """Raise PassportError where MongoDB fails what is inside, or the decorated function.
+
+    `doing` opens the message.
+    """
     failed: PassportError | None = None
     try:
         yield
-    except (mongo.PyMongoError, mongo.InvalidOperation) as error:
+    except mongo.PyMongoError as error:
         failed = failure(error, doing)
-    # Raised outside the handler: a chained driver error would show values.
     if failed:
-        raise failed
+        # Not chained: the driver's own error quotes values and addresses.
+        raise failed from None
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,7 @@ class Passport:
     db: Database[Document]
 
     @classmethod
+    @answering("connecting to the passport")
     def connect(cls, settings: Settings, *, listeners: Sequence[_EventListener] = ()) -> Self:
         """Connect and see that there is a primary. Writes are acknowledged by a majority and retried once.
 
@@ -91,24 +94,13 @@ class Passport:
         the loss of that one server. Raises PassportUnreachable after about five seconds without a primary,
         and PassportRefused for a faulty address or account.
         """
-        with answering("connecting to the passport"):
-            client: MongoClient[Document] = MongoClient(
-                settings.mongo_uri.get_secret_value(),
-                tz_aware=True,
-                retryWrites=True,
-                retryReads=True,
-                w="majority",
-                serverSelectionTimeoutMS=SELECTION_TIMEOUT_MS,
-                connectTimeoutMS=SELECTION_TIMEOUT_MS,
-                appname="passport-pipeline",
-                event_listeners=list(listeners),
-            )
-            try:
-                hello = client.admin.command("hello")
-                client[settings.mongo_database].command("ping")
-            except mongo.PyMongoError:
-                client.close()
-                raise
+        client = _client(settings, listeners)
+        try:
+            hello = client.admin.command("hello")
+            client[settings.mongo_database].command("ping")
+        except mongo.PyMongoError:
+            client.close()
+            raise
         if not hello.get("setName") and hello.get("msg") != "isdbgrid":
             log.warning(
                 "the passport's MongoDB is no replica set: writes cannot be retried over a restart; "
@@ -129,6 +121,7 @@ class Passport:
     def __getitem__(self, name: str) -> MongoCollection[Document]:
         return self.db[name]
 
+    @answering("setting up the passport's collections")
     def ensure(self) -> None:
         """Put collections, validators and indexes in place; never drops, renames or rewrites anything.
 
@@ -136,15 +129,14 @@ class Passport:
         application that do not fit a new validator are counted in a warning. Raises PassportRefused where the
         application's documents contradict a unique index, or the account may not set validators.
         """
-        with answering("setting up the passport's collections"):
-            there = {found["name"]: found.get("options", {}) for found in self.db.list_collections()}
-            for collection in COLLECTIONS:
-                if collection.name not in there:
-                    self._create(collection)
-                elif not _in_force(collection, there[collection.name]):
-                    self._modify(collection)
-                for index in collection.indexes:
-                    self._index(collection.name, index)
+        there = {found["name"]: found.get("options", {}) for found in self.db.list_collections()}
+        for collection in COLLECTIONS:
+            if collection.name not in there:
+                self._create(collection)
+            elif not _in_force(collection, there[collection.name]):
+                self._modify(collection)
+            for index in collection.indexes:
+                self._index(collection.name, index)
 
     def _create(self, collection: Collection) -> None:
         rules: Document = {
@@ -202,6 +194,23 @@ class Passport:
                 )
         if refused:
             raise PassportRefused(refused)
+
+
+def _client(settings: Settings, listeners: Sequence[_EventListener]) -> MongoClient[Document]:
+    try:
+        return MongoClient(
+            settings.mongo_uri.get_secret_value(),
+            tz_aware=True,
+            retryWrites=True,
+            retryReads=True,
+            w="majority",
+            serverSelectionTimeoutMS=SELECTION_TIMEOUT_MS,
+            connectTimeoutMS=SELECTION_TIMEOUT_MS,
+            appname="passport-pipeline",
+            event_listeners=list(listeners),
+        )
+    except (ValueError, TypeError):
+        raise mongo.InvalidURI from None
 
 
 def _group(index: Index) -> str:

@@ -23,7 +23,7 @@ from passport_pipeline.passport.collections import CONFLICTS, DAYS, HOSPITALS, P
 from passport_pipeline.passport.database import Document, Passport, answering
 from passport_pipeline.passport.people import Account
 
-CHUNK = 50_000
+CHUNK = 10_000
 
 
 @dataclass(frozen=True)
@@ -134,19 +134,19 @@ def recomputed(passport: Passport, hospital_key: str, month: str | None = None) 
     Raises PassportError.
     """
     fold = Fold()
-    records, rows = _of_records(hospital_key, month), {"source.day": 1, "source.rows.crc": 1, "_id": 0}
+    records, rows = _of_records(hospital_key, month), {"day": "$source.day", "crcs": "$source.rows.crc", "_id": 0}
     cursor = passport[RECORDS].find(records, rows, batch_size=CHUNK)
     for documents in _batched(cursor):
         fold.add(
-            [document["source"]["day"] for document in documents],
-            [[row["crc"] for row in document["source"]["rows"]] for document in documents],
+            [document["day"] for document in documents],
+            [document["crcs"] for document in documents],
         )
     fold_conflicts(passport, hospital_key, month, fold)
-    cursor = passport[PARKED].find(_of(hospital_key, month), {"day": 1, "rows.crc": 1}, batch_size=CHUNK)
+    cursor = passport[PARKED].find(_of(hospital_key, month), {"day": 1, "crcs": "$rows.crc"}, batch_size=CHUNK)
     for documents in _batched(cursor):
         fold.add(
             [document["day"] for document in documents],
-            [[row["crc"] for row in document["rows"]] for document in documents],
+            [document["crcs"] for document in documents],
         )
     digests = fold.digests()
     skipping = _of(hospital_key, month) | {"outcomes.skipped": {"$exists": True, "$ne": {}}}
@@ -185,9 +185,7 @@ def totals(passport: Passport, hospital_key: str, month: str | None = None) -> T
     records = list(passport[RECORDS].aggregate([{"$match": _of_records(hospital_key, month)}, size]))
     loaded, rows = (records[0]["documents"], records[0]["rows"]) if records else (0, 0)
     conflicts = _of(hospital_key, month) | {"state": "open"}
-    in_conflict = {
-        found["_id"]: len(found["rows"]) for found in passport[CONFLICTS].find(conflicts, {"rows.crc": 1})
-    }
+    in_conflict = {found["_id"]: len(found["rows"]) for found in passport[CONFLICTS].find(conflicts, {"rows.crc": 1})}
     if in_conflict:
         held = passport[RECORDS].find({"_id": {"$in": list(in_conflict)}}, {"source.rows.crc": 1})
         rows += sum(in_conflict[record["_id"]] - len(record["source"]["rows"]) for record in held)

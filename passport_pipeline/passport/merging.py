@@ -29,10 +29,7 @@ def edited(current: Document) -> bool:
 
 def contradicts(current: Document, wanted: Document) -> bool:
     """Whether both changed: the application what the record says, and the source what it ought to say."""
-    same = (
-        current["type"] == wanted["type"]
-        and current["source"]["dataChecksum"] == wanted["source"]["dataChecksum"]
-    )
+    same = current["type"] == wanted["type"] and current["source"]["dataChecksum"] == wanted["source"]["dataChecksum"]
     return bool(not same and edited(current))
 
 

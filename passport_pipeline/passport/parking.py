@@ -70,9 +70,7 @@ def changed(known: Mapping[ObjectId, Document], wanted: Mapping[ObjectId, Docume
     return [one for one in wanted.values() if _content(known.get(one["_id"], {})) != _content(one)]
 
 
-def store(
-    passport: Passport, known: Mapping[ObjectId, Document], rows: Sequence[Document], now: datetime
-) -> None:
+def store(passport: Passport, known: Mapping[ObjectId, Document], rows: Sequence[Document], now: datetime) -> None:
     """Park these rows; a row that is parked for another reason than before counts one more attempt."""
     outcome = bulk.insert(passport[PARKED], [one for one in rows if one["_id"] not in known])
     _refuse(outcome)

@@ -53,9 +53,7 @@ def existing(passport: Passport, patient_ids: Iterable[str]) -> set[str]:
     """Those of these patients that are (still) there."""
     found: set[str] = set()
     for some in _chunks(sorted(set(patient_ids))):
-        cursor = passport[PATIENTS].find(
-            {"_id": {"$in": bulk.object_ids(some)}}, {"_id": 1}, batch_size=CHUNK
-        )
+        cursor = passport[PATIENTS].find({"_id": {"$in": bulk.object_ids(some)}}, {"_id": 1}, batch_size=CHUNK)
         found.update(str(patient["_id"]) for patient in cursor)
     return found
 
@@ -89,9 +87,7 @@ def remove(passport: Passport, references: Sequence[Reference], now: datetime) -
     _change(passport, references, "$pull", "$in", now)
 
 
-def _change(
-    passport: Passport, references: Sequence[Reference], operator: str, many: str, now: datetime
-) -> None:
+def _change(passport: Passport, references: Sequence[Reference], operator: str, many: str, now: datetime) -> None:
     by_patient: dict[str, dict[str, list[ObjectId]]] = defaultdict(lambda: defaultdict(list))
     for reference in references:
         if reference.type in ARRAYS:
@@ -99,9 +95,7 @@ def _change(
     ids = sorted(by_patient)
     operations: dict[str, UpdateOne] = {}
     for patient_id in ids:
-        change: Document = {
-            array: {many: sorted(records)} for array, records in by_patient[patient_id].items()
-        }
+        change: Document = {array: {many: records} for array, records in by_patient[patient_id].items()}
         operations[patient_id] = UpdateOne(
             {"_id": ObjectId(patient_id)}, {operator: change, "$set": {"updatedAt": now}}
         )
@@ -112,9 +106,7 @@ def _change(
         again = sorted(outcome.unfit)
         outcome = bulk.write(passport[PATIENTS], [operations[one] for one in again], again, trusted=True)
     if outcome.unfit:
-        raise PassportRefused(
-            f"{len(outcome.unfit)} patients hold more records than one MongoDB document has room for"
-        )
+        raise PassportRefused(f"{len(outcome.unfit)} patients hold more records than one MongoDB document has room for")
 
 
 def _chunks(values: Sequence[str]) -> Iterator[list[str]]:

@@ -76,8 +76,7 @@ def ensure_clinicians(
     them a write when all is there. Any number of processes may do so at once. Raises PassportError.
     """
     names = {
-        str(key): fit_name(name)
-        for key, name in zip(clinicians["clinician_key"], clinicians["name"], strict=True)
+        str(key): fit_name(name) for key, name in zip(clinicians["clinician_key"], clinicians["name"], strict=True)
     }
     found = _doctors(passport, account, list(names))
     new = {key: name for key, name in names.items() if key not in found}
@@ -141,9 +140,7 @@ def _insert(passport: Passport, collection: str, documents: Sequence[Document]) 
     outcome = bulk.insert(passport[collection], documents)
     if outcome.unfit:
         fields = sorted({path for paths in outcome.unfit.values() for path in paths})
-        raise PassportRefused(
-            f"MongoDB refused {len(outcome.unfit)} new {collection} for: {', '.join(fields)}"
-        )
+        raise PassportRefused(f"MongoDB refused {len(outcome.unfit)} new {collection} for: {', '.join(fields)}")
     there = {document["_id"] for document in documents} - outcome.same_key
     if outcome.same_key:
         cursor = passport[collection].find({"_id": {"$in": list(outcome.same_key)}}, {"_id": 1})
@@ -195,9 +192,7 @@ def _add_doctors(
     for key, name in names.items():
         user_id = placeholder_id("user", hospital.key, key)
         email = _email(settings.placeholder_domain, "clinician", hospital.key, key)
-        users.append(
-            _user(user_id, name, email, "doctor", {"hospital": hospital.key, "clinician": key, "name": name})
-        )
+        users.append(_user(user_id, name, email, "doctor", {"hospital": hospital.key, "clinician": key, "name": name}))
         doctors.append(
             {
                 "_id": placeholder_id("doctor", hospital.key, key),
@@ -215,9 +210,7 @@ def _add_doctors(
     _insert(passport, DOCTORS, [doctor for doctor in doctors if doctor["user"] in there])
 
 
-def _rename(
-    passport: Passport, hospital: Hospital, doctors: Mapping[str, Document], names: Mapping[str, str]
-) -> None:
+def _rename(passport: Passport, hospital: Hospital, doctors: Mapping[str, Document], names: Mapping[str, str]) -> None:
     """Bring the names of placeholder users into line with the hospital's."""
     ours = {placeholder_id("user", hospital.key, key): name for key, name in names.items()}
     ours = {doctor["user"]: ours[doctor["user"]] for doctor in doctors.values() if doctor["user"] in ours}

@@ -81,9 +81,7 @@ class DayReconciler:
         known = parking.find(self._passport, [*wanted, *held_back])
         for key, before in known.items():
             if key in wanted and before.get("refused") == parking.refusal(wanted[key]):
-                held_back[key] = parking.of_record(
-                    wanted.pop(key), parking.INVALID, self._run.now, before["fields"]
-                )
+                held_back[key] = parking.of_record(wanted.pop(key), parking.INVALID, self._run.now, before["fields"])
         held_back |= self._store.store(wanted)
         self._park(held_back, known)
         loaded = [one for one in known if one not in held_back]
@@ -149,12 +147,12 @@ class DayReconciler:
         gone: list[ObjectId] = []
         cursor = self._passport[RECORDS].find(
             {"source.hospital": self._hospital_key, "source.day": day},
-            {"source.rows.crc": 1},
+            {"crcs": "$source.rows.crc"},
             batch_size=days.CHUNK,
         )
         for record in cursor:
             if record["_id"].binary in self._records:
-                crcs.append([row["crc"] for row in record["source"]["rows"]])
+                crcs.append(record["crcs"])
             else:
                 gone.append(record["_id"])
         fold.add([day] * len(crcs), crcs)
@@ -171,13 +169,13 @@ class DayReconciler:
         gone: list[ObjectId] = []
         cursor = self._passport[PARKED].find(
             {"hospital": self._hospital_key, "day": day},
-            {"reason": 1, "rows.crc": 1},
+            {"reason": 1, "crcs": "$rows.crc"},
             batch_size=days.CHUNK,
         )
         for row in cursor:
             if row["_id"].binary in self._parked:
-                by_reason[row["reason"]] += len(row["rows"])
-                crcs.append([part["crc"] for part in row["rows"]])
+                by_reason[row["reason"]] += len(row["crcs"])
+                crcs.append(row["crcs"])
             else:
                 gone.append(row["_id"])
         fold.add([day] * len(crcs), crcs)

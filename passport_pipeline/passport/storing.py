@@ -65,9 +65,7 @@ class RecordStore:
 
     def _round(self, wanted: Records) -> Records:
         this = _Round()
-        cursor = self._run.passport[RECORDS].find(
-            {"_id": {"$in": list(wanted)}}, BRIEF, batch_size=len(wanted) + 1
-        )
+        cursor = self._run.passport[RECORDS].find({"_id": {"$in": list(wanted)}}, BRIEF, batch_size=len(wanted) + 1)
         there = {one["_id"]: one for one in cursor}
         this.untouched = [one for key, one in there.items() if _same(one, wanted[key])]
         changed = {key: wanted[key] for key in there.keys() - {one["_id"] for one in this.untouched}}
@@ -122,8 +120,7 @@ class RecordStore:
         self._marks.leave()
         archived = self._archived(new)
         documents = [
-            merging.restored(archived[key]["document"], one) if key in archived else one
-            for key, one in new.items()
+            merging.restored(archived[key]["document"], one) if key in archived else one for key, one in new.items()
         ]
         outcome = bulk.insert(self._run.passport[RECORDS], documents)
         self._refuse(outcome.unfit, new)

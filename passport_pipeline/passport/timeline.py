@@ -14,7 +14,7 @@ DATE_FIELDS = {
     "medication": "startDate",
     "test": "testDate",
     "visit": "visitDate",
-    "image": "imageDate",
+    "image": "date",
 }
 SHOWN_FIELDS = {
     "condition": ("name", "details"),

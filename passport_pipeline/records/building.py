@@ -143,7 +143,10 @@ def _diagnosed(rows: _Rows) -> Flags:
 
 
 def _diagnosis_of(rows: _Rows, part: Flags, diagnoses: Flags, parked: Flags) -> Positions:
-    """For each part the first diagnosis in its group, one that is not parked if there is one."""
+    """For each part the first diagnosis in its group, one that is not parked if there is one.
+
+    None (-1) where it is somebody else's: no row ever says something of another person's record.
+    """
     candidates = np.flatnonzero(diagnoses)
     rank = rows.obs_id[candidates] + np.where(parked[candidates], _AFTER_LIVE, 0)
     candidates = candidates[np.argsort(rank, kind="stable")]
@@ -153,7 +156,10 @@ def _diagnosis_of(rows: _Rows, part: Flags, diagnoses: Flags, parked: Flags) -> 
     at = np.minimum(at, max(len(groups) - 1, 0))
     if not len(groups):
         return np.full(len(wanted), -1, dtype=np.intp)
-    return np.where(groups[at] == wanted, candidates[first[at]], -1).astype(np.intp)
+    found = candidates[first[at]]
+    person = rows.observations["person_id"].to_numpy()
+    same = (groups[at] == wanted) & (person[found] == person[part])
+    return np.where(same, found, -1).astype(np.intp)
 
 
 def _first_of_group(rows: _Rows, header: Flags, leading: Flags, parked: Flags) -> Positions:
@@ -217,9 +223,7 @@ def _outcomes(
     )
 
 
-def _said(
-    rows: _Rows, vocabulary: Vocabulary, *, part: Flags, lead: Positions, diagnoses: Flags
-) -> dict[str, Texts]:
+def _said(rows: _Rows, vocabulary: Vocabulary, *, part: Flags, lead: Positions, diagnoses: Flags) -> dict[str, Texts]:
     """What its parts say of each diagnosis, where that is certain: certainty, order, remark; else None.
 
     Two diagnoses in one group: nobody can tell whose the certainty is. Two different certainties of one

@@ -77,9 +77,7 @@ class _CompiledVeto:
     beginnings: tuple[str, ...]
 
 
-_COMPILED: WeakKeyDictionary[Vocabulary, tuple[list[_CompiledRule], list[_CompiledVeto]]] = (
-    WeakKeyDictionary()
-)
+_COMPILED: WeakKeyDictionary[Vocabulary, tuple[list[_CompiledRule], list[_CompiledVeto]]] = WeakKeyDictionary()
 
 
 def categorise(observations: pd.DataFrame, concepts: ConceptLookup) -> pd.DataFrame:
@@ -137,10 +135,19 @@ def decide(observations: pd.DataFrame, values: Values, vocabulary: Vocabulary) -
         chosen[undecided[hit]] = number
         undecided = undecided[~hit]
     category = np.array([rule.category for rule in EVIDENCE], dtype=object)[chosen]
-    role = np.array([rule.role for rule in EVIDENCE], dtype=object)[chosen]
+    role = _roles(values, rules)
     veto = _vetoed(observations, values, chosen, vetoes)
     category[veto >= 0] = VISIT
     return Categories(category, role, chosen, veto)
+
+
+def _roles(values: Values, rules: list[_CompiledRule]) -> Texts:
+    """The questions' roles in the diagnosis construct: theirs also where the answer is missing or odd."""
+    role: Texts = np.full(len(values.question), None, dtype=object)
+    for compiled in reversed(rules):
+        if compiled.rule.role:
+            role[compiled.questions[values.question]] = compiled.rule.role
+    return role
 
 
 def _compiled(vocabulary: Vocabulary) -> tuple[list[_CompiledRule], list[_CompiledVeto]]:
@@ -242,9 +249,7 @@ def _vetoed(
             hit |= compiled.answers[values.answer[rows]]
             hit[text] |= np.array([answer in compiled.texts for answer in denied], dtype=bool)
         if veto.text_begins:
-            hit[text] |= asked | np.array(
-                [answer.startswith(compiled.beginnings) for answer in denied], dtype=bool
-            )
+            hit[text] |= asked | np.array([answer.startswith(compiled.beginnings) for answer in denied], dtype=bool)
         hit &= found[rows] < 0
         found[rows[hit]] = number
     return found

@@ -60,9 +60,7 @@ class _People:
         columns = (_texts(providers, name) for name in ("uuid", "name", "prefix", "identifier"))
         self.providers = {
             int(number): (uuid, shown_name(name, prefix, f"Clinician {clean(identifier) or number}"))
-            for number, uuid, name, prefix, identifier in zip(
-                providers["provider_id"].tolist(), *columns, strict=True
-            )
+            for number, uuid, name, prefix, identifier in zip(providers["provider_id"].tolist(), *columns, strict=True)
             if uuid
         }
         users = lookup.users
@@ -74,9 +72,7 @@ class _People:
             )
         }
         roles = lookup.roles
-        self.roles = dict(
-            zip(map(str, roles["encounter_role_id"].tolist()), _texts(roles, "name"), strict=True)
-        )
+        self.roles = dict(zip(map(str, roles["encounter_role_id"].tolist()), _texts(roles, "name"), strict=True))
 
     def of_encounter(self, written: str | None) -> tuple[tuple[str, str] | None, list[dict[str, str]] | None]:
         """The first known provider of "id:role id:role", and all of them."""

@@ -56,6 +56,21 @@ class Documents:
     outcomes: pd.DataFrame
 
 
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """A frame's documents are some 300,000 objects, none of them in a cycle, which Python's collector would
+    walk again and again while they are made: measured, it took a third of the time.
+    """
+    running = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if running:
+            gc.enable()
+
+
+@_collector_paused()
 def documents(  # noqa: PLR0917 - the parts of one step, in the order of the flow
     built: Built,
     observations: pd.DataFrame,
@@ -72,34 +87,6 @@ def documents(  # noqa: PLR0917 - the parts of one step, in the order of the flo
     `accounts` has for each clinician_key of `clinicians` the ids of user and doctor. `now` is aware. A record
     whose person has no patient is parked whole. Raises KeyError where a clinician has no account.
     """
-    with _collector_paused():
-        return _documents(built, observations, lookups, hospital, matches, accounts, now, run_id)
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """A frame's documents are some 300,000 objects, none of them in a cycle, which Python's collector would
-    walk again and again while they are made: measured, it took a third of the time.
-    """
-    running = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if running:
-            gc.enable()
-
-
-def _documents(  # noqa: PLR0917 - as documents
-    built: Built,
-    observations: pd.DataFrame,
-    lookups: Lookups,
-    hospital: Hospital,
-    matches: pd.DataFrame,
-    accounts: Mapping[str, tuple[str, str]],
-    now: datetime,
-    run_id: str,
-) -> Documents:
     patients = matches.drop_duplicates("person_id").set_index("person_id")[["patient_id", "reason"]]
     outcomes = _with_identity(built, observations, patients)
     rows = _rows_of(outcomes, observations)

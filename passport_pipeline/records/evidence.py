@@ -33,6 +33,7 @@ PARTS = (CERTAINTY, ORDER, RULED_OUT, REVISED)
 class Rule:
     """One row of the table. Conditions that are given must all hold; one that is not given always holds.
 
+    role      of the question in the diagnosis construct, whatever value the row holds
     codes     the question is the same as one of these (`source:code`; `LOINC:*` is any code of LOINC)
     names     the question's name, whole: only for concepts that software finds by name itself
     classes   the question's class; answers: the class of the coded answer

@@ -22,7 +22,5 @@ def utc_of(local: pd.Series, zone: ZoneInfo) -> npt.NDArray[np.datetime64]:
     wall = pd.DatetimeIndex(local.to_numpy(dtype="datetime64[us]"))
     first = np.ones(len(wall), dtype=bool)
     aware = wall.tz_localize(zone, ambiguous=first, nonexistent="shift_forward")
-    instants: npt.NDArray[np.datetime64] = (
-        aware.tz_convert("UTC").tz_localize(None).to_numpy("datetime64[us]")
-    )
+    instants: npt.NDArray[np.datetime64] = aware.tz_convert("UTC").tz_localize(None).to_numpy("datetime64[us]")
     return instants

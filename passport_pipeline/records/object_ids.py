@@ -15,9 +15,7 @@ from bson import ObjectId
 _LAST_SECOND = 2**32 - 1
 
 
-def object_id(
-    hospital_key: str, uuids: Sequence[str], instants: npt.NDArray[np.datetime64]
-) -> list[ObjectId]:
+def object_id(hospital_key: str, uuids: Sequence[str], instants: npt.NDArray[np.datetime64]) -> list[ObjectId]:
     """ObjectIds of observations: 4 bytes with the second of creation, 8 bytes hash of hospital key and uuid.
 
     `instants` are UTC datetime64; NaT, or a second that four bytes cannot hold (before 1970, after 2106),

@@ -42,9 +42,7 @@ class Leads:
         self.obs_uuid = uuids(frame)
         self.created = utc_of(frame["date_created"], hospital.zone)
         self.ids = object_id(hospital.key, self.obs_uuid, self.created)
-        self.days: list[str] = np.datetime_as_string(
-            frame["day"].to_numpy(dtype="datetime64[s]"), unit="D"
-        ).tolist()
+        self.days: list[str] = np.datetime_as_string(frame["day"].to_numpy(dtype="datetime64[s]"), unit="D").tolist()
         self.person_uuid: list[str] = frame["person_uuid"].tolist()
         self.rows = [rows[number] for number in self.obs_id]
 
@@ -137,10 +135,7 @@ def sources(
 
 def _concepts(vocabulary: Vocabulary, positions: Sequence[int]) -> list[Document]:
     columns = (vocabulary.uuid, vocabulary.datatype, vocabulary.concept_class)
-    return [
-        {"uuid": columns[0][at], "datatype": columns[1][at], "conceptClass": columns[2][at]}
-        for at in positions
-    ]
+    return [{"uuid": columns[0][at], "datatype": columns[1][at], "conceptClass": columns[2][at]} for at in positions]
 
 
 def _groups(records: pd.DataFrame, leads: Leads, vocabulary: Vocabulary) -> list[Document | None]:

@@ -134,12 +134,8 @@ def describe(observations: pd.DataFrame, vocabulary: Vocabulary) -> Values:
     """
     question = vocabulary.positions(observations["concept_id"])
     answer = vocabulary.positions(observations["value_coded"])
-    texts = np.array([clean(value) for value in observations["value_text"].tolist()] + [None], dtype=object)[
-        :-1
-    ]
-    pointers = np.array(
-        [clean(value) for value in observations["value_complex"].tolist()] + [None], dtype=object
-    )[:-1]
+    texts = np.array([clean(value) for value in observations["value_text"].tolist()] + [None], dtype=object)[:-1]
+    pointers = np.array([clean(value) for value in observations["value_complex"].tolist()] + [None], dtype=object)[:-1]
     kinds = value_types(observations, vocabulary.datatype_key[question], texts, pointers)
     truth = (answer == vocabulary.true_position) | (answer == vocabulary.false_position)
     kinds[(kinds == CODED) & truth] = BOOLEAN
@@ -181,9 +177,7 @@ def _show_drugs(
     dosage[rows] = vocabulary.drug_strength[drug]
 
 
-def _show_flags(
-    observations: pd.DataFrame, vocabulary: Vocabulary, rows: Flags, display: Texts, reason: Texts
-) -> None:
+def _show_flags(observations: pd.DataFrame, vocabulary: Vocabulary, rows: Flags, display: Texts, reason: Texts) -> None:
     """Booleans that stand in value_boolean (1.9) or, older still, as 1 or 0 in value_numeric."""
     if not rows.any():
         return
@@ -225,9 +219,7 @@ def _show_numbers(
     impossible = np.zeros(len(rows), dtype=bool)
     # Beyond an absolute limit no body can be: OpenMRS refuses it at the keyboard, imports let it through.
     impossible[rows] = (
-        (values < ranges["low_absolute"][asked])
-        | (values > ranges["hi_absolute"][asked])
-        | ~np.isfinite(values)
+        (values < ranges["low_absolute"][asked]) | (values > ranges["hi_absolute"][asked]) | ~np.isfinite(values)
     )
     _refuse(impossible, INVALID_VALUE, display, reason)
 

@@ -128,11 +128,7 @@ class Vocabulary:
         columns = (mappings["source"], mappings["code"], mappings["map_type"])
         for position, source, code, kind in zip(positions.tolist(), *columns, strict=True):
             kind_key = kind.strip().casefold() if isinstance(kind, str) else ""
-            if (
-                position < 0
-                or kind_key not in _SAME
-                or not (isinstance(source, str) and isinstance(code, str))
-            ):
+            if position < 0 or kind_key not in _SAME or not (isinstance(source, str) and isinstance(code, str)):
                 continue
             codes.setdefault(code_of(source, code), []).append(position)
             codes.setdefault(code_of(source, "*"), []).append(position)
@@ -144,9 +140,7 @@ class Vocabulary:
 
 
 def _floats(column: pd.Series) -> Floats:
-    return np.append(
-        pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan), np.nan
-    )
+    return np.append(pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan), np.nan)
 
 
 def _indexer(index: pd.Index, ids: pd.Series) -> Positions:

@@ -55,9 +55,7 @@ def build(spec: HospitalSpec) -> Dictionary:
     ids = {key: each.id + (1000 * spec.variant if each.local else 0) for key, each in concepts().items()}
     every = list(concepts().values())
     rows, shown, shown_row = _names(spec, ids)
-    numeric = [each for each in every if each.datatype == "Numeric"]
-    limits = ("low_absolute", "low_critical", "low_normal", "hi_normal", "hi_critical", "hi_absolute")
-    tables = {
+    tables: dict[str, list[dict[str, object]]] = {
         "concept_class": [{"concept_class_id": n, "name": c, "description": c} for n, c in enumerate(CLASSES, 1)],
         "concept_datatype": [
             {"concept_datatype_id": n, "name": name, "hl7_abbreviation": code, "description": name}
@@ -75,17 +73,7 @@ def build(spec: HospitalSpec) -> Dictionary:
             for each in every
         ],
         "concept_name": rows,
-        "concept_numeric": [
-            {
-                "concept_id": ids[each.key],
-                "units": each.units or None,
-                "precise": int(each.decimals > 0),
-                "allow_decimal": int(each.decimals > 0),
-                "display_precision": each.decimals or None,
-            }
-            | dict(zip(limits, each.ranges, strict=True))
-            for each in numeric
-        ],
+        "concept_numeric": [_numeric(ids[each.key], each) for each in every if each.datatype == "Numeric"],
         "concept_complex": [
             {"concept_id": ids[each.key], "handler": "ImageHandler"} for each in every if each.datatype == "Complex"
         ],
@@ -114,11 +102,25 @@ def build(spec: HospitalSpec) -> Dictionary:
             {"property": "concept.false", "property_value": str(ids["no"])},
             {"property": "default_locale", "property_value": spec.locales[0]},
         ],
-    } | _mappings(ids)
+    }
+    tables |= _mappings(ids)
     for name in ("concept_answer", "concept_set"):
         for n, row in enumerate(tables[name], 1):
             row[f"{name}_id"] = n
     return Dictionary(ids, {name: table(name, rows, spec.key) for name, rows in tables.items()}, shown, shown_row)
+
+
+def _numeric(concept_id: int, concept: Concept) -> dict[str, object]:
+    """A row of concept_numeric."""
+    limits = ("low_absolute", "low_critical", "low_normal", "hi_normal", "hi_critical", "hi_absolute")
+    row: dict[str, object] = dict(zip(limits, concept.ranges, strict=True))
+    return row | {
+        "concept_id": concept_id,
+        "units": concept.units or None,
+        "precise": int(concept.decimals > 0),
+        "allow_decimal": int(concept.decimals > 0),
+        "display_precision": concept.decimals or None,
+    }
 
 
 def _names(spec: HospitalSpec, ids: dict[str, int]) -> tuple[list[dict[str, object]], dict[int, str], dict[int, int]]:

@@ -68,17 +68,17 @@ def void_some(drafts: pd.DataFrame, rng: np.random.Generator, clock: pd.Timestam
         doomed |= live & (parent >= 0) & doomed[parent] & is_header[parent]
     rows = np.flatnonzero(doomed)
     when = drafts["inserted"].iloc[rows] + pd.to_timedelta(rng.integers(60, 9 * 86_400, len(rows)), unit="s")
-    void(drafts, rows, when.clip(upper=clock).to_numpy(), "entered in error")
+    void(drafts, rows, when.where(when <= clock, clock).to_numpy(), "entered in error")
 
 
 def void_people(
     drafts: pd.DataFrame, tables: dict[str, pd.DataFrame], patient_ids: np.ndarray, rng: np.random.Generator
-) -> None:
+) -> np.ndarray:
     """Void some patients, in place: their encounters and the rows in them go too, rows in no encounter stay.
 
-    One of them keeps an unvoided person, as databases have it.
+    One of them keeps an unvoided person, as databases have it. Returns their ids.
     """
-    chosen = patient_ids[rng.random(len(patient_ids)) < 0.02]
+    chosen = rng.permutation(patient_ids)[: len(patient_ids) // 50 + 1].astype("int64")
     tables["patient"].loc[chosen, "voided"] = 1
     tables["person"].loc[chosen[1:], "voided"] = 1
     seen = tables["encounter"]["patient_id"].isin(chosen)
@@ -86,12 +86,20 @@ def void_people(
     rows = drafts["person_id"].isin(chosen) & drafts["encounter_id"].notna() & drafts["voided"].eq(0)
     at = np.flatnonzero(rows)
     void(drafts, at, drafts["inserted"].iloc[at].to_numpy(), "patient voided")
+    return chosen
 
 
 def odd_rows(  # noqa: PLR0915 - a list, one row a line
-    spec: HospitalSpec, dictionary: Dictionary, people: np.ndarray, columns: pd.Index, clock: pd.Timestamp
+    spec: HospitalSpec,
+    dictionary: Dictionary,
+    columns: pd.Index,
+    clock: pd.Timestamp,
+    *,
+    people: np.ndarray,
+    gone: np.ndarray,
 ) -> pd.DataFrame:
-    """The odd rows, once each; `people` are patients whose rows would be loaded if nothing was odd.
+    """The odd rows, once each; `people` are patients whose rows would be loaded if nothing was odd, `gone` those
+    who were voided.
 
     `parent` and `previous` are positions in the frame that comes back.
     """
@@ -164,8 +172,8 @@ def odd_rows(  # noqa: PLR0915 - a list, one row a line
     bad = add("diagnosis set")
     add("problem list", parent=bad, value_coded=float(NO_ANSWER), fault="unknown_concept")
     add("certainty", parent=bad, value_coded=coded("confirmed"))
-    gone = add("laboratory", voided=1)
-    add("malaria smear", parent=gone, value_coded=coded("positive"))
+    dropped = add("laboratory", voided=1)
+    add("malaria smear", parent=dropped, value_coded=coded("positive"))
     # A member corrected months after its group was written
     panel = add("blood count")
     add("platelets", parent=panel, value_numeric=180.0)
@@ -173,6 +181,9 @@ def odd_rows(  # noqa: PLR0915 - a list, one row a line
     late = rows[panel]["inserted"] + (clock - early) / 2
     late = late.floor("s")
     add("haemoglobin", parent=panel, value_numeric=14.0, previous=wrong, date_created=late, inserted=late)
+    # Rows that a patient's voiding left standing
+    for person in gone[:2].tolist():
+        add("weight", value_numeric=65.0, person_id=person)
     # A row of somebody who is no patient; a row whose uuid several hospitals have
     add("weight", value_numeric=70.5, person_id=PERSON_ONLY[0])
     add("height", value_numeric=170.0, uuid=uuid_of("the same in every hospital"))

@@ -6,7 +6,7 @@ What belongs here: choosing and composing rows. What does not: the events (mutat
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -73,6 +73,10 @@ class Events:
         self.hospital = hospital
         self._ledger = Ledger(engine, database, hospital, seed)
 
+    def close(self) -> None:
+        """Give the connection to the database back."""
+        self._ledger.close()
+
     def _note(self, kind: str, obs_ids: Iterable[int], *people: int) -> Note:
         return Note(self.hospital, kind, obs_ids, people)
 
@@ -122,22 +126,19 @@ class Events:
         draft = pd.DataFrame({"key": list(keys), "obs_datetime": when})
         old = has(self.hospital.spec.version, "obs", "value_boolean")
         answer(draft, words, self._ledger.rng, old_boolean=old)
-        return [
-            {name: None if pd.isna(value) else value for name, value in row.items()}
-            for row in draft[list(VALUES)].to_dict("records")
-        ]
+        return [filled(row) for row in draft[list(VALUES)].to_dict("records")]
 
     def _answer(self, obs_id: int) -> dict[str, Any]:
         """Another answer to a row's question, as the value columns."""
-        row = self.hospital.obs.loc[obs_id]
-        key = {number: key for key, number in self.hospital.concept_ids.items()}[int(row["concept_id"])]
+        asked = int(self.hospital.obs["concept_id"][obs_id])
+        key = {number: key for key, number in self.hospital.concept_ids.items()}[asked]
         if key not in QUESTIONS:
             raise LookupError("no form asks this question")
         return self._answers([key], self.hospital.clock)[0]
 
     def _copy(self, obs_id: int, now: pd.Timestamp) -> dict[str, Any]:
         """A new version of a row, as OpenMRS makes it: all but its own id, uuid and time of making."""
-        row = {name: None if pd.isna(v) else v for name, v in self.hospital.obs.loc[obs_id].to_dict().items()}
+        row = filled(self.hospital.obs.loc[obs_id].to_dict())
         for gone in ("obs_id", "uuid"):
             del row[gone]
         modern = has(self.hospital.spec.version, "obs", "status")
@@ -150,8 +151,8 @@ class Events:
 
     def _noted(self, obs_id: int) -> tuple[str, str | None]:
         """What a row becomes, and its fault."""
-        note = self.hospital.notes.loc[obs_id]
-        return str(note["becomes"]), note["fault"]
+        notes = self.hospital.notes
+        return str(notes["becomes"][obs_id]), notes["fault"][obs_id]
 
     def _move(self, obs_ids: Sequence[int], person: int, now: pd.Timestamp) -> list[int]:
         """Give rows to another person as the version does it: in place in 1.x, as new versions since 2.x.
@@ -190,14 +191,15 @@ class Events:
             )
         )
         copied = []
-        for number, row in standing[standing["patient_id"].eq(loser)].to_dict("index").items():
+        for row in standing[standing["patient_id"].eq(loser)].to_dict("records"):
+            number = int(row["patient_identifier_id"])
             if (row["identifier"], row["identifier_type"]) in own:
                 continue
-            made = {name: None if pd.isna(value) else value for name, value in row.items()}
+            made = filled(row)
             made |= {"patient_id": winner, "preferred": 0, "date_created": now}
             del made["patient_identifier_id"], made["uuid"]
             new = self._ledger.insert("patient_identifier", made)
-            self.hospital.identities[new] = self.hospital.identities[int(number)]
+            self.hospital.identities[new] = self.hospital.identities[number]
             copied.append(new)
         return copied
 
@@ -228,7 +230,11 @@ class Events:
             values.insert(2, {})
             header: int | None = None
             for key, value in zip(keys, values, strict=True):
-                row = {"person_id": person, "encounter_id": met, "concept_id": self.hospital.concept_ids[key]}
+                row: dict[str, Any] = {
+                    "person_id": person,
+                    "encounter_id": met,
+                    "concept_id": self.hospital.concept_ids[key],
+                }
                 row |= {"obs_datetime": at, "date_created": made, "location_id": 2, "creator": DAEMON}
                 row |= {"obs_group_id": header, "status": "FINAL"} | value
                 number = ledger.insert_obs(row, concepts()[key].becomes)
@@ -239,6 +245,11 @@ class Events:
 
 QUESTIONS = frozenset(question.key for form in forms() for question in form.questions)
 """Keys of the concepts that a form asks, so that a usual answer can be drawn."""
+
+
+def filled(row: Mapping[Hashable, Any]) -> dict[str, Any]:
+    """A row with None for everything that is missing."""
+    return {str(name): None if pd.isna(value) else value for name, value in row.items()}
 
 
 def voided(now: pd.Timestamp, reason: str) -> dict[str, Any]:

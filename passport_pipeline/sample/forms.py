@@ -227,8 +227,9 @@ def _instants(when: np.ndarray, concept: Concept, rng: np.random.Generator) -> n
     days = rng.integers(1, 90, len(when)).astype("timedelta64[D]")
     minutes = rng.integers(0, 1440, len(when)).astype("timedelta64[m]")
     midnight = when.astype("datetime64[D]").astype("datetime64[us]")
+    found: np.ndarray = midnight + (days if concept.key == "return date" else -days)
     if concept.datatype == "Time":
-        return np.datetime64("1970-01-01", "us") + minutes
+        found = np.datetime64("1970-01-01", "us") + minutes
     if concept.datatype == "Datetime":
-        return midnight - days + minutes
-    return midnight + (days if concept.key == "return date" else -days)
+        found = found + minutes
+    return found

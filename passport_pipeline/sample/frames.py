@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Iterable
+from functools import cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +20,8 @@ from passport_pipeline.sample.schema import VERSIONS, columns, tables
 
 LONG_AGO = pd.Timestamp("2018-01-15 08:00:00")
 """When the metadata of every sample hospital was set up."""
+
+_TYPES = {"int": "Int64", "double": "float64", "time": "datetime64[us]"}
 
 DAEMON, ADMIN = 2, 1
 """user_id of the accounts that OpenMRS itself brings: the daemon types what modules and imports save."""
@@ -52,32 +56,43 @@ def table(name: str, rows: Iterable[dict[str, object]] | pd.DataFrame, *owner: o
     Missing: creator is the administrator, date_created long ago, voided/retired 0, uuid made of `owner`,
     table and row. Indexed by the table's numeric key where it has one (kept as a column too).
     """
-    frame = rows.copy() if isinstance(rows, pd.DataFrame) else pd.DataFrame(list(rows))
+    given = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(list(rows))
     kinds = _kinds(name)
-    count = len(frame)
-    usual: dict[str, object] = {"creator": ADMIN, "date_created": LONG_AGO}
+    usual: dict[str, Any] = {"creator": ADMIN, "date_created": LONG_AGO}
     usual |= {"voided": 0, "retired": 0, "preferred": 0}
+    made: dict[str, Any] = {}
     for column, kind in kinds.items():
-        if column not in frame:
-            if column == "uuid":
-                frame[column] = [uuid_of(*owner, name, n) for n in range(count)]
-            else:
-                frame[column] = usual.get(column)
-        elif column in usual:
-            frame[column] = frame[column].fillna(usual[column])
-        if kind == "int":
-            frame[column] = frame[column].astype("Int64")
-        elif kind == "time":
-            frame[column] = pd.to_datetime(frame[column]).astype("datetime64[us]")
-        elif kind == "double":
-            frame[column] = frame[column].astype("float64")
+        if column in given:
+            values = given[column].reset_index(drop=True)
+            values = values.fillna(usual[column]) if column in usual else values
+        elif column == "uuid":
+            values = pd.Series([uuid_of(*owner, name, n) for n in range(len(given))], dtype=object)
         else:
-            frame[column] = frame[column].astype(object).where(frame[column].notna(), None)
+            made[column] = _constant(usual.get(column), kind, len(given))
+            continue
+        made[column] = _typed(values, kind)
     key = next(iter(kinds))
-    frame = frame[list(kinds)]
-    return frame.set_index(frame[key].astype("int64").rename(None)) if kinds[key] == "int" else frame
+    frame = pd.DataFrame(made)
+    return frame.set_index(frame[key].to_numpy(dtype="int64")) if kinds[key] == "int" else frame
 
 
+def _typed(values: pd.Series, kind: str) -> pd.Series:
+    if kind == "text":
+        return values.astype(object).where(values.notna(), None)
+    wanted: Any = _TYPES[kind]
+    typed: pd.Series[Any] = (pd.to_datetime(values) if kind == "time" else values).astype(wanted)
+    return typed
+
+
+def _constant(value: object, kind: str, count: int) -> Any:
+    """A column that says the same in every row, without looking at each."""
+    if kind == "text":
+        return np.full(count, value, dtype=object)
+    missing = pd.NaT if kind == "time" else pd.NA if kind == "int" else np.nan
+    return pd.Series([missing if value is None else value], dtype=_TYPES[kind]).repeat(count).array
+
+
+@cache
 def _kinds(name: str) -> dict[str, str]:
     """The columns that any version of a table has, in order, with int, double, time or text."""
     found: dict[str, str] = {}

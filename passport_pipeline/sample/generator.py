@@ -15,7 +15,7 @@ from passport_pipeline.sample import dictionary as dictionaries
 from passport_pipeline.sample import edges, observations, people
 from passport_pipeline.sample.concepts import concepts
 from passport_pipeline.sample.forms import forms
-from passport_pipeline.sample.frames import LONG_AGO, rng_of, table, uuids
+from passport_pipeline.sample.frames import rng_of, table, uuids
 from passport_pipeline.sample.hospital import HospitalSpec, SampleHospital
 from passport_pipeline.sample.schema import has
 
@@ -70,16 +70,19 @@ def generate(
     tables = words.tables | who.tables | _setting(spec)
     tables |= {name: table(name, rows, spec.key) for name, rows in met.tables.items()}
     drafts = met.drafts
-    drafts["inserted"] = drafts["inserted"].clip(upper=clock)
+    gone = who.patient_ids[:0]
+    drafts["inserted"] = drafts["inserted"].where(drafts["inserted"] <= clock, clock)
     amends = has(spec.version, "obs", "status")
     if spec.edges:
         drafts = edges.edit(drafts, rng, clock, amends=amends)
         edges.void_some(drafts, rng, clock)
-        # Those who are asked the odd questions stay, so that only what is odd about them decides.
-        edges.void_people(drafts, tables, np.setdiff1d(who.patient_ids, who.clear[:6]), rng)
+        # Those who are asked the odd questions or have odd national ids stay, so that only that decides.
+        staying = {*who.clear[:6].tolist(), *who.patient_ids[:12].tolist()}
+        leaving = np.array([each for each in who.patient_ids.tolist() if each not in staying])
+        gone = edges.void_people(drafts, tables, leaving, rng)
     drafts["uuid"] = uuids(rng, len(drafts))
     if spec.edges and len(who.clear):
-        odd = edges.odd_rows(spec, words, who.clear[:6], drafts.columns.drop("uuid"), clock)
+        odd = edges.odd_rows(spec, words, drafts.columns.drop("uuid"), clock, people=who.clear[:6], gone=gone)
         for link in ("parent", "previous"):
             odd[link] = odd[link].where(odd[link] < 0, odd[link] + len(drafts))
         drafts = pd.concat([drafts, odd.astype(drafts.dtypes)], ignore_index=True)
@@ -122,6 +125,3 @@ def _numbered(drafts: pd.DataFrame, rng: np.random.Generator) -> tuple[pd.DataFr
         }
     ).set_index(ids)
     return table("obs", drafts.iloc[order]), notes.iloc[order]
-
-
-__all__ = ["DEMO", "DEMO_CITIZENS", "LONG_AGO", "demo_hospitals", "generate"]

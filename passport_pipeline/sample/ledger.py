@@ -34,14 +34,18 @@ class Ledger:
         self._made = 0
 
     def __enter__(self) -> Ledger:
-        self._connection = self._engine.connect()
+        self._connection = self._connection or self._engine.connect()
+        self._connection.begin()
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
+        if self._connection is not None:
+            (self._connection.commit if kind is None else self._connection.rollback)()
+
+    def close(self) -> None:
+        """Give the connection back; a ledger that is written to again takes a new one."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            if kind is None:
-                connection.commit()
             connection.close()
 
     def tick(self) -> pd.Timestamp:
@@ -71,7 +75,7 @@ class Ledger:
             {each: _plain(frame[each].iloc[0]) for each in given},
         )
         self.hospital.tables[name] = pd.concat([self.hospital.tables[name], frame])
-        return int(row[key])
+        return int(frame.index[0])
 
     def insert_obs(self, row: dict[str, Any], becomes: str, fault: str | None = None) -> int:
         """Insert a row of obs with the note on what it becomes."""
@@ -121,7 +125,7 @@ class Ledger:
         return [each.name for each in columns(self.hospital.spec.version, name)]
 
     def _execute(self, statement: str, values: dict[str, Any]) -> None:
-        if self._connection is None:
+        if self._connection is None or not self._connection.in_transaction():
             raise RuntimeError("a ledger is written to inside `with`")
         clause = text(statement)
         if "ids" in values:

@@ -78,9 +78,7 @@ def ensure(home: Path, state: State, *, die_with_parent: bool) -> None:
         ]
 
     def answers() -> bool:
-        engine = sa.create_engine(
-            url("root", state.password, state.ports.get(NAME, 0), None), poolclass=sa.NullPool
-        )
+        engine = sa.create_engine(url("root", state.password, state.ports.get(NAME, 0), None), poolclass=sa.NullPool)
         try:
             with engine.connect() as connection:
                 return connection.scalar(sa.select(1)) == 1

@@ -30,7 +30,7 @@ class Mutations(Events):
         """One of all the kinds, drawn by the seed; another one where the hospital has no row fit for it."""
         for number in self._ledger.rng.permutation(len(self.kinds())).tolist():
             try:
-                return self.kinds()[number]()
+                return self.kinds()[int(number)]()
             except LookupError:
                 continue
         raise LookupError("an empty hospital")

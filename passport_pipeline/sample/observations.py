@@ -7,6 +7,7 @@ not: the answers (forms), later changes (edges), ids (generator).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -202,7 +203,7 @@ def _headers() -> list[str]:
     ]
 
 
-def void(drafts: pd.DataFrame, rows: np.ndarray, when: object, reason: str) -> None:
+def void(drafts: pd.DataFrame, rows: np.ndarray, when: Any, reason: str) -> None:
     """Void these drafted rows (positions), in place, as OpenMRS does."""
     at = drafts.index[rows]
     drafts.loc[at, "voided"] = 1

@@ -13,6 +13,7 @@ Where the rules leave room, this is what a clinician would call right:
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -96,11 +97,12 @@ def live(hospital: SampleHospital) -> pd.DataFrame:
 def days_of(hospital: SampleHospital, obs_ids: pd.Index) -> pd.Series:
     """The day of each row: that of its outermost group, voided or not; NaT for a zero date."""
     group = hospital.obs["obs_group_id"]
-    root = pd.Series(obs_ids, index=obs_ids, dtype="Int64")
+    root: pd.Series[Any] = pd.Series(obs_ids, index=obs_ids, dtype="Int64")
     for _ in range(DEPTH):
         root = root.map(group).fillna(root)
-    made = root.map(hospital.obs["date_created"])
-    return made.where(made != ZERO_DATE).dt.floor("D").astype("datetime64[us]")
+    made: pd.Series[Any] = root.map(hospital.obs["date_created"])
+    days: pd.Series[Any] = made.where(made != ZERO_DATE).dt.floor("D").astype("datetime64[us]")
+    return days
 
 
 def _assemble(rows: pd.DataFrame) -> None:
@@ -199,11 +201,10 @@ def totals(frame: pd.DataFrame) -> dict[str, object]:
     """The counts of an expected frame, as a report has them: live, loaded, attached, parked, skipped,
     outside."""
     counts = frame["outcome"].value_counts()
-    by_reason = frame.groupby(["outcome", "reason"]).size()
 
     def of(outcome: str) -> dict[str, int]:
-        found = by_reason[outcome] if outcome in by_reason.index.get_level_values(0) else {}
-        return {str(reason): int(count) for reason, count in dict(found).items()}
+        reasons = frame.loc[frame["outcome"].eq(outcome), "reason"].value_counts().sort_index()
+        return {str(reason): int(count) for reason, count in reasons.items()}
 
     return {
         "live": len(frame) - int(counts.get("outside", 0)),

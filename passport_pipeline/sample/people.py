@@ -94,7 +94,7 @@ def build(spec: HospitalSpec, seed: int) -> People:
     names["person_name_id"] = np.arange(1, len(names) + 1)
     identifiers, identities, styles = _identifiers(spec, frame, patient_ids, rng)
     patients = {"patient_id": patient_ids, "date_created": registered, "allergy_status": "Unknown"}
-    tables = {
+    tables: dict[str, pd.DataFrame | list[dict[str, object]]] = {
         "person": persons,
         "person_name": names,
         "patient": pd.DataFrame(patients),
@@ -171,7 +171,8 @@ def _identifiers(  # noqa: PLR0912 - one branch for each way of writing an ident
     spec: HospitalSpec, frame: pd.DataFrame, patient_ids: np.ndarray, rng: np.random.Generator
 ) -> tuple[pd.DataFrame, dict[int, str | None], np.ndarray]:
     """Rows of patient_identifier, what each of them means, and how each patient's was written."""
-    styles = rng.choice(list(_STYLES), len(frame), p=np.array(list(_STYLES.values())) / sum(_STYLES.values()))
+    shares = np.array(list(_STYLES.values()))
+    styles = rng.choice(list(_STYLES), len(frame), p=shares / shares.sum()).astype(object)
     # Twelve patients in every four hundred are the cases that share, double or spoil a national id.
     for base in range(0, len(frame) - 12, 400):
         styles[base : base + 12] = "plain"

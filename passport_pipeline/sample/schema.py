@@ -57,7 +57,7 @@ def _within(marks: list[str], version: str) -> bool:
 
 def _lines(table: str, version: str) -> list[list[str]]:
     """The words of each line that holds for the version, shared columns written out."""
-    found = []
+    found: list[list[str]] = []
     for line in TABLES[table].strip().splitlines():
         words = line.split()
         if not words or not _within(words, version):
@@ -75,7 +75,7 @@ def columns(version: str, table: str) -> tuple[Column, ...]:
     """The columns of a table in a version. Raises KeyError where the version lacks the table."""
     if table not in tables(version):
         raise KeyError(table)
-    found = []
+    found: list[Column] = []
     for name, kind, *marks in _lines(table, version):
         default = next((mark[1:] for mark in marks if mark.startswith("=")), None)
         index = next((mark for mark in marks if mark in {"primary", "unique", "key"}), "")
@@ -86,7 +86,8 @@ def columns(version: str, table: str) -> tuple[Column, ...]:
 @cache
 def tables(version: str) -> tuple[str, ...]:
     """The tables that a version has. Raises ValueError for a version that is not in VERSIONS."""
-    VERSIONS.index(version)
+    if version not in VERSIONS:
+        raise ValueError(f"no such version: {version}")
     firsts = {table: text.strip().splitlines()[0].split()[0] for table, text in TABLES.items()}
     return tuple(t for t, first in firsts.items() if not _SPAN.fullmatch(first) or _within([first], version))
 

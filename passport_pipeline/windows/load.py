@@ -7,9 +7,11 @@ reconciling. What does not: how a record is built (records), how it is written (
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from typing import Any
 
 import pandas as pd
 
@@ -25,7 +27,7 @@ from passport_pipeline.passport.people import Account, ensure_clinicians, ensure
 from passport_pipeline.passport.reconciling import DayReconciler, DayResult
 from passport_pipeline.records.building import build
 from passport_pipeline.records.categories import RULES_VERSION
-from passport_pipeline.records.documents import clinicians, documents
+from passport_pipeline.records.documents import Documents, clinicians, documents
 from passport_pipeline.windows.match import matches_name
 from passport_pipeline.windows.references import stored_lookups
 
@@ -81,30 +83,77 @@ class WindowLoad:
         parts = [str(RULES_VERSION), self.hospital.name, self.hospital.timezone, self.lookups.content_hash()]
         return hashlib.blake2b("|".join(parts).encode() + matches, digest_size=16).hexdigest()
 
-    def day(self, day: date, digest: Digest, inputs: str) -> DayResult:
-        """Bring the passport's records of one day into line with the day's raw batch."""
-        reconciler = DayReconciler(self.passport, self.hospital.key, day, self.account, self.run_id, self.now)
-        skipped: dict[str, Digest] = {}
-        for observations in self.batches.read_day(self.hospital.key, day):
-            built = build(observations, self.lookups, self.hospital.name)
-            accounts = ensure_clinicians(
-                self.passport, self.hospital, self.account, clinicians(observations, self.lookups), self.settings
-            )
-            made = documents(
-                built,
-                observations,
-                self.lookups,
-                self.hospital,
-                self.matches,
-                accounts,
-                self.now,
-                self.run_id,
-            )
-            reconciler.apply(made.records, made.parked)
-            for reason, rows in made.skipped.groupby("reason"):
-                so_far = skipped.get(str(reason), Digest())
-                skipped[str(reason)] = so_far + Digest.of(rows["row_crc"].to_numpy())
-        return reconciler.close(digest, skipped, inputs)
+    def load(self, days: Sequence[date], digests: Mapping[date, Digest], inputs: str) -> Iterator[DayResult]:
+        """Bring the passport's records of these days into line with their raw batches, a result a day.
+
+        Small days are built together, since a frame costs more than its rows; a day larger than a frame comes in
+        several. A day without a file ends with nothing in the passport.
+        """
+        waiting = deque(days)
+        opened: OpenDay | None = None
+        for observations in self.batches.read_days(self.hospital.key, days, self.settings.batch_rows):
+            made = self._documents(observations)
+            for day, part in _by_day(made):
+                while opened is None or opened.day != day:
+                    if opened is not None:
+                        yield opened.close(digests, inputs)
+                    opened = self._open(waiting.popleft())
+                opened.apply(part)
+        if opened is not None:
+            yield opened.close(digests, inputs)
+        for day in waiting:
+            yield self._open(day).close(digests, inputs)
+
+    def _open(self, day: date) -> OpenDay:
+        return OpenDay(day, DayReconciler(self.passport, self.hospital.key, day, self.account, self.run_id, self.now))
+
+    def _documents(self, observations: pd.DataFrame) -> Documents:
+        built = build(observations, self.lookups, self.hospital.name)
+        accounts = ensure_clinicians(
+            self.passport, self.hospital, self.account, clinicians(observations, self.lookups), self.settings
+        )
+        return documents(
+            built, observations, self.lookups, self.hospital, self.matches, accounts, self.now, self.run_id
+        )
+
+
+@dataclass
+class DayPart:
+    """What one frame makes of one day."""
+
+    records: list[dict[str, Any]] = field(default_factory=list)
+    parked: list[dict[str, Any]] = field(default_factory=list)
+    skipped: dict[str, Digest] = field(default_factory=dict)
+
+
+def _by_day(made: Documents) -> list[tuple[date, DayPart]]:
+    parts: defaultdict[str, DayPart] = defaultdict(DayPart)
+    for record in made.records:
+        parts[record["source"]["day"]].records.append(record)
+    for parked in made.parked:
+        parts[parked["day"]].parked.append(parked)
+    for (day, reason), rows in made.skipped.groupby(["day", "reason"]):
+        parts[f"{day:%Y-%m-%d}"].skipped[str(reason)] = Digest.of(rows["row_crc"].to_numpy())
+    return [(date.fromisoformat(day), parts[day]) for day in sorted(parts)]
+
+
+@dataclass
+class OpenDay:
+    """A day that is being reconciled, and the rows that rules have skipped of it so far."""
+
+    day: date
+    reconciler: DayReconciler
+    skipped: defaultdict[str, Digest] = field(default_factory=lambda: defaultdict(Digest))
+
+    def apply(self, part: DayPart) -> None:
+        """Bring what a frame makes of the day into line."""
+        self.reconciler.apply(part.records, part.parked)
+        for reason, digest in part.skipped.items():
+            self.skipped[reason] += digest
+
+    def close(self, digests: Mapping[date, Digest], inputs: str) -> DayResult:
+        """Retract what the day no longer holds, and record it."""
+        return self.reconciler.close(digests.get(self.day, Digest()), self.skipped, inputs)
 
 
 def load_window(
@@ -138,8 +187,9 @@ def load_window(
     stale = set(differing(there, {day: record.digest for day, record in here.items()}))
     stale |= {day for day, record in here.items() if record.inputs != inputs}
     result = Loaded(days=len(there))
-    for day in sorted(there.keys() | here.keys()) if full else sorted(stale):
-        result.add(load.day(day, there.get(day, Digest()), inputs))
+    days = sorted(there.keys() | here.keys() if full else stale)
+    for day in load.load(days, there, inputs):
+        result.add(day)
     result.records = sum(record.loaded for record in recorded(passport, hospital.key, month).values())
     record_sync(passport, account, now)
     return result

@@ -65,3 +65,9 @@ def open_source(hospital_of: Callable[..., Hospital]) -> Iterator[Callable[..., 
             return stack.enter_context(Source.open(hospital_of(name, **fields), Settings()))
 
         yield make
+
+
+@pytest.fixture(scope="session")
+def demo_database(openmrs_dump: Callable[[str], str]) -> str:
+    """The name of the demo database, loaded once and not to be altered."""
+    return openmrs_dump("demo-1.9")

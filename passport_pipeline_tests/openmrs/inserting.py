@@ -20,7 +20,9 @@ CREATED = "2025-11-06 10:30:00"
 
 def create_tables(engine: sa.Engine, database: str, dump: Path) -> None:
     """The tables of a dump that are read at all, without foreign keys: a tenth of the time of all of it."""
-    statements = re.findall(r"^CREATE TABLE `(\w+)` (.+?);$", gzip.open(dump, "rt").read(), re.DOTALL | re.MULTILINE)
+    statements = re.findall(
+        r"^CREATE TABLE `(\w+)` (.+?);$", gzip.decompress(dump.read_bytes()).decode(), re.DOTALL | re.MULTILINE
+    )
     with engine.connect() as connection:
         connection.exec_driver_sql(f"USE {database}")
         for table, definition in statements:
@@ -53,8 +55,9 @@ class Database:
 
     def clear(self) -> None:
         """Remove every row that a test may have inserted, so that the next one starts anew."""
-        for table in self.tables:
-            self.run(f"DELETE FROM {table}")
+        with self.session() as connection:
+            for table in self.tables:
+                connection.exec_driver_sql(f"DELETE FROM {table}")
 
     @contextmanager
     def session(self):

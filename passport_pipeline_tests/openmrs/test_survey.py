@@ -1,9 +1,15 @@
+from contextlib import contextmanager
+
 import pandas as pd
 import pytest
+import sqlalchemy as sa
 
 from passport_pipeline.digests import Digest
+from passport_pipeline.hospitals.registry import Hospital
+from passport_pipeline.hospitals.settings import Settings
 from passport_pipeline.openmrs.observations import OBSERVATION_COLUMNS, read_observations
 from passport_pipeline.openmrs.rows import NUMBERS_AND_DATES, TEXTS
+from passport_pipeline.openmrs.source import Source
 from passport_pipeline.openmrs.survey import (
     BLOCK,
     CELL_COLUMNS,
@@ -73,8 +79,8 @@ def test_rows_read_fold_to_the_digest_that_the_server_computed_in_every_version(
     assert rows.dtypes.astype(str).to_dict() == OBSERVATION_COLUMNS
 
 
-def test_the_demo_database_folds_to_its_digest(openmrs_dump, open_source):
-    source = open_source(openmrs_dump("demo-1.9"))
+def test_the_demo_database_folds_to_its_digest(demo_database, open_source):
+    source = open_source(demo_database)
     survey = full_survey(source)
     assert survey.months() == ["2014-07"]
     rows, digests, _ = extracted(source, "2014-07", batch_rows=1_000)
@@ -138,21 +144,15 @@ class Changing:
         with self.database.session() as connection:
             return bool(connection.exec_driver_sql(f"SHOW COLUMNS FROM {table} LIKE '{column}'").all())
 
+    @contextmanager
     def changed(self, table, column, value):
-        from contextlib import contextmanager
-
-        import sqlalchemy as sa
-
-        @contextmanager
-        def change():
-            key = f"{table}_id"
-            with self.database.session() as connection:
-                old = connection.execute(sa.text(f"SELECT `{column}` FROM {table} WHERE {key} = 1")).scalar()
-            self.database.run(f"UPDATE {table} SET `{column}` = :value WHERE {key} = 1", value=value)
-            yield
-            self.database.run(f"UPDATE {table} SET `{column}` = :value WHERE {key} = 1", value=old)
-
-        return change()
+        """A column of row 1 at another value, for a while."""
+        with self.database.session() as connection:
+            old = connection.execute(sa.text(f"SELECT `{column}` FROM {table} WHERE {table}_id = 1")).scalar()
+        update = f"UPDATE {table} SET `{column}` = :value WHERE {table}_id = 1"
+        self.database.run(update, value=value)
+        yield
+        self.database.run(update, value=old)
 
 
 @pytest.fixture(scope="module")
@@ -177,10 +177,13 @@ def changing_database(openmrs_database):
     return database
 
 
-@pytest.fixture
-def changing(changing_database, open_source):
-    source = open_source(changing_database)
-    return Changing(changing_database), lambda: full_survey(source).digests()
+@pytest.fixture(scope="module")
+def changing(changing_database, readonly_url):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CHANGING_URL", readonly_url(changing_database.name))
+        hospital = Hospital(key="changing", name="Changing", url_env="CHANGING_URL", timezone="UTC")
+        with Source.open(hospital, Settings()) as source:
+            yield Changing(changing_database), lambda: full_survey(source).digests()
 
 
 @pytest.mark.parametrize(("table", "column"), [("provider_id", 8), ("encounter_role_id", 2), ("voided", 1)])

@@ -11,8 +11,7 @@ from bson import ObjectId
 from passport_pipeline.digests import Digest, window_of
 from passport_pipeline.hospitals.registry import Hospital
 from passport_pipeline.passport import days
-from passport_pipeline.passport.collections import ARRAYS, AUDIT, CONFLICTS, DAYS, PARKED, PATIENTS, RECORDS
-from passport_pipeline.passport.collections import RETRACTED, USERS
+from passport_pipeline.passport.collections import ARRAYS, AUDIT, CONFLICTS, DAYS, PARKED, PATIENTS, RECORDS, RETRACTED
 from passport_pipeline.passport.database import Passport
 from passport_pipeline.passport.people import Account
 from passport_pipeline.passport.reconciling import DayReconciler, DayResult
@@ -169,9 +168,7 @@ class World:
         now: datetime = NOW,
     ) -> DayResult:
         """One run over a day; every document is handed over as a copy, as each run makes its own."""
-        reconciler = DayReconciler(
-            passport or self.passport, hospital, day, self.account, secrets.token_hex(4), now
-        )
+        reconciler = DayReconciler(passport or self.passport, hospital, day, self.account, secrets.token_hex(4), now)
         for start in range(0, len(records), chunk):
             reconciler.apply([copy(one) for one in records[start : start + chunk]], [])
         if parked_rows:
@@ -200,7 +197,7 @@ class World:
     def state(self) -> dict[str, Any]:
         """All that a run leaves, without the ids of runs and the moments of writing."""
         found: dict[str, Any] = {}
-        for name in (RECORDS, PARKED, CONFLICTS, RETRACTED, AUDIT, DAYS, PATIENTS, USERS):
+        for name in (RECORDS, PARKED, CONFLICTS, RETRACTED, AUDIT, DAYS, PATIENTS):
             documents = sorted(self.passport[name].find(), key=lambda one: str(one["_id"]))
             found[name] = [_settled(one) for one in documents]
         return found
@@ -221,7 +218,9 @@ class World:
         for one in records:
             for version in range(1, one["source"]["version"] + 1):
                 assert any((one["_id"], version, action) in audited for action in ("create", "update"))
-        held = {day: content.digest for day, content in days.recorded(self.passport, "central").items() if content.digest}
+        held = {
+            day: content.digest for day, content in days.recorded(self.passport, "central").items() if content.digest
+        }
         assert held == days.recomputed(self.passport, "central")
         assert not list(self.passport[DAYS].find({"writers": {"$nin": [None, {}]}}))
 

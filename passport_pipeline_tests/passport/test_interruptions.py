@@ -1,9 +1,12 @@
 """Runs that die at any step, and the run after them."""
 
+import contextlib
+
 import pytest
 
 from passport_pipeline.passport import audit, bulk, conflicts, marks, parking, patients, retracting
-from passport_pipeline.passport.collections import COLLECTIONS
+from passport_pipeline.passport.collections import AUDIT, COLLECTIONS
+from passport_pipeline.passport.days import recorded
 from passport_pipeline_tests.passport.factory import World, parked, record
 
 STEPS = [
@@ -84,15 +87,7 @@ def dying(step, when, at):
 
 
 @pytest.fixture
-def undisturbed(world):
-    day_before(world)
-    world.run(*day_after(world))
-    world.check()
-    return world.state()
-
-
-@pytest.fixture
-def start_again(passport, account, undisturbed):
+def start_again(passport, account):
     def start() -> World:
         for collection in COLLECTIONS:
             if collection.name not in ("hospitals", "users"):
@@ -102,6 +97,22 @@ def start_again(passport, account, undisturbed):
         return world
 
     return start
+
+
+@pytest.fixture(scope="module")
+def states():
+    return {}
+
+
+@pytest.fixture
+def undisturbed(start_again, states):
+    """What a run leaves that nothing disturbs; the same in every test."""
+    if not states:
+        world = start_again()
+        world.run(*day_after(world))
+        world.check()
+        states["undisturbed"] = world.state()
+    return states["undisturbed"]
 
 
 @pytest.mark.parametrize(("module", "name"), STEPS, ids=[name for _, name in STEPS])
@@ -128,8 +139,6 @@ def test_a_run_that_dies_at_any_step_is_completed_by_the_next(module, name, undi
 
 @pytest.mark.parametrize(("module", "name"), STEPS, ids=[name for _, name in STEPS])
 def test_a_run_that_dies_leaves_the_day_stale(module, name, start_again, monkeypatch):
-    from passport_pipeline.passport.days import recorded
-
     if name in ("_mark", "_record_day"):
         return
     world = start_again()
@@ -148,12 +157,34 @@ def test_a_change_taken_back_after_a_death_leaves_no_trace_of_the_dead_run(at, s
     before = world.state()
     with monkeypatch.context() as patched:
         patched.setattr(bulk, "insert", dying(bulk.insert, "after", at))
-        try:
+        with contextlib.suppress(Killed):
             world.run([*first, record(200, world.patients[0]), record(201, world.patients[1])])
-        except Killed:
-            pass
     world.run(first)
     world.check()
     after = world.state()
     for name in ("medicalrecords", "patients", "parkedrows", "sourcedays"):
         assert after[name] == before[name]
+
+
+def test_a_record_voided_after_its_run_died_before_the_audit_has_both_entries(world, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(patients, "add", dying(patients.add, "before", 1))
+        with pytest.raises(Killed):
+            world.run([record(1, world.patients[0])])
+    world.run([])
+    assert sorted(one["action"] for one in world.passport[AUDIT].find()) == ["create", "delete"]
+    world.check()
+
+
+def test_a_record_unvoided_after_its_retraction_died_has_all_entries(world, monkeypatch):
+    first = record(1, world.patients[0])
+    world.run([first])
+    world.edit(first, details="as the doctor says")
+    with monkeypatch.context() as patched:
+        patched.setattr(retracting, "delete", dying(retracting.delete, "after", 1))
+        with pytest.raises(Killed):
+            world.run([])
+    world.run([first])
+    assert sorted(one["action"] for one in world.passport[AUDIT].find()) == ["create", "create", "delete"]
+    assert world.get(first)["data"]["details"] == "as the doctor says"
+    world.check()

@@ -70,10 +70,10 @@ def test_a_chunk_costs_the_same_few_commands_whatever_its_size(world, commands):
     for few, many in costs.values():
         assert few == many
     assert {kind: len(few) for kind, (few, _) in costs.items()} == {
-        "new": 16,
-        "same": 10,
-        "changed": 18,
-        "gone": 16,
+        "new": 15,
+        "same": 11,
+        "changed": 17,
+        "gone": 17,
         "back": 16,
     }
 

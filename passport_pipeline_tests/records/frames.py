@@ -140,7 +140,7 @@ def documents_of(
     now: datetime = NOW,
 ) -> Documents:
     everything = known if isinstance(known, Lookups) else lookups(known)
-    accounts = {key: (USER, DOCTOR) for key in clinicians(rows, everything)["clinician_key"]}
+    accounts = dict.fromkeys(clinicians(rows, everything)["clinician_key"], (USER, DOCTOR))
     found = matched(rows) if matches is None else matches
     built = build(rows, everything, hospital.name)
     return documents(built, rows, everything, hospital, found, accounts, now, "run-1")

@@ -97,7 +97,7 @@ def test_the_class_of_the_answer_comes_before_the_question():
     assert category("Whatever", cls="Finding", value_coded=MALARIA) == "condition"
     assert category("Whatever", value_coded=PARACETAMOL) == "medication"
     assert category("Whatever", value_coded=461) == "medication"
-    assert category("Whatever", value_coded=NONE, value_drug=7) == "medication"
+    assert category("Whatever", value_coded=POSITIVE, value_drug=7) == "medication"
 
 
 @pytest.mark.parametrize("cls", ["Test", "LabTest", "LabSet", "Radiology/Imaging Procedure", "Computed"])

@@ -5,17 +5,20 @@ import sqlalchemy as sa
 
 from passport_pipeline.sample.hospital import ZERO_DATE, SampleHospital
 from passport_pipeline.sample.loading import engine_of, rows_of
-from passport_pipeline.sample.schema import columns
+from passport_pipeline.sample.schema import columns, tables
 
 
-def differences(admin: sa.Engine, database: str, hospital: SampleHospital, table: str) -> list[str]:
-    """The columns in which the table differs from the model; every column that the version has is compared."""
+def differences(admin: sa.Engine, database: str, hospital: SampleHospital) -> dict[str, list[str]]:
+    """By table, the columns that differ from the model; every column that the version has is compared."""
+    with engine_of(admin, database).connect() as connection:
+        found = {table: different(connection, hospital, table) for table in tables(hospital.spec.version)}
+    return {table: columns for table, columns in found.items() if columns}
+
+
+def different(connection: sa.Connection, hospital: SampleHospital, table: str) -> list[str]:
     version = hospital.spec.version
     names = [each.name for each in columns(version, table)]
-    engine = engine_of(admin, database)
-    with engine.connect() as connection:
-        rows = connection.exec_driver_sql(f"SELECT {', '.join(f'`{n}`' for n in names)} FROM `{table}`").all()
-    engine.dispose()
+    rows = connection.exec_driver_sql(f"SELECT {', '.join(f'`{n}`' for n in names)} FROM `{table}`").all()
     there = pd.DataFrame(rows, columns=names, dtype=object).sort_values(names[0], ignore_index=True)
     model = rows_of(hospital.tables, version, table)
     if model.empty:

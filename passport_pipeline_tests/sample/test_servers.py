@@ -150,9 +150,7 @@ def test_missing_programs_are_named_in_one_line(monkeypatch: pytest.MonkeyPatch,
     )
     program.chmod(0o755)
     monkeypatch.setattr(mongodb, "_of_wheel", lambda: None)
-    with pytest.raises(
-        ConfigurationError, match=r"libcurl\.so\.4.*apt-get install libssl3 libcurl4"
-    ) as missing:
+    with pytest.raises(ConfigurationError, match=r"libcurl\.so\.4.*apt-get install libssl3 libcurl4") as missing:
         mongodb.find()
     assert "\n" not in str(missing.value)
 
@@ -182,9 +180,7 @@ def test_the_mongodb_that_the_environment_names_is_used_and_never_repeated(
     assert secret not in str(refused.value)
 
 
-def test_a_server_that_does_not_start_says_why(
-    monkeypatch: pytest.MonkeyPatch, home: Path, tmp_path: Path
-) -> None:
+def test_a_server_that_does_not_start_says_why(monkeypatch: pytest.MonkeyPatch, home: Path, tmp_path: Path) -> None:
     program = tmp_path / "mongod"
     program.write_text("#!/bin/sh\nexit 0\n")
     program.chmod(0o755)

@@ -1,0 +1,132 @@
+import json
+import secrets
+
+import pytest
+import sqlalchemy as sa
+
+from passport_pipeline.hospitals import preflight
+from passport_pipeline.hospitals.preflight import check_hospital
+from passport_pipeline.hospitals.settings import Settings
+
+
+@pytest.fixture
+def database(openmrs_database):
+    database = openmrs_database("2.5")
+    database.insert("concept", {"concept_id": 5089, "uuid": "c-1"}, {"concept_id": 7, "uuid": "c-2"})
+    named = {"locale": "en", "concept_name_type": "FULLY_SPECIFIED"}
+    database.insert(
+        "concept_name", {"concept_name_id": 1, "concept_id": 5089, "name": "WEIGHT", "uuid": "n-1", **named}
+    )
+    database.insert(
+        "concept_name", {"concept_name_id": 2, "concept_id": 7, "name": "POIDS", "uuid": "n-2", "locale": "fr"}
+    )
+    kind = {"patient_identifier_type_id": 1, "name": "National ID", "uuid": "type-1"}
+    database.insert("patient_identifier_type", kind)
+    ids = {"patient_identifier_id": 1, "patient_id": 1, "identifier_type": 1, "identifier": "119900"}
+    database.insert("patient_identifier", {**ids, "uuid": "pi-1"})
+    database.many_obs(1, 10)
+    database.obs(11, voided=1)
+    database.obs(12, concept_id=7, date_created="1999-05-05 00:00:00")
+    return database
+
+
+def found(report, topic):
+    return [(finding.state, finding.text) for finding in report.findings if finding.topic == topic]
+
+
+def test_a_hospital_that_is_well_is_looked_at_from_every_side(database, hospital_of):
+    hospital = hospital_of(database.name, timezone="UTC", locales=("en", "fr"), national_id_types=("type-1",))
+    report = check_hospital(hospital, Settings())
+    assert report.ok and report.hospital == "central"
+    assert {finding.topic for finding in report.findings if finding.state == "ok"} == {
+        "reachable",
+        "grants",
+        "version",
+        "zone",
+        "clock",
+        "indexes",
+        "locales",
+        "identifiers",
+        "survey",
+        "rows",
+        "months",
+    }
+    assert found(report, "version") == [("ok", "by its columns OpenMRS 2.5")]
+    assert found(report, "rows") == [("ok", "12 observations: 11 live, 1 voided")]
+    assert found(report, "months") == [("ok", "2 months with live rows, 1999-05 to 2025-11")]
+    assert "rows/s" in found(report, "survey")[0][1]
+    assert "National ID (type-1): 1" in found(report, "identifiers")[0][1]
+    assert json.loads(json.dumps(report.to_json()))["ok"] is True
+
+
+def test_what_is_doubtful_is_a_warning_with_what_to_do(database, hospital_of):
+    hospital = hospital_of(database.name, timezone="Asia/Kathmandu", first_month="2025-01")
+    report = check_hospital(hospital, Settings())
+    assert report.ok
+    assert found(report, "zone")[0][0] == "warning" and "Asia/Kathmandu" in found(report, "zone")[0][1]
+    assert found(report, "clock")[0][0] == "ok"
+    assert found(report, "locales")[0][0] == "warning"
+    assert "1 of 2 concepts in use (50%)" in found(report, "locales")[0][1]
+    assert "en 1" in found(report, "locales")[0][1] and "fr 1" in found(report, "locales")[0][1]
+    assert "looks like a national id" in found(report, "identifiers")[0][1]
+    state, text = found(report, "months")[-1]
+    assert state == "warning" and text.startswith("1 live rows lie before 2025-01")
+
+
+def test_identifier_types_that_the_hospital_does_not_have_are_a_fault(database, hospital_of):
+    report = check_hospital(hospital_of(database.name, national_id_types=("nowhere",)), Settings())
+    assert not report.ok
+    assert found(report, "identifiers")[0][1].startswith("no identifier type has the uuid nowhere; there are: ")
+
+
+def test_a_clock_that_runs_ahead_is_noticed(openmrs_database, hospital_of):
+    database = openmrs_database("2.5")
+    database.obs(1, date_created="2999-01-01 00:00:00")
+    report = check_hospital(hospital_of(database.name, timezone="UTC"), Settings())
+    assert any("later than now" in text for state, text in found(report, "clock") if state == "warning")
+    assert found(report, "months")[-1][0] == "warning"
+
+
+def test_an_index_that_is_missing_is_named(openmrs_database, hospital_of):
+    database = openmrs_database("2.3", own=True)
+    database.run("ALTER TABLE obs DROP INDEX obs_grouping_id")
+    report = check_hospital(hospital_of(database.name), Settings())
+    assert found(report, "indexes") == [("warning", "missing, so reading will be slow: obs(obs_group_id)")]
+
+
+def test_a_large_hospital_is_estimated_and_not_surveyed(database, hospital_of, monkeypatch):
+    monkeypatch.setattr(preflight, "PATIENCE", 0)
+    report = check_hospital(hospital_of(database.name), Settings())
+    assert found(report, "rows") == [("ok", "about 12 observations, voided ones included")]
+    assert found(report, "months") == []
+
+
+def test_an_account_that_can_write_is_a_fault_and_all_else_is_looked_at(database, hospital_of, servers):
+    hospital = hospital_of(database.name, url=servers.mariadb_root_url(database.name))
+    report = check_hospital(hospital, Settings())
+    assert not report.ok and found(report, "grants")[0][0] == "fault"
+    assert found(report, "rows")
+    allowed = check_hospital(hospital, Settings(allow_writable_source=True))
+    assert allowed.ok and found(allowed, "grants")[0][0] == "warning"
+
+
+@pytest.mark.parametrize("wrong", ["password", "database", "port", "variable"])
+def test_a_hospital_that_cannot_be_read_is_one_fault_and_never_an_error(
+    database, hospital_of, readonly_url, monkeypatch, wrong
+):
+    url = sa.make_url(readonly_url(database.name))
+    secret = secrets.token_hex(8)
+    changed = {"password": {"password": secret}, "database": {"database": "nowhere"}, "port": {"port": 1}}
+    url = url.set(**changed.get(wrong, {}))
+    hospital = hospital_of(database.name, url=url.render_as_string(hide_password=False))
+    if wrong == "variable":
+        monkeypatch.delenv("CENTRAL_OPENMRS_URL")
+    report = check_hospital(hospital, Settings())
+    assert not report.ok and [finding.topic for finding in report.findings] == ["reachable"]
+    text = json.dumps(report.to_json())
+    assert secret not in text and "pymysql" not in text.replace("mysql+pymysql://reader:password@host", "")
+
+
+def test_a_database_that_is_no_openmrs_is_a_fault(hospital_of, make_database):
+    report = check_hospital(hospital_of(make_database("empty")), Settings())
+    assert not report.ok and "holds no OpenMRS tables" in found(report, "version")[0][1]

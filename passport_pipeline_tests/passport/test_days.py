@@ -1,0 +1,86 @@
+from datetime import date, timedelta
+
+import numpy as np
+
+from passport_pipeline.digests import Digest
+from passport_pipeline.passport import days
+from passport_pipeline.passport.collections import SYNC
+from passport_pipeline_tests.passport.factory import DAY, NOW, digest_of, parked, record
+
+NEXT_MONTH = date(2025, 12, 1)
+
+
+def test_digests_come_from_records_parked_rows_and_what_was_skipped(world):
+    first = [record(n, world.patients[0], row_count=2) for n in range(1, 4)]
+    held_back = [parked(50, row_count=3)]
+    left_out = {"empty_group": Digest.of([1, 2])}
+    later = [record(60, world.patients[0], day=NEXT_MONTH)]
+    world.run(first, held_back, skipped=left_out)
+    world.run(later, day=NEXT_MONTH)
+    expected = {DAY: digest_of(first, held_back) + left_out["empty_group"], NEXT_MONTH: digest_of(later)}
+    assert days.recomputed(world.passport, "central") == expected
+    assert days.recomputed(world.passport, "central", "2025-11") == {DAY: expected[DAY]}
+    assert days.recomputed(world.passport, "east") == {}
+    assert {day: one.digest for day, one in days.recorded(world.passport, "central", "2025-12").items()} == {
+        NEXT_MONTH: expected[NEXT_MONTH]
+    }
+    assert days.recorded_months(world.passport, "central") == ["2025-11", "2025-12"]
+    totals = days.totals(world.passport, "central", "2025-11")
+    assert (totals.loaded, totals.attached, totals.parked, totals.skipped) == (
+        3,
+        3,
+        {"no_national_id": 3},
+        {"empty_group": 2},
+    )
+
+
+def test_a_recorded_day_tells_its_outcomes_and_inputs(world):
+    world.run([record(1, world.patients[0], row_count=2)], [parked(2)], inputs="abc")
+    day = days.recorded(world.passport, "central", "2025-11")[DAY]
+    assert (day.loaded, day.attached, day.parked, day.skipped, day.inputs) == (1, 1, {"no_national_id": 1}, {}, "abc")
+
+
+def test_other_inputs_are_recorded_although_nothing_else_changed(world):
+    world.run([record(1, world.patients[0])], inputs="abc")
+    world.run([record(1, world.patients[0])], inputs="def")
+    assert days.recorded(world.passport, "central")[DAY].inputs == "def"
+
+
+def test_the_fold_equals_the_digests_of_each_day():
+    generator = np.random.default_rng(7)
+    documents = [
+        (f"2025-11-{generator.integers(1, 28):02d}", generator.integers(0, 2**32, generator.integers(0, 5)).tolist())
+        for _ in range(500)
+    ]
+    fold = days.Fold()
+    for start in range(0, 500, 130):
+        some = documents[start : start + 130]
+        fold.add([day for day, _ in some], [crcs for _, crcs in some])
+    expected = {}
+    for day, crcs in documents:
+        expected[day] = expected.get(day, Digest()) + Digest.of(crcs)
+    assert fold.digests() == {day: digest for day, digest in expected.items() if digest}
+    fold.take_away(documents[0][0], documents[0][1])
+    without = sum((Digest.of(crcs) for day, crcs in documents[1:] if day == documents[0][0]), Digest())
+    assert fold.digests()[documents[0][0]] == without
+
+
+def test_the_time_of_synchronisation_only_moves_forward(world):
+    for at in (NOW, NOW + timedelta(hours=1), NOW):
+        days.record_sync(world.passport, world.account, at)
+    assert [one["lastSyncTime"] for one in world.passport[SYNC].find()] == [NOW + timedelta(hours=1)]
+
+
+def test_the_status_of_a_hospital_sums_its_days(world):
+    world.run([record(1, world.patients[0], row_count=2)], [parked(2)])
+    world.run([record(3, world.patients[0], day=NEXT_MONTH)], day=NEXT_MONTH)
+    days.record_sync(world.passport, world.account, NOW)
+    status = days.status_of(world.passport, "central")
+    assert (status.windows, status.last_day, status.last_sync) == (2, NEXT_MONTH, NOW)
+    assert (status.loaded, status.attached, status.parked) == (2, 1, {"no_national_id": 1})
+    assert status.to_json()["lastDay"] == "2025-12-01"
+
+
+def test_a_hospital_that_was_never_synchronised_has_a_status(passport):
+    status = days.status_of(passport, "nowhere")
+    assert (status.windows, status.loaded, status.last_day, status.last_sync) == (0, 0, None, None)

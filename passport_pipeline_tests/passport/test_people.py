@@ -1,0 +1,122 @@
+import bcrypt
+import pandas as pd
+import pytest
+from bson import ObjectId
+
+from passport_pipeline.errors import PassportRefused
+from passport_pipeline.passport.collections import DOCTORS, HOSPITALS, USERS
+from passport_pipeline.passport.people import ensure_clinicians, ensure_hospital, fit_name
+from passport_pipeline_tests.passport.factory import HOSPITAL, NOW
+
+
+def frame(**names):
+    return pd.DataFrame({"clinician_key": list(names), "name": list(names.values())}, dtype="str")
+
+
+@pytest.fixture
+def ensure(passport, account, shared_settings):
+    def ensure(**names):
+        return ensure_clinicians(passport, HOSPITAL, account, frame(**names), shared_settings)
+
+    return ensure
+
+
+def test_a_hospital_gets_one_placeholder_and_its_new_name(passport, account, shared_settings):
+    assert ensure_hospital(passport, HOSPITAL, shared_settings) == account
+    renamed = HOSPITAL.model_copy(update={"name": "Central Referral Hospital"})
+    assert ensure_hospital(passport, renamed, shared_settings).hospital_id == account.hospital_id
+    assert passport[HOSPITALS].find_one()["name"] == "Central Referral Hospital"
+
+
+def test_a_hospital_of_the_application_is_used_and_keeps_its_name(passport, shared_settings):
+    own = {"user": ObjectId(), "name": "CHUK", "address": "Kigali", "contact": "1", "licenseNumber": "H-1"}
+    passport[HOSPITALS].insert_one(own | {"openmrsHospitalKey": "central"})
+    account = ensure_hospital(passport, HOSPITAL, shared_settings)
+    assert account.user_id == str(own["user"])
+    assert passport[HOSPITALS].find_one()["name"] == "CHUK"
+
+
+def test_a_hospital_whose_licence_number_is_taken_is_told_what_to_do(passport, shared_settings):
+    own = {"user": ObjectId(), "name": "CHUK", "address": "Kigali", "contact": "1"}
+    passport[HOSPITALS].insert_one(own | {"licenseNumber": "OPENMRS-CENTRAL"})
+    with pytest.raises(PassportRefused, match="set its openmrsHospitalKey to central"):
+        ensure_hospital(passport, HOSPITAL, shared_settings)
+
+
+def test_a_clinician_gets_a_user_that_nobody_can_log_in_as(ensure, passport, account):
+    user_id, doctor_id = ensure(PROVIDER_100="Dr. Jane Smith")["PROVIDER_100"]
+    user = passport[USERS].find_one({"_id": ObjectId(user_id)})
+    doctor = passport[DOCTORS].find_one({"_id": ObjectId(doctor_id)})
+    assert (user["name"], user["role"], user["isEmailVerified"]) == ("Dr. Jane Smith", "doctor", True)
+    assert user["email"].endswith("@openmrs.example.org")
+    assert not bcrypt.checkpw(b"PROVIDER_100", user["password"].encode())
+    assert doctor["licenseNumber"] == "OPENMRS-CENTRAL-PROVIDER_100"
+    assert (doctor["user"], doctor["hospital"]) == (user["_id"], ObjectId(account.hospital_id))
+    assert doctor["openmrsProviderUuid"] == "PROVIDER_100"
+
+
+def test_known_clinicians_cost_no_write(ensure, commands):
+    first = ensure(a="Dr. A. One", b="Dr. B. Two")
+    commands.names.clear()
+    assert ensure(a="Dr. A. One", b="Dr. B. Two") == first
+    assert commands.names == ["find", "find"]
+
+
+def test_two_hospitals_with_the_same_provider_have_two_doctors(ensure, passport, shared_settings):
+    east = HOSPITAL.model_copy(update={"key": "east", "name": "East"})
+    account = ensure_hospital(passport, east, shared_settings)
+    here = ensure(PROVIDER_100="Dr. Jane Smith")
+    there = ensure_clinicians(passport, east, account, frame(PROVIDER_100="Dr. Joe Doe"), shared_settings)
+    assert set(here["PROVIDER_100"]).isdisjoint(there["PROVIDER_100"])
+
+
+def test_a_doctor_of_the_application_is_used(ensure, passport, account):
+    ensure(key="Dr. Jane Smith")
+    own = {"_id": ObjectId(), "user": ObjectId(), "licenseNumber": "RW-1", "specialization": "Surgery"}
+    place = {"hospital": ObjectId(account.hospital_id), "openmrsProviderUuid": "key"}
+    passport[DOCTORS].insert_one(own | place)
+    assert ensure(key="Dr. Jane Smith") == {"key": (str(own["user"]), str(own["_id"]))}
+
+
+def test_a_new_name_reaches_a_placeholder_but_not_a_user_that_the_application_renamed(ensure, passport):
+    accounts = ensure(a="Dr. Jane Smith", b="Dr. Joe Doe")
+    passport[USERS].update_one({"_id": ObjectId(accounts["b"][0])}, {"$set": {"name": "Joseph"}})
+    ensure(a="Dr. Jane Jones", b="Dr. Joe Roe")
+    names = [passport[USERS].find_one({"_id": ObjectId(accounts[key][0])})["name"] for key in "ab"]
+    assert names == ["Dr. Jane Jones", "Joseph"]
+
+
+def test_a_taken_address_is_told_and_leaves_no_doctor_without_a_user(ensure, passport):
+    ensure(a="Dr. Jane Smith")
+    user = passport[USERS].find_one({"role": "doctor"})
+    passport[USERS].delete_one({"_id": user["_id"]})
+    passport[DOCTORS].delete_many({})
+    passport[USERS].insert_one(user | {"_id": ObjectId(), "createdAt": NOW})
+    with pytest.raises(PassportRefused, match="1 clinicians have no account"):
+        ensure(a="Dr. Jane Smith")
+    assert passport[DOCTORS].count_documents({}) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "fitted"),
+    [
+        ("Dr. Jane  Smith ", "Dr. Jane Smith"),
+        ("J", "Unknown clinician"),
+        (None, "Unknown clinician"),
+        (float("nan"), "Unknown clinician"),
+        ("Dr. " + "x" * 60, "Dr. " + "x" * 46),
+    ],
+)
+def test_every_name_is_made_to_fit(name, fitted):
+    assert fit_name(name) == fitted
+
+
+def test_no_clinicians_are_no_accounts(ensure):
+    assert ensure() == {}
+
+
+def test_an_odd_key_still_makes_valid_accounts(ensure, passport, shared_settings):
+    odd = HOSPITAL.model_copy(update={"key": "a--b-9"})
+    account = ensure_hospital(passport, odd, shared_settings)
+    names = frame(**{"Ünï/ code .": "Dr. Jane Smith"})
+    assert len(ensure_clinicians(passport, odd, account, names, shared_settings)) == 1

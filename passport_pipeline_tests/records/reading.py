@@ -1,0 +1,33 @@
+"""Whole hospitals through the reader, for tests of what comes out at the other end."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import pandas as pd
+
+from passport_pipeline.identity.matching import match
+from passport_pipeline.openmrs.lookups import Lookups, read_concepts, read_locations, read_providers
+from passport_pipeline.openmrs.observations import read_observations
+from passport_pipeline.openmrs.source import Source
+from passport_pipeline.openmrs.survey import full_survey
+
+
+def read_all(source: Source) -> tuple[pd.DataFrame, Lookups]:
+    """Every live row that has a day, and what the rows refer to."""
+    cells = full_survey(source).cells
+    with source.snapshot() as connection:
+        frames = list(read_observations(connection, source, cells[cells["day"].notna()]))
+    lookups = Lookups(read_concepts(source), read_providers(source), read_locations(source))
+    return pd.concat(frames, ignore_index=True), lookups
+
+
+def patient_of(national_id: str) -> str:
+    """The passport patient of a national id, as if there were one."""
+    return f"{int(national_id):024x}"
+
+
+def match_known(rows: pd.DataFrame, identifiers: pd.DataFrame, known: Collection[str]) -> pd.DataFrame:
+    """Matches of the rows' persons in a passport that knows these national ids."""
+    persons = rows[["person_id", "person_uuid"]].drop_duplicates("person_id")
+    return match(persons, identifiers, lambda ids: {i: [patient_of(i)] for i in ids if i in known})

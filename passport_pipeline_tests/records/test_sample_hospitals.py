@@ -1,0 +1,92 @@
+"""Generated hospitals, read and built, against the oracle: what should come out, known by construction."""
+
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from passport_pipeline.hospitals.registry import Hospital
+from passport_pipeline.hospitals.settings import Settings
+from passport_pipeline.openmrs.identifiers import read_identifiers
+from passport_pipeline.openmrs.source import Source
+from passport_pipeline.records.building import build
+from passport_pipeline.records.documents import clinicians, documents
+from passport_pipeline.sample.generator import DEMO, generate
+from passport_pipeline.sample.hospital import NATIONAL_ID
+from passport_pipeline.sample.loading import load
+from passport_pipeline.sample.oracle import expected
+from passport_pipeline_tests.records.frames import DOCTOR, NOW, USER
+from passport_pipeline_tests.records.reading import match_known, patient_of, read_all
+
+SHOWN = {
+    "condition": ("name", "details", "diagnosed"),
+    "medication": ("medicationName", "medicationName", "startDate"),
+    "test": ("testName", "result", "testDate"),
+    "visit": ("reason", "reason", "visitDate"),
+    "image": ("name", "details", "date"),
+}
+
+
+def seen(record):
+    """What a record shows, under the oracle's names; of medication and visit the answer within a longer text."""
+    name, shown, when = (record["data"][field] for field in SHOWN[record["type"]])
+    source = record["source"]
+    return {
+        "obs_uuid": source["obsUuid"],
+        "type": record["type"],
+        "patient": record["patientId"],
+        "name": name,
+        "shown": shown,
+        "when": when,
+        "status": record["data"].get("testStatus"),
+        "clinician_key": record["openmrsData"]["providerUuid"],
+        "location": record["openmrsData"].get("locationName"),
+    }
+
+
+@pytest.mark.parametrize("version", ["1.9.0", "1.9", "2.1", "2.8"])
+def test_every_row_comes_out_as_the_oracle_knows(version, mariadb_admin, make_database, readonly_url, monkeypatch):
+    like = DEMO[2] if version.startswith("1") else DEMO[0]
+    sample = generate(replace(like, version=version), patients=30)
+    database = make_database(f"records_{version}")
+    load(mariadb_admin, database, sample)
+    monkeypatch.setenv("SAMPLE_URL", readonly_url(database))
+    spec = sample.spec
+    hospital = Hospital(
+        key=spec.key,
+        name=spec.name,
+        url_env="SAMPLE_URL",
+        timezone=spec.timezone,
+        locales=spec.locales,
+        national_id_types=(NATIONAL_ID,),
+    )
+    ids = sorted({one for one in sample.identities.values() if one})
+    known = [one for number, one in enumerate(ids) if number % 5]
+    with Source.open(hospital, Settings()) as source:
+        rows, lookups = read_all(source)
+        matches = match_known(rows, read_identifiers(source), known)
+    who = clinicians(rows, lookups)
+    accounts = dict.fromkeys(who["clinician_key"], (USER, DOCTOR))
+    made = documents(build(rows, lookups, hospital.name), rows, lookups, hospital, matches, accounts, NOW, "run-1")
+    oracle = expected(sample, known)
+    oracle = oracle[oracle["outcome"] != "outside"].set_index("obs_id")
+    outcomes = made.outcomes.set_index("obs_id").sort_index()
+    assert outcomes.index.tolist() == oracle.index.tolist()
+    for ours, theirs in (("outcome", "outcome"), ("reason", "reason"), ("lead_obs_id", "lead_id")):
+        got, wanted = outcomes[ours].astype(object), oracle[theirs].astype(object)
+        different = (got != wanted) & ~(got.isna() & wanted.isna())
+        assert oracle[different].assign(got=got[different]).to_dict("records") == []
+    leads = oracle[oracle["outcome"] == "lead"].set_index("obs_uuid")
+    got = pd.DataFrame([seen(record) for record in made.records]).set_index("obs_uuid").loc[leads.index]
+    assert got["patient"].tolist() == [patient_of(national_id) for national_id in leads["national_id"]]
+    names = who.set_index("clinician_key")["name"]
+    assert got["clinician_key"].map(names).tolist() == leads["clinician"].tolist()
+    for column in ("type", "when", "status", "clinician_key", "location"):
+        ours, theirs = got[column].astype(object), leads[column].astype(object)
+        different = (ours != theirs) & ~(ours.isna() & theirs.isna())
+        assert leads[different].assign(got=ours[different]).to_dict("records") == []
+    for row, name, shown in zip(leads.itertuples(), got["name"], got["shown"], strict=True):
+        if row.type == "visit":
+            assert shown == f"{row.name}: {row.shown}"
+        else:
+            assert (shown, name) == (row.shown, row.shown if row.type == "medication" else row.name)

@@ -1,0 +1,280 @@
+import errno
+import os
+import threading
+import time
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from passport_pipeline import batches as module
+from passport_pipeline.batches import Batches
+from passport_pipeline.digests import Digest
+from passport_pipeline.errors import BatchError
+from passport_pipeline.openmrs.observations import OBSERVATION_COLUMNS, empty
+
+ONE, TWO, THREE = (date(2025, 11, day) for day in (1, 2, 3))
+
+
+def rows(day, *ids, text="note"):
+    """Observations of one day, complete enough to be of every dtype."""
+    frame = empty().reindex(range(len(ids)))
+    count = len(ids)
+    return frame.assign(
+        obs_id=list(ids),
+        obs_uuid=[f"obs-{one}" for one in ids],
+        root_id=list(ids),
+        day=pd.Timestamp(day),
+        person_id=[one % 3 for one in ids],
+        person_uuid=[f"person-{one % 3}" for one in ids],
+        concept_id=5089,
+        bad_datetime=False,
+        value_text=[text] * count,
+        value_coded=pd.array([None if one % 2 else 2**60 + one for one in ids], dtype="Int64"),
+        creator=1,
+        date_created=pd.Timestamp(day) + pd.to_timedelta(range(count), unit="s"),
+        row_crc=[one * 7919 % 2**32 for one in ids],
+    ).astype(OBSERVATION_COLUMNS)
+
+
+def digest(*frames):
+    return Digest.of(pd.concat(frames)["row_crc"].to_numpy())
+
+
+@pytest.fixture
+def batches(tmp_path):
+    return Batches(tmp_path / "kept" / "batches")
+
+
+def test_what_was_written_is_read_again_frame_by_frame_and_dtype_by_dtype(batches):
+    first, second, other = rows(ONE, 1, 2, 3), rows(ONE, 4), rows(TWO, 5, 6)
+    frames = [first, pd.concat([second, other], ignore_index=True)]
+    there = {ONE: digest(first, second), TWO: digest(other)}
+    assert batches.write_days("central", "2025-11", iter(frames), there) == 6
+    assert batches.days("central", "2025-11") == there
+    read = list(batches.read_day("central", ONE))
+    assert len(read) == 2
+    for frame, written in zip(read, (first, second), strict=True):
+        pd.testing.assert_frame_equal(frame, written)
+        assert frame.dtypes.astype(str).to_dict() == OBSERVATION_COLUMNS
+    assert sorted(path.name for path in Path(batches.root, "central", "2025-11").iterdir()) == [
+        "2025-11-01.parquet",
+        "2025-11-02.parquet",
+    ]
+
+
+def test_only_the_days_that_are_given_are_replaced(batches):
+    old, new, other = rows(ONE, 1), rows(ONE, 1, text="edited"), rows(TWO, 2)
+    batches.write_days("central", "2025-11", iter([old, other]), {ONE: digest(old), TWO: digest(other)})
+    untouched = Path(batches.root, "central/2025-11/2025-11-02.parquet").stat()
+    batches.write_days("central", "2025-11", iter([new]), {ONE: digest(new)})
+    assert next(batches.read_day("central", ONE))["value_text"].tolist() == ["edited"]
+    after = Path(batches.root, "central/2025-11/2025-11-02.parquet").stat()
+    assert (after.st_ino, after.st_mtime_ns) == (untouched.st_ino, untouched.st_mtime_ns)
+
+
+def test_a_day_without_live_rows_is_removed(batches):
+    frame = rows(ONE, 1)
+    batches.write_days("central", "2025-11", iter([frame]), {ONE: digest(frame)})
+    assert batches.write_days("central", "2025-11", iter([]), {ONE: Digest()}) == 0
+    assert batches.days("central", "2025-11") == {} and list(batches.read_day("central", ONE)) == []
+    batches.delete_day("central", ONE)
+
+
+@pytest.mark.parametrize(
+    ("frames", "digests", "words"),
+    [
+        ([rows(ONE, 1, 2)], {ONE: digest(rows(ONE, 1))}, r"2025-11-01: the rows that were read \(2\) are not those"),
+        ([], {ONE: digest(rows(ONE, 1))}, "no rows were read of a day that has live rows"),
+        ([rows(TWO, 1)], {ONE: digest(rows(ONE, 1))}, "a day that was not asked for"),
+        ([rows(ONE, 1), rows(TWO, 2), rows(ONE, 3)], {ONE: digest(rows(ONE, 1)), TWO: digest(rows(TWO, 2))}, "twice"),
+        ([], {date(2025, 12, 1): Digest(1, 1, 1)}, "2025-12-01 is no day of 2025-11"),
+    ],
+    ids=["other rows", "no rows", "other day", "unordered", "other month"],
+)
+def test_rows_that_are_not_those_of_the_digest_are_not_kept(batches, frames, digests, words):
+    with pytest.raises(BatchError, match=words):
+        batches.write_days("central", "2025-11", iter(frames), digests)
+    there = batches.days("central", "2025-11")
+    assert all(there[day] == digests[day] for day in there)
+    assert not list(Path(batches.root).rglob("*.partial"))
+
+
+def test_a_run_that_dies_half_way_leaves_what_was_there(batches):
+    old = rows(ONE, 1)
+    batches.write_days("central", "2025-11", iter([old]), {ONE: digest(old)})
+
+    def frames():
+        yield rows(ONE, 1, 2)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        batches.write_days("central", "2025-11", frames(), {ONE: digest(rows(ONE, 1, 2, 3))})
+    assert batches.days("central", "2025-11") == {ONE: digest(old)}
+    assert not list(Path(batches.root).rglob("*.partial"))
+
+
+def test_a_file_that_is_damaged_counts_as_absent_when_days_are_compared_and_is_told_when_it_is_read(batches):
+    frame = rows(ONE, 1)
+    batches.write_days("central", "2025-11", iter([frame]), {ONE: digest(frame)})
+    path = Path(batches.root, "central/2025-11/2025-11-01.parquet")
+    path.write_bytes(path.read_bytes()[:-20])
+    assert batches.days("central", "2025-11") == {}
+    with pytest.raises(BatchError, match=r"2025-11-01.parquet: is damaged"):
+        list(batches.read_day("central", ONE))
+
+
+def test_what_a_killed_run_left_is_swept_a_day_later(batches):
+    frame = rows(ONE, 1)
+    batches.write_days("central", "2025-11", iter([frame]), {ONE: digest(frame)})
+    folder = Path(batches.root, "central/2025-11")
+    old, new = folder / "a.parquet.1.partial", folder / "b.parquet.2.partial"
+    old.touch()
+    new.touch()
+    os.utime(old, (time.time() - 100_000,) * 2)
+    batches.write_days("central", "2025-11", iter([frame]), {ONE: digest(frame)})
+    assert not old.exists() and new.exists()
+
+
+def test_persons_are_each_there_once(batches):
+    first, second = rows(ONE, 1, 2, 3, 4), rows(TWO, 5, 7)
+    days = {ONE: digest(first), TWO: digest(second)}
+    batches.write_days("central", "2025-11", iter([first, second]), days)
+    persons = batches.persons("central", "2025-11")
+    assert persons.values.tolist() == [[0, "person-0"], [1, "person-1"], [2, "person-2"]]
+    nobody = batches.persons("central", "2025-12")
+    assert nobody.empty and nobody.dtypes.equals(persons.dtypes)
+
+
+def test_memory_holds_one_row_group_of_a_day(batches):
+    frames = [rows(ONE, *range(number * 100, number * 100 + 100)) for number in range(30)]
+    batches.write_days("central", "2025-11", iter(frames), {ONE: digest(*frames)})
+    path = Path(batches.root, "central/2025-11/2025-11-01.parquet")
+    with pq.ParquetFile(path) as parquet:
+        assert [parquet.metadata.row_group(n).num_rows for n in range(parquet.num_row_groups)] == [100] * 30
+    reading = batches.read_day("central", ONE)
+    assert len(next(reading)) == 100
+    reading.close()
+
+
+def test_folders_and_files_are_for_this_account_alone(batches):
+    frame = rows(ONE, 1)
+    batches.write_days("central", "2025-11", iter([frame]), {ONE: digest(frame)})
+    batches.write_frames("central", "matches", {"matches": frame}, {})
+    root = Path(batches.root)
+    for path in (root, *root.rglob("*")):
+        assert path.stat().st_mode & 0o077 == 0, path
+
+
+class FullDisk:
+    """A file on a disk that is full after some bytes."""
+
+    def __init__(self, path, room, code):
+        self.file = path.open("xb")
+        self.room = room
+        self.code = code
+
+    def write(self, content):
+        self.room -= len(content)
+        if self.room < 0:
+            raise OSError(self.code, os.strerror(self.code))
+        return self.file.write(content)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.file.close()
+
+    def __getattr__(self, name):
+        return getattr(self.file, name)
+
+
+@pytest.mark.parametrize("room", [0, 100, 5_000])
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [(errno.ENOSPC, "the disk is full; free space or set PASSPORT_BATCHES"), (errno.EDQUOT, "quota is used up")],
+)
+def test_a_full_disk_is_told_and_leaves_what_was_there(batches, monkeypatch, room, code, words):
+    old, new = rows(ONE, 1), rows(ONE, *range(2_000), text="a longer text")
+    batches.write_days("central", "2025-11", iter([old]), {ONE: digest(old)})
+    batches.write_frames("central", "matches", {"matches": old}, {"a": "1"})
+    monkeypatch.setattr(module, "_private_file", lambda path: FullDisk(path, room, code))
+    with pytest.raises(BatchError, match=words):
+        batches.write_days("central", "2025-11", iter([new]), {ONE: digest(new)})
+    with pytest.raises(BatchError, match=words):
+        batches.write_frames("central", "matches", {"matches": new}, {})
+    assert batches.days("central", "2025-11") == {ONE: digest(old)}
+    assert batches.read_frames("central", "matches")[1] == {"a": "1"}
+    assert not list(Path(batches.root).rglob("*.partial"))
+
+
+def test_a_place_that_cannot_be_written_is_told(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    frame = rows(ONE, 1)
+    with pytest.raises(BatchError, match="file/batches"):
+        Batches(tmp_path / "file" / "batches").write_days("central", "2025-11", iter([frame]), {ONE: digest(frame)})
+
+
+def test_frames_are_kept_under_a_name_with_texts_and_dtypes(batches):
+    assert batches.read_frames("central", "survey") is None
+    cells = pd.DataFrame(
+        {
+            "day": pd.Series(["2025-11-01", None], dtype="datetime64[s]"),
+            "n": pd.Series([1, None], dtype="Int64"),
+            "flag": pd.Series([True, None], dtype="boolean"),
+            "text": pd.Series(["a", None], dtype="str"),
+            "value": [0.1, np.nan],
+        }
+    )
+    nothing = cells.iloc[:0]
+    batches.write_frames("central", "survey", {"cells": cells, "none": nothing}, {"takenAt": "now"})
+    frames, texts = batches.read_frames("central", "survey")
+    pd.testing.assert_frame_equal(frames["cells"], cells)
+    pd.testing.assert_frame_equal(frames["none"], nothing)
+    assert texts == {"takenAt": "now"} and list(frames) == ["cells", "none"]
+    batches.write_frames("central", "survey", {}, {})
+    assert batches.read_frames("central", "survey") == ({}, {})
+
+
+def test_frames_that_are_damaged_are_told(batches):
+    batches.write_frames("central", "survey", {"cells": rows(ONE, 1)}, {})
+    (path,) = Path(batches.root).rglob("survey.zip")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(BatchError, match=r"survey.zip: is damaged"):
+        batches.read_frames("central", "survey")
+
+
+def test_readers_see_whole_frames_while_others_write(batches):
+    def write(value):
+        for _ in range(20):
+            frame = pd.DataFrame({"value": [value] * 50})
+            batches.write_frames("central", "matches", {"one": frame, "two": frame}, {"value": str(value)})
+
+    write(0)
+    writers = [threading.Thread(target=write, args=(value,)) for value in (1, 2)]
+    for writer in writers:
+        writer.start()
+    while any(writer.is_alive() for writer in writers):
+        frames, texts = batches.read_frames("central", "matches")
+        assert {*frames["one"]["value"], *frames["two"]["value"]} == {int(texts["value"])}
+    for writer in writers:
+        writer.join()
+
+
+def test_a_location_that_is_no_folder_works_the_same():
+    batches = Batches("memory://passport-tests/batches")
+    frame, other = rows(ONE, 1, 2), rows(TWO, 3)
+    there = {ONE: digest(frame), TWO: digest(other)}
+    assert batches.write_days("central", "2025-11", iter([frame, other]), there) == 3
+    assert batches.days("central", "2025-11") == there
+    pd.testing.assert_frame_equal(next(batches.read_day("central", ONE)), frame)
+    batches.write_frames("central", "matches", {"matches": frame}, {"a": "b"})
+    assert batches.read_frames("central", "matches")[1] == {"a": "b"}
+    assert len(batches.persons("central", "2025-11")) == 3
+    batches.delete_day("central", ONE)
+    batches.delete_day("central", TWO)
+    assert batches.days("central", "2025-11") == {}

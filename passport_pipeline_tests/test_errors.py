@@ -1,0 +1,23 @@
+import pytest
+
+from passport_pipeline import errors
+
+
+def test_what_may_heal_by_itself_is_transient_and_nothing_else():
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type)]
+    assert {kind.__name__ for kind in kinds if kind.transient} == {"SourceUnreachable", "PassportUnreachable"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [
+        (errors.ConfigurationError, 2),
+        (errors.SourceUnreachable, 3),
+        (errors.SourceRefused, 3),
+        (errors.PassportUnreachable, 4),
+        (errors.PassportRefused, 4),
+        (errors.BatchError, 5),
+    ],
+)
+def test_every_error_has_the_exit_code_of_its_kind(kind, code):
+    assert kind.exit_code == code and issubclass(kind, errors.PipelineError)
