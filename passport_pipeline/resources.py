@@ -63,6 +63,14 @@ class Connections:
             opened.close()
             raise
 
+    def close(self) -> None:
+        """Close the databases that are open; what is asked for later is opened anew."""
+        while self._sources:
+            self._sources.popitem()[1][0].close()
+        if "passport" in self.__dict__:
+            self.passport.close()
+            del self.passport
+
     @cached_property
     def batches(self) -> Batches:
         """The raw batches."""

@@ -55,7 +55,7 @@ def test_what_was_written_is_read_again_frame_by_frame_and_dtype_by_dtype(batche
     there = {ONE: digest(first, second), TWO: digest(other)}
     assert batches.write_days("central", "2025-11", iter(frames), there) == 6
     assert batches.days("central", "2025-11") == there
-    read = list(batches.read_day("central", ONE))
+    read = list(batches.read_days("central", [ONE], 1))
     assert len(read) == 2
     for frame, written in zip(read, (first, second), strict=True):
         pd.testing.assert_frame_equal(frame, written)
@@ -71,7 +71,7 @@ def test_only_the_days_that_are_given_are_replaced(batches):
     batches.write_days("central", "2025-11", iter([old, other]), {ONE: digest(old), TWO: digest(other)})
     untouched = Path(batches.root, "central/2025-11/2025-11-02.parquet").stat()
     batches.write_days("central", "2025-11", iter([new]), {ONE: digest(new)})
-    assert next(batches.read_day("central", ONE))["value_text"].tolist() == ["edited"]
+    assert next(batches.read_days("central", [ONE], 1))["value_text"].tolist() == ["edited"]
     after = Path(batches.root, "central/2025-11/2025-11-02.parquet").stat()
     assert (after.st_ino, after.st_mtime_ns) == (untouched.st_ino, untouched.st_mtime_ns)
 
@@ -80,7 +80,7 @@ def test_a_day_without_live_rows_is_removed(batches):
     frame = rows(ONE, 1)
     batches.write_days("central", "2025-11", iter([frame]), {ONE: digest(frame)})
     assert batches.write_days("central", "2025-11", iter([]), {ONE: Digest()}) == 0
-    assert batches.days("central", "2025-11") == {} and list(batches.read_day("central", ONE)) == []
+    assert batches.days("central", "2025-11") == {} and list(batches.read_days("central", [ONE], 1)) == []
     batches.delete_day("central", ONE)
 
 
@@ -124,7 +124,7 @@ def test_a_file_that_is_damaged_counts_as_absent_when_days_are_compared_and_is_t
     path.write_bytes(path.read_bytes()[:-20])
     assert batches.days("central", "2025-11") == {}
     with pytest.raises(BatchError, match=r"2025-11-01.parquet: is damaged"):
-        list(batches.read_day("central", ONE))
+        list(batches.read_days("central", [ONE], 1))
 
 
 def test_what_a_killed_run_left_is_swept_a_day_later(batches):
@@ -155,9 +155,19 @@ def test_memory_holds_one_row_group_of_a_day(batches):
     path = Path(batches.root, "central/2025-11/2025-11-01.parquet")
     with pq.ParquetFile(path) as parquet:
         assert [parquet.metadata.row_group(n).num_rows for n in range(parquet.num_row_groups)] == [100] * 30
-    reading = batches.read_day("central", ONE)
+    reading = batches.read_days("central", [ONE], 1)
     assert len(next(reading)) == 100
     reading.close()
+
+
+def test_small_frames_of_days_come_together_whole_and_in_order(batches):
+    first, second, other = rows(ONE, 1, 2, 3), rows(ONE, 4, 5), rows(THREE, 6)
+    days = {ONE: digest(first, second), THREE: digest(other)}
+    batches.write_days("central", "2025-11", iter([first, second, other]), days)
+    read = [frame["obs_id"].tolist() for frame in batches.read_days("central", [ONE, TWO, THREE], 4)]
+    assert read == [[1, 2, 3], [4, 5, 6]]
+    (together,) = batches.read_days("central", [ONE, TWO, THREE], 100)
+    assert together.dtypes.astype(str).to_dict() == OBSERVATION_COLUMNS and len(together) == 6
 
 
 def test_folders_and_files_are_for_this_account_alone(batches):
@@ -271,7 +281,7 @@ def test_a_location_that_is_no_folder_works_the_same():
     there = {ONE: digest(frame), TWO: digest(other)}
     assert batches.write_days("central", "2025-11", iter([frame, other]), there) == 3
     assert batches.days("central", "2025-11") == there
-    pd.testing.assert_frame_equal(next(batches.read_day("central", ONE)), frame)
+    pd.testing.assert_frame_equal(next(batches.read_days("central", [ONE], 1)), frame)
     batches.write_frames("central", "matches", {"matches": frame}, {"a": "b"})
     assert batches.read_frames("central", "matches")[1] == {"a": "b"}
     assert len(batches.persons("central", "2025-11")) == 3

@@ -32,7 +32,7 @@ def medical_records(
         connections.batches,
         connections.passport,
         window.month,
-        run_id=context.run_id,
+        run_id=context.run.run_id,
         full=config.full,
     )
     return dg.MaterializeResult(

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import dagster as dg
 
 from passport_pipeline.definitions import build_definitions
+from passport_pipeline.errors import PipelineError
 from passport_pipeline.hospitals.registry import Hospital
 from passport_pipeline.partitions import FIRST_MONTH, Window, hospitals, last_month, partition_key_of
 from passport_pipeline.passport.days import recorded_months
@@ -86,7 +87,17 @@ class InProcess:
         self.instance.add_dynamic_partitions(hospitals.name or "", [hospital.key for hospital in chosen])
 
     def references(self, hospital: Hospital, run: HospitalRun) -> bool:
-        """Survey the hospital and read its lookups; False where that failed."""
+        """Survey the hospital and read its lookups; False where that failed.
+
+        One that does not answer fails at once: whoever waits at a terminal rather tries again than watches retries.
+        """
+        try:
+            with self.connections.source(hospital.key):
+                pass
+        except PipelineError as error:
+            run.failures.append(str(error))
+            run.exit_code = error.exit_code
+            return False
         return self._execute("hospital_references", hospital.key, hospital.key, run) is not None
 
     def window(self, window: Window, run: HospitalRun, *, full: bool = False) -> bool:

@@ -168,8 +168,8 @@ def load_sample(mariadb_url_env: str, hospitals_file: Path, *, scale: float, see
     import sqlalchemy as sa
 
     from passport_pipeline.hospitals.settings import Settings
-    from passport_pipeline.sample.generator import DEMO
     from passport_pipeline.sample.databases import grant_select
+    from passport_pipeline.sample.generator import DEMO
 
     def url_in(variable: str) -> sa.URL:
         if not os.environ.get(variable):

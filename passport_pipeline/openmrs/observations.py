@@ -4,8 +4,8 @@ One statement a frame, whatever the frame holds. A frame is a whole number of (d
 order, so that a group of observations is never split, and about as many rows as asked for: small days share a
 frame, a giant day is several.
 
-Measured on 2 cores: about 60,000 rows a second of the reading process into finished frames, against 48,000 tuples a second when
-each of the columns is fetched by itself (see openmrs.rows on `packed`).
+Measured: 64,000 rows into finished frames for a second of this process's time, against 48,000 bare tuples when
+each column is fetched by itself (see openmrs.rows on `packed`).
 
 What belongs here: reading rows, and turning them into frames. What does not: what a row is (openmrs.rows).
 """

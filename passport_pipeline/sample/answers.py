@@ -49,7 +49,7 @@ def shown(hospital: SampleHospital, obs: pd.DataFrame) -> pd.Series:
     words = words.where(drug.isna(), drug)
     old = obs["value_boolean"].map({1: "yes", 0: "no"}).map(hospital.concept_ids).map(hospital.shown)
     words = words.where(old.isna(), old)
-    title = obs["value_complex"].astype(object).str.partition("|")[0]
+    title = obs["value_complex"].astype(object).str.split("|").str[0]
     words = words.where(title.isna(), title)
     for kind, layout in (("Date", "%Y-%m-%d"), ("Time", "%H:%M:%S"), ("Datetime", "%Y-%m-%dT%H:%M:%S")):
         of = kinds.eq(kind)

@@ -22,12 +22,11 @@ FIRST_LOCAL_ID = 200_000
 class Concept(BaseModel):
     """One concept. `becomes` says what an observation of it is: a record of its own, or part of one.
 
-    becomes     condition, medication, test, visit, image; certainty, order (parts of a diagnosis); header
-                (of a
-                group); empty for a concept that is only ever an answer
-    en, fr      the fully specified names, where there are such; short: a SHORT name (in English, or in
-                French where
-                there is nothing else: short_only); former: a voided name, which must never be shown
+    becomes     condition, medication, test, visit, image; certainty, order (parts of a diagnosis); header (of
+                a group); empty for a concept that is only ever an answer
+    en, fr      the fully specified names, where there are such
+    short       a SHORT name; French, and the only name, where short_only
+    former      a voided name, which must never be shown
     low, high, decimals   what a usual numeric answer looks like
     ranges      low absolute, low critical, low normal, high normal, high critical, high absolute
     answers, members      keys of the concepts that may answer it, or that its group holds

@@ -31,9 +31,10 @@ class HospitalSpec:
 
     `version` is one of schema.VERSIONS. Its patients are the `patients` citizens of the population from
     `first_citizen` on, so hospitals whose ranges overlap share patients. `patients * visits` encounters of
-    about eight observations each are spread over [start, end]. `charset` is that of its tables; `latin1`
-    makes the obs table latin1. `variant` shifts the ids of its local concepts and providers' names of
-    questions ("PROBLEM LIST" or "DIAGNOSIS LIST"). `burst` rows share one second of date_created.
+    about five observations each are typed between `start` and `end`. `charset` is that of its tables; `latin1`
+    makes the obs table latin1. `variant` shifts the ids of persons, encounters and local concepts; where it is
+    odd, "PROBLEM LIST" is called "DIAGNOSIS LIST". About `burst` rows share one second of date_created. Without
+    `edges` nothing was ever edited, voided or odd.
     """
 
     key: str
@@ -69,18 +70,19 @@ class Merge:
 class SampleHospital:
     """A hospital's whole database as frames, and what its rows mean.
 
-    tables       table name -> frame with all columns that any version has; indexed by the table's numeric
-                 id where
-                 it has one. Datetimes are naive local datetime64[us], NaT is NULL, ZERO_DATE the zero
-                 date; nullable integers Int64; texts object with None
-    notes        indexed by obs_id: `becomes` (condition, medication, test, visit, image: it leads a record;
-                 certainty, order: part of a diagnosis; header: of a group), `fault` (None, invalid_value,
-                 invalid_date, unknown_concept, no_value), for every row that was ever written
-    identities   patient_identifier_id -> the national id it means in plain digits; "" where it is not one
-                 that the
+    tables       table name -> frame with all columns that any version has, indexed by the table's numeric id
+                 where it has one. Datetimes are naive local datetime64[us], NaT is NULL, ZERO_DATE the zero
+                 date; integers Int64; texts object with None
+    notes        indexed by obs_id, for every row ever written: `becomes` (condition, medication, test, visit,
+                 image: it leads a record; certainty, order: part of a diagnosis; header: of a group), `fault`
+                 (None, invalid_value, invalid_date, unknown_concept, no_value)
+    identities   patient_identifier_id -> the national id it means in plain digits; "" where it is none that the
                  passport could know, None where the type is another or nothing is left of it
-    shown        concept_id -> the name that the hospital's locales show, shown_row the concept_name_id of it
+    shown        concept_id -> the name that the hospital's locales show
+    shown_row    concept_id -> the concept_name_id of that name
+    concept_ids  key of a concept (concepts.yaml) -> its concept_id at this hospital
     clock        the hospital's local time; every mutation moves it on
+    merges       the patient merges that can be undone, oldest first
     """
 
     spec: HospitalSpec

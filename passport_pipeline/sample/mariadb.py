@@ -43,6 +43,8 @@ def ensure(home: Path, state: State, *, die_with_parent: bool) -> None:
         _make_data_folder([install, "--no-defaults", *as_root], data)
         (home / "mariadb.made").touch()
     accounts = home / "accounts.sql"
+    temporary = home / "mariadb-tmp"
+    temporary.mkdir(exist_ok=True, mode=0o700)
 
     def command(port: int) -> list[str]:
         # Run before the server listens, so there is no moment at which root has no password.
@@ -61,6 +63,8 @@ def ensure(home: Path, state: State, *, die_with_parent: bool) -> None:
             "--no-defaults",
             *as_root,
             f"--datadir={data}",
+            # A server that starts clears its temporary tables, and would clear those of another one in /tmp.
+            f"--tmpdir={temporary}",
             f"--port={port}",
             "--bind-address=127.0.0.1",
             f"--socket={_socket_path(home)}",

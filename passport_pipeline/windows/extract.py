@@ -14,7 +14,7 @@ import pandas as pd
 
 from passport_pipeline.batches import Batches
 from passport_pipeline.digests import differing
-from passport_pipeline.openmrs.lookups import unknown_references
+from passport_pipeline.openmrs.lookups import Lookups, unknown_references
 from passport_pipeline.openmrs.observations import read_observations
 from passport_pipeline.openmrs.source import Source
 from passport_pipeline.openmrs.survey import Survey, cell_digests, tail_survey, window_cells
@@ -62,9 +62,18 @@ def extract_window(source: Source, batches: Batches, month: str, *, full: bool =
 
 
 def _known(source: Source, batches: Batches, frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-    """Pass the frames on; renew the lookups once if they lack something that a row refers to."""
+    """Pass the frames on; renew the lookups where a row refers to what they lack.
+
+    What is missing from renewed lookups too is not at the hospital, and is not looked for again.
+    """
     lookups = stored_lookups(source.hospital.key, batches)
+    nowhere: set[tuple[str, int]] = set()
     for frame in frames:
-        if lookups is None or unknown_references(lookups, frame):
+        if lookups is None or _missing(lookups, frame) - nowhere:
             lookups = renew_lookups(source, batches)
+            nowhere |= _missing(lookups, frame)
         yield frame
+
+
+def _missing(lookups: Lookups, frame: pd.DataFrame) -> set[tuple[str, int]]:
+    return {(kind, number) for kind, numbers in unknown_references(lookups, frame).items() for number in numbers}

@@ -153,6 +153,15 @@ def test_months_bound_what_is_inside(hospital_of, people):
     assert frame["outcome"].eq("outside").sum() > 100
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_passport_that_knows_nobody_parks_everything(hospital_of, people, version):
+    nobody = oracle.totals(oracle.expected(hospital_of(version), set()))
+    everybody = oracle.totals(oracle.expected(hospital_of(version), people.known))
+    assert nobody["loaded"] == nobody["attached"] == 0
+    assert nobody["skipped"] == everybody["skipped"]
+    assert nobody["live"] == everybody["live"]
+
+
 def test_identity_decides_who_is_matched(hospital_of):
     hospital = hospital_of("2.8")
     table = hospital.tables["patient_identifier"]

@@ -1,0 +1,156 @@
+"""Whole hospitals through Dagster into the passport, against what is known of them by construction."""
+
+from contextlib import closing
+
+import pandas as pd
+import pytest
+
+from passport_pipeline.sample.hospital import PASSWORD_CANARY
+from passport_pipeline.sample.mutations import Mutations
+
+
+@pytest.fixture(scope="module")
+def synced(operator):
+    runs = operator.sync()
+    assert [failure for run in runs for failure in run.failures] == []
+    return operator
+
+
+def outcomes_in(operator, key):
+    """What the passport's documents say of each row: obs_id -> (outcome, reason or type)."""
+    found = {}
+    for record in operator.database.medicalrecords.find({"source.hospital": key}):
+        for number, row in enumerate(record["source"]["rows"]):
+            found[row["obsId"]] = ("attached", None) if number else ("lead", record["type"])
+    for parked in operator.database.parkedrows.find({"hospital": key}):
+        for row in parked["rows"]:
+            assert row["obsId"] not in found
+            found[row["obsId"]] = ("parked", parked["reason"])
+    return found
+
+
+def wanted_of(operator, sample):
+    oracle = operator.oracle(sample)
+    told = oracle[oracle["outcome"].isin(["lead", "attached", "parked"])]
+    detail = told["type"].where(told["outcome"] == "lead", told["reason"].where(told["outcome"] == "parked"))
+    return {
+        obs_id: (outcome, None if pd.isna(what) else what)
+        for obs_id, outcome, what in zip(told["obs_id"], told["outcome"], detail, strict=True)
+    }
+
+
+def assert_as_the_oracle(operator):
+    for sample in operator.samples:
+        key = sample.spec.key
+        assert outcomes_in(operator, key) == wanted_of(operator, sample)
+        oracle = operator.oracle(sample)
+        leads = oracle[oracle["outcome"] == "lead"].set_index("obs_id")
+        patients = operator.people.patient_of()
+        records = {r["source"]["obsId"]: r for r in operator.database.medicalrecords.find({"source.hospital": key})}
+        assert {i: r["patientId"] for i, r in records.items()} == leads["national_id"].map(patients).to_dict()
+        names = {str(user["_id"]): user["name"] for user in operator.database.users.find()}
+        assert {i: names[r["createdBy"]] for i, r in records.items()} == leads["clinician"].to_dict()
+    arrays = {
+        "condition": "medicalHistory",
+        "medication": "medications",
+        "test": "testResults",
+        "visit": "hospitalVisits",
+    }
+    for patient in operator.database.patients.find():
+        for kind, array in arrays.items():
+            of_kind = operator.database.medicalrecords.find(
+                {"patientId": str(patient["_id"]), "type": kind}, {"_id": 1}
+            )
+            assert sorted(patient[array]) == sorted(record["_id"] for record in of_kind)
+
+
+def test_every_live_row_becomes_what_the_oracle_knows(synced):
+    assert_as_the_oracle(synced)
+
+
+def test_verify_accounts_for_every_row_and_agrees_on_every_day(synced):
+    for key, result in synced.verify().items():
+        assert result.ok, key
+        oracle = synced.oracle(next(s for s in synced.samples if s.spec.key == key))
+        counts = oracle["outcome"].value_counts()
+        assert result.loaded == counts["lead"]
+        assert result.attached == counts["attached"]
+        assert result.parked == oracle[oracle["outcome"] == "parked"]["reason"].value_counts().to_dict()
+        assert result.skipped == oracle[oracle["outcome"] == "skipped"]["reason"].value_counts().to_dict()
+        assert result.outside == counts.get("outside", 0)
+
+
+def test_one_patients_records_of_both_hospitals_are_in_one_passport(synced):
+    hospitals = synced.database.medicalrecords.aggregate(
+        [{"$group": {"_id": "$patientId", "hospitals": {"$addToSet": "$source.hospital"}}}]
+    )
+    assert max(len(patient["hospitals"]) for patient in hospitals) == 2
+
+
+def test_equal_provider_ids_of_two_hospitals_are_two_doctors(synced):
+    doctors = list(synced.database.doctors.find())
+    assert len({doctor["hospital"] for doctor in doctors}) == 2
+    assert len({doctor["licenseNumber"] for doctor in doctors}) == len(doctors)
+    uuids = [doctor["openmrsProviderUuid"] for doctor in doctors]
+    assert len(set(uuids)) < len(uuids)
+
+
+def test_a_second_run_writes_nothing_not_even_a_full_one(synced):
+    before = synced.passport()
+    assert [run.written for run in synced.sync()] == [0, 0]
+    assert [run.written for run in synced.sync(full=True)] == [0, 0]
+    assert synced.passport() == before
+
+
+def test_without_any_pipeline_state_the_next_run_gives_the_same_passport(synced):
+    before = synced.passport()
+    synced.database.sourcedays.drop()
+    synced.connections().batches.fs.rm(synced.settings.batches, recursive=True)
+    assert [run.written for run in synced.sync()] == [0, 0]
+    assert synced.passport() == before
+    assert all(result.ok for result in synced.verify().values())
+
+
+def test_no_patients_data_and_no_password_is_in_what_dagster_keeps(synced, tmp_path_factory):
+    kept = b"".join(
+        path.read_bytes()
+        for path in synced.settings.hospitals_file.parent.rglob("*")
+        if path.is_file() and "batches" not in path.parts
+    )
+    assert b"medical_records" in kept
+    assert PASSWORD_CANARY.encode() not in kept
+    for patient in synced.people.patients:
+        assert patient["nationalId"].encode() not in kept
+    for user in synced.people.users:
+        assert user["name"].encode() not in kept
+    batches = b"".join(p.read_bytes() for p in synced.settings.hospitals_file.parent.rglob("*.parquet"))
+    assert PASSWORD_CANARY.encode() not in batches
+
+
+def test_a_hospital_that_does_not_answer_stops_no_other(synced, monkeypatch):
+    monkeypatch.setenv("TEST_CENTRAL_URL", "mysql+pymysql://reader:word@127.0.0.1:1/openmrs")
+    central, other = synced.sync()
+    assert central.exit_code == 3
+    assert "central" in central.failures[0]
+    assert "word" not in central.failures[0]
+    assert other.failures == []
+    assert other.windows
+
+
+HAPPENINGS = ("insert", "late_row", "edit", "void", "unvoid", "purge", "merge", "unmerge", "void_patient")
+IN_PLACE = ("change_person", "change_datetime", "change_value", "rename_concept", "rename_provider", "rename_location")
+
+
+@pytest.fixture(scope="module")
+def happenings(synced):
+    sample = synced.samples[0]
+    with closing(Mutations(synced.admin, synced.databases[sample.spec.key], sample, seed=11)) as mutations:
+        yield mutations
+
+
+@pytest.mark.parametrize("happening", [*HAPPENINGS, *IN_PLACE])
+def test_whatever_happens_at_a_hospital_the_next_sync_brings_the_passport_into_line(synced, happenings, happening):
+    getattr(happenings, happening)()
+    assert [run.failures for run in synced.sync("central")] == [[]]
+    assert_as_the_oracle(synced)
+    assert synced.verify()["central"].ok
