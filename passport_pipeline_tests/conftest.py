@@ -100,3 +100,17 @@ def settings(servers: Servers, mongo: "pymongo.MongoClient[dict[str, Any]]", tmp
         batches=str(tmp_path / "batches"),
     )
     mongo.drop_database(database)
+
+
+@pytest.fixture(scope="session")
+def operating_on(servers, mariadb_admin, make_database, readonly_url, mongo, tmp_path_factory):
+    """operating_on(samples, people, **settings) -> a context manager that gives an operating.Operator."""
+    from passport_pipeline_tests.operating import operating
+
+    def of(samples, people, **settings):
+        folder = tmp_path_factory.mktemp("operator")
+        return operating(
+            servers, mariadb_admin, make_database, readonly_url, mongo, folder, samples, people, **settings
+        )
+
+    return of

@@ -1,128 +1,23 @@
-"""Small hospitals, their passport and a Dagster instance of its own: a whole pipeline to play operator with."""
+"""Two hospitals that share patients, and all that belongs to running them."""
 
-import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
-from typing import Any
 
-import dagster as dg
-import pymongo
 import pytest
-import sqlalchemy as sa
-import yaml
 
-from passport_pipeline.automation.in_process import HospitalRun, InProcess, sync
-from passport_pipeline.hospitals.settings import Settings
-from passport_pipeline.partitions import FIRST_MONTH, last_month
-from passport_pipeline.resources import Connections
 from passport_pipeline.sample.generator import DEMO, generate
-from passport_pipeline.sample.hospital import SampleHospital
-from passport_pipeline.sample.loading import load, load_passport
-from passport_pipeline.sample.oracle import expected
-from passport_pipeline.sample.population import PassportPeople, passport_patients
-from passport_pipeline.verification import HospitalVerification, verify_hospital
-
-Documents = dict[str, list[dict[str, Any]]]
-
-
-@dataclass
-class Operator:
-    """A pipeline on real servers, with what an operator does to it and what he sees."""
-
-    samples: list[SampleHospital]
-    databases: dict[str, str]
-    people: PassportPeople
-    settings: Settings
-    instance: dg.DagsterInstance
-    admin: sa.Engine
-    client: "pymongo.MongoClient[dict[str, Any]]"
-
-    def connections(self) -> Connections:
-        return Connections(self.settings)
-
-    def sync(self, *keys: str, full: bool = False, **months: str | None) -> list[HospitalRun]:
-        connections = self.connections()
-        chosen = [connections.hospital(key) for key in keys] or list(connections.hospitals.values())
-        in_process = InProcess(connections, self.instance)
-        runs = sync(in_process, chosen, months.get("first"), months.get("last"), full=full)
-        connections.close()
-        return runs
-
-    def verify(self) -> dict[str, HospitalVerification]:
-        connections = self.connections()
-        found = {}
-        for key in connections.hospitals:
-            with connections.source(key) as source:
-                found[key] = verify_hospital(source, connections.passport, FIRST_MONTH, last_month())
-        connections.close()
-        return found
-
-    def oracle(self, sample: SampleHospital):
-        return expected(sample, self.people.known, first_month=FIRST_MONTH, last_month=last_month())
-
-    @property
-    def database(self):
-        return self.client[self.settings.mongo_database]
-
-    def passport(self, *collections: str) -> Documents:
-        """Every document of these collections, by _id."""
-        names = collections or (
-            "medicalrecords",
-            "parkedrows",
-            "patients",
-            "auditlogs",
-            "users",
-            "doctors",
-            "hospitals",
-        )
-        return {name: list(self.database[name].find().sort("_id", 1)) for name in names}
+from passport_pipeline.sample.population import passport_patients
 
 
 @pytest.fixture(scope="module")
-def operator(servers, mariadb_admin, make_database, readonly_url, mongo, tmp_path_factory, request):
-    """Two hospitals of OpenMRS 2.8 and 1.9 that share patients, three months long; nothing synced yet.
-
-    A module's tests may change them; each leaves both ends in line.
+def operator(operating_on):
+    """Hospitals of OpenMRS 2.8 and 1.9, three months long; nothing synced yet. Tests that change them leave both
+    ends in line.
     """
-    yield from new_operator(servers, mariadb_admin, make_database, readonly_url, mongo, tmp_path_factory.mktemp("op"))
-
-
-def new_operator(servers, admin, make_database, readonly_url, mongo, folder, specs: Sequence[Any] = ()):
     months = {"start": date(2026, 7, 1), "end": date(2026, 9, 30)}
-    specs = specs or [
+    specs = [
         replace(DEMO[0], patients=24, visits=2.0, **months),
         replace(DEMO[2], patients=24, visits=2.0, first_citizen=12, **months),
     ]
-    samples = [generate(spec, 5) for spec in specs]
-    databases = {sample.spec.key: make_database(f"operator_{sample.spec.key}") for sample in samples}
-    people = passport_patients(5, 40)
-    entries = []
-    environment = pytest.MonkeyPatch()
-    for sample in samples:
-        spec = sample.spec
-        load(admin, databases[spec.key], sample)
-        variable = f"TEST_{spec.key.upper()}_URL"
-        environment.setenv(variable, readonly_url(databases[spec.key]))
-        entries.append(
-            {
-                "key": spec.key,
-                "name": spec.name,
-                "url_env": variable,
-                "timezone": spec.timezone,
-                "locales": list(spec.locales),
-                "national_id_types": list(spec.national_id_types),
-            }
-        )
-    (folder / "hospitals.yaml").write_text(yaml.safe_dump({"hospitals": entries}, allow_unicode=True))
-    settings = Settings(
-        hospitals_file=folder / "hospitals.yaml",
-        mongo_uri=servers.mongo_uri,
-        mongo_database=f"passport_test_{secrets.token_hex(6)}",
-        batches=str(folder / "batches"),
-    )
-    load_passport(mongo[settings.mongo_database], people)
-    with dg.instance_for_test(temp_dir=str(folder)) as instance:
-        yield Operator(samples, databases, people, settings, instance, admin, mongo)
-    mongo.drop_database(settings.mongo_database)
-    environment.undo()
+    with operating_on([generate(spec, 5) for spec in specs], passport_patients(5, 40)) as operator:
+        yield operator

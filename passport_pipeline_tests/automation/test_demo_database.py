@@ -1,0 +1,109 @@
+"""The demo database that OpenMRS wrote, registered as a hospital like any other."""
+
+from datetime import UTC, datetime
+
+import dagster as dg
+import pytest
+import sqlalchemy as sa
+from bson import ObjectId
+
+from passport_pipeline.automation.in_process import InProcess, sync
+from passport_pipeline.partitions import FIRST_MONTH, last_month
+from passport_pipeline.resources import Connections
+from passport_pipeline.verification import verify_hospital
+
+TYPE = "aaaaaaaa-0000-0000-0000-000000000001"
+
+
+@pytest.fixture(scope="module")
+def database(openmrs_dump, mariadb_admin):
+    name = openmrs_dump("demo-1.9")
+    with mariadb_admin.begin() as connection:
+        connection.exec_driver_sql(f"USE `{name}`")
+        connection.execute(
+            sa.text(
+                "INSERT INTO patient_identifier_type (name, description, creator, date_created, required, check_digit,"
+                " uuid) VALUES ('National ID', '', 1, NOW(), 0, 0, :uuid)"
+            ),
+            {"uuid": TYPE},
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO patient_identifier (patient_id, identifier, identifier_type, preferred, location_id, creator,"
+            " date_created, voided, uuid) SELECT patient_id, CONCAT('11980-', LPAD(patient_id, 11, '0')),"
+            " LAST_INSERT_ID(), 0, 1, 1, NOW(), 0, UUID() FROM patient WHERE MOD(patient_id, 10) <> 0"
+        )
+        patients = connection.exec_driver_sql("SELECT patient_id FROM patient WHERE MOD(patient_id, 10) <> 0")
+        return name, [number for (number,) in patients]
+
+
+def register(passport, numbers):
+    now = datetime.now(UTC)
+    stamps = {"createdAt": now, "updatedAt": now, "__v": 0}
+    for number in numbers:
+        user = ObjectId()
+        passport["users"].insert_one(
+            {
+                "_id": user,
+                "name": f"Citizen {number}",
+                "email": f"citizen{number}@passport.example.org",
+                "password": "$2b$10$" + "a" * 53,
+                "role": "patient",
+            }
+            | stamps
+        )
+        passport["patients"].insert_one(
+            {
+                "user": user,
+                "nationalId": f"11980{number:011d}",
+                "dateOfBirth": datetime(1980, 1, 1, tzinfo=UTC),
+                "gender": "female",
+                "contactNumber": "+999 555",
+                "address": "1 Sample Street",
+                "emergencyContact": {"name": "Nobody", "relationship": "none", "phone": "+999"},
+                "status": "active",
+            }
+            | stamps
+        )
+
+
+def test_every_row_has_an_outcome_and_the_765_diagnoses_are_conditions(
+    database, readonly_url, settings, monkeypatch, tmp_path
+):
+    name, numbers = database
+    monkeypatch.setenv("DEMO_URL", readonly_url(name))
+    settings.hospitals_file.write_text(
+        "hospitals:\n  - {key: demo, name: Demo, url_env: DEMO_URL, timezone: UTC, national_id_types: [" + TYPE + "]}\n"
+    )
+    connections = Connections(settings)
+    passport = connections.passport
+    register(passport, numbers[: len(numbers) * 3 // 4])
+    with dg.instance_for_test(temp_dir=str(tmp_path)) as instance:
+
+        def result():
+            (run,) = sync(InProcess(connections, instance), [connections.hospital("demo")], None, None)
+            assert run.failures == []
+            with connections.source("demo") as source:
+                found = verify_hospital(source, passport, FIRST_MONTH, last_month())
+            assert found.ok
+            assert found.live == 7632
+            parts = found.loaded, found.attached, sum(found.parked.values()), sum(found.skipped.values())
+            assert sum(parts) == 7632
+            return found
+
+        first = result()
+        assert set(first.parked) == {"unknown_patient", "no_national_id"}
+        conditions = passport["medicalrecords"].count_documents({"type": "condition"})
+        parked = passport["parkedrows"].count_documents({"rows.role": "set"})
+        assert conditions + parked == 765
+        assert conditions > 400
+        # The rest of the patients is registered, and their history appears without touching what is there.
+        register(passport, numbers[len(numbers) * 3 // 4 :])
+        second = result()
+        assert set(second.parked) == {"no_national_id"}
+        assert second.loaded > first.loaded
+        sets = passport["medicalrecords"].count_documents({"type": "condition", "source.rows.role": "set"})
+        assert sets + passport["parkedrows"].count_documents({"rows.role": "set"}) == 765
+        kinds = passport["medicalrecords"].distinct("data.name", {"type": "condition"})
+        assert "Diagnosis certainty" not in kinds
+        assert "Diagnosis order" not in kinds
+    connections.close()
