@@ -11,6 +11,14 @@ from passport_pipeline.partitions import hospitals
 from passport_pipeline.resources import Connections
 from passport_pipeline.windows import references
 
+lookup_asset = dg.asset(
+    partitions_def=hospitals,
+    group_name="lookups",
+    kinds={"mysql", "parquet"},
+    owners=["team:passport"],
+    retry_policy=TRANSIENT_RETRIES,
+)
+
 
 def _described(main: str, frames: Mapping[str, pd.DataFrame], content_hash: str) -> dg.MaterializeResult[None]:
     counts = {f"{name}_rows": len(frame) for name, frame in frames.items() if name != main}
@@ -24,13 +32,7 @@ def _described(main: str, frames: Mapping[str, pd.DataFrame], content_hash: str)
     )
 
 
-@dg.asset(
-    partitions_def=hospitals,
-    group_name="lookups",
-    kinds={"mysql", "parquet"},
-    owners=["team:passport"],
-    retry_policy=TRANSIENT_RETRIES,
-)
+@lookup_asset
 @failing_clearly
 def concept_lookup(
     context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections]
@@ -43,13 +45,7 @@ def concept_lookup(
     return _described("concepts", lookup.frames(), lookup.content_hash())
 
 
-@dg.asset(
-    partitions_def=hospitals,
-    group_name="lookups",
-    kinds={"mysql", "parquet"},
-    owners=["team:passport"],
-    retry_policy=TRANSIENT_RETRIES,
-)
+@lookup_asset
 @failing_clearly
 def provider_lookup(
     context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections]
@@ -60,13 +56,7 @@ def provider_lookup(
     return _described("providers", lookup.frames(), lookup.content_hash())
 
 
-@dg.asset(
-    partitions_def=hospitals,
-    group_name="lookups",
-    kinds={"mysql", "parquet"},
-    owners=["team:passport"],
-    retry_policy=TRANSIENT_RETRIES,
-)
+@lookup_asset
 @failing_clearly
 def location_lookup(
     context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections]
@@ -77,13 +67,7 @@ def location_lookup(
     return _described("locations", lookup.frames(), lookup.content_hash())
 
 
-@dg.asset(
-    partitions_def=hospitals,
-    group_name="lookups",
-    kinds={"mysql", "parquet"},
-    owners=["team:passport"],
-    retry_policy=TRANSIENT_RETRIES,
-)
+@lookup_asset
 @failing_clearly
 def patient_identifiers(
     context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections]

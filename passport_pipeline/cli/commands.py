@@ -134,7 +134,7 @@ def check(hospital: HospitalOption = None, as_json: JsonOption = False) -> None:
         raise typer.Exit(3)
 
 
-ScaleOption = Annotated[float, typer.Option("--scale", help="1 makes about 20,000 observations.", min=0.05)]
+ScaleOption = Annotated[float, typer.Option("--scale", help="1 makes about 45,000 observations.", min=0.05)]
 SeedOption = Annotated[int, typer.Option("--seed", help="The sample is the same for the same seed.")]
 HomeOption = Annotated[Path, typer.Option("--home", help="The folder of the throwaway servers.", file_okay=False)]
 

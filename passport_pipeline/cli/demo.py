@@ -112,6 +112,7 @@ def run_demo(home: Path, *, scale: float, seed: int) -> bool:
     engine = sa.create_engine(servers.mariadb_root_url())
     load_hospitals(engine, servers.mongo_uri, scale=scale, seed=seed)
     engine.dispose()
+    forget_runs()
     connections = Connections()
     chosen = list(connections.hospitals.values())
     runs = sync_with_progress(connections, chosen)
@@ -121,6 +122,14 @@ def run_demo(home: Path, *, scale: float, seed: int) -> bool:
     ok = all(result.ok for result in results) and not any(run.failures for run in runs)
     sys.stdout.write(last_line(results, ok=ok) + "\n")
     return ok
+
+
+def forget_runs() -> None:
+    """Let the Dagster instance forget what an earlier demo materialised; its hospitals were others."""
+    import dagster as dg
+
+    with dg.DagsterInstance.get() as instance:
+        instance.wipe_assets(list(instance.all_asset_keys()))
 
 
 def last_line(results: Sequence[HospitalVerification], *, ok: bool) -> str:

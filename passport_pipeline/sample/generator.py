@@ -21,25 +21,25 @@ from passport_pipeline.sample.schema import has
 
 DEMO: tuple[HospitalSpec, ...] = (
     HospitalSpec(
-        "central", "Central Sample Hospital", "2.8", "Africa/Kigali", ("en",), patients=280, first_citizen=0
+        "central", "Central Sample Hospital", "2.8", "Africa/Kigali", ("en",), patients=600, first_citizen=0
     ),
     HospitalSpec(
-        "lakeside", "Lakeside Sample Hospital", "2.3", "Africa/Cairo", ("en_GB", "en"), patients=280,
-        first_citizen=180, charset="utf8mb3", variant=1,
+        "lakeside", "Lakeside Sample Hospital", "2.3", "Africa/Cairo", ("en_GB", "en"), patients=600,
+        first_citizen=250, charset="utf8mb3", variant=1,
     ),
     HospitalSpec(
-        "colline", "Hôpital de la Colline", "1.9", "Africa/Kinshasa", ("fr", "en"), patients=280,
-        first_citizen=360, charset="utf8mb3", latin1=True, variant=2,
+        "colline", "Hôpital de la Colline", "1.9", "Africa/Kinshasa", ("fr", "en"), patients=600,
+        first_citizen=500, charset="utf8mb3", latin1=True, variant=2,
     ),
 )  # fmt: skip
-"""The hospitals of the demo; neighbours share 100 citizens."""
+"""The hospitals of the demo; neighbours share 350 citizens, and all three 100."""
 
-DEMO_CITIZENS = 640
+DEMO_CITIZENS = 1100
 """How many citizens the demo's hospitals see; the passport's people are drawn of as many."""
 
 
 def demo_hospitals(seed: int = 1, scale: float = 1.0) -> list[SampleHospital]:
-    """The demo's hospitals (about 20,000 rows of obs at scale 1), their patients and overlaps scaled."""
+    """The demo's hospitals (about 45,000 rows of obs at scale 1), their patients and overlaps scaled."""
     return [
         generate(
             replace(each, patients=round(each.patients * scale), first_citizen=round(each.first_citizen * scale)),

@@ -45,12 +45,12 @@ class HospitalSpec:
     patients: int = 60
     first_citizen: int = 0
     visits: float = 4.0
-    start: date = date(2024, 11, 1)
+    start: date = date(2025, 11, 1)
     end: date = date(2026, 10, 31)
     charset: str = "utf8mb4"
     latin1: bool = False
     variant: int = 0
-    burst: int = 40
+    burst: int = 48
     edges: bool = True
     national_id_types: tuple[str, ...] = (NATIONAL_ID,)
 
