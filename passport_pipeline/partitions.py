@@ -7,12 +7,24 @@ month). What does not: which hospitals there are (hospitals.registry).
 from __future__ import annotations
 
 import os
+import re
 from typing import NamedTuple
 
 import dagster as dg
 
+from passport_pipeline.errors import ConfigurationError
+from passport_pipeline.hospitals.registry import Hospital
+
+
+def _first_month() -> str:
+    month = os.environ.get("PASSPORT_FIRST_MONTH", "2005-01")
+    if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", month):
+        raise ConfigurationError("PASSPORT_FIRST_MONTH is no month; write it like 2005-01")
+    return month
+
+
 # Dagster fixes the first partition when the code location loads, so this one setting is read at import.
-FIRST_MONTH = os.environ.get("PASSPORT_FIRST_MONTH", "2005-01")
+FIRST_MONTH = _first_month()
 
 hospitals = dg.DynamicPartitionsDefinition(name="hospital")
 months = dg.MonthlyPartitionsDefinition(start_date=f"{FIRST_MONTH}-01", end_offset=1)
@@ -36,6 +48,11 @@ def window_of(partition_key: str) -> Window:
 def partition_key_of(window: Window) -> dg.MultiPartitionKey:
     """The partition key of a window."""
     return dg.MultiPartitionKey({"hospital": window.hospital, "month": f"{window.month}-01"})
+
+
+def first_month_of(hospital: Hospital) -> str:
+    """The first month (`YYYY-MM`) from which a hospital is read: its own, or the first that has a partition."""
+    return max(FIRST_MONTH, hospital.first_month or FIRST_MONTH)
 
 
 def last_month() -> str:

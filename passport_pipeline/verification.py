@@ -16,7 +16,7 @@ from passport_pipeline.digests import Digest, differing, window_of
 from passport_pipeline.openmrs.source import Source
 from passport_pipeline.openmrs.survey import full_survey
 from passport_pipeline.passport.database import Passport
-from passport_pipeline.passport.days import recomputed, recorded, totals
+from passport_pipeline.passport.days import recomputed, recorded, recorded_months, totals
 
 
 @dataclass(frozen=True)
@@ -68,12 +68,14 @@ class HospitalVerification:
 
 
 def verify_hospital(source: Source, passport: Passport, first_month: str, last_month: str) -> HospitalVerification:
-    """Compute every day's digest at both ends and compare them, inside the windows from first to last month.
+    """Compute every day's digest at both ends and compare them, inside the windows from first to last month and
+    in any earlier one that the passport holds.
 
     Raises SourceError, PassportError.
     """
     key = source.hospital.key
     survey = full_survey(source)
+    first_month = min([first_month, *recorded_months(passport, key)])
     there = {day: d for day, d in survey.digests().items() if first_month <= window_of(day) <= last_month}
     here = recomputed(passport, key)
     counts = totals(passport, key)

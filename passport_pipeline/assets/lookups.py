@@ -75,6 +75,8 @@ def patient_identifiers(
     """The national identifiers of the hospital's patients, of the identifier types that hospitals.yaml names."""
     with connections.source(context.partition_key) as source:
         identifiers = references.renew_identifiers(source, connections.batches)
+    if identifiers.empty:
+        context.log.warning("no national identifier was found: see `passport-pipeline hospitals check`")
     return dg.MaterializeResult(
         metadata={
             "dagster/partition_row_count": len(identifiers),

@@ -36,7 +36,13 @@ def obs_batch(
     """
     window = window_of(context.partition_key)
     with connections.source(window.hospital) as source:
-        extracted = extract_window(source, connections.batches, window.month, full=config.full)
+        extracted = extract_window(
+            source,
+            connections.batches,
+            window.month,
+            batch_rows=connections.settings.batch_rows,
+            full=config.full,
+        )
     return dg.MaterializeResult(
         metadata={
             "dagster/partition_row_count": extracted.live,

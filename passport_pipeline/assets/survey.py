@@ -4,7 +4,7 @@ import dagster as dg
 
 from passport_pipeline.assets.failures import TRANSIENT_RETRIES, failing_clearly
 from passport_pipeline.assets.tables import months_table
-from passport_pipeline.partitions import FIRST_MONTH, hospitals, last_month
+from passport_pipeline.partitions import first_month_of, hospitals, last_month
 from passport_pipeline.resources import Connections
 from passport_pipeline.windows.references import renew_survey
 
@@ -26,7 +26,7 @@ def hospital_survey(
     """
     with connections.source(context.partition_key) as source:
         survey = renew_survey(source, connections.batches)
-    outside = survey.outside(source.hospital.first_month or FIRST_MONTH, last_month())
+    outside = survey.outside(first_month_of(source.hospital), last_month())
     if outside:
         context.log.warning(
             f"{outside} live rows lie outside every window (created before the first month, or dated in the future); "

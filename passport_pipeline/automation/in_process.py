@@ -15,7 +15,7 @@ import dagster as dg
 from passport_pipeline.definitions import build_definitions
 from passport_pipeline.errors import PipelineError
 from passport_pipeline.hospitals.registry import Hospital
-from passport_pipeline.partitions import FIRST_MONTH, Window, hospitals, last_month, partition_key_of
+from passport_pipeline.partitions import FIRST_MONTH, Window, first_month_of, hospitals, last_month, partition_key_of
 from passport_pipeline.passport.days import recorded_months
 from passport_pipeline.resources import Connections
 from passport_pipeline.windows.references import stored_survey
@@ -66,11 +66,10 @@ def months_to_run(
     """
     survey = stored_survey(hospital.key, connections.batches)
     live = {} if survey is None else survey.live_by_month()
-    months = set(live) | set(recorded_months(connections.passport, hospital.key))
-    lowest = max(filter(None, (FIRST_MONTH, hospital.first_month, first)))
-    highest = min(filter(None, (last_month(), last)))
+    known = set(recorded_months(connections.passport, hospital.key))
+    months = known | {month for month in live if month >= first_month_of(hospital)}
     for month in sorted(months):
-        if lowest <= month <= highest:
+        if (first or FIRST_MONTH) <= month <= (last or last_month()):
             yield month, live.get(month, 0)
 
 

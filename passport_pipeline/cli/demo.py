@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from passport_pipeline.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    import pymongo
     import sqlalchemy as sa
 
     from passport_pipeline.resources import Connections
@@ -85,8 +86,24 @@ def load_hospitals(engine: sa.Engine, passport_uri: str, *, scale: float, seed: 
     for hospital in track(generated, description="loading hospitals", console=console):
         load(engine, database_of(hospital.spec.key), hospital)
     with pymongo.MongoClient[dict[str, Any]](passport_uri) as client:
+        refuse_other_hospitals(client)
         client.drop_database(DATABASE)
         load_passport(client[DATABASE], passport_patients(seed, round(DEMO_CITIZENS * scale)))
+
+
+def refuse_other_hospitals(client: pymongo.MongoClient[dict[str, Any]]) -> None:
+    """Raise ConfigurationError where the sample's database holds a hospital that is none of the sample's: it is
+    about to be emptied, and somebody may have put a real passport there.
+    """
+    from passport_pipeline.sample.generator import DEMO
+
+    ours = [spec.key for spec in DEMO]
+    for collection, field in (("medicalrecords", "source.hospital"), ("hospitals", "openmrsHospitalKey")):
+        if client[DATABASE][collection].find_one({field: {"$exists": True, "$nin": ours}}, {"_id": 1}):
+            raise ConfigurationError(
+                f"the MongoDB database {DATABASE} holds records of hospitals that are not the sample's and would be "
+                "emptied; let PASSPORT_MONGO_URI name another server, or move that passport to another database"
+            )
 
 
 def run_demo(home: Path, *, scale: float, seed: int) -> bool:

@@ -20,7 +20,7 @@ def verify_with_progress(
     from rich.console import Console
     from rich.progress import track
 
-    from passport_pipeline.partitions import FIRST_MONTH, last_month
+    from passport_pipeline.partitions import first_month_of, last_month
     from passport_pipeline.verification import unreadable, verify_hospital
 
     results = []
@@ -28,7 +28,7 @@ def verify_with_progress(
     for hospital in track(chosen, description="verifying", console=console, transient=True):
         try:
             with connections.source(hospital.key) as source:
-                first = max(FIRST_MONTH, hospital.first_month or FIRST_MONTH)
+                first = first_month_of(hospital)
                 results.append(verify_hospital(source, connections.passport, first, last_month()))
         except SourceError as error:
             results.append(unreadable(hospital.key, str(error)))

@@ -71,6 +71,8 @@ def check_hospital(hospital: Hospital, settings: Settings) -> Preflight:
     Reads only, and never raises for what is wrong with the hospital: that is a finding.
     """
     report = Preflight(hospital.key)
+    first_month = max(settings.first_month, hospital.first_month or settings.first_month)
+    hospital = hospital.model_copy(update={"first_month": first_month})
     try:
         engine = connect(hospital, settings)
     except ConfigurationError as error:
@@ -206,12 +208,13 @@ def _rows(report: Preflight, source: Source) -> None:
     span = f"{len(months)} months with live rows, {months[0]} to {months[-1]}" if months else "no month has live rows"
     report.add("months", "ok", span)
     today = f"{datetime.now(UTC).astimezone(source.hospital.zone):%Y-%m}"
-    outside = survey.outside(source.hospital.first_month or (months[0] if months else today), today)
+    first = source.hospital.first_month
+    outside = survey.outside(str(first), today)
     if outside:
         report.add(
             "months",
             "warning",
-            f"{outside:,} live rows lie before {source.hospital.first_month or 'any month'}, in a "
+            f"{outside:,} live rows lie before {first}, in a "
             "later month than this one, or at no valid date; they are counted and not loaded",
         )
 

@@ -54,7 +54,7 @@ _VERSIONS = (
 )
 
 _DEGRADED = (
-    ("obs", "previous_version", "a change of an old observation is found by the nightly survey, not at once"),
+    ("obs", "previous_version", "a change of an old observation is found by a full survey, not by that of the tail"),
     ("obs", "interpretation", "a test's status comes from its concept's ranges alone"),
     ("obs", "status", "preliminary observations cannot be told from final ones"),
     ("encounter_provider", "provider_id", "the clinician is the encounter's one provider, else who typed"),

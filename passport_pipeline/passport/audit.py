@@ -20,14 +20,10 @@ from passport_pipeline.passport.database import Document, Passport
 from passport_pipeline.passport.run import Run
 
 Event = Literal["version", "left", "retracted"]
-# Where each type of record names what was asked; a medication's name is a value, its question is not kept.
-QUESTIONS = {"condition": "name", "test": "testName", "image": "name"}
+# What an entry is made of; enough to write one that a run did not come to.
 NEEDED = {
     "patientId": 1,
     "type": 1,
-    "data.name": 1,
-    "data.testName": 1,
-    "openmrsData.creatorName": 1,
     "source.hospital": 1,
     "source.day": 1,
     "source.window": 1,
@@ -36,6 +32,7 @@ NEEDED = {
     "source.moved": 1,
     "source.runId": 1,
     "source.concept": 1,
+    "source.clinician": 1,
 }
 
 
@@ -98,10 +95,11 @@ def heal(run: Run, records: Sequence[Document]) -> None:
 
 def _entry(run: Run, about: Document, event: Event, action: str, details: str) -> Document:
     source = about["source"]
-    concept = source.get("concept") or {}
-    question = concept.get("name") or (about.get("data") or {}).get(QUESTIONS.get(about["type"], ""))
-    provider = (about.get("openmrsData") or {}).get("creatorName")
-    changes = {"hospitalId": source["hospital"], "providerName": provider, "conceptName": question}
+    changes = {
+        "hospitalId": source["hospital"],
+        "providerName": source.get("clinician"),
+        "conceptName": (source.get("concept") or {}).get("name"),
+    }
     return {
         "_id": entry_id(about["_id"], source["version"], event),
         "user": ObjectId(run.account.user_id),

@@ -191,7 +191,7 @@ def _records(
                 "type": type_,
                 "data": shown,
                 "createdBy": user,
-                "syncDate": now if fresh else at,
+                "syncDate": now if fresh else min(at, now),
                 "openmrsData": about,
                 "source": origin,
                 "createdAt": now,

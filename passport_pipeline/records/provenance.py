@@ -114,11 +114,12 @@ def sources(
             "day": day,
             "rows": rows,
             "doctorId": doctor,
+            "clinician": name,
             "concept": concept,
             "valueType": kind,
         }
-        for uuid, number, person, day, rows, doctor, concept, kind in zip(
-            *columns, concepts, records["value_type"].tolist(), strict=True
+        for uuid, number, person, day, rows, doctor, name, concept, kind in zip(
+            *columns, who.name, concepts, records["value_type"].tolist(), strict=True
         )
     ]
     _add(made, "encounterUuid", leads.column("encounter_uuid"))
@@ -134,8 +135,10 @@ def sources(
 
 
 def _concepts(vocabulary: Vocabulary, positions: Sequence[int]) -> list[Document]:
-    columns = (vocabulary.uuid, vocabulary.datatype, vocabulary.concept_class)
-    return [{"uuid": columns[0][at], "datatype": columns[1][at], "conceptClass": columns[2][at]} for at in positions]
+    columns = (vocabulary.uuid, vocabulary.name, vocabulary.datatype, vocabulary.concept_class)
+    fields = ("uuid", "name", "datatype", "conceptClass")
+    concepts = {at: dict(zip(fields, (column[at] for column in columns), strict=True)) for at in set(positions)}
+    return [concepts[at] for at in positions]
 
 
 def _groups(records: pd.DataFrame, leads: Leads, vocabulary: Vocabulary) -> list[Document | None]:

@@ -38,11 +38,13 @@ def current_survey(source: Source, batches: Batches) -> Survey:
     return tail_survey(source, stored) if stored is not None else renew_survey(source, batches)
 
 
-def extract_window(source: Source, batches: Batches, month: str, *, full: bool = False) -> Extracted:
+def extract_window(
+    source: Source, batches: Batches, month: str, *, batch_rows: int = 20_000, full: bool = False
+) -> Extracted:
     """Bring the raw batches of a window into line with the hospital.
 
     The digests and the rows come out of one read-only snapshot, so a batch holds exactly what its digest says.
-    `full` reads every day again. Raises SourceError, BatchError.
+    `full` reads every day again; about `batch_rows` rows are held in memory. Raises SourceError, BatchError.
     """
     key = source.hospital.key
     survey = current_survey(source, batches)
@@ -52,7 +54,7 @@ def extract_window(source: Source, batches: Batches, month: str, *, full: bool =
         here = batches.days(key, month)
         stale = sorted(there) if full else [day for day in differing(there, here) if day in there]
         wanted = cells[cells["day"].isin([pd.Timestamp(day) for day in stale])]
-        frames = read_observations(connection, source, wanted)
+        frames = read_observations(connection, source, wanted, batch_rows)
         rows = batches.write_days(key, month, _known(source, batches, frames), {day: there[day] for day in stale})
     removed: list[date] = sorted(here.keys() - there.keys())
     for day in removed:
@@ -66,10 +68,10 @@ def _known(source: Source, batches: Batches, frames: Iterator[pd.DataFrame]) -> 
 
     What is missing from renewed lookups too is not at the hospital, and is not looked for again.
     """
-    lookups = stored_lookups(source.hospital.key, batches)
+    lookups = stored_lookups(source.hospital.key, batches) or renew_lookups(source, batches)
     nowhere: set[tuple[str, int]] = set()
     for frame in frames:
-        if lookups is None or _missing(lookups, frame) - nowhere:
+        if _missing(lookups, frame) - nowhere:
             lookups = renew_lookups(source, batches)
             nowhere |= _missing(lookups, frame)
         yield frame

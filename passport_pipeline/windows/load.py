@@ -21,6 +21,7 @@ from passport_pipeline.errors import BatchError
 from passport_pipeline.hospitals.registry import Hospital
 from passport_pipeline.hospitals.settings import Settings
 from passport_pipeline.openmrs.lookups import Lookups
+from passport_pipeline.passport.collections import CONTRACT_VERSION
 from passport_pipeline.passport.database import Passport
 from passport_pipeline.passport.days import record_sync, recorded
 from passport_pipeline.passport.people import Account, ensure_clinicians, ensure_hospital
@@ -78,9 +79,15 @@ class WindowLoad:
     now: datetime
 
     def inputs(self) -> str:
-        """A hash of all that records are made of besides their rows: rules, lookups, matches."""
+        """A hash of all that records are made of besides their rows: rules, contract, lookups, matches."""
         matches = self.matches.sort_values("person_id").to_csv(index=False).encode()
-        parts = [str(RULES_VERSION), self.hospital.name, self.hospital.timezone, self.lookups.content_hash()]
+        parts = [
+            str(RULES_VERSION),
+            str(CONTRACT_VERSION),
+            self.hospital.name,
+            self.hospital.timezone,
+            self.lookups.content_hash(),
+        ]
         return hashlib.blake2b("|".join(parts).encode() + matches, digest_size=16).hexdigest()
 
     def load(self, days: Sequence[date], digests: Mapping[date, Digest], inputs: str) -> Iterator[DayResult]:

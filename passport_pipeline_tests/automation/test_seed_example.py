@@ -54,7 +54,7 @@ def test_the_audit_entry_is_valid_for_the_application_and_keeps_what_the_documen
     assert str(entry["patient"]) == record["patientId"]
     assert entry["targetId"] == record["_id"]
     assert entry["changes"]["conceptName"] == "DIAGNOSIS"
-    assert entry["changes"]["providerName"] == "Dr. Jane Smith" or entry["changes"]["providerName"] == "Jane Smith"
+    assert entry["changes"]["providerName"] == "Dr. Jane Smith"
 
 
 def test_the_old_observation_is_locked_at_once_and_the_hospital_has_its_sync_status(synced):

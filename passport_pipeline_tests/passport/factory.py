@@ -78,7 +78,7 @@ def record(
             "personId": 789,
             "obsDatetime": OBSERVED,
             "dateCreated": OBSERVED,
-            "creatorName": "Dr. Jane Smith",
+            "creatorName": "Ward Clerk",
             "valueType": "coded",
         },
         "source": {
@@ -89,7 +89,8 @@ def record(
             "window": window_of(day),
             "day": day.isoformat(),
             "rows": rows(number, row_count, crc),
-            "concept": {"uuid": "c-102", "datatype": "Coded", "conceptClass": "Question"},
+            "clinician": "Dr. Jane Smith",
+            "concept": {"uuid": "c-102", "name": "DIAGNOSIS", "datatype": "Coded", "conceptClass": "Question"},
             "valueType": "coded",
         },
         "createdAt": NOW,

@@ -142,7 +142,7 @@ def test_what_the_source_does_not_know_is_absent_and_what_it_knows_is_there():
             "status": "PRELIMINARY",
             "comment": "second sample",
             "accession": "A-1",
-            "concept": {"uuid": f"concept-{NOTE}", "datatype": "Text", "conceptClass": "Misc"},
+            "concept": {"uuid": f"concept-{NOTE}", "name": "Note", "datatype": "Text", "conceptClass": "Misc"},
             "valueType": "text",
         }.items()
     )
