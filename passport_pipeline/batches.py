@@ -18,9 +18,11 @@ import itertools
 import json
 import os
 import secrets
+import struct
 import tempfile
 import time
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
@@ -34,7 +36,7 @@ import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
 from passport_pipeline.digests import Digest, window_of
-from passport_pipeline.errors import BatchError
+from passport_pipeline.errors import BatchError, ConfigurationError
 
 _DIGEST, _DTYPES = b"passport.digest", b"passport.dtypes"
 _KEPT, _TEXTS = "_lookups", "metadata.json"
@@ -47,11 +49,30 @@ _ADVICE = {
 }
 
 
+# What Arrow, zipfile and json raise over damaged files, besides OSError without a number.
+_DAMAGE = (
+    pa.ArrowException,
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    KeyError,
+    NotImplementedError,
+    ValueError,
+)
+
+
 class Batches:
-    """The raw batches below one fsspec location. Opening it touches nothing."""
+    """The raw batches below one fsspec location. Opening it touches nothing. Raises ConfigurationError."""
 
     def __init__(self, location: str | Path) -> None:
-        self.fs, self.root = fsspec.core.url_to_fs(str(location))
+        try:
+            self.fs, self.root = fsspec.core.url_to_fs(str(location))
+        except (ImportError, ValueError, TypeError) as error:
+            raise ConfigurationError(
+                "PASSPORT_BATCHES must be a path, or an fsspec URL whose driver is installed, like s3fs for s3:// "
+                f"({type(error).__name__})"
+            ) from None
         self.root = self.root.rstrip("/")
 
     # Observations, by day
@@ -115,10 +136,10 @@ class Batches:
     def _row_groups(self, hospital_key: str, days: Iterable[date]) -> Iterator[pa.Table]:
         for day in days:
             path = self._day(hospital_key, day)
-            with _explained(path):
+            with _reading(path):
                 if not self.fs.exists(path):
                     continue
-                with self.fs.open(path, "rb") as file, pq.ParquetFile(file) as parquet:
+                with self.fs.open(path, "rb") as file, _parquet(file) as parquet:
                     for number in range(parquet.num_row_groups):
                         yield parquet.read_row_group(number)
 
@@ -134,7 +155,7 @@ class Batches:
         columns = ["person_id", "person_uuid"]
         found = []
         for path in self._files(f"{self.root}/{hospital_key}/{month}"):
-            with _explained(path), self.fs.open(path, "rb") as file, pq.ParquetFile(file) as parquet:
+            with _reading(path), self.fs.open(path, "rb") as file, _parquet(file) as parquet:
                 found.append(parquet.read(columns=columns).group_by(columns).aggregate([]))
         if not found:
             return pd.DataFrame({"person_id": pd.Series(dtype="int64"), "person_uuid": pd.Series(dtype="str")})
@@ -162,7 +183,7 @@ class Batches:
     def read_frames(self, hospital_key: str, name: str) -> tuple[dict[str, pd.DataFrame], dict[str, str]] | None:
         """The frames and texts kept under a name, or None where there are none. Raises BatchError."""
         path = self._kept(hospital_key, name)
-        with _explained(path):
+        with _reading(path):
             if not self.fs.exists(path):
                 return None
             with self.fs.open(path, "rb") as file, zipfile.ZipFile(file) as archive:
@@ -188,9 +209,14 @@ class Batches:
             try:
                 with self.fs.open(path, "rb") as file:
                     metadata = pq.read_schema(file).metadata or {}
-            except (pa.ArrowInvalid, FileNotFoundError):
+                texts = {name: json.loads(metadata[name]) for name in (_DIGEST, _DTYPES, b"pandas")}
+                return Digest.from_json(texts[_DIGEST])
+            except (FileNotFoundError, *_DAMAGE):
                 return None
-        return Digest.from_json(json.loads(metadata[_DIGEST])) if _DIGEST in metadata else None
+            except OSError as error:
+                if error.errno:
+                    raise
+                return None
 
     def _write_day(self, hospital_key: str, day: date, slices: Iterator[pd.DataFrame], expected: Digest) -> int:
         path = self._day(hospital_key, day)
@@ -198,7 +224,7 @@ class Batches:
         with self._writing(path) as file:
             first = next(slices)
             table = _to_arrow(first, {_DIGEST: json.dumps(expected.to_json()).encode()})
-            with pq.ParquetWriter(file, table.schema, compression="zstd") as writer:
+            with pq.ParquetWriter(file, table.schema, compression="zstd", write_page_checksum=True) as writer:
                 while True:
                     writer.write_table(table, row_group_size=max(1, len(first)))
                     found += Digest.of(first["row_crc"].to_numpy())
@@ -250,12 +276,30 @@ def _explained(path: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        advice = _ADVICE.get(error.errno or 0, f"{error.strerror or type(error).__name__}")
-        raise BatchError(f"{path}: {advice}") from error
-    except (pa.ArrowException, zipfile.BadZipFile, json.JSONDecodeError) as error:
-        raise BatchError(
-            f"{path}: is damaged or of another kind; remove it and run again ({type(error).__name__})"
-        ) from error
+        if not error.errno:  # as Arrow raises it
+            raise _damaged(path, error) from error
+        raise BatchError(f"{path}: {_ADVICE.get(error.errno, error.strerror)}") from error
+    except pa.ArrowException as error:
+        raise _damaged(path, error) from error
+
+
+@contextmanager
+def _reading(path: str) -> Iterator[None]:
+    """The same where nothing but a file that stands is read: then more kinds of errors mean that it is damaged."""
+    with _explained(path):
+        try:
+            yield
+        except _DAMAGE as error:
+            raise _damaged(path, error) from error
+
+
+def _damaged(path: str, error: Exception) -> BatchError:
+    return BatchError(f"{path}: is damaged or of another kind; remove it and run again ({type(error).__name__})")
+
+
+def _parquet(file: IO[bytes]) -> pq.ParquetFile:
+    """The file, whose pages are compared with their checksums: a bit that a disk lost must not become a value."""
+    return pq.ParquetFile(file, page_checksum_verification=True)
 
 
 def _private_folder(root: Path, folder: Path) -> None:

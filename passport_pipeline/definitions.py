@@ -1,11 +1,11 @@
-"""What Dagster loads: every asset, check, job, sensor and resource of the pipeline."""
+"""What Dagster loads: every asset, check, job, sensor, schedule and resource of the pipeline."""
 
 from __future__ import annotations
 
 import dagster as dg
 
 from passport_pipeline import assets, checks, jobs
-from passport_pipeline.automation import sensors
+from passport_pipeline.automation import schedules, sensors
 from passport_pipeline.resources import Connections
 
 
@@ -17,7 +17,8 @@ def build_definitions(*, connections: Connections | None = None) -> dg.Definitio
         ),
         asset_checks=[checks.every_live_row_has_an_outcome],
         jobs=[jobs.hospital_references, jobs.window_records],
-        sensors=[sensors.registered_hospitals],
+        sensors=[sensors.registered_hospitals, sensors.source_changes],
+        schedules=[schedules.nightly_survey],
         resources={"connections": connections or Connections()},
         executor=dg.in_process_executor,
     )

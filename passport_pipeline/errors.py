@@ -10,9 +10,20 @@
     │   └── PassportRefused       permanent: no replica set, missing rights, validators cannot be set
     └── BatchError                raw batches: a full disk, an unreadable file
 
-What belongs here: exception classes. What does not: the table of which driver error becomes which of these
-(it stands beside each driver's use).
+What belongs here: exception classes, and what is said of any other exception. What does not: the table of which
+driver error becomes which of these (it stands beside each driver's use).
 """
+
+import traceback
+
+
+def unexpected(error: BaseException) -> str:
+    """An error that nobody foresaw: its type and where it was raised, without its text, since drivers and pandas put
+    values into their texts.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    where = " < ".join(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in reversed(frames))
+    return f"{type(error).__name__} (its text may hold a patient's data and is not shown) at {where}"
 
 
 class PipelineError(Exception):

@@ -38,6 +38,10 @@ class Connections:
         """The registered hospitals by key. Raises ConfigurationError."""
         return {hospital.key: hospital for hospital in load_hospitals(self.settings.hospitals_file)}
 
+    def reread(self) -> Connections:
+        """The same settings with nothing read yet: what lives longer than a run sees what hospitals.yaml says now."""
+        return Connections(self._settings)
+
     def hospital(self, key: str) -> Hospital:
         """One registered hospital. Raises ConfigurationError for a key that hospitals.yaml lacks."""
         if key not in self.hospitals:

@@ -16,20 +16,29 @@ from passport_pipeline.digests import Digest, differing, window_of
 from passport_pipeline.openmrs.source import Source
 from passport_pipeline.openmrs.survey import full_survey
 from passport_pipeline.passport.database import Passport
-from passport_pipeline.passport.days import recomputed, recorded, recorded_months, totals
+from passport_pipeline.passport.days import DayRecord, recomputed, recorded, recorded_months, totals
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A day whose digests differ: live rows at the hospital, and rows that the passport accounts for."""
+    """A day whose digests differ: live rows at the hospital, and rows that the passport accounts for.
+
+    `full` where the day was recorded in line, so that only `sync --full` looks at its documents again.
+    """
 
     day: date
     source: Digest
     passport: Digest
+    full: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Counts and checksums of both ends."""
-        return {"day": self.day.isoformat(), "source": self.source.to_json(), "passport": self.passport.to_json()}
+        return {
+            "day": self.day.isoformat(),
+            "source": self.source.to_json(),
+            "passport": self.passport.to_json(),
+            "full": self.full,
+        }
 
 
 @dataclass(frozen=True)
@@ -78,6 +87,7 @@ def verify_hospital(source: Source, passport: Passport, first_month: str, last_m
     first_month = min([first_month, *recorded_months(passport, key)])
     there = {day: d for day, d in survey.digests().items() if first_month <= window_of(day) <= last_month}
     here = recomputed(passport, key)
+    days = recorded(passport, key)
     counts = totals(passport, key)
     return HospitalVerification(
         key=key,
@@ -88,9 +98,20 @@ def verify_hospital(source: Source, passport: Passport, first_month: str, last_m
         skipped=counts.skipped,
         outside=survey.outside(first_month, last_month),
         differences=[
-            Difference(day, there.get(day, Digest()), here.get(day, Digest())) for day in differing(there, here)
+            Difference(
+                day,
+                there.get(day, Digest()),
+                here.get(day, Digest()),
+                _in_line(days.get(day), there.get(day, Digest())),
+            )
+            for day in differing(there, here)
         ],
     )
+
+
+def _in_line(day: DayRecord | None, source: Digest) -> bool:
+    """Whether a run takes the day as it was recorded for what the hospital has, and leaves its documents alone."""
+    return not source if day is None else day.digest == source and bool(day.inputs)
 
 
 def unreadable(key: str, error: str) -> HospitalVerification:

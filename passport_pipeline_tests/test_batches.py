@@ -13,7 +13,7 @@ import pytest
 from passport_pipeline import batches as module
 from passport_pipeline.batches import Batches
 from passport_pipeline.digests import Digest
-from passport_pipeline.errors import BatchError
+from passport_pipeline.errors import BatchError, ConfigurationError
 from passport_pipeline.openmrs.observations import OBSERVATION_COLUMNS, empty
 
 ONE, TWO, THREE = (date(2025, 11, day) for day in (1, 2, 3))
@@ -125,6 +125,29 @@ def test_a_file_that_is_damaged_counts_as_absent_when_days_are_compared_and_is_t
     assert batches.days("central", "2025-11") == {}
     with pytest.raises(BatchError, match=r"2025-11-01.parquet: is damaged"):
         list(batches.read_days("central", [ONE], 1))
+
+
+def test_a_damaged_footer_counts_as_absent_and_no_damage_becomes_a_value(batches):
+    frame = rows(ONE, *range(200), text="a note that compresses to next to nothing")
+    batches.write_days("central", "2025-11", iter([frame]), {ONE: digest(frame)})
+    (path,) = Path(batches.root).rglob("*.parquet")
+    whole = path.read_bytes()
+    footer = len(whole) - 8 - int.from_bytes(whole[-8:-4], "little")
+    told = absent = 0
+    for at in range(footer, footer + 400):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 0x15]) + whole[at + 1 :])
+        absent += ONE not in batches.days("central", "2025-11")
+    for at in range(4, footer, 97):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 0x15]) + whole[at + 1 :])
+        try:
+            (read,) = batches.read_days("central", [ONE], 1000)
+        except BatchError as error:
+            assert "remove it and run again" in str(error)
+            told += 1
+        else:
+            pd.testing.assert_frame_equal(read, frame)
+    assert told
+    assert absent
 
 
 def test_what_a_killed_run_left_is_swept_a_day_later(batches):
@@ -288,3 +311,9 @@ def test_a_location_that_is_no_folder_works_the_same():
     batches.delete_day("central", ONE)
     batches.delete_day("central", TWO)
     assert batches.days("central", "2025-11") == {}
+
+
+@pytest.mark.parametrize("location", ["s3://bucket/passport", "rubbish://passport"])
+def test_a_location_without_a_driver_is_told(location):
+    with pytest.raises(ConfigurationError, match="PASSPORT_BATCHES"):
+        Batches(location)

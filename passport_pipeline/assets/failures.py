@@ -6,13 +6,12 @@ What belongs here: one message without patients' data, retried or not. What does
 from __future__ import annotations
 
 import functools
-import traceback
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 import dagster as dg
 
-from passport_pipeline.errors import PipelineError
+from passport_pipeline.errors import PipelineError, unexpected
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -40,10 +39,8 @@ def failing_clearly(body: Callable[P, R]) -> Callable[P, R]:
                 allow_retries=error.transient,
             ) from None
         except Exception as error:  # noqa: BLE001 - whatever it is, its text must not reach the event log
-            frames = traceback.extract_tb(error.__traceback__)
-            where = " < ".join(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in reversed(frames))
             raise dg.Failure(
-                description=f"{type(error).__name__} (its text may hold a patient's data and is not shown) at {where}",
+                description=unexpected(error),
                 metadata={"error": type(error).__name__},
                 allow_retries=False,
             ) from None

@@ -16,7 +16,7 @@ from passport_pipeline.definitions import build_definitions
 from passport_pipeline.errors import PipelineError
 from passport_pipeline.hospitals.registry import Hospital
 from passport_pipeline.partitions import FIRST_MONTH, Window, first_month_of, hospitals, last_month, partition_key_of
-from passport_pipeline.passport.days import recorded_months
+from passport_pipeline.passport.days import held_months, recorded_months
 from passport_pipeline.resources import Connections
 from passport_pipeline.windows.references import stored_survey
 
@@ -55,7 +55,9 @@ class HospitalRun:
             code = described.metadata.get("exit_code") if described else None
             self.exit_code = self.exit_code or (int(str(code.value)) if code else 1)
             text = described.description if described else None
-            self.failures.append(f"{where}: {text or 'failed; see the run in the Dagster UI'}")
+            message = f"{where}: {text or 'failed; see the run in the Dagster UI'}"
+            if message not in self.failures:
+                self.failures.append(message)
 
 
 def months_to_run(
@@ -66,7 +68,7 @@ def months_to_run(
     """
     survey = stored_survey(hospital.key, connections.batches)
     live = {} if survey is None else survey.live_by_month()
-    known = set(recorded_months(connections.passport, hospital.key))
+    known = {*recorded_months(connections.passport, hospital.key), *held_months(connections.passport, hospital.key)}
     months = known | {month for month in live if month >= first_month_of(hospital)}
     for month in sorted(months):
         if (first or FIRST_MONTH) <= month <= (last or last_month()):
@@ -109,6 +111,11 @@ class InProcess:
         if result is None:
             return False
         run.windows += 1
+        if not all(check.passed for check in result.get_asset_check_evaluations()):
+            run.exit_code = run.exit_code or 1
+            run.failures.append(
+                f"{where}: not every live row has an outcome; see `verify --hospital {window.hospital}`"
+            )
         metadata = result.asset_materializations_for_node("medical_records")[0].metadata
         run.written += sum(int(str(metadata[name].value)) for name in ("inserted", "updated", "retracted"))
         return True

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import sys
 
-from passport_pipeline.errors import PipelineError
+from passport_pipeline.errors import PipelineError, unexpected
 
 
 def main() -> None:
-    """Run the command line; an error that someone can act on is one message and its exit code."""
+    """Run the command line; an error that someone can act on is one message and its exit code.
+
+    Any other is its type and where it was raised.
+    """
     from passport_pipeline.cli.commands import app
 
     try:
@@ -22,3 +25,6 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.stderr.write("passport-pipeline: interrupted; the next run completes what is missing\n")
         raise SystemExit(130) from None
+    except Exception as error:  # noqa: BLE001 - whatever it is, its text must not reach a terminal or a log
+        sys.stderr.write(f"passport-pipeline: {unexpected(error)}\n")
+        raise SystemExit(1) from None

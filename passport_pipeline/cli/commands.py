@@ -5,18 +5,22 @@ What belongs here: one short function a command. What does not: tables and bars 
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ParamSpec
 
 import typer
 
-from passport_pipeline.errors import ConfigurationError
+from passport_pipeline.errors import ConfigurationError, PipelineError, unexpected
 
 if TYPE_CHECKING:
     from passport_pipeline.hospitals.registry import Hospital
     from passport_pipeline.resources import Connections
+
+P = ParamSpec("P")
 
 app = typer.Typer(
     name="passport-pipeline",
@@ -57,9 +61,28 @@ def _print_json(value: object) -> None:
     sys.stdout.write(json.dumps(value, indent=2) + "\n")
 
 
+def _failing_in_json(command: Callable[P, None]) -> Callable[P, None]:
+    """With --json, an error that ends the command is a JSON document too; its message goes to stderr as always."""
+
+    @functools.wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except typer.Exit:
+            raise
+        except Exception as error:
+            if kwargs.get("as_json"):
+                text = str(error) if isinstance(error, PipelineError) else unexpected(error)
+                _print_json({"ok": False, "error": text, "hospitals": []})
+            raise
+
+    return wrapped
+
+
 @app.command(
     epilog="Example: passport-pipeline sync --hospital central --from 2025-01 --to 2025-11",
 )
+@_failing_in_json
 def sync(
     hospital: HospitalOption = None,
     first: Annotated[
@@ -85,6 +108,7 @@ def sync(
 
 
 @app.command(epilog="Example: passport-pipeline verify --json")
+@_failing_in_json
 def verify(hospital: HospitalOption = None, as_json: JsonOption = False) -> None:
     """Recompute every day's digest at both ends and list the days that differ; exit 1 where something does."""
     from passport_pipeline.cli.tables import verification_table
@@ -103,6 +127,7 @@ def verify(hospital: HospitalOption = None, as_json: JsonOption = False) -> None
 
 
 @app.command(epilog="Example: passport-pipeline status --json")
+@_failing_in_json
 def status(hospital: HospitalOption = None, as_json: JsonOption = False) -> None:
     """Show what the passport holds of each hospital, and when it was last brought into line."""
     from passport_pipeline.cli.tables import status_table
@@ -118,6 +143,7 @@ def status(hospital: HospitalOption = None, as_json: JsonOption = False) -> None
 
 
 @hospitals_app.command(epilog="Example: passport-pipeline hospitals check --hospital central")
+@_failing_in_json
 def check(hospital: HospitalOption = None, as_json: JsonOption = False) -> None:
     """Preflight: is each hospital fit to be read, and what will that cost it? Exit 3 where one is not."""
     from passport_pipeline.cli.tables import preflight_table

@@ -143,9 +143,9 @@ def run_demo(home: Path, *, scale: float, seed: int) -> bool:
 
 def forget_runs() -> None:
     """Let the Dagster instance forget what an earlier demo materialised; its hospitals were others."""
-    import dagster as dg
+    from passport_pipeline.cli.syncing import dagster_instance
 
-    with dg.DagsterInstance.get() as instance:
+    with dagster_instance() as instance:
         instance.wipe_assets(list(instance.all_asset_keys()))
 
 

@@ -66,7 +66,8 @@ def verification_table(results: Sequence[HospitalVerification], rates: Mapping[s
             console.print(
                 f"{result.key} {difference.day}: {difference.source.live} live rows at the hospital, "
                 f"{difference.passport.live} accounted for; run `passport-pipeline sync --hospital {result.key} "
-                f"--from {difference.day:%Y-%m} --to {difference.day:%Y-%m}`"
+                f"--from {difference.day:%Y-%m} --to {difference.day:%Y-%m}{' --full' if difference.full else ''}`",
+                soft_wrap=True,
             )
         if len(result.differences) > 20:
             console.print(f"{result.key}: and {len(result.differences) - 20} more days")

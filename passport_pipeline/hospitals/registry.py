@@ -118,7 +118,9 @@ def load_hospitals(path: Path | str) -> tuple[Hospital, ...]:
             f"{path} does not exist; it must hold the list of hospitals "
             "(the variable PASSPORT_HOSPITALS_FILE names another file)"
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{path} is not UTF-8; save it as UTF-8") from None
+    except OSError as error:
         raise ConfigurationError(f"{path} cannot be read: {type(error).__name__}") from None
     hospitals, faults = _File(text).read()
     if faults:

@@ -17,7 +17,7 @@ from typing import Any, Self
 import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
 
-from passport_pipeline.errors import SourceError, SourceRefused, SourceUnreachable
+from passport_pipeline.errors import ConfigurationError, SourceError, SourceRefused, SourceUnreachable
 from passport_pipeline.hospitals.registry import Hospital
 from passport_pipeline.hospitals.settings import Settings
 from passport_pipeline.openmrs.grants import beyond_reading
@@ -133,7 +133,11 @@ def connect(hospital: Hospital, settings: Settings) -> sa.Engine:
             "read_timeout": settings.statement_timeout + 30,
         }
         url = url.difference_update_query(arguments)
-    engine = sa.create_engine(url, pool_size=1, max_overflow=2, connect_args=arguments, hide_parameters=True)
+    try:
+        engine = sa.create_engine(url, pool_size=1, max_overflow=2, connect_args=arguments, hide_parameters=True)
+    except (sa.exc.ArgumentError, ImportError, TypeError, ValueError) as error:
+        raise _unusable(hospital, error) from None
+    sa.event.listen(engine, "do_connect", _connector(hospital))
     sa.event.listen(engine, "connect", _session(settings.statement_timeout))
     sa.event.listen(engine, "handle_error", _translator(hospital.key))
     return engine
@@ -154,6 +158,24 @@ def refuse_writable(hospital: Hospital, beyond: list[str]) -> None:
             f"{hospital.key}: the account can do more than read ({shown}); give the pipeline an account "
             "that has SELECT on the OpenMRS database and nothing else"
         )
+
+
+def _connector(hospital: Hospital) -> Any:
+    def connect(dialect: sa.Dialect, _: object, arguments: Any, named: Any) -> Any:
+        try:
+            return dialect.connect(*arguments, **named)
+        except (TypeError, ValueError, OSError) as error:  # an unknown option, a certificate that is not there
+            raise _unusable(hospital, error) from None
+
+    return connect
+
+
+def _unusable(hospital: Hospital, error: Exception) -> ConfigurationError:
+    # Without the error's own text: it quotes what the URL says.
+    return ConfigurationError(
+        f"{hospital.key}: the driver does not understand {hospital.url_env} ({type(error).__name__}); use "
+        "mysql+pymysql://account:password@host/database, and only options that PyMySQL knows"
+    )
 
 
 def _session(timeout: int) -> Any:

@@ -198,7 +198,8 @@ def within(column: ColumnElement[int], ranges: Ranges) -> ColumnElement[bool]:
 
 def _in_month(cells: pd.DataFrame, month: str) -> pd.Series:
     first = pd.Timestamp(f"{month}-01")
-    return (cells["day"] >= first) & (cells["day"] < first + pd.DateOffset(months=1))
+    # Its last day, not the next month's first: after 9999-12, which wrong clocks and typing errors reach, is none.
+    return (cells["day"] >= first) & (cells["day"] <= first + pd.Timedelta(days=first.days_in_month - 1))
 
 
 def _max_obs_id(connection: sa.Connection) -> int:

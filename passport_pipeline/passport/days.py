@@ -121,8 +121,18 @@ def recorded(passport: Passport, hospital_key: str, month: str | None = None) ->
 
 @answering("reading the recorded windows")
 def recorded_months(passport: Passport, hospital_key: str) -> list[str]:
-    """The windows that the passport holds anything of, oldest first. Raises PassportError."""
+    """The windows that a run recorded days of, oldest first. Raises PassportError."""
     return sorted(passport[DAYS].distinct("window", {"hospital": hospital_key}))
+
+
+@answering("looking for windows that hold documents")
+def held_months(passport: Passport, hospital_key: str) -> list[str]:
+    """The windows that there are records or parked rows of, recorded or not, oldest first. Raises PassportError."""
+    days = {
+        *passport[RECORDS].distinct("source.day", {"source.hospital": hospital_key}),
+        *passport[PARKED].distinct("day", {"hospital": hospital_key}),
+    }
+    return sorted({str(day)[:7] for day in days})
 
 
 @answering("recomputing digests")

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from bson import ObjectId
 from pymongo import UpdateOne
@@ -28,7 +29,15 @@ from passport_pipeline.passport.patients import Reference
 from passport_pipeline.passport.run import Run
 
 ROUNDS = 20
-BRIEF = {"patientId": 1, "type": 1, "source.checksum": 1, "source.day": 1, "source.version": 1}
+BRIEF = {
+    "patientId": 1,
+    "type": 1,
+    "source.hospital": 1,
+    "source.checksum": 1,
+    "source.day": 1,
+    "source.version": 1,
+    "source.rows.crc": 1,
+}
 Records = dict[ObjectId, Document]
 
 
@@ -219,13 +228,21 @@ def _as_read(record: Document) -> Document:
 
 
 def _same(record: Document, wanted: Document) -> bool:
-    """Whether the record is the wanted one, as far as the source goes."""
+    """Whether the record is the wanted one, as far as the source goes; the rows' own checksums too, because days
+    are compared by them.
+    """
     there, source = record["source"], wanted["source"]
     return bool(
         there["checksum"] == source["checksum"]
+        and there["hospital"] == source["hospital"]
         and there["day"] == source["day"]
         and record["patientId"] == wanted["patientId"]
+        and _crcs(there) == _crcs(source)
     )
+
+
+def _crcs(source: Mapping[str, Any]) -> list[Any]:
+    return [row["crc"] for row in source["rows"]]
 
 
 def _reference(record: Document) -> Reference:

@@ -23,7 +23,7 @@ from passport_pipeline.hospitals.settings import Settings
 from passport_pipeline.openmrs.lookups import Lookups
 from passport_pipeline.passport.collections import CONTRACT_VERSION
 from passport_pipeline.passport.database import Passport
-from passport_pipeline.passport.days import record_sync, recorded
+from passport_pipeline.passport.days import recomputed, record_sync, recorded
 from passport_pipeline.passport.people import Account, ensure_clinicians, ensure_hospital
 from passport_pipeline.passport.reconciling import DayReconciler, DayResult
 from passport_pipeline.records.building import build
@@ -174,7 +174,7 @@ def load_window(
     full: bool = False,
 ) -> Loaded:
     """Load the days of a window whose raw batch, or anything else that records are made of, differs from what
-    the passport recorded; `full` loads every day.
+    the passport recorded; `full` loads every day, those too that only documents name.
 
     Touches no hospital. Raises PassportError, BatchError.
     """
@@ -194,7 +194,7 @@ def load_window(
     stale = set(differing(there, {day: record.digest for day, record in here.items()}))
     stale |= {day for day, record in here.items() if record.inputs != inputs}
     result = Loaded(days=len(there))
-    days = sorted(there.keys() | here.keys() if full else stale)
+    days = sorted(there.keys() | here.keys() | recomputed(passport, hospital.key, month).keys() if full else stale)
     for day in load.load(days, there, inputs):
         result.add(day)
     result.records = sum(record.loaded for record in recorded(passport, hospital.key, month).values())

@@ -1,10 +1,13 @@
 """Whole hospitals through Dagster into the passport, against what is known of them by construction."""
 
+import re
 from contextlib import closing
 
 import pandas as pd
 import pytest
+from bson import ObjectId
 
+from passport_pipeline.cli.tables import verification_table
 from passport_pipeline.sample.hospital import PASSWORD_CANARY
 from passport_pipeline.sample.mutations import Mutations
 
@@ -135,6 +138,58 @@ def test_a_hospital_that_does_not_answer_stops_no_other(synced, monkeypatch):
     assert "word" not in central.failures[0]
     assert other.failures == []
     assert other.windows
+
+
+def deleted(database, record):
+    database.medicalrecords.delete_one({"_id": record["_id"]})
+
+
+def other_checksum(database, record):
+    crc = record["source"]["rows"][0]["crc"]
+    database.medicalrecords.update_one({"_id": record["_id"]}, {"$set": {"source.rows.0.crc": crc ^ 12345}})
+
+
+def other_hospital(database, record):
+    database.medicalrecords.update_one({"_id": record["_id"]}, {"$set": {"source.hospital": "elsewhere"}})
+
+
+def made_up(database, record):
+    source = record["source"] | {"obsUuid": "made-up", "day": "2019-02-03", "window": "2019-02"}
+    database.medicalrecords.insert_one(record | {"_id": ObjectId(), "source": source})
+
+
+def parked_row_lost(database, record):
+    database.parkedrows.delete_one({"hospital": record["source"]["hospital"]})
+
+
+def marked(database, record):
+    day = f"{record['source']['hospital']}/{record['source']['day']}"
+    deleted(database, record)
+    database.sourcedays.update_one({"_id": day}, {"$set": {"writers.somebody": 1}})
+
+
+@pytest.mark.parametrize(
+    ("tamper", "full"),
+    [
+        (deleted, True),
+        (other_checksum, True),
+        (other_hospital, True),
+        (made_up, True),
+        (parked_row_lost, True),
+        (marked, False),
+    ],
+)
+def test_the_command_that_verify_names_mends_what_somebody_did_to_the_passport(synced, capsys, tamper, full):
+    tamper(synced.database, synced.database.medicalrecords.find_one({"source.hospital": "central", "type": "test"}))
+    verified = synced.verify()
+    assert not verified["central"].ok
+    verification_table(list(verified.values()))
+    named = re.findall(r"sync --hospital (\S+) --from (\S+) --to (\S+?)( --full)?`", capsys.readouterr().out)
+    assert {bool(option) for *_, option in named} == {full}
+    for key, first, last, option in named:
+        synced.sync(key, full=bool(option), first=first, last=last)
+    assert synced.verify()["central"].ok
+    assert_as_the_oracle(synced)
 
 
 HAPPENINGS = ("insert", "late_row", "edit", "void", "unvoid", "purge", "merge", "unmerge", "void_patient")

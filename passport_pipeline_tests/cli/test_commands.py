@@ -1,12 +1,14 @@
 """The command line as an operator or a program meets it."""
 
 import json
+import os
 import subprocess
 import sys
 
 import pytest
 from typer.testing import CliRunner
 
+from passport_pipeline.cli import commands, main
 from passport_pipeline.cli.commands import app
 
 COMMANDS = (["sync"], ["verify"], ["status"], ["hospitals", "check"], ["demo"], ["ui"], ["sample", "load"])
@@ -97,3 +99,59 @@ def test_verify_of_an_unreachable_hospital_reports_it_and_exits_1(tmp_path, serv
     assert report["hospitals"][0]["key"] == "central"
     assert "secret-word" not in result.stdout + result.stderr
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("command", [["sync"], ["verify"], ["status"], ["hospitals", "check"]], ids=" ".join)
+def test_an_error_that_ends_a_command_is_json_where_json_was_asked_for(tmp_path, command):
+    result = run(*command, "--json", PASSPORT_HOSPITALS_FILE=str(tmp_path / "none.yaml"))
+    assert result.returncode == 2
+    report = json.loads(result.stdout)
+    assert report["ok"] is False
+    assert "none.yaml" in report["error"]
+    assert len(result.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("url", ["mysql+nodriver://reader:secret-word@h/openmrs", "mysql://r:secret-word@h/o?foo=bar"])
+def test_a_url_that_the_driver_does_not_understand_is_one_message_and_exit_code_2(tmp_path, url):
+    path = tmp_path / "hospitals.yaml"
+    path.write_text("hospitals:\n  - {key: central, name: Central, url_env: C_URL, timezone: Africa/Kigali}\n")
+    result = run("sync", "--json", PASSPORT_HOSPITALS_FILE=str(path), DAGSTER_HOME=str(tmp_path), C_URL=url)
+    assert result.returncode == 2
+    assert "C_URL" in json.loads(result.stdout)["hospitals"][0]["failures"][0]
+    assert "Traceback" not in result.stderr
+    assert "secret-word" not in result.stdout + result.stderr
+
+
+def test_a_dagster_home_that_dagster_cannot_work_in_is_one_message_and_exit_code_2(tmp_path):
+    path = tmp_path / "hospitals.yaml"
+    path.write_text("hospitals:\n  - {key: central, name: Central, url_env: C_URL, timezone: Africa/Kigali}\n")
+    (tmp_path / "dagster.yaml").write_text("storage: {postgres: {secret-word: 1}}\n")
+    result = run("sync", PASSPORT_HOSPITALS_FILE=str(path), DAGSTER_HOME=str(tmp_path))
+    assert result.returncode == 2
+    assert "DAGSTER_HOME" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert "secret-word" not in result.stderr
+
+
+def test_many_commands_at_once_set_up_one_dagster_home(tmp_path):
+    code = "from passport_pipeline.cli.syncing import dagster_instance\nwith dagster_instance():\n    pass"
+    started = [
+        subprocess.Popen([sys.executable, "-c", code], env=os.environ | {"DAGSTER_HOME": str(tmp_path)})
+        for _ in range(6)
+    ]
+    assert [process.wait() for process in started] == [0] * 6
+    again = subprocess.run([sys.executable, "-c", code], env=os.environ | {"DAGSTER_HOME": str(tmp_path)}, check=False)
+    assert again.returncode == 0
+
+
+def test_an_unforeseen_error_is_shown_without_its_text(monkeypatch, capsys):
+    def fail():
+        raise ValueError("Jane Smith, born 1980")
+
+    monkeypatch.setattr(commands, "app", fail)
+    with pytest.raises(SystemExit) as exit_code:
+        main()
+    assert exit_code.value.code == 1
+    shown = capsys.readouterr().err
+    assert "ValueError" in shown
+    assert "Jane" not in shown

@@ -327,6 +327,15 @@ def test_a_survey_that_was_kept_is_the_same_survey(openmrs_database, open_source
     assert survey.live_by_month() == {MONTH: 13}
 
 
+def test_rows_at_both_ends_of_what_a_date_can_be_are_counted_in_their_months(openmrs_database, open_source):
+    database = openmrs_database("2.5")
+    database.many_obs(1, 2, created="1000-01-01 00:00:00")
+    database.many_obs(11, 3, created="9999-12-31 23:59:59")
+    survey = full_survey(open_source(database))
+    assert survey.live_by_month() == {"1000-01": 2, "9999-12": 3}
+    assert [sum(digest.live for digest in survey.digests(month).values()) for month in survey.months()] == [2, 3]
+
+
 def test_a_window_reads_no_ids_beyond_those_that_its_survey_names(openmrs_database, open_source):
     database = openmrs_database("2.5")
     database.many_obs(1, 100)

@@ -7,6 +7,7 @@ from passport_pipeline.digests import Digest
 from passport_pipeline.errors import PassportRefused
 from passport_pipeline.passport import days
 from passport_pipeline.passport.collections import AUDIT, CONFLICTS, DAYS, PARKED, PATIENTS, RECORDS, RETRACTED
+from passport_pipeline.passport.reconciling import DayReconciler
 from passport_pipeline_tests.passport.factory import DAY, NOW, digest_of, parked, record
 
 OTHER_DAY = date(2025, 11, 9)
@@ -325,11 +326,22 @@ def test_references_reach_a_patient_that_breaks_the_rules_otherwise(world):
 
 
 def test_a_day_is_recorded_with_what_is_found_not_with_what_was_expected(world):
-    world.run([record(1, world.patients[0])])
+    wanted = record(1, world.patients[0])
+    reconciler = DayReconciler(world.passport, "central", DAY, world.account, "run", NOW)
+    reconciler.apply([wanted], [])
     world.passport[RECORDS].update_one({}, {"$set": {"source.rows.0.crc": 1}})
-    result = world.run([record(1, world.patients[0])])
+    result = reconciler.close(digest_of([wanted]), {}, "inputs")
     assert not result.agrees
     assert result.digest == Digest.of([1])
+
+
+@pytest.mark.parametrize("change", [{"source.rows.0.crc": 1}, {"source.hospital": "elsewhere"}])
+def test_what_a_day_is_compared_by_is_mended_where_somebody_changed_it(world, change):
+    world.run([record(1, world.patients[0])])
+    world.passport[RECORDS].update_one({}, {"$set": change})
+    assert world.run([record(1, world.patients[0])]).updated == 1
+    assert world.run([record(1, world.patients[0])]).unchanged == 1
+    world.check()
 
 
 def test_a_mark_of_a_dead_run_makes_the_day_stale_until_the_next_run(world):
