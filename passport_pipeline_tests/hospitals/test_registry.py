@@ -123,7 +123,7 @@ def test_a_file_that_is_missing_or_unreadable_is_a_fault(tmp_path):
     with pytest.raises(ConfigurationError, match="cannot be read"):
         load_hospitals(tmp_path)
     (tmp_path / "latin.yaml").write_bytes("name: Hôpital".encode("latin-1"))
-    with pytest.raises(ConfigurationError, match="cannot be read"):
+    with pytest.raises(ConfigurationError, match="save it as UTF-8"):
         load_hospitals(tmp_path / "latin.yaml")
 
 
