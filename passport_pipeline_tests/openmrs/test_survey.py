@@ -125,8 +125,7 @@ CHANGES = {
 )
 def test_a_change_in_place_of_any_column_that_is_read_changes_the_digest(changing, table, column):
     database, digests = changing
-    if not database.has(table, column):
-        pytest.skip(f"{table}.{column} is not in this version")
+    assert database.has(table, column)
     before = digests()
     value = CHANGES[table].get(column, "x" if column in {c for _, _, c in TEXTS} else 77)
     with database.changed(table, column, value):
