@@ -6,25 +6,15 @@ month). What does not: which hospitals there are (hospitals.registry).
 
 from __future__ import annotations
 
-import os
-import re
 from typing import NamedTuple
 
 import dagster as dg
 
-from passport_pipeline.errors import ConfigurationError
 from passport_pipeline.hospitals.registry import Hospital
+from passport_pipeline.hospitals.settings import Settings
 
-
-def _first_month() -> str:
-    month = os.environ.get("PASSPORT_FIRST_MONTH", "2005-01")
-    if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", month):
-        raise ConfigurationError("PASSPORT_FIRST_MONTH is no month; write it like 2005-01")
-    return month
-
-
-# Dagster fixes the first partition when the code location loads, so this one setting is read at import.
-FIRST_MONTH = _first_month()
+# Dagster fixes the first partition when the code location loads, so the settings are read at import here.
+FIRST_MONTH = Settings.read().first_month
 
 hospitals = dg.DynamicPartitionsDefinition(name="hospital")
 months = dg.MonthlyPartitionsDefinition(start_date=f"{FIRST_MONTH}-01", end_offset=1)

@@ -16,7 +16,7 @@ from passport_pipeline.digests import Digest, differing, window_of
 from passport_pipeline.openmrs.source import Source
 from passport_pipeline.openmrs.survey import full_survey
 from passport_pipeline.passport.database import Passport
-from passport_pipeline.passport.days import DayRecord, recomputed, recorded, recorded_months, totals
+from passport_pipeline.passport.days import DayRecord, recomputed, recorded, totals
 
 
 @dataclass(frozen=True)
@@ -84,10 +84,10 @@ def verify_hospital(source: Source, passport: Passport, first_month: str, last_m
     """
     key = source.hospital.key
     survey = full_survey(source)
-    first_month = min([first_month, *recorded_months(passport, key)])
+    days = recorded(passport, key)
+    first_month = min([first_month, *map(window_of, days)])
     there = {day: d for day, d in survey.digests().items() if first_month <= window_of(day) <= last_month}
     here = recomputed(passport, key)
-    days = recorded(passport, key)
     counts = totals(passport, key)
     return HospitalVerification(
         key=key,

@@ -23,8 +23,12 @@ def imported(module: Path) -> set[str]:
 @pytest.mark.parametrize("module", [m for m in MODULES if m.parts[0] not in DAGSTER], ids=str)
 def test_domain_code_imports_no_dagster(module):
     forbidden = ("dagster", *(f"passport_pipeline.{name.removesuffix('.py')}" for name in DAGSTER))
-    # The sample prepares a Dagster home and plays an operator; it stands beside the pipeline, not inside it.
     assert not [name for name in imported(module) if name.split(".")[0] == "dagster" or name.startswith(forbidden)]
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if m.parts[0] == "cli"], ids=str)
+def test_the_command_line_leaves_dagster_to_the_automation(module):
+    assert not [name for name in imported(module) if name.split(".")[0] == "dagster"]
 
 
 @pytest.mark.parametrize("module", [m for m in MODULES if m.parts[0] in {"identity", "records"}], ids=str)

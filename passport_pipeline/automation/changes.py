@@ -22,23 +22,20 @@ T = TypeVar("T")
 class Change:
     """A window whose days differ, and a name for what they are now at the hospital: the same until it changes."""
 
-    hospital: str
     month: str
     days: int
     digest: str
 
 
-def changes(
-    hospital_key: str, there: Mapping[date, Digest], here: Mapping[date, Digest], months: tuple[str, str]
-) -> list[Change]:
-    """The windows from the first to the last of `months` (`YYYY-MM`, both included) in which a day's digest at the
-    hospital (`there`) is not what the passport recorded (`here`), oldest first.
+def changes(there: Mapping[date, Digest], here: Mapping[date, Digest], months: tuple[str, str]) -> list[Change]:
+    """A hospital's windows, from the first to the last of `months` (`YYYY-MM`, both included), in which a day's digest
+    at the hospital (`there`) is not what the passport recorded (`here`); oldest first.
     """
     found: dict[str, list[date]] = {}
     for day in differing(there, here):
         if months[0] <= window_of(day) <= months[1]:
             found.setdefault(window_of(day), []).append(day)
-    return [Change(hospital_key, month, len(days), _name(days, there)) for month, days in found.items()]
+    return [Change(month, len(days), _name(days, there)) for month, days in found.items()]
 
 
 def _name(days: Iterable[date], there: Mapping[date, Digest]) -> str:

@@ -16,6 +16,7 @@ from passport_pipeline.jobs import hospital_references, window_records
 from passport_pipeline.openmrs.source import Source
 from passport_pipeline.openmrs.survey import tail_survey
 from passport_pipeline.partitions import Window, first_month_of, hospitals, last_month, partition_key_of
+from passport_pipeline.passport.database import Passport
 from passport_pipeline.passport.days import recorded
 from passport_pipeline.resources import Connections
 from passport_pipeline.windows.references import stored_survey
@@ -53,12 +54,13 @@ def source_changes(
     A window that still differs is requested again in the next hour, so a run that failed is not the last.
     """
     connections = connections.reread()
+    passport = connections.passport
     partitions = set(context.instance.get_dynamic_partitions(str(hospitals.name)))
     enabled = {key: one for key, one in connections.hospitals.items() if one.enabled and key in partitions}
     turn = rotated(list(enabled), context.cursor)
     try:
         found, failed, late = side_by_side(
-            turn, lambda key: _changes(connections, enabled[key]), seconds=SECONDS_OF_A_TICK
+            turn, lambda key: _changes(connections, passport, enabled[key]), seconds=SECONDS_OF_A_TICK
         )
     finally:
         connections.close()
@@ -74,15 +76,15 @@ def source_changes(
     )
 
 
-def _changes(connections: Connections, hospital: Hospital) -> list[Change] | None:
+def _changes(connections: Connections, passport: Passport, hospital: Hospital) -> list[Change] | None:
     """The hospital's windows that differ; None where it was never surveyed."""
     stored = stored_survey(hospital.key, connections.batches)
     if stored is None:
         return None
     with Source.open(hospital, connections.settings) as source:
         survey = tail_survey(source, stored)
-    here = {day: record.digest for day, record in recorded(connections.passport, hospital.key).items()}
-    return changes(hospital.key, survey.digests(), here, (first_month_of(hospital), last_month()))
+    here = {day: record.digest for day, record in recorded(passport, hospital.key).items()}
+    return changes(survey.digests(), here, (first_month_of(hospital), last_month()))
 
 
 def _requests(key: str, found: list[Change] | None) -> Iterator[dg.RunRequest]:

@@ -41,11 +41,12 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON documen
 
 
 def _month(value: str | None) -> str | None:
-    import re
+    from passport_pipeline.hospitals.settings import month
 
-    if value is not None and not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", value):
-        raise typer.BadParameter("a month is written YYYY-MM, for example 2025-11")
-    return value
+    try:
+        return None if value is None else month(value)
+    except ValueError:
+        raise typer.BadParameter("a month is written YYYY-MM, for example 2025-11") from None
 
 
 def _chosen(connections: Connections, keys: list[str] | None) -> list[Hospital]:

@@ -143,7 +143,7 @@ def run_demo(home: Path, *, scale: float, seed: int) -> bool:
 
 def forget_runs() -> None:
     """Let the Dagster instance forget what an earlier demo materialised; its hospitals were others."""
-    from passport_pipeline.cli.syncing import dagster_instance
+    from passport_pipeline.automation.instance import dagster_instance
 
     with dagster_instance() as instance:
         instance.wipe_assets(list(instance.all_asset_keys()))

@@ -12,25 +12,25 @@ EVERY = ("2005-01", "2030-01")
 
 
 def test_windows_that_agree_are_no_change():
-    assert changes("central", {NOVEMBER: Digest(1, 2, 2)}, {NOVEMBER: Digest(1, 2, 2)}, EVERY) == []
+    assert changes({NOVEMBER: Digest(1, 2, 2)}, {NOVEMBER: Digest(1, 2, 2)}, EVERY) == []
 
 
 def test_a_window_is_named_by_what_its_differing_days_are_now():
-    (first,) = changes("central", {NOVEMBER: Digest(1, 2, 2)}, {}, EVERY)
-    (same,) = changes("central", {NOVEMBER: Digest(1, 2, 2)}, {NOVEMBER: Digest(1, 7, 7)}, EVERY)
-    (other,) = changes("central", {NOVEMBER: Digest(1, 3, 3)}, {}, EVERY)
+    (first,) = changes({NOVEMBER: Digest(1, 2, 2)}, {}, EVERY)
+    (same,) = changes({NOVEMBER: Digest(1, 2, 2)}, {NOVEMBER: Digest(1, 7, 7)}, EVERY)
+    (other,) = changes({NOVEMBER: Digest(1, 3, 3)}, {}, EVERY)
     assert (first.month, first.days) == ("2025-11", 1)
     assert first.digest == same.digest != other.digest
 
 
 def test_a_day_that_is_gone_at_the_hospital_is_a_change():
-    (change,) = changes("central", {}, {OCTOBER: Digest(1, 2, 2)}, EVERY)
+    (change,) = changes({}, {OCTOBER: Digest(1, 2, 2)}, EVERY)
     assert change.month == "2025-10"
 
 
 def test_days_outside_the_windows_are_left_alone():
     there = {OCTOBER: Digest(1, 2, 2), NOVEMBER: Digest(1, 2, 2)}
-    assert [change.month for change in changes("central", there, {}, ("2025-11", "2025-11"))] == ["2025-11"]
+    assert [change.month for change in changes(there, {}, ("2025-11", "2025-11"))] == ["2025-11"]
 
 
 def test_who_had_no_turn_comes_first():

@@ -1,16 +1,14 @@
 """The demo database that OpenMRS wrote, registered as a hospital like any other."""
 
-from datetime import UTC, datetime
-
 import dagster as dg
 import pytest
 import sqlalchemy as sa
-from bson import ObjectId
 
 from passport_pipeline.automation.in_process import InProcess, sync
 from passport_pipeline.partitions import FIRST_MONTH, last_month
 from passport_pipeline.resources import Connections
 from passport_pipeline.verification import verify_hospital
+from passport_pipeline_tests.passport.factory import patient
 
 TYPE = "aaaaaaaa-0000-0000-0000-000000000001"
 
@@ -37,33 +35,7 @@ def database(openmrs_dump, mariadb_admin):
 
 
 def register(passport, numbers):
-    now = datetime.now(UTC)
-    stamps = {"createdAt": now, "updatedAt": now, "__v": 0}
-    for number in numbers:
-        user = ObjectId()
-        passport["users"].insert_one(
-            {
-                "_id": user,
-                "name": f"Citizen {number}",
-                "email": f"citizen{number}@passport.example.org",
-                "password": "$2b$10$" + "a" * 53,
-                "role": "patient",
-            }
-            | stamps
-        )
-        passport["patients"].insert_one(
-            {
-                "user": user,
-                "nationalId": f"11980{number:011d}",
-                "dateOfBirth": datetime(1980, 1, 1, tzinfo=UTC),
-                "gender": "female",
-                "contactNumber": "+999 555",
-                "address": "1 Sample Street",
-                "emergencyContact": {"name": "Nobody", "relationship": "none", "phone": "+999"},
-                "status": "active",
-            }
-            | stamps
-        )
+    passport["patients"].insert_many([patient(number) | {"nationalId": f"11980{number:011d}"} for number in numbers])
 
 
 def test_every_row_has_an_outcome_and_the_765_diagnoses_are_conditions(
