@@ -4,7 +4,8 @@
     {location}/{hospital}/_lookups/{name}.zip     frames under a name: lookups, identifiers, survey, matches
 
 A file stands or does not stand: it is written beside its place and moved there when it is whole, and it
-carries the digest of its rows. A file that cannot be read counts as absent, so that it is written again.
+carries the digest of its rows and the ids of what they refer to. A file that cannot be read, or lacks either,
+counts as absent, so that it is written again.
 
 What belongs here: files. What does not: what is in them; the columns `day`, `row_crc`, `person_id` and
 `person_uuid` are all that is known of a frame.
@@ -12,7 +13,6 @@ What belongs here: files. What does not: what is in them; the columns `day`, `ro
 
 from __future__ import annotations
 
-import errno
 import io
 import itertools
 import json
@@ -23,8 +23,9 @@ import tempfile
 import time
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import IO
@@ -36,18 +37,12 @@ import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
 from passport_pipeline.digests import Digest, window_of
-from passport_pipeline.errors import BatchError, ConfigurationError
+from passport_pipeline.errors import BatchError, ConfigurationError, PipelineError
+from passport_pipeline.failures import Origin, explained, find
+from passport_pipeline.references import References
 
-_DIGEST, _DTYPES = b"passport.digest", b"passport.dtypes"
+_DIGEST, _REFERENCES, _DTYPES = b"passport.digest", b"passport.references", b"passport.dtypes"
 _KEPT, _TEXTS = "_lookups", "metadata.json"
-_ADVICE = {
-    errno.ENOSPC: "the disk is full; free space or set PASSPORT_BATCHES to another place, then run again",
-    errno.EDQUOT: "the disk quota is used up; free space or set PASSPORT_BATCHES to another place",
-    errno.EACCES: "no permission; the pipeline's account must own the folder",
-    errno.EPERM: "no permission; the pipeline's account must own the folder",
-    errno.EROFS: "the file system is read-only; set PASSPORT_BATCHES to another place",
-}
-
 
 # What Arrow, zipfile and json raise over damaged files, besides OSError without a number.
 _DAMAGE = (
@@ -60,6 +55,14 @@ _DAMAGE = (
     NotImplementedError,
     ValueError,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class DayBatch:
+    """What the file of a day says of its rows: their digest, and what they refer to."""
+
+    digest: Digest
+    references: References
 
 
 class Batches:
@@ -77,14 +80,23 @@ class Batches:
 
     # Observations, by day
 
+    def months(self, hospital_key: str) -> list[str]:
+        """The months (`YYYY-MM`) that there is a folder of, oldest first. Raises BatchError."""
+        folders = self._listed(f"{self.root}/{hospital_key}")
+        return [_stem(folder) for folder in folders if not _stem(folder).startswith("_")]
+
+    def month(self, hospital_key: str, month: str) -> dict[date, DayBatch | None]:
+        """What each file of a month says of its day, in the order of days; None where it cannot be read.
+
+        Only the ends of files are read. Raises BatchError.
+        """
+        found = {path: self._day_batch(path) for path in self._files(hospital_key, month)}
+        # What is neither readable nor there any more was removed meanwhile.
+        return {date.fromisoformat(_stem(path)): day for path, day in found.items() if day or self.fs.exists(path)}
+
     def days(self, hospital_key: str, month: str) -> dict[date, Digest]:
         """The digest of each day of a month that there is a readable file for. Raises BatchError."""
-        found = {}
-        for path in self._files(f"{self.root}/{hospital_key}/{month}"):
-            digest = self._digest(path)
-            if digest is not None:
-                found[date.fromisoformat(_stem(path))] = digest
-        return dict(sorted(found.items()))
+        return {day: batch.digest for day, batch in self.month(hospital_key, month).items() if batch}
 
     def write_days(
         self,
@@ -92,17 +104,23 @@ class Batches:
         month: str,
         frames: Iterator[pd.DataFrame],
         digests: Mapping[date, Digest],
+        references: Callable[[pd.DataFrame], References],
+        *,
+        confirm: Callable[[], None] = lambda: None,
     ) -> int:
         """Replace the files of the days in `digests` by what the frames hold, and give the number of rows.
 
-        The frames are ordered by `day`. Each day is put in place when it is whole and its rows have the
-        digest that was given for it; a day whose digest is empty is removed. Memory holds one frame. Raises
-        BatchError, also where the rows of a day do not have its digest; days before it stand by then.
+        The frames are ordered by `day`; `references` says what the rows of one refer to. Each day is put in
+        place when it is whole and its rows have the digest that was given for it; a day whose digest is empty
+        is removed. Before each, `confirm` is called; where it raises, the day's file stays as it was. Memory
+        holds one frame. Raises BatchError, also where the rows of a day do not have its digest; days before it
+        stand by then.
         """
         self._sweep(f"{self.root}/{hospital_key}/{month}")
         rows = 0
         expected = {day: digest for day, digest in digests.items() if digest}
         for day in digests.keys() - expected.keys():
+            confirm()
             self.delete_day(hospital_key, day)
         for day in expected:
             if window_of(day) != month:
@@ -111,7 +129,7 @@ class Batches:
         for day, slices in _by_day(frames):
             if day not in expected or day in written:
                 raise BatchError(f"{hospital_key} {day}: rows of a day that was not asked for, or came twice")
-            rows += self._write_day(hospital_key, day, slices, expected[day])
+            rows += self._write_day(hospital_key, day, slices, expected[day], references, confirm=confirm)
             written.add(day)
         missing = sorted(expected.keys() - written)
         if missing:
@@ -154,7 +172,7 @@ class Batches:
         """The persons of a month, each once: person_id int64, person_uuid str. Raises BatchError."""
         columns = ["person_id", "person_uuid"]
         found = []
-        for path in self._files(f"{self.root}/{hospital_key}/{month}"):
+        for path in self._files(hospital_key, month):
             with _reading(path), self.fs.open(path, "rb") as file, _parquet(file) as parquet:
                 found.append(parquet.read(columns=columns).group_by(columns).aggregate([]))
         if not found:
@@ -180,6 +198,16 @@ class Batches:
                 with archive.open(f"{key}.parquet", "w", force_zip64=True) as member:
                     pq.write_table(_to_arrow(frame), member, compression="zstd")
 
+    def read_texts(self, hospital_key: str, name: str) -> dict[str, str] | None:
+        """The texts alone that are kept under a name, or None where there are none. Raises BatchError."""
+        path = self._kept(hospital_key, name)
+        with _reading(path):
+            if not self.fs.exists(path):
+                return None
+            with self.fs.open(path, "rb") as file, zipfile.ZipFile(file) as archive:
+                texts: dict[str, str] = json.loads(archive.read(_TEXTS))
+                return texts
+
     def read_frames(self, hospital_key: str, name: str) -> tuple[dict[str, pd.DataFrame], dict[str, str]] | None:
         """The frames and texts kept under a name, or None where there are none. Raises BatchError."""
         path = self._kept(hospital_key, name)
@@ -197,30 +225,43 @@ class Batches:
     def _day(self, hospital_key: str, day: date) -> str:
         return f"{self.root}/{hospital_key}/{window_of(day)}/{day.isoformat()}.parquet"
 
-    def _files(self, folder: str) -> list[str]:
+    def _files(self, hospital_key: str, month: str) -> list[str]:
+        return [path for path in self._listed(f"{self.root}/{hospital_key}/{month}") if path.endswith(".parquet")]
+
+    def _listed(self, folder: str) -> list[str]:
         with _explained(folder):
             if not self.fs.exists(folder):
                 return []
             self.fs.invalidate_cache(folder)
-            return sorted(str(path) for path in self.fs.ls(folder, detail=False) if str(path).endswith(".parquet"))
+            return sorted(str(path).rstrip("/") for path in self.fs.ls(folder, detail=False))
 
-    def _digest(self, path: str) -> Digest | None:
+    def _day_batch(self, path: str) -> DayBatch | None:
         with _explained(path):
             try:
-                with self.fs.open(path, "rb") as file:
-                    metadata = pq.read_schema(file).metadata or {}
-                texts = {name: json.loads(metadata[name]) for name in (_DIGEST, _DTYPES, b"pandas")}
-                return Digest.from_json(texts[_DIGEST])
-            except (FileNotFoundError, *_DAMAGE):
+                with self.fs.open(path, "rb") as file, _parquet(file) as parquet:
+                    schema, footer = parquet.schema_arrow.metadata or {}, parquet.metadata.metadata or {}
+                texts = {name: json.loads(schema[name]) for name in (_DIGEST, _DTYPES, b"pandas")}
+                return DayBatch(Digest.from_json(texts[_DIGEST]), References.from_bytes(footer[_REFERENCES]))
+            except FileNotFoundError:
                 return None
-            except OSError as error:
-                if error.errno:
+            except (OSError, *_DAMAGE) as error:
+                # What cannot be reached is not gone: a day without a file loses its records.
+                if getattr(error, "errno", None) or find(Origin.FILES, error):
                     raise
                 return None
 
-    def _write_day(self, hospital_key: str, day: date, slices: Iterator[pd.DataFrame], expected: Digest) -> int:
+    def _write_day(
+        self,
+        hospital_key: str,
+        day: date,
+        slices: Iterator[pd.DataFrame],
+        expected: Digest,
+        references: Callable[[pd.DataFrame], References],
+        *,
+        confirm: Callable[[], None],
+    ) -> int:
         path = self._day(hospital_key, day)
-        found = Digest()
+        found, named = Digest(), References()
         with self._writing(path) as file:
             first = next(slices)
             table = _to_arrow(first, {_DIGEST: json.dumps(expected.to_json()).encode()})
@@ -228,15 +269,18 @@ class Batches:
                 while True:
                     writer.write_table(table, row_group_size=max(1, len(first)))
                     found += Digest.of(first["row_crc"].to_numpy())
+                    named = References.union([named, references(first)])
                     following = next(slices, None)
                     if following is None:
                         break
                     first, table = following, _to_arrow(following).cast(table.schema)
+                writer.add_key_value_metadata({_REFERENCES: named.to_bytes()})  # type: ignore[dict-item] # takes bytes
             if found != expected:
                 raise BatchError(
                     f"{hospital_key} {day}: the rows that were read ({found.live}) are not those of the digest "
                     f"({expected.live}); nothing was kept of the day, run again"
                 )
+            confirm()
         return found.live
 
     def _sweep(self, folder: str) -> None:
@@ -272,15 +316,17 @@ class Batches:
 
 @contextmanager
 def _explained(path: str) -> Iterator[None]:
-    """Turn what files do into BatchError; the message names the file and what to do."""
+    """Turn what files and their stores do into BatchError; the message names the file and what to do."""
     try:
         yield
-    except OSError as error:
-        if not error.errno:  # as Arrow raises it
+    except PipelineError:
+        raise
+    except Exception as error:
+        if find(Origin.FILES, error) or (isinstance(error, OSError) and error.errno):
+            raise explained(Origin.FILES, path, error) from error
+        if isinstance(error, pa.ArrowException | OSError):  # Arrow raises OSError without a number
             raise _damaged(path, error) from error
-        raise BatchError(f"{path}: {_ADVICE.get(error.errno, error.strerror)}") from error
-    except pa.ArrowException as error:
-        raise _damaged(path, error) from error
+        raise
 
 
 @contextmanager
@@ -290,6 +336,8 @@ def _reading(path: str) -> Iterator[None]:
         try:
             yield
         except _DAMAGE as error:
+            if find(Origin.FILES, error):
+                raise
             raise _damaged(path, error) from error
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dagster as dg
 
 from passport_pipeline import assets, checks, jobs
-from passport_pipeline.automation import schedules, sensors
+from passport_pipeline.automation import freshness, inputs, retries, schedules, sensors
 from passport_pipeline.resources import Connections
 
 
@@ -15,10 +15,28 @@ def build_definitions(*, connections: Connections | None = None) -> dg.Definitio
         assets=dg.load_assets_from_modules(
             [assets.survey, assets.lookups, assets.observations, assets.patients, assets.records]
         ),
-        asset_checks=[checks.every_live_row_has_an_outcome],
-        jobs=[jobs.hospital_references, jobs.window_records],
-        sensors=[sensors.registered_hospitals, sensors.source_changes],
-        schedules=[schedules.nightly_survey],
+        asset_checks=[
+            checks.window_is_plausible,
+            checks.every_live_row_has_an_outcome,
+            checks.passport_agrees,
+            freshness.hospitals_are_fresh,
+        ],
+        jobs=[
+            jobs.hospital_references,
+            jobs.hospital_verification,
+            jobs.window_records,
+            jobs.set_hospital_state,
+            jobs.replay_parked,
+            jobs.resolve_conflicts,
+        ],
+        sensors=[
+            sensors.registered_hospitals,
+            sensors.source_changes,
+            inputs.changed_inputs,
+            retries.parked_retries,
+            freshness.freshness,
+        ],
+        schedules=[schedules.nightly_survey, schedules.nightly_verification],
         resources={"connections": connections or Connections()},
         executor=dg.in_process_executor,
     )

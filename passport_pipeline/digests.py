@@ -12,6 +12,9 @@ from datetime import date
 
 import numpy as np
 
+# A frame of a day's rows with their checksums, as either end gives it; nothing in it is null.
+ROW_COLUMNS = {"obs_id": "int64", "row_crc": "int64"}
+
 
 @dataclass(frozen=True, slots=True)
 class Digest:
@@ -37,6 +40,10 @@ class Digest:
     def __add__(self, other: Digest) -> Digest:
         """The digest of both sets of rows together; the sets must be disjoint."""
         return Digest(self.live + other.live, self.crc_xor ^ other.crc_xor, self.crc_sum + other.crc_sum)
+
+    def __sub__(self, other: Digest) -> Digest:
+        """What is left of the digest without these rows; of rows that are not among its own, it is no digest."""
+        return Digest(self.live - other.live, self.crc_xor ^ other.crc_xor, self.crc_sum - other.crc_sum)
 
     def __bool__(self) -> bool:
         return self.live > 0

@@ -4,14 +4,18 @@
     ├── ConfigurationError        hospitals.yaml, an environment variable: someone has to edit something
     ├── SourceError               a hospital's database
     │   ├── SourceUnreachable     transient: network, restart, timeout
-    │   └── SourceRefused         permanent: an account that can write, a missing grant, not an OpenMRS
+    │   ├── SourceRefused         permanent: an account that can write, a missing grant, not an OpenMRS
+    │   └── HospitalNotActive     permanent: someone paused or retired it, or the pipeline stopped it
     ├── PassportError             MongoDB
     │   ├── PassportUnreachable   transient
-    │   └── PassportRefused       permanent: no replica set, missing rights, validators cannot be set
+    │   │   └── WindowBusy        another run is at the same window
+    │   ├── PassportRefused       permanent: missing rights, validators cannot be set
+    │   └── WindowTakenOver       permanent: another run has taken the window over, and does the work
     └── BatchError                raw batches: a full disk, an unreadable file
+        └── BatchUnreachable      transient: an object store that does not answer
 
 What belongs here: exception classes, and what is said of any other exception. What does not: the table of which
-driver error becomes which of these (it stands beside each driver's use).
+driver error becomes which of these (failures).
 """
 
 import traceback
@@ -59,6 +63,10 @@ class SourceRefused(SourceError):  # noqa: N818
     """The hospital's database must not or cannot be read as it is set up; trying again does not help."""
 
 
+class HospitalNotActive(SourceError):  # noqa: N818
+    """The hospital is paused, stopped or retired; the message says since when, why, and what brings it back."""
+
+
 class PassportError(PipelineError):
     """The passport's MongoDB could not be used."""
 
@@ -75,7 +83,21 @@ class PassportRefused(PassportError):  # noqa: N818
     """MongoDB is not set up as the pipeline needs it; trying again does not help."""
 
 
+class WindowBusy(PassportUnreachable):
+    """Another run has been at the same window for too long to be waited for; trying again helps."""
+
+
+class WindowTakenOver(PassportError):  # noqa: N818
+    """Another run has taken the window over from this one, which was away for too long, and does its work."""
+
+
 class BatchError(PipelineError):
     """A raw batch could not be written or read."""
 
     exit_code = 5
+
+
+class BatchUnreachable(BatchError):  # noqa: N818
+    """The place of the raw batches did not answer, or stopped answering; trying again may help."""
+
+    transient = True

@@ -17,7 +17,9 @@ from passport_pipeline.hospitals.settings import Settings
 FIRST_MONTH = Settings.read().first_month
 
 hospitals = dg.DynamicPartitionsDefinition(name="hospital")
-months = dg.MonthlyPartitionsDefinition(start_date=f"{FIRST_MONTH}-01", end_offset=1)
+# A hospital's month begins by its own clock, and that may be fast: the open month is there as soon as it has begun
+# anywhere on earth, which is 14 hours before UTC.
+months = dg.MonthlyPartitionsDefinition(start_date=f"{FIRST_MONTH}-01", end_offset=1, timezone="Pacific/Kiritimati")
 windows = dg.MultiPartitionsDefinition({"hospital": hospitals, "month": months})
 
 
@@ -46,6 +48,6 @@ def first_month_of(hospital: Hospital) -> str:
 
 
 def last_month() -> str:
-    """The newest month that there is a partition for: the open one."""
+    """The newest month that there is a partition for: that of the earliest zone on earth."""
     key = months.get_last_partition_key()
     return str(key)[:7]

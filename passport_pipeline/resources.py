@@ -16,6 +16,8 @@ from passport_pipeline.hospitals.registry import Hospital, load_hospitals
 from passport_pipeline.hospitals.settings import Settings
 from passport_pipeline.openmrs.source import Source
 from passport_pipeline.passport.database import Passport
+from passport_pipeline.passport.hospital_states import refuse_inactive
+from passport_pipeline.windows.admission import admit
 
 
 class Connections:
@@ -66,6 +68,17 @@ class Connections:
             self._sources.pop(key, None)
             opened.close()
             raise
+
+    @contextmanager
+    def admitted(self, key: str) -> Iterator[Source]:
+        """The same for a run. Raises HospitalNotActive where the hospital does not take part, SourceRefused where its
+        database was restored from a backup, ConfigurationError, SourceError, PassportError.
+        """
+        state = refuse_inactive(self.passport, key)
+        with self.source(key) as source:
+            with source.reading() as connection:
+                admit(connection, self.passport, state)
+            yield source
 
     def close(self) -> None:
         """Close the databases that are open; what is asked for later is opened anew."""

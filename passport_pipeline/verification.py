@@ -1,49 +1,71 @@
 """Both ends side by side: what the hospitals hold, and what the passport's documents say they hold.
 
-What belongs here: comparing digests and counts, day by day. What does not: computing either end's digests
-(openmrs.survey, passport.days).
+What belongs here: comparing digests and counts, day by day, and what is said of a day that differs. What does not:
+computing either end's digests (openmrs.survey, passport.recounting), comparing rows (narrowing).
+
+A hospital is written to all the time. So a day that differs is looked at a second time, at both ends, and is reported
+only where nothing about it has changed in between and no run is at its window.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
+import pandas as pd
+
 from passport_pipeline.batches import Batches
 from passport_pipeline.digests import Digest, differing, window_of
+from passport_pipeline.narrowing import RowDifferences, compare_rows
+from passport_pipeline.openmrs.row_checksums import read_row_checksums
 from passport_pipeline.openmrs.source import Source
-from passport_pipeline.openmrs.survey import full_survey
+from passport_pipeline.openmrs.survey import Survey, cell_digests, full_survey, tail_survey, window_cells
+from passport_pipeline.passport import leases
 from passport_pipeline.passport.database import Passport
-from passport_pipeline.passport.days import DayRecord, recomputed, recorded, totals
+from passport_pipeline.passport.days import DayCount, DayRecord, Totals, recorded
+from passport_pipeline.passport.recounting import recounted, rows_of_day
+
+# Days whose rows are compared, unless more are asked for: each is a query at either end.
+DAYS_NARROWED = 20
+
+NOTHING = DayCount()
 
 
 @dataclass(frozen=True)
 class Difference:
     """A day whose digests differ: live rows at the hospital, and rows that the passport accounts for.
 
-    `full` where the day was recorded in line, so that only `sync --full` looks at its documents again.
+    `full` where the day was recorded in line, so that only `sync --full` looks at its documents again. `rows` is None
+    where the day's rows were not compared.
     """
 
     day: date
     source: Digest
     passport: Digest
     full: bool = False
+    rows: RowDifferences | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Counts and checksums of both ends."""
+        """Counts and checksums of both ends, and the rows."""
         return {
             "day": self.day.isoformat(),
             "source": self.source.to_json(),
             "passport": self.passport.to_json(),
             "full": self.full,
+            "rows": self.rows.to_json() if self.rows else None,
         }
 
 
 @dataclass(frozen=True)
 class HospitalVerification:
-    """One hospital at both ends; every count is of live source rows."""
+    """One hospital at both ends; every count is of live source rows.
+
+    `unsettled` are days that were being changed, at the hospital or by a run, while they were looked at.
+    """
 
     key: str
     live: int
@@ -53,13 +75,24 @@ class HospitalVerification:
     skipped: Mapping[str, int]
     outside: int = 0
     differences: list[Difference] = field(default_factory=list)
+    unsettled: list[date] = field(default_factory=list)
     error: str | None = None
 
     @property
     def ok(self) -> bool:
-        """Whether every live row inside the windows has an outcome and every day's digests are equal."""
+        """Whether every live row inside the windows has an outcome and every day's digests are equal, as far as the
+        days have settled.
+        """
         accounted = self.loaded + self.attached + sum(self.parked.values()) + sum(self.skipped.values())
-        return self.error is None and self.live == accounted and not self.differences
+        return self.error is None and not self.differences and (self.live == accounted or bool(self.unsettled))
+
+    def healing(self) -> list[tuple[str, bool]]:
+        """The months that are to be synchronised, and whether in full."""
+        months: dict[str, bool] = {}
+        for difference in self.differences:
+            month = window_of(difference.day)
+            months[month] = months.get(month, False) or difference.full
+        return sorted(months.items())
 
     def to_json(self) -> dict[str, Any]:
         """As `passport-pipeline verify --json` prints it."""
@@ -72,41 +105,126 @@ class HospitalVerification:
             "skipped": dict(self.skipped),
             "outside": self.outside,
             "differences": [difference.to_json() for difference in self.differences],
+            "unsettled": [day.isoformat() for day in self.unsettled],
+            "healing": [{"month": month, "full": full} for month, full in self.healing()],
             "error": self.error,
         }
 
 
-def verify_hospital(source: Source, passport: Passport, first_month: str, last_month: str) -> HospitalVerification:
-    """Compute every day's digest at both ends and compare them, inside the windows from first to last month and
-    in any earlier one that the passport holds.
+@dataclass
+class BothEnds:
+    """What either end held of each day when it was last looked at."""
 
+    there: dict[date, Digest]
+    here: dict[date, DayCount]
+
+    def of(self, day: date) -> tuple[Digest, Digest]:
+        """The day's digest at the hospital and in the passport."""
+        return self.there.get(day, NOTHING.digest), self.here.get(day, NOTHING).digest
+
+    def differing(self) -> list[date]:
+        """The days whose digests differ, oldest first."""
+        return differing(self.there, {day: count.digest for day, count in self.here.items()})
+
+    def take_over(self, day: date, later: BothEnds) -> None:
+        """Let a day be what a later look found."""
+        self.there[day], self.here[day] = later.of(day)[0], later.here.get(day, NOTHING)
+
+
+def verify_hospital(
+    source: Source,
+    passport: Passport,
+    first_month: str,
+    last_month: str,
+    *,
+    survey: Survey | None = None,
+    only: tuple[str, str] | None = None,
+    wait: float = 0,
+    narrow: int = DAYS_NARROWED,
+    progress: Callable[[int, int], None] | None = None,
+    on_suspects: Callable[[int], None] = lambda days: None,
+) -> HospitalVerification:
+    """Compute every day's digest at both ends and compare them, inside the windows from first to last month and in
+    any earlier one that the passport recorded; both ends are read at the same time.
+
+    survey    an earlier one, to be brought up to date at its tail; None: a full one is taken, `progress` told as there
+    only      the first and last month to look at: their days are read again, in the id ranges that the survey names
+    wait      seconds before days that differ are looked at again, in which the runs of the day may come to an end
+    narrow    so many of the days that still differ, the oldest, are compared row by row
+
+    `on_suspects` is told how many days differed at the first look, before the wait.
     Raises SourceError, PassportError.
     """
     key = source.hospital.key
-    survey = full_survey(source)
-    days = recorded(passport, key)
-    first_month = min([first_month, *map(window_of, days)])
-    there = {day: d for day, d in survey.digests().items() if first_month <= window_of(day) <= last_month}
-    here = recomputed(passport, key)
-    counts = totals(passport, key)
+    first_month = min([first_month, *map(window_of, recorded(passport, key))])
+    months = months_between(max(first_month, only[0]), min(last_month, only[1])) if only else None
+    with ThreadPoolExecutor(1, thread_name_prefix="verify") as pool:
+        counting = pool.submit(recounted, passport, key, months)
+        survey = full_survey(source, progress) if survey is None else tail_survey(source, survey)
+        there = survey.digests() if months is None else cell_digests(_cells(source, survey, months))
+        ends = BothEnds(_inside(there, first_month, last_month), counting.result())
+    suspects = ends.differing()
+    differences: list[Difference] = []
+    if suspects:
+        on_suspects(len(suspects))
+        time.sleep(wait)
+        busy = leases.held(passport, key)
+        months = sorted({window_of(day) for day in suspects})
+        cells = _cells(source, tail_survey(source, survey), months)
+        later = BothEnds(_inside(cell_digests(cells), first_month, last_month), recounted(passport, key, months))
+        standing = [day for day in suspects if ends.of(day) == later.of(day) and window_of(day) not in busy]
+        for day in suspects:
+            ends.take_over(day, later)
+        differences = list(_differences(source, passport, later, cells, standing, narrow=narrow))
+    counts = Totals.of(ends.here.values())
     return HospitalVerification(
         key=key,
-        live=sum(digest.live for digest in there.values()),
+        live=sum(digest.live for digest in ends.there.values()),
         loaded=counts.loaded,
         attached=counts.attached,
         parked=counts.parked,
         skipped=counts.skipped,
         outside=survey.outside(first_month, last_month),
-        differences=[
-            Difference(
-                day,
-                there.get(day, Digest()),
-                here.get(day, Digest()),
-                _in_line(days.get(day), there.get(day, Digest())),
-            )
-            for day in differing(there, here)
-        ],
+        differences=differences,
+        unsettled=sorted(set(ends.differing()) - {difference.day for difference in differences}),
     )
+
+
+def months_between(first: str, last: str) -> list[str]:
+    """The months (`YYYY-MM`) from the first to the last, both included."""
+    return [str(month) for month in pd.period_range(first, last, freq="M")]
+
+
+def _cells(source: Source, survey: Survey, months: Iterable[str]) -> pd.DataFrame:
+    with source.reading() as connection:
+        found = [window_cells(connection, source.schema, survey, month) for month in months]
+    return pd.concat(found, ignore_index=True) if found else survey.cells[:0]
+
+
+def _inside(digests: Mapping[date, Digest], first_month: str, last_month: str) -> dict[date, Digest]:
+    return {day: digest for day, digest in digests.items() if first_month <= window_of(day) <= last_month}
+
+
+def _differences(
+    source: Source, passport: Passport, ends: BothEnds, cells: pd.DataFrame, days: Sequence[date], *, narrow: int
+) -> Iterator[Difference]:
+    """What is to be said of these days; those that agree by now, down to the row, are left out."""
+    known = recorded(passport, source.hospital.key)
+    with source.reading() as connection:
+        for number, day in enumerate(days):
+            there, here = ends.of(day)
+            found = Difference(day, there, here, _in_line(known.get(day), there))
+            if number >= narrow:
+                yield found
+                continue
+            of_day = cells[cells["day"] == pd.Timestamp(day)]
+            rows = compare_rows(
+                read_row_checksums(connection, source.schema, of_day, day),
+                rows_of_day(passport, source.hospital.key, day),
+                ends.here.get(day, NOTHING).left_out,
+            )
+            if rows:
+                yield replace(found, rows=rows)
 
 
 def _in_line(day: DayRecord | None, source: Digest) -> bool:
@@ -140,7 +258,7 @@ class DayCheck:
 def days_of_window(batches: Batches, passport: Passport, hospital_key: str, month: str) -> list[DayCheck]:
     """Each day of a window: its raw batch against what the passport recorded and holds. Touches no hospital."""
     there = batches.days(hospital_key, month)
-    here = recomputed(passport, hospital_key, month)
+    here = recounted(passport, hospital_key, [month])
     records = recorded(passport, hospital_key, month)
     days = []
     for day in sorted(there.keys() | here.keys()):
@@ -148,12 +266,12 @@ def days_of_window(batches: Batches, passport: Passport, hospital_key: str, mont
         days.append(
             DayCheck(
                 day=day,
-                live=there.get(day, Digest()).live,
+                live=there.get(day, NOTHING.digest).live,
                 loaded=record.loaded if record else 0,
                 attached=record.attached if record else 0,
                 parked=sum(record.parked.values()) if record else 0,
                 skipped=sum(record.skipped.values()) if record else 0,
-                agrees=there.get(day, Digest()) == here.get(day, Digest()),
+                agrees=there.get(day, NOTHING.digest) == here.get(day, NOTHING).digest,
             )
         )
     return days

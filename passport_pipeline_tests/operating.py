@@ -1,6 +1,7 @@
 """A whole pipeline to play operator with: hospitals, their passport, and a Dagster instance of its own."""
 
 import secrets
+from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,16 +12,20 @@ import pymongo
 import pytest
 import sqlalchemy as sa
 import yaml
+from bson import ObjectId
+from dagster._core.instance.ref import InstanceRef
 
 from passport_pipeline.automation.in_process import HospitalRun, InProcess, sync
 from passport_pipeline.hospitals.settings import Settings
 from passport_pipeline.partitions import FIRST_MONTH, last_month
 from passport_pipeline.resources import Connections
+from passport_pipeline.sample.comparing import Comparison, compare
 from passport_pipeline.sample.hospital import SampleHospital
 from passport_pipeline.sample.loading import load, load_passport
 from passport_pipeline.sample.oracle import expected
 from passport_pipeline.sample.population import PassportPeople
 from passport_pipeline.verification import HospitalVerification, verify_hospital
+from passport_pipeline_tests.daemon import Daemon, Settled, Tick
 
 Documents = dict[str, list[dict[str, Any]]]
 
@@ -40,13 +45,34 @@ class Operator:
     def connections(self) -> Connections:
         return Connections(self.settings)
 
-    def sync(self, *keys: str, full: bool = False, **months: str | None) -> list[HospitalRun]:
+    def sync(self, *keys: str, full: bool = False, accept: bool = False, **months: str | None) -> list[HospitalRun]:
         connections = self.connections()
         chosen = [connections.hospital(key) for key in keys] or list(connections.hospitals.values())
         in_process = InProcess(connections, self.instance)
-        runs = sync(in_process, chosen, months.get("first"), months.get("last"), full=full)
+        runs = sync(in_process, chosen, months.get("first"), months.get("last"), full=full, accept=accept)
         connections.close()
         return runs
+
+    def tick(self) -> Tick:
+        """What the daemon does in a minute: every sensor, and the runs that they request."""
+        return Daemon(self.settings, self.instance).tick()
+
+    def night(self) -> Tick:
+        """What the daemon does at night: every schedule, and the runs that they request."""
+        return Daemon(self.settings, self.instance).night()
+
+    def settle(self) -> Settled:
+        """Ticks until nothing is requested any more."""
+        return Daemon(self.settings, self.instance).settle()
+
+    def register(self, people: PassportPeople) -> None:
+        """The application registers patients."""
+        load_passport(self.database, people)
+
+    def compare(self, edited: Mapping[ObjectId, Mapping[str, Any]] | None = None) -> Comparison:
+        """The whole passport against the oracle."""
+        months = {"first_month": FIRST_MONTH, "last_month": last_month()}
+        return compare(self.database, self.samples, edited=edited, **months)
 
     def verify(self) -> dict[str, HospitalVerification]:
         connections = self.connections()
@@ -58,7 +84,8 @@ class Operator:
         return found
 
     def oracle(self, sample: SampleHospital):
-        return expected(sample, self.people.known, first_month=FIRST_MONTH, last_month=last_month())
+        known = set(self.database["patients"].distinct("nationalId"))
+        return expected(sample, known, first_month=FIRST_MONTH, last_month=last_month())
 
     @property
     def database(self):
@@ -79,8 +106,13 @@ class Operator:
 
 
 @contextmanager
-def operating(servers, admin, make_database, readonly_url, mongo, folder: Path, samples, people, **overrides):
-    """An Operator of these sample hospitals, loaded and registered, and of a passport that knows these people."""
+def operating(
+    servers, admin, make_database, readonly_url, mongo, folder: Path, samples, people, dagster=None, **overrides
+):
+    """An Operator of these sample hospitals, loaded and registered, and of a passport that knows these people.
+
+    `dagster` is what its dagster.yaml says besides, `overrides` are settings.
+    """
     databases = {sample.spec.key: make_database(f"operator_{sample.spec.key}") for sample in samples}
     environment = pytest.MonkeyPatch()
     entries = []
@@ -105,15 +137,22 @@ def operating(servers, admin, make_database, readonly_url, mongo, folder: Path, 
         mongo_uri=servers.mongo_uri,
         mongo_database=f"passport_test_{secrets.token_hex(6)}",
         batches=str(folder / "batches"),
-        **overrides,
+        **{"verify_wait": 0, **overrides},
     )
     load_passport(mongo[settings.mongo_database], people)
     try:
-        with dg.instance_for_test(temp_dir=str(folder)) as instance:
+        with dg.instance_for_test(temp_dir=str(folder), overrides=dagster) as instance:
             yield Operator(samples, databases, people, settings, instance, admin, mongo)
     finally:
         mongo.drop_database(settings.mongo_database)
         environment.undo()
+
+
+def backfill(reference: InstanceRef, settings: Settings) -> None:
+    """In a process of its own: an operator's backfill of every window, all of it read and loaded again."""
+    connections = Connections(settings)
+    with dg.DagsterInstance.from_ref(reference) as instance:
+        sync(InProcess(connections, instance), list(connections.hospitals.values()), None, None, full=True)
 
 
 def url_variable(key: str) -> str:

@@ -41,4 +41,7 @@ def test_no_asset_has_a_backfill_policy(graph):
 
 def test_the_jobs_resolve():
     definitions = build_definitions()
-    assert {definitions.resolve_job_def(name).name for name in ("hospital_references", "window_records")}
+    assert {
+        definitions.resolve_job_def(name).name
+        for name in ("hospital_references", "hospital_verification", "window_records")
+    }

@@ -5,7 +5,12 @@ from passport_pipeline import errors
 
 def test_what_may_heal_by_itself_is_transient_and_nothing_else():
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type)]
-    assert {kind.__name__ for kind in kinds if kind.transient} == {"SourceUnreachable", "PassportUnreachable"}
+    assert {kind.__name__ for kind in kinds if kind.transient} == {
+        "SourceUnreachable",
+        "PassportUnreachable",
+        "WindowBusy",
+        "BatchUnreachable",
+    }
 
 
 @pytest.mark.parametrize(
@@ -16,7 +21,10 @@ def test_what_may_heal_by_itself_is_transient_and_nothing_else():
         (errors.SourceRefused, 3),
         (errors.PassportUnreachable, 4),
         (errors.PassportRefused, 4),
+        (errors.WindowBusy, 4),
+        (errors.WindowTakenOver, 4),
         (errors.BatchError, 5),
+        (errors.BatchUnreachable, 5),
     ],
 )
 def test_every_error_has_the_exit_code_of_its_kind(kind, code):

@@ -22,8 +22,10 @@ TRANSIENT_RETRIES = dg.RetryPolicy(max_retries=3, delay=2, backoff=dg.Backoff.EX
 def failing_clearly(body: Callable[P, R]) -> Callable[P, R]:
     """Wrap an asset's body: a PipelineError fails the step with its message, retried only where it is transient.
 
-    Any other exception fails the step with its type and where it was raised, without its text: drivers and pandas
-    put values into their texts, and the event log keeps them for ever.
+    An interruption (a run that is terminated, a worker that is shut down) fails it without another try, which Dagster
+    would begin at once, because the asset has a retry policy. Any other exception fails the step with its type and
+    where it was raised, without its text: drivers and pandas put values into their texts, and the event log keeps them
+    for ever.
     """
 
     @functools.wraps(body)
@@ -37,6 +39,10 @@ def failing_clearly(body: Callable[P, R]) -> Callable[P, R]:
                 description=str(error),
                 metadata={"error": type(error).__name__, "exit_code": error.exit_code},
                 allow_retries=error.transient,
+            ) from None
+        except dg.DagsterExecutionInterruptedError:
+            raise dg.Failure(
+                description="stopped before its end; the next run completes what is missing", allow_retries=False
             ) from None
         except Exception as error:  # noqa: BLE001 - whatever it is, its text must not reach the event log
             raise dg.Failure(

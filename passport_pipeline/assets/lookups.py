@@ -40,7 +40,7 @@ def concept_lookup(
     """The concepts that the hospital's observations use: name in the hospital's languages, class, datatype,
     units and ranges, mappings to other dictionaries, and drugs.
     """
-    with connections.source(context.partition_key) as source:
+    with connections.admitted(context.partition_key) as source:
         lookup = references.renew_concepts(source, connections.batches)
     return _described("concepts", lookup.frames(), lookup.content_hash())
 
@@ -51,7 +51,7 @@ def provider_lookup(
     context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections]
 ) -> dg.MaterializeResult[None]:
     """The clinicians: providers with their names, the accounts that typed, and the roles in an encounter."""
-    with connections.source(context.partition_key) as source:
+    with connections.admitted(context.partition_key) as source:
         lookup = references.renew_providers(source, connections.batches)
     return _described("providers", lookup.frames(), lookup.content_hash())
 
@@ -62,7 +62,7 @@ def location_lookup(
     context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections]
 ) -> dg.MaterializeResult[None]:
     """The locations inside the hospital and the types of encounters."""
-    with connections.source(context.partition_key) as source:
+    with connections.admitted(context.partition_key) as source:
         lookup = references.renew_locations(source, connections.batches)
     return _described("locations", lookup.frames(), lookup.content_hash())
 
@@ -73,7 +73,7 @@ def patient_identifiers(
     context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections]
 ) -> dg.MaterializeResult[None]:
     """The national identifiers of the hospital's patients, of the identifier types that hospitals.yaml names."""
-    with connections.source(context.partition_key) as source:
+    with connections.admitted(context.partition_key) as source:
         identifiers = references.renew_identifiers(source, connections.batches)
     if identifiers.empty:
         context.log.warning("no national identifier was found: see `passport-pipeline hospitals check`")

@@ -1,5 +1,7 @@
 """Observations: the raw batches of a window."""
 
+from functools import partial
+
 import dagster as dg
 
 from passport_pipeline.assets.failures import TRANSIENT_RETRIES, failing_clearly
@@ -8,6 +10,7 @@ from passport_pipeline.assets.survey import hospital_survey
 from passport_pipeline.assets.tables import columns_of
 from passport_pipeline.openmrs import observations
 from passport_pipeline.partitions import window_of, windows
+from passport_pipeline.passport.leases import confirm, lease
 from passport_pipeline.resources import Connections
 from passport_pipeline.windows.extract import extract_window
 
@@ -34,14 +37,18 @@ def obs_batch(
     """The window's live observations as the hospital has them: one Parquet file a day, read again only where the
     day's digest differs, digest and rows from one read-only snapshot.
     """
-    window = window_of(context.partition_key)
-    with connections.source(window.hospital) as source:
+    window, settings, passport = window_of(context.partition_key), connections.settings, connections.passport
+    with (
+        lease(passport, *window, context.run.run_id, settings.lease_seconds) as token,
+        connections.admitted(window.hospital) as source,
+    ):
         extracted = extract_window(
             source,
             connections.batches,
             window.month,
-            batch_rows=connections.settings.batch_rows,
+            batch_rows=settings.batch_rows,
             full=config.full,
+            confirm=partial(confirm, passport, *window, token),
         )
     return dg.MaterializeResult(
         metadata={

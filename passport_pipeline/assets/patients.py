@@ -1,5 +1,7 @@
 """Patients: who in a window is who in the passport."""
 
+from functools import partial
+
 import dagster as dg
 
 from passport_pipeline.assets.failures import TRANSIENT_RETRIES, failing_clearly
@@ -7,6 +9,7 @@ from passport_pipeline.assets.lookups import patient_identifiers
 from passport_pipeline.assets.observations import obs_batch
 from passport_pipeline.assets.tables import columns_of, counts_table
 from passport_pipeline.partitions import window_of, windows
+from passport_pipeline.passport.leases import confirm, lease
 from passport_pipeline.resources import Connections
 from passport_pipeline.windows.match import match_window
 
@@ -26,9 +29,13 @@ def patient_matches(
     """Every person of the window with the passport patient of the same national ID, or the reason why there is
     none. Two patients with one ID, or two IDs of one person, are never guessed.
     """
-    window = window_of(context.partition_key)
-    with connections.source(window.hospital) as source:
-        matches = match_window(source, connections.batches, connections.passport, window.month)
+    window, passport = window_of(context.partition_key), connections.passport
+    with (
+        lease(passport, *window, context.run.run_id, connections.settings.lease_seconds) as token,
+        connections.admitted(window.hospital) as source,
+    ):
+        still_ours = partial(confirm, passport, *window, token)
+        matches = match_window(source, connections.batches, passport, window.month, still_ours)
     reasons = {str(reason): int(n) for reason, n in matches["reason"].value_counts().items()}
     return dg.MaterializeResult(
         metadata={

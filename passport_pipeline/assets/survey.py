@@ -6,7 +6,7 @@ from passport_pipeline.assets.failures import TRANSIENT_RETRIES, failing_clearly
 from passport_pipeline.assets.tables import months_table
 from passport_pipeline.partitions import first_month_of, hospitals, last_month
 from passport_pipeline.resources import Connections
-from passport_pipeline.windows.references import renew_survey
+from passport_pipeline.windows.surveys import survey_hospital
 
 
 @dg.asset(
@@ -24,8 +24,10 @@ def hospital_survey(
 
     Days whose digest differs from the passport's are what a run of a window reads again.
     """
-    with connections.source(context.partition_key) as source:
-        survey = renew_survey(source, connections.batches)
+    with connections.admitted(context.partition_key) as source:
+        survey, look = survey_hospital(source, connections.batches, connections.passport)
+    if abs(look.clock_skew) > connections.settings.clock_skew:
+        context.log.warning(f"the hospital's clock is {look.clock_skew:+.0f} s from ours; set both by NTP")
     outside = survey.outside(first_month_of(source.hospital), last_month())
     if outside:
         context.log.warning(
@@ -37,6 +39,7 @@ def hospital_survey(
             "dagster/partition_row_count": int(survey.cells["rows"].sum()),
             "live_rows": int(survey.cells["live"].sum()),
             "rows_outside_every_window": outside,
+            "clock_skew_seconds": round(look.clock_skew, 1),
             "months": months_table(survey),
         }
     )

@@ -1,11 +1,17 @@
 """Tables in the metadata of assets: counts by month, columns of a frame. Never a row of a patient's."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import dagster as dg
 import pandas as pd
 
+from passport_pipeline.narrowing import ROW_STATES
 from passport_pipeline.openmrs.survey import Survey
+from passport_pipeline.passport.freshness import Lag, Staleness
+from passport_pipeline.verification import HospitalVerification
+from passport_pipeline.windows.guarding import Plausibility
+
+DAYS_SHOWN = 100
 
 
 def months_table(survey: Survey) -> dg.MarkdownMetadataValue:
@@ -23,6 +29,68 @@ def counts_table(name: str, counts: Mapping[str, int]) -> dg.MarkdownMetadataVal
     return dg.MetadataValue.md("\n".join([f"| {name} | n |", "|---|---:|", *(f"| {k} | {n} |" for k, n in ranked)]))
 
 
+def verification_metadata(found: HospitalVerification) -> dict[str, int | dg.MarkdownMetadataValue]:
+    """What the check of a hospital shows: live rows by outcome, days that differ, and these days with their rows."""
+    return {
+        "live_rows": found.live,
+        "loaded": found.loaded,
+        "attached": found.attached,
+        "parked": sum(found.parked.values()),
+        "skipped": sum(found.skipped.values()),
+        "rows_outside_every_window": found.outside,
+        "days_that_differ": len(found.differences),
+        "days_being_changed": len(found.unsettled),
+        "differences": differences_table(found),
+    }
+
+
+def differences_table(found: HospitalVerification) -> dg.MarkdownMetadataValue:
+    """The days and rows that differ between a hospital and the passport, and what mends them, as Markdown."""
+    names = "".join(f" {name} |" for name in ("live there", "accounted for", *ROW_STATES, "obs ids"))
+    lines = [f"| day |{names}", f"|---|{'---:|' * (len(ROW_STATES) + 2)}---|"]
+    for one in found.differences[:DAYS_SHOWN]:
+        rows = one.rows.by_state() if one.rows else {}
+        counts = [one.source.live, one.passport.live, *(rows[name].count if rows else "" for name in ROW_STATES)]
+        ids = "; ".join(f"{name}: {some}" for name, some in rows.items() if some.count) or "not compared"
+        lines.append(f"| {one.day} | {' | '.join(map(str, counts))} | {ids} |")
+    if len(found.differences) > DAYS_SHOWN:
+        lines.append(f"\nand {len(found.differences) - DAYS_SHOWN} more days")
+    commands = [
+        f"\n`passport-pipeline sync --hospital {found.key} --from {month} --to {month}{' --full' if full else ''}`"
+        for month, full in found.healing()
+    ]
+    return dg.MetadataValue.md("\n".join([*lines, *commands]) if found.differences else "Every day agrees.")
+
+
+def plausibility_metadata(found: Plausibility) -> dict[str, int | dg.MarkdownMetadataValue]:
+    """What the guard of a window shows: rows before and now of the days that would be loaded, and these days."""
+    rows = [f"| {one.day} | {one.before} | {one.now} | {one.vanished} |" for one in found.days]
+    head = ["| day | live rows before | now | fewer |", "|---|---:|---:|---:|"]
+    return {
+        "live_rows_before": found.before,
+        "live_rows_vanished": found.vanished,
+        "rows_shown": found.shown,
+        "shown_rows_to_be_parked": found.to_be_parked,
+        "to_be_parked": counts_table("reason", found.parked),
+        "days": dg.MetadataValue.md("\n".join([*head, *rows])),
+    }
+
+
 def columns_of(frame: pd.DataFrame) -> dg.TableSchema:
     """A frame's columns with their dtypes, for `dagster/column_schema`."""
     return dg.TableSchema([dg.TableColumn(str(name), str(dtype)) for name, dtype in frame.dtypes.items()])
+
+
+def lag_metadata(lags: Sequence[float]) -> dict[str, float]:
+    """How long the rows took, whose records a run has inserted, as numbers that Dagster plots; nothing of none."""
+    lag = Lag.of(lags)
+    return {"lag_p50_seconds": lag.p50, "lag_p95_seconds": lag.p95} if lag else {}
+
+
+def staleness_metadata(found: Staleness) -> dict[str, dg.MetadataValue]:
+    """How many hospitals are fresh, and a table of all others with why."""
+    rows = [f"| {key} | stale | {why} |" for key, why in sorted(found.stale.items())]
+    rows += [f"| {key} | apart | {told} |" for key, told in sorted(found.apart.items())]
+    table = "\n".join(["| hospital | | why |", "|---|---|---|", *rows])
+    counts = {"fresh": len(found.fresh), "stale": len(found.stale), "apart": len(found.apart)}
+    return {name: dg.MetadataValue.int(n) for name, n in counts.items()} | {"hospitals": dg.MetadataValue.md(table)}

@@ -1,45 +1,105 @@
 """Which windows differ: the hospital's survey held against what the passport recorded.
 
-What belongs here: comparing, and surveying many hospitals side by side within a time limit. What does not: Dagster
-(sensors), SQL (openmrs), MongoDB (passport).
+What belongs here: one look at a hospital, comparing, and looking at many side by side within a time limit. What does
+not: Dagster (sensors), SQL (openmrs), MongoDB (passport).
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import TypeVar
 
 from passport_pipeline.digests import Digest, differing, window_of
+from passport_pipeline.hospitals.registry import Hospital
+from passport_pipeline.openmrs.clock import read_clock
+from passport_pipeline.openmrs.source import Source
+from passport_pipeline.openmrs.survey import tail_survey
+from passport_pipeline.passport.days import DayRecord, recorded
+from passport_pipeline.passport.freshness import behind
+from passport_pipeline.passport.hospital_states import HospitalState, Look
+from passport_pipeline.passport.leases import held
+from passport_pipeline.resources import Connections
+from passport_pipeline.windows.admission import admit, renewed_lineage
+from passport_pipeline.windows.surveys import stored_survey
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Change:
-    """A window whose days differ, and a name for what they are now at the hospital: the same until it changes."""
+    """A window with days that are not in line, and a name for what they are at both ends: the same until either
+    changes.
+    """
 
     month: str
     days: int
-    digest: str
+    name: str
 
 
-def changes(there: Mapping[date, Digest], here: Mapping[date, Digest], months: tuple[str, str]) -> list[Change]:
-    """A hospital's windows, from the first to the last of `months` (`YYYY-MM`, both included), in which a day's digest
-    at the hospital (`there`) is not what the passport recorded (`here`); oldest first.
+@dataclass(frozen=True)
+class Seen:
+    """What a look at a hospital found: the windows to be run, None where it has to be surveyed in full first."""
+
+    windows: Sequence[Change] | None
+    look: Look
+
+
+def look_at(connections: Connections, hospital: Hospital, state: HospitalState, months: tuple[str, str]) -> Seen:
+    """Look at an active hospital: its clock, its lineage, and by the tail of its survey its days in `months`.
+
+    Windows that a run is at just now are left to it. Raises SourceError, PassportError, BatchError.
     """
+    passport, at = connections.passport, datetime.now(UTC)
+    stored = stored_survey(hospital.key, connections.batches)
+    with Source.open(hospital, connections.settings) as source:
+        with source.reading() as connection:
+            admit(connection, passport, state)
+            skew = read_clock(connection).skew
+        if stored is None or (state.survey_after and stored.taken_at < state.survey_after):
+            return Seen(None, Look(state, at, skew, surveyed=False))
+        busy = held(passport, hospital.key)
+        survey = tail_survey(source, stored)
+        with source.reading() as connection:
+            lineage = renewed_lineage(connection, state, survey.max_obs_id, at)
+    # A run that ended in between has brought in what this survey does not show, so its window is not judged by it.
+    busy |= held(passport, hospital.key)
+    there, here = survey.digests(), recorded(passport, hospital.key)
+    days = not_in_line(there, here, months)
+    look = Look(state, at, skew, behind=behind(days, here, state.behind, at), lineage=lineage)
+    return Seen(changes(days, there, here, busy), look)
+
+
+def not_in_line(there: Mapping[date, Digest], here: Mapping[date, DayRecord], months: tuple[str, str]) -> list[date]:
+    """The days, from the first to the last of `months` (`YYYY-MM`, both included), whose digest at the hospital
+    (`there`) is not what the passport recorded (`here`), or which a run has left unfinished; oldest first.
+    """
+    unlike = differing(there, {day: record.digest for day, record in here.items()})
+    unfinished = (day for day, record in here.items() if not record.inputs)
+    return [day for day in sorted({*unlike, *unfinished}) if months[0] <= window_of(day) <= months[1]]
+
+
+def changes(
+    days: Iterable[date],
+    there: Mapping[date, Digest],
+    here: Mapping[date, DayRecord],
+    busy: Collection[str],
+) -> list[Change]:
+    """The windows of these days, which are not in line, but for the `busy` months; oldest first."""
     found: dict[str, list[date]] = {}
-    for day in differing(there, here):
-        if months[0] <= window_of(day) <= months[1]:
+    for day in days:
+        if window_of(day) not in busy:
             found.setdefault(window_of(day), []).append(day)
-    return [Change(month, len(days), _name(days, there)) for month, days in found.items()]
+    return [Change(month, len(days), _name(days, there, here)) for month, days in found.items()]
 
 
-def _name(days: Iterable[date], there: Mapping[date, Digest]) -> str:
-    told = "|".join(f"{day} {there.get(day, Digest())}" for day in days)
+def _name(days: Iterable[date], there: Mapping[date, Digest], here: Mapping[date, DayRecord]) -> str:
+    nothing = DayRecord(Digest(), "")
+    ends = ((day, there.get(day, Digest()), here.get(day, nothing)) for day in days)
+    told = "|".join(f"{day} {source} {record.digest} {record.inputs}" for day, source, record in ends)
     return hashlib.blake2b(told.encode(), digest_size=8).hexdigest()
 
 

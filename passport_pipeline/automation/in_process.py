@@ -17,17 +17,23 @@ from passport_pipeline.errors import PipelineError
 from passport_pipeline.hospitals.registry import Hospital
 from passport_pipeline.partitions import FIRST_MONTH, Window, first_month_of, hospitals, last_month, partition_key_of
 from passport_pipeline.passport.days import held_months, recorded_months
+from passport_pipeline.passport.hospital_states import state_of
 from passport_pipeline.resources import Connections
-from passport_pipeline.windows.references import stored_survey
+from passport_pipeline.windows.guarding import ACCEPT_TAG
+from passport_pipeline.windows.surveys import stored_survey
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 @dataclass
 class HospitalRun:
-    """What was run for one hospital: windows that succeeded, live rows in them, seconds, and what failed."""
+    """What was run for one hospital: windows that succeeded, live rows in them, seconds, and what failed.
+
+    `left_out` is its state in words where it was left out because it takes no part.
+    """
 
     hospital: str
+    left_out: str | None = None
     windows: int = 0
     live: int = 0
     written: int = 0
@@ -39,6 +45,7 @@ class HospitalRun:
         """As `passport-pipeline sync --json` prints it."""
         return {
             "key": self.hospital,
+            "leftOut": self.left_out,
             "windows": self.windows,
             "live": self.live,
             "written": self.written,
@@ -47,7 +54,12 @@ class HospitalRun:
         }
 
     def fail(self, where: str, result: dg.ExecuteInProcessResult) -> None:
-        """Note the message of every step that failed."""
+        """Note why a window was held back, or the message of every step that failed."""
+        held_back = [one for one in result.get_asset_check_evaluations() if one.blocking and not one.passed]
+        if held_back:
+            self.exit_code = self.exit_code or 1
+            self.failures += [f"{where}: {one.description}" for one in held_back]
+            return
         for event in result.all_events:
             if not event.is_step_failure:
                 continue
@@ -76,10 +88,16 @@ def months_to_run(
 
 
 class InProcess:
-    """Runs jobs of the definitions, one after another, in this process."""
+    """Runs jobs of the definitions, one after another, in this process.
 
-    def __init__(self, connections: Connections, instance: dg.DagsterInstance) -> None:
+    `stop` is called after each, and raises where the process was told to stop.
+    """
+
+    def __init__(
+        self, connections: Connections, instance: dg.DagsterInstance, stop: Callable[[], None] = lambda: None
+    ) -> None:
         self.connections = connections
+        self._stop = stop
         self.instance = instance
         self.definitions = build_definitions(connections=connections)
 
@@ -88,25 +106,32 @@ class InProcess:
         self.instance.add_dynamic_partitions(hospitals.name or "", [hospital.key for hospital in chosen])
 
     def references(self, hospital: Hospital, run: HospitalRun) -> bool:
-        """Survey the hospital and read its lookups; False where that failed.
+        """Survey the hospital and read its lookups; False where that failed."""
+        if not self.answers(hospital, run):
+            return False
+        self.register([hospital])
+        return self._execute("hospital_references", hospital.key, hospital.key, run) is not None
+
+    def answers(self, hospital: Hospital, run: HospitalRun) -> bool:
+        """Whether the hospital can be read now.
 
         One that does not answer fails at once: whoever waits at a terminal rather tries again than watches retries.
         """
         try:
-            with self.connections.source(hospital.key):
-                pass
+            with self.connections.admitted(hospital.key):
+                return True
         except PipelineError as error:
             run.failures.append(str(error))
             run.exit_code = error.exit_code
             return False
-        return self._execute("hospital_references", hospital.key, hospital.key, run) is not None
 
-    def window(self, window: Window, run: HospitalRun, *, full: bool = False) -> bool:
-        """Run one window; False where it failed."""
+    def window(self, window: Window, run: HospitalRun, *, full: bool = False, accept: bool = False) -> bool:
+        """Run one window; False where it failed. `accept` lets it through whatever the guard (checks) finds."""
         started = time.monotonic()
         config = {"ops": {name: {"config": {"full": full}} for name in ("obs_batch", "medical_records")}}
         where = f"{window.hospital} {window.month}"
-        result = self._execute("window_records", partition_key_of(window), where, run, config)
+        tags = {ACCEPT_TAG: "true"} if accept else {}
+        result = self._execute("window_records", partition_key_of(window), where, run, config, tags)
         run.seconds += time.monotonic() - started
         if result is None:
             return False
@@ -120,15 +145,23 @@ class InProcess:
         run.written += sum(int(str(metadata[name].value)) for name in ("inserted", "updated", "retracted"))
         return True
 
-    def _execute(
-        self, job: str, partition_key: str, where: str, run: HospitalRun, config: Mapping[str, object] | None = None
+    def _execute(  # noqa: PLR0917 - what is run, where it is noted, and how
+        self,
+        job: str,
+        partition_key: str,
+        where: str,
+        run: HospitalRun,
+        config: Mapping[str, object] | None = None,
+        tags: Mapping[str, str] | None = None,
     ) -> dg.ExecuteInProcessResult | None:
         result = self.definitions.resolve_job_def(job).execute_in_process(
             partition_key=partition_key,
             instance=self.instance,
             run_config={**QUIET, **(config or {})},
+            tags=dict(tags or {}),
             raise_on_error=False,
         )
+        self._stop()
         if result.success:
             return result
         run.fail(where, result)
@@ -142,24 +175,64 @@ def sync(
     last: str | None,
     *,
     full: bool = False,
+    accept: bool = False,
+    leave_out_inactive: bool = False,
     on_window: Callable[[Window, int, int], None] = lambda window, rows, of: None,
 ) -> list[HospitalRun]:
     """Run every window of these hospitals that holds anything; a hospital that fails does not stop the others.
 
+    `full` and `accept` are those of `InProcess.window`. A hospital that takes no part fails, unless such ones are to
+    be left out.
     `on_window(window, live rows done, live rows in all of this hospital)` is called after each window.
     """
-    in_process.register(chosen)
     runs = []
     for hospital in chosen:
         run = HospitalRun(hospital.key)
         runs.append(run)
-        if not in_process.references(hospital, run):
+        if leave_out_inactive:
+            state = state_of(in_process.connections.passport, hospital.key)
+            run.left_out = None if state.active else state.told
+        if run.left_out or not in_process.references(hospital, run):
             continue
         months = list(months_to_run(in_process.connections, hospital, first, last))
-        total = sum(live for _, live in months)
-        for month, live in months:
-            window = Window(hospital.key, month)
-            if in_process.window(window, run, full=full):
-                run.live += live
-            on_window(window, live, total)
+        _run_months(in_process, hospital, months, run, on_window, full=full, accept=accept)
     return runs
+
+
+def run_windows(
+    in_process: InProcess,
+    windows: Mapping[Window, int],
+    *,
+    on_window: Callable[[Window, int, int], None] = lambda window, rows, of: None,
+) -> list[HospitalRun]:
+    """Run just these windows, each with the rows by which progress is told; a hospital that fails does not stop the
+    others. `on_window` is called as in `sync`. Raises ConfigurationError for a hospital that is not registered.
+    """
+    chosen = [in_process.connections.hospital(key) for key in sorted({window.hospital for window in windows})]
+    in_process.register(chosen)
+    runs = []
+    for hospital in chosen:
+        months = [(window.month, rows) for window, rows in sorted(windows.items()) if window.hospital == hospital.key]
+        run = HospitalRun(hospital.key)
+        runs.append(run)
+        if in_process.answers(hospital, run):
+            _run_months(in_process, hospital, months, run, on_window)
+    return runs
+
+
+def _run_months(
+    in_process: InProcess,
+    hospital: Hospital,
+    months: Sequence[tuple[str, int]],
+    run: HospitalRun,
+    on_window: Callable[[Window, int, int], None],
+    *,
+    full: bool = False,
+    accept: bool = False,
+) -> None:
+    total = sum(rows for _, rows in months)
+    for month, rows in months:
+        window = Window(hospital.key, month)
+        if in_process.window(window, run, full=full, accept=accept):
+            run.live += rows
+        on_window(window, rows, total)

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from passport_pipeline.jobs import hospital_references
+from passport_pipeline.jobs import hospital_references, hospital_verification
+from passport_pipeline.passport.hospital_states import hospital_states
 from passport_pipeline.resources import Connections
 
 
@@ -19,10 +20,33 @@ from passport_pipeline.resources import Connections
 def nightly_survey(
     context: dg.ScheduleEvaluationContext, connections: dg.ResourceParam[Connections]
 ) -> Iterator[dg.RunRequest]:
-    """Surveys every enabled hospital in full at night and reads its lookups: so un-voids, purges, changes in place
-    and late rows are found, which leave no trace at the tail. `source_changes` then requests the windows.
+    """Surveys every enabled and active hospital in full at night and reads its lookups: so un-voids, purges, changes in
+    place and late rows are found, which leave no trace at the tail. `source_changes` then requests the windows.
     """
+    yield from _every_active_hospital(context, connections)
+
+
+@dg.schedule(
+    job=hospital_verification,
+    cron_schedule="0 5 * * *",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)
+def nightly_verification(
+    context: dg.ScheduleEvaluationContext, connections: dg.ResourceParam[Connections]
+) -> Iterator[dg.RunRequest]:
+    """Compares every enabled and active hospital with the passport's documents, once what `nightly_survey` found has
+    been brought into line. What still differs is in the check `passport_agrees`.
+    """
+    yield from _every_active_hospital(context, connections)
+
+
+def _every_active_hospital(context: dg.ScheduleEvaluationContext, connections: Connections) -> Iterator[dg.RunRequest]:
+    connections = connections.reread()
     night = f"{context.scheduled_execution_time:%Y-%m-%d}"
-    for hospital in connections.reread().hospitals.values():
-        if hospital.enabled:
+    try:
+        states = hospital_states(connections.passport, connections.hospitals)
+    finally:
+        connections.close()
+    for hospital in connections.hospitals.values():
+        if hospital.enabled and states[hospital.key].active:
             yield dg.RunRequest(run_key=f"{hospital.key}/{night}", partition_key=hospital.key)

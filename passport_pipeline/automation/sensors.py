@@ -4,22 +4,20 @@ What belongs here: when to look, and requests. What does not: what differs (auto
 (assets).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
 import dagster as dg
 
 from passport_pipeline.assets.failures import failing_clearly
-from passport_pipeline.automation.changes import Change, changes, rotated, side_by_side
+from passport_pipeline.automation.changes import Seen, look_at, rotated, side_by_side
+from passport_pipeline.automation.requests import waiting
+from passport_pipeline.errors import PipelineError, unexpected
 from passport_pipeline.hospitals.registry import Hospital
 from passport_pipeline.jobs import hospital_references, window_records
-from passport_pipeline.openmrs.source import Source
-from passport_pipeline.openmrs.survey import tail_survey
 from passport_pipeline.partitions import Window, first_month_of, hospitals, last_month, partition_key_of
-from passport_pipeline.passport.database import Passport
-from passport_pipeline.passport.days import recorded
+from passport_pipeline.passport.hospital_states import RETIRED, hospital_states, note_looks
 from passport_pipeline.resources import Connections
-from passport_pipeline.windows.references import stored_survey
 
 # A tick may take a minute before Dagster ends it.
 SECONDS_OF_A_TICK = 40
@@ -30,13 +28,27 @@ SECONDS_OF_A_TICK = 40
 def registered_hospitals(
     context: dg.SensorEvaluationContext, connections: dg.ResourceParam[Connections]
 ) -> dg.SensorResult | dg.SkipReason:
-    """Makes every hospital of hospitals.yaml a partition, so that its windows can be run. Starts no run."""
-    registered = list(connections.reread().hospitals)
+    """Makes every hospital of hospitals.yaml a partition, so that its windows can be run, and takes the partition of a
+    retired one away. Starts no run.
+
+    A hospital that is no longer in the file stays a partition, with the history of its runs, until it is retired.
+    """
+    connections = connections.reread()
+    try:
+        states = hospital_states(connections.passport, connections.hospitals)
+    finally:
+        connections.close()
     there = set(context.instance.get_dynamic_partitions(str(hospitals.name)))
-    new = [key for key in registered if key not in there]
-    if not new:
-        return dg.SkipReason(f"all {len(registered)} hospitals of hospitals.yaml are partitions")
-    return dg.SensorResult(dynamic_partitions_requests=[hospitals.build_add_request(new)])
+    retired = [key for key in sorted(there) if key in states and states[key].state == RETIRED]
+    new = [key for key in connections.hospitals if key not in there and states[key].state != RETIRED]
+    if not new and not retired:
+        return dg.SkipReason(f"all {len(connections.hospitals)} hospitals of hospitals.yaml are partitions, or retired")
+    return dg.SensorResult(
+        dynamic_partitions_requests=[
+            *([hospitals.build_add_request(new)] if new else ()),
+            *([hospitals.build_delete_request(retired)] if retired else ()),
+        ]
+    )
 
 
 @dg.sensor(
@@ -48,52 +60,69 @@ def registered_hospitals(
 def source_changes(
     context: dg.SensorEvaluationContext, connections: dg.ResourceParam[Connections]
 ) -> dg.SensorResult | dg.SkipReason:
-    """Surveys the tail of every enabled hospital, all side by side, and requests the windows whose days differ from
-    what the passport recorded. A hospital that is slow or does not answer delays no other.
+    """Surveys the tail of every enabled and active hospital, all side by side, and requests the windows with days that
+    are not in line. A hospital that is slow or does not answer delays no other.
 
-    A window that still differs is requested again in the next hour, so a run that failed is not the last.
+    A window that still differs is requested again in the next hour, so a run that failed is not the last. One that
+    waits in the queue, or that a run is at, is not requested.
     """
     connections = connections.reread()
-    passport = connections.passport
     partitions = set(context.instance.get_dynamic_partitions(str(hospitals.name)))
     enabled = {key: one for key, one in connections.hospitals.items() if one.enabled and key in partitions}
-    turn = rotated(list(enabled), context.cursor)
     try:
-        found, failed, late = side_by_side(
-            turn, lambda key: _changes(connections, passport, enabled[key]), seconds=SECONDS_OF_A_TICK
+        states = hospital_states(connections.passport, enabled)
+        turn = rotated([key for key in enabled if states[key].active], context.cursor)
+        seen, failed, late = side_by_side(
+            turn,
+            lambda key: look_at(connections, enabled[key], states[key], (first_month_of(enabled[key]), last_month())),
+            seconds=SECONDS_OF_A_TICK,
         )
+        note_looks(connections.passport, (one.look for one in seen.values()))
     finally:
         connections.close()
-    for key, error in failed.items():
-        context.log.warning(f"{key} was not surveyed: {type(error).__name__}; see `hospitals check --hospital {key}`")
-    for key in late:
-        context.log.warning(f"{key} was not surveyed within {SECONDS_OF_A_TICK} s")
-    requests = [request for key in turn if key in found for request in _requests(key, found[key])]
+    _warn(context, seen, failed, late, connections.settings.clock_skew)
+    queued = waiting(context.instance)
+    requests = [one for key in turn if key in seen for one in _requests(enabled[key], seen[key], queued)]
     return dg.SensorResult(
         run_requests=requests,
-        skip_reason=None if requests else dg.SkipReason(f"nothing differs in {len(found)} of {len(enabled)} hospitals"),
-        cursor=next((key for key in reversed(turn) if key in found), context.cursor),
+        skip_reason=None if requests else dg.SkipReason(_nothing(len(seen), len(turn), len(enabled))),
+        cursor=next((key for key in reversed(turn) if key in seen), context.cursor),
     )
 
 
-def _changes(connections: Connections, passport: Passport, hospital: Hospital) -> list[Change] | None:
-    """The hospital's windows that differ; None where it was never surveyed."""
-    stored = stored_survey(hospital.key, connections.batches)
-    if stored is None:
-        return None
-    with Source.open(hospital, connections.settings) as source:
-        survey = tail_survey(source, stored)
-    here = {day: record.digest for day, record in recorded(passport, hospital.key).items()}
-    return changes(survey.digests(), here, (first_month_of(hospital), last_month()))
+def _nothing(seen: int, active: int, enabled: int) -> str:
+    apart = f"; {enabled - active} are paused, stopped or retired" if enabled > active else ""
+    return f"nothing differs in {seen} of {active} hospitals{apart}"
 
 
-def _requests(key: str, found: list[Change] | None) -> Iterator[dg.RunRequest]:
+def _warn(
+    context: dg.SensorEvaluationContext,
+    seen: Mapping[str, Seen],
+    failed: Mapping[str, BaseException],
+    late: list[str],
+    skew_allowed: int,
+) -> None:
+    for key, error in failed.items():
+        text = str(error) if isinstance(error, PipelineError) else unexpected(error)
+        context.log.warning(f"{key} was not surveyed: {text}")
+    for key in late:
+        context.log.warning(f"{key} was not surveyed within {SECONDS_OF_A_TICK} s")
+    for key, one in seen.items():
+        skew = one.look.clock_skew
+        if abs(skew) > skew_allowed:
+            ahead = "ahead of" if skew > 0 else "behind"
+            context.log.warning(f"{key}: the hospital's clock is {abs(skew):.0f} s {ahead} ours; set both by NTP")
+
+
+def _requests(hospital: Hospital, seen: Seen, queued: set[str]) -> Iterator[dg.RunRequest]:
     hour = f"{datetime.now(UTC):%Y-%m-%dT%H}"
-    if found is None:
-        yield dg.RunRequest(run_key=f"{key}/survey/{hour}", job_name=hospital_references.name, partition_key=key)
-    for change in found or ():
-        yield dg.RunRequest(
-            run_key=f"{key}/{change.month}/{change.digest}/{hour}",
-            job_name=window_records.name,
-            partition_key=partition_key_of(Window(key, change.month)),
-        )
+    if seen.windows is None:
+        resumed = seen.look.state.survey_after
+        since = f"{resumed:%Y-%m-%dT%H%M%S.%f}" if resumed else "new"
+        run_key = f"{hospital.key}/survey/{since}/{hour}"
+        yield dg.RunRequest(run_key=run_key, job_name=hospital_references.name, partition_key=hospital.key)
+    for change in seen.windows or ():
+        partition_key = partition_key_of(Window(hospital.key, change.month))
+        if partition_key not in queued:
+            run_key = f"{hospital.key}/{change.month}/{change.name}/{hour}"
+            yield dg.RunRequest(run_key=run_key, job_name=window_records.name, partition_key=partition_key)

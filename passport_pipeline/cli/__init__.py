@@ -15,6 +15,7 @@ def main() -> None:
 
     Any other is its type and where it was raised.
     """
+    from passport_pipeline.automation.stopping import Stopped
     from passport_pipeline.cli.commands import app
 
     try:
@@ -22,6 +23,9 @@ def main() -> None:
     except PipelineError as error:
         sys.stderr.write(f"passport-pipeline: {error}\n")
         raise SystemExit(error.exit_code) from None
+    except Stopped as stopped:
+        sys.stderr.write("passport-pipeline: stopped; run the same command again to continue\n")
+        raise SystemExit(stopped.exit_code) from None
     except KeyboardInterrupt:
         sys.stderr.write("passport-pipeline: interrupted; the next run completes what is missing\n")
         raise SystemExit(130) from None

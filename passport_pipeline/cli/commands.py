@@ -1,26 +1,30 @@
 """The commands and their arguments.
 
-What belongs here: one short function a command. What does not: tables and bars (cli.tables), work.
+What belongs here: one short function a command. What does not: groups of commands (cli.hospitals), what they share
+(cli.options), tables and bars (cli.tables), work.
 """
 
 from __future__ import annotations
 
-import functools
-import json
-import sys
-from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ParamSpec
+from typing import Annotated
 
 import typer
 
-from passport_pipeline.errors import ConfigurationError, PipelineError, unexpected
-
-if TYPE_CHECKING:
-    from passport_pipeline.hospitals.registry import Hospital
-    from passport_pipeline.resources import Connections
-
-P = ParamSpec("P")
+from passport_pipeline.cli.conflicts import conflicts_app
+from passport_pipeline.cli.hospitals import hospitals_app
+from passport_pipeline.cli.options import (
+    FirstOption,
+    HospitalOption,
+    JsonOption,
+    LastOption,
+    chosen_hospitals,
+    failing_in_json,
+    print_json,
+)
+from passport_pipeline.cli.parked import parked_app
+from passport_pipeline.cli.verifying import DAYS_NARROWED
 
 app = typer.Typer(
     name="passport-pipeline",
@@ -29,98 +33,76 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-hospitals_app = typer.Typer(help="The registered hospitals.", no_args_is_help=True)
 sample_app = typer.Typer(help="The sample: generated hospitals on throwaway servers.", no_args_is_help=True)
 app.add_typer(hospitals_app, name="hospitals")
+app.add_typer(conflicts_app, name="conflicts")
+app.add_typer(parked_app, name="parked")
 app.add_typer(sample_app, name="sample")
-
-HospitalOption = Annotated[
-    list[str] | None, typer.Option("--hospital", "-H", help="Only this hospital; may be repeated.", metavar="KEY")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document for programs.")]
-
-
-def _month(value: str | None) -> str | None:
-    from passport_pipeline.hospitals.settings import month
-
-    try:
-        return None if value is None else month(value)
-    except ValueError:
-        raise typer.BadParameter("a month is written YYYY-MM, for example 2025-11") from None
-
-
-def _chosen(connections: Connections, keys: list[str] | None) -> list[Hospital]:
-    if keys:
-        return [connections.hospital(key) for key in dict.fromkeys(keys)]
-    enabled = [hospital for hospital in connections.hospitals.values() if hospital.enabled]
-    if not enabled:
-        raise ConfigurationError(f"no hospital in {connections.settings.hospitals_file} is enabled")
-    return enabled
-
-
-def _print_json(value: object) -> None:
-    sys.stdout.write(json.dumps(value, indent=2) + "\n")
-
-
-def _failing_in_json(command: Callable[P, None]) -> Callable[P, None]:
-    """With --json, an error that ends the command is a JSON document too; its message goes to stderr as always."""
-
-    @functools.wraps(command)
-    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            command(*args, **kwargs)
-        except typer.Exit:
-            raise
-        except Exception as error:
-            if kwargs.get("as_json"):
-                text = str(error) if isinstance(error, PipelineError) else unexpected(error)
-                _print_json({"ok": False, "error": text, "hospitals": []})
-            raise
-
-    return wrapped
 
 
 @app.command(
     epilog="Example: passport-pipeline sync --hospital central --from 2025-01 --to 2025-11",
 )
-@_failing_in_json
-def sync(
+@failing_in_json
+def sync(  # noqa: PLR0917 - its options
     hospital: HospitalOption = None,
-    first: Annotated[
-        str | None, typer.Option("--from", help="First month, YYYY-MM.", callback=_month, metavar="MONTH")
-    ] = None,
-    last: Annotated[
-        str | None, typer.Option("--to", help="Last month, YYYY-MM.", callback=_month, metavar="MONTH")
-    ] = None,
+    first: FirstOption = None,
+    last: LastOption = None,
     full: Annotated[bool, typer.Option("--full", help="Also read and load days that have not changed.")] = False,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Also load windows that would lose or park far more rows than usual.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Materialise windows (hospital x month) in this process, through the same Dagster assets as the UI."""
+    """Materialise windows (hospital x month) in this process, through the same Dagster assets as the UI.
+
+    Without --hospital, those that are paused, stopped or retired are left out.
+    """
     from passport_pipeline.cli.syncing import sync_with_progress
     from passport_pipeline.resources import Connections
 
     connections = Connections()
-    runs = sync_with_progress(connections, _chosen(connections, hospital), first, last, full=full, quiet=as_json)
+    chosen = chosen_hospitals(connections, hospital)
+    options = {"full": full, "accept": accept, "leave_out_inactive": not hospital, "quiet": as_json}
+    runs = sync_with_progress(connections, chosen, first, last, **options)
     if as_json:
-        _print_json({"ok": not any(run.failures for run in runs), "hospitals": [run.to_json() for run in runs]})
+        print_json({"ok": not any(run.failures for run in runs), "hospitals": [run.to_json() for run in runs]})
     failed = [run for run in runs if run.failures]
     if failed:
         raise typer.Exit(failed[0].exit_code or 1)
 
 
-@app.command(epilog="Example: passport-pipeline verify --json")
-@_failing_in_json
-def verify(hospital: HospitalOption = None, as_json: JsonOption = False) -> None:
-    """Recompute every day's digest at both ends and list the days that differ; exit 1 where something does."""
+@app.command(epilog="Example: passport-pipeline verify --hospital central --from 2025-01 --to 2025-03")
+@failing_in_json
+def verify(
+    hospital: HospitalOption = None,
+    first: FirstOption = None,
+    last: LastOption = None,
+    *,
+    rows: Annotated[
+        int, typer.Option("--rows", help="Days that differ whose rows are compared.", min=0, metavar="DAYS")
+    ] = DAYS_NARROWED,
+    wait: Annotated[
+        int, typer.Option("--wait", help="How long to wait before the second look.", min=0, metavar="SECONDS")
+    ] = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Recompute every day's digest at both ends and list the days and rows that differ; exit 1 where something does.
+
+    With --from or --to only these months are read, in the ranges of ids that the last full survey found.
+
+    Days that differ are looked at twice: one that changes meanwhile, or whose window a run is at, is not listed.
+    """
     from passport_pipeline.cli.tables import verification_table
     from passport_pipeline.cli.verifying import verify_with_progress
     from passport_pipeline.resources import Connections
 
-    connections = Connections()
-    results = verify_with_progress(connections, _chosen(connections, hospital), quiet=as_json)
+    with closing(Connections()) as connections:
+        chosen = chosen_hospitals(connections, hospital)
+        results = verify_with_progress(connections, chosen, first, last, wait=wait, narrow=rows, quiet=as_json)
     ok = all(result.ok for result in results)
     if as_json:
-        _print_json({"ok": ok, "hospitals": [result.to_json() for result in results]})
+        print_json({"ok": ok, "hospitals": [result.to_json() for result in results]})
     else:
         verification_table(results)
     if not ok:
@@ -128,7 +110,7 @@ def verify(hospital: HospitalOption = None, as_json: JsonOption = False) -> None
 
 
 @app.command(epilog="Example: passport-pipeline status --json")
-@_failing_in_json
+@failing_in_json
 def status(hospital: HospitalOption = None, as_json: JsonOption = False) -> None:
     """Show what the passport holds of each hospital, and when it was last brought into line."""
     from passport_pipeline.cli.tables import status_table
@@ -136,29 +118,11 @@ def status(hospital: HospitalOption = None, as_json: JsonOption = False) -> None
     from passport_pipeline.resources import Connections
 
     connections = Connections()
-    statuses = [status_of(connections.passport, chosen.key) for chosen in _chosen(connections, hospital)]
+    statuses = [status_of(connections.passport, chosen.key) for chosen in chosen_hospitals(connections, hospital)]
     if as_json:
-        _print_json({"hospitals": [one.to_json() for one in statuses]})
+        print_json({"hospitals": [one.to_json() for one in statuses]})
     else:
         status_table(statuses)
-
-
-@hospitals_app.command(epilog="Example: passport-pipeline hospitals check --hospital central")
-@_failing_in_json
-def check(hospital: HospitalOption = None, as_json: JsonOption = False) -> None:
-    """Preflight: is each hospital fit to be read, and what will that cost it? Exit 3 where one is not."""
-    from passport_pipeline.cli.tables import preflight_table
-    from passport_pipeline.hospitals.preflight import check_hospital
-    from passport_pipeline.resources import Connections
-
-    connections = Connections()
-    reports = [check_hospital(chosen, connections.settings) for chosen in _chosen(connections, hospital)]
-    if as_json:
-        _print_json({"ok": all(report.ok for report in reports), "hospitals": [r.to_json() for r in reports]})
-    else:
-        preflight_table(reports)
-    if not all(report.ok for report in reports):
-        raise typer.Exit(3)
 
 
 ScaleOption = Annotated[float, typer.Option("--scale", help="1 makes about 45,000 observations.", min=0.05)]

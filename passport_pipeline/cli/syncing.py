@@ -1,15 +1,18 @@
-"""`sync` with a progress bar."""
+"""Runs with a progress bar, as `sync` and `parked replay` show them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from passport_pipeline.automation.in_process import HospitalRun
+    from passport_pipeline.automation.in_process import HospitalRun, InProcess
     from passport_pipeline.hospitals.registry import Hospital
     from passport_pipeline.partitions import Window
     from passport_pipeline.resources import Connections
+
+    OnWindow = Callable[[Window, int, int], None]
 
 
 def sync_with_progress(
@@ -19,30 +22,61 @@ def sync_with_progress(
     last: str | None = None,
     *,
     full: bool = False,
+    accept: bool = False,
+    leave_out_inactive: bool = False,
     quiet: bool = False,
 ) -> list[HospitalRun]:
     """Run the windows of these hospitals with a progress bar on stderr, in the Dagster instance of DAGSTER_HOME.
 
     Raises ConfigurationError where Dagster cannot work in DAGSTER_HOME.
     """
+    from passport_pipeline.automation.in_process import sync
+
+    def run(in_process: InProcess, on_window: OnWindow) -> list[HospitalRun]:
+        options = {"full": full, "accept": accept, "leave_out_inactive": leave_out_inactive}
+        return sync(in_process, chosen, first, last, **options, on_window=on_window)
+
+    return with_progress(connections, [hospital.key for hospital in chosen], run, quiet=quiet)
+
+
+def with_progress(
+    connections: Connections,
+    keys: Iterable[str],
+    run: Callable[[InProcess, OnWindow], list[HospitalRun]],
+    *,
+    quiet: bool = False,
+) -> list[HospitalRun]:
+    """What `run` gives, with a progress bar on stderr for each hospital; failures are printed there, too.
+
+    SIGTERM and Ctrl-C end it at once, as Stopped. Raises ConfigurationError, before `run` is called, where Dagster
+    cannot work in DAGSTER_HOME.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from passport_pipeline.automation.in_process import InProcess, sync
+    from passport_pipeline.automation.in_process import InProcess
     from passport_pipeline.automation.instance import dagster_instance
+    from passport_pipeline.automation.stopping import stopping
 
     console = Console(stderr=True, quiet=quiet)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with dagster_instance() as instance, Progress(*columns, console=console) as progress:
-        bars = {hospital.key: progress.add_task(hospital.key, total=None) for hospital in chosen}
+    with (
+        closing(connections),
+        stopping() as stop,
+        dagster_instance() as instance,
+        Progress(*columns, console=console) as progress,
+    ):
+        bars = {key: progress.add_task(key, total=None) for key in keys}
 
         def on_window(window: Window, rows: int, of: int) -> None:
             progress.update(
                 bars[window.hospital], advance=rows, total=of, description=f"{window.hospital} {window.month}"
             )
 
-        runs = sync(InProcess(connections, instance), chosen, first, last, full=full, on_window=on_window)
-    for run in runs:
-        for failure in run.failures:
+        runs = run(InProcess(connections, instance, stop), on_window)
+    for one in runs:
+        if one.left_out:
+            Console(stderr=True).print(f"{one.hospital} is left out: {one.left_out}", soft_wrap=True, highlight=False)
+        for failure in one.failures:
             Console(stderr=True).print(f"[red]failed[/red] {failure}", soft_wrap=True, highlight=False)
     return runs

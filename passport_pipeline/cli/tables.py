@@ -5,7 +5,8 @@ What belongs here: rich tables of counts. What does not: any value of a patient'
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -13,13 +14,16 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from passport_pipeline.hospitals.preflight import Preflight
+    from passport_pipeline.hospitals.registry import Hospital
     from passport_pipeline.passport.days import HospitalStatus
+    from passport_pipeline.passport.hospital_states import HospitalState
     from passport_pipeline.passport.timeline import Entry
     from passport_pipeline.verification import HospitalVerification
 
 MARKS = {"ok": "[green]ok[/green]", "warning": "[yellow]warning[/yellow]", "fault": "[red]fault[/red]"}
 
 WIDTH_OF_A_FILE = 132
+DAYS_SHOWN = 20
 
 
 def output() -> Console:
@@ -62,21 +66,41 @@ def verification_table(results: Sequence[HospitalVerification], rates: Mapping[s
     for result in results:
         if result.error:
             console.print(f"[red]{result.key}[/red]: {result.error}", highlight=False)
-        for difference in result.differences[:20]:
+        if result.differences:
+            _differences_table(console, result)
+        for month, full in result.healing():
+            command = f"passport-pipeline sync --hospital {result.key} --from {month} --to {month}"
+            console.print(f"{result.key} {month}: run `{command}{' --full' if full else ''}`", soft_wrap=True)
+        if result.unsettled:
+            days = ", ".join(map(str, result.unsettled[:DAYS_SHOWN]))
             console.print(
-                f"{result.key} {difference.day}: {difference.source.live} live rows at the hospital, "
-                f"{difference.passport.live} accounted for; run `passport-pipeline sync --hospital {result.key} "
-                f"--from {difference.day:%Y-%m} --to {difference.day:%Y-%m}{' --full' if difference.full else ''}`",
+                f"{result.key}: {len(result.unsettled)} days were being changed just then; verify them again later "
+                f"({days}{', ...' if len(result.unsettled) > DAYS_SHOWN else ''})",
                 soft_wrap=True,
             )
-        if len(result.differences) > 20:
-            console.print(f"{result.key}: and {len(result.differences) - 20} more days")
+
+
+def _differences_table(console: Console, result: HospitalVerification) -> None:
+    from passport_pipeline.narrowing import ROW_STATES
+
+    table = Table(title=f"Days of {result.key} that differ")
+    for name in ("day", "live there", "accounted for", *ROW_STATES, "obs ids"):
+        table.add_column(name, justify="left" if name in ("day", "obs ids") else "right", overflow="fold")
+    for one in result.differences[:DAYS_SHOWN]:
+        rows = one.rows.by_state() if one.rows else {}
+        ids = "\n".join(f"{name}: {some}" for name, some in rows.items() if some.count)
+        counts = (str(rows[name].count) if rows else "-" for name in ROW_STATES)
+        table.add_row(str(one.day), str(one.source.live), str(one.passport.live), *counts, ids or "not compared")
+    console.print(table)
+    if len(result.differences) > DAYS_SHOWN:
+        console.print(f"{result.key}: and {len(result.differences) - DAYS_SHOWN} more days")
 
 
 def status_table(statuses: Sequence[HospitalStatus]) -> None:
     """Print what the passport holds of each hospital."""
     table = Table(title="The passport, by hospital")
-    for name in ("hospital", "windows", "last day", "loaded", "attached", "parked", "skipped", "last sync (UTC)"):
+    counts = ("windows", "last day", "loaded", "attached", "parked", "skipped", "conflicts")
+    for name in ("hospital", *counts, "last sync (UTC)", "lag p50, p95"):
         table.add_column(name, justify="left" if name == "hospital" else "right", overflow="fold")
     for one in statuses:
         table.add_row(
@@ -85,11 +109,40 @@ def status_table(statuses: Sequence[HospitalStatus]) -> None:
             one.last_day.isoformat() if one.last_day else "-",
             str(one.loaded),
             str(one.attached),
-            by_reason(one.parked),
+            by_reason(one.parked) + (f"\n({one.exhausted} exhausted)" if one.exhausted else ""),
             by_reason(one.skipped),
+            str(one.conflicts),
             f"{one.last_sync:%Y-%m-%d %H:%M:%S}" if one.last_sync else "never",
+            f"{one.lag.p50:,.0f} s, {one.lag.p95:,.0f} s" if one.lag else "-",
         )
     output().print(table)
+
+
+def hospitals_table(states: Iterable[HospitalState], registered: Mapping[str, Hospital]) -> None:
+    """Print every hospital, whether it takes part, and how it stands."""
+    table = Table(title="Hospitals (times in UTC)")
+    for name in ("hospital", "name", "enabled", "state", "since", "by", "reason", "surveyed", "in line since"):
+        table.add_column(name, overflow="fold")
+    for one in states:
+        hospital = registered.get(one.key)
+        in_line = f"behind since {minute(one.behind_since)}" if one.behind_since else minute(one.in_line_at)
+        table.add_row(
+            one.key,
+            hospital.name if hospital else "not in hospitals.yaml",
+            "yes" if hospital and hospital.enabled else "no",
+            one.state,
+            minute(one.since),
+            one.by or "-",
+            one.reason or "-",
+            minute(one.surveyed_at),
+            in_line,
+        )
+    output().print(table)
+
+
+def minute(at: datetime | None) -> str:
+    """A time to the minute; "-" where there is none."""
+    return f"{at:%Y-%m-%d %H:%M}" if at else "-"
 
 
 def preflight_table(reports: Sequence[Preflight]) -> None:

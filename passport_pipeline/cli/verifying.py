@@ -8,28 +8,88 @@ from typing import TYPE_CHECKING
 from passport_pipeline.errors import SourceError
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
+
     from passport_pipeline.hospitals.registry import Hospital
     from passport_pipeline.resources import Connections
     from passport_pipeline.verification import HospitalVerification
 
+DAYS_NARROWED = 20
+
 
 def verify_with_progress(
-    connections: Connections, chosen: Sequence[Hospital], *, quiet: bool = False
+    connections: Connections,
+    chosen: Sequence[Hospital],
+    first: str | None = None,
+    last: str | None = None,
+    *,
+    wait: float = 0,
+    narrow: int = DAYS_NARROWED,
+    quiet: bool = False,
 ) -> list[HospitalVerification]:
-    """Verify these hospitals one after another; one that cannot be read is reported and does not stop the rest."""
-    from rich.console import Console
-    from rich.progress import track
+    """Verify these hospitals one after another, with a progress bar on stderr; one that cannot be read is reported
+    and does not stop the rest.
 
-    from passport_pipeline.partitions import first_month_of, last_month
-    from passport_pipeline.verification import unreadable, verify_hospital
+    With `first` or `last` (`YYYY-MM`) only these months are read; `wait` and `narrow` are as in verification.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+    from passport_pipeline.verification import unreadable
 
     results = []
-    console = Console(stderr=True, quiet=quiet)
-    for hospital in track(chosen, description="verifying", console=console, transient=True):
-        try:
-            with connections.source(hospital.key) as source:
-                first = first_month_of(hospital)
-                results.append(verify_hospital(source, connections.passport, first, last_month()))
-        except SourceError as error:
-            results.append(unreadable(hospital.key, str(error)))
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True, quiet=quiet), transient=True) as progress:
+        for hospital in chosen:
+            bar = _Bar(progress, hospital.key, wait)
+            try:
+                results.append(_verified(connections, hospital, first, last, wait=wait, narrow=narrow, bar=bar))
+            except SourceError as error:
+                results.append(unreadable(hospital.key, str(error)))
     return results
+
+
+class _Bar:
+    """One hospital's bar: the share of its ids that is surveyed, then how many days are looked at again."""
+
+    def __init__(self, progress: Progress, key: str, wait: float) -> None:
+        self._progress, self._key, self._wait = progress, key, wait
+        self._task = progress.add_task(key, total=None)
+
+    def surveyed(self, done: int, of: int) -> None:
+        self._progress.update(self._task, completed=done, total=of)
+
+    def suspected(self, days: int) -> None:
+        when = f" in {self._wait:.0f} s" if self._wait else ""
+        self._progress.update(self._task, description=f"{self._key}: {days} days differ and are looked at again{when}")
+
+
+def _verified(
+    connections: Connections,
+    hospital: Hospital,
+    first: str | None,
+    last: str | None,
+    *,
+    wait: float,
+    narrow: int,
+    bar: _Bar,
+) -> HospitalVerification:
+    from passport_pipeline.partitions import first_month_of, last_month
+    from passport_pipeline.verification import verify_hospital
+    from passport_pipeline.windows.surveys import stored_survey
+
+    newest = last_month()
+    with connections.source(hospital.key) as source:
+        only = (first or first_month_of(hospital), last or newest) if first or last else None
+        return verify_hospital(
+            source,
+            connections.passport,
+            first_month_of(hospital),
+            newest,
+            survey=stored_survey(hospital.key, connections.batches) if only else None,
+            only=only,
+            wait=wait,
+            narrow=narrow,
+            progress=bar.surveyed,
+            on_suspects=bar.suspected,
+        )

@@ -18,6 +18,7 @@ from passport_pipeline.errors import ConfigurationError, SourceError
 from passport_pipeline.hospitals.registry import Hospital
 from passport_pipeline.hospitals.settings import Settings
 from passport_pipeline.openmrs import inspection
+from passport_pipeline.openmrs.clock import read_clock
 from passport_pipeline.openmrs.grants import beyond_reading
 from passport_pipeline.openmrs.identifiers import suggest_types
 from passport_pipeline.openmrs.schema import probe
@@ -26,8 +27,7 @@ from passport_pipeline.openmrs.survey import full_survey
 
 State = Literal["ok", "warning", "fault"]
 
-# A clock that is further off than this shifts days; a survey that takes longer than this is not run at once.
-DRIFT = 60  # seconds
+# A survey that takes longer than this is not run at once.
 PATIENCE = 30  # seconds
 
 
@@ -81,6 +81,8 @@ def check_hospital(hospital: Hospital, settings: Settings) -> Preflight:
     try:
         source = _opened(report, hospital, settings, engine)
         if source is not None:
+            with _noted(report, "zone", hospital):
+                _zone(report, source, settings.clock_skew)
             for topic, look in _LOOKS:
                 with _noted(report, topic, hospital):
                     look(report, source)
@@ -112,9 +114,9 @@ def _opened(report: Preflight, hospital: Hospital, settings: Settings, engine: s
     return None
 
 
-def _zone(report: Preflight, source: Source) -> None:
+def _zone(report: Preflight, source: Source, skew_allowed: int) -> None:
     with source.reading() as connection:
-        clock = inspection.read_clock(connection)
+        clock = read_clock(connection)
     set_to = source.hospital.timezone
     ours = datetime.now(UTC).astimezone(source.hospital.zone).utcoffset()
     theirs = round((clock.local - clock.utc).total_seconds() / 900) * 900
@@ -128,12 +130,14 @@ def _zone(report: Preflight, source: Source) -> None:
             f"{named}, {theirs / 3600:+g} h from UTC, but hospitals.yaml says {set_to}; "
             "that is right if OpenMRS itself runs in that zone",
         )
-    drift = (clock.utc - clock.here).total_seconds()
-    text = f"the server's clock is {abs(drift):.0f} s {'ahead of' if drift > 0 else 'behind'} this machine's"
-    report.add("clock", "ok" if abs(drift) <= DRIFT else "warning", text)
+    text = f"the server's clock is {abs(clock.skew):.0f} s {'ahead of' if clock.skew > 0 else 'behind'} this machine's"
+    if abs(clock.skew) <= skew_allowed:
+        report.add("clock", "ok", text)
+    else:
+        report.add("clock", "warning", f"{text}; set both by NTP (PASSPORT_CLOCK_SKEW allows {skew_allowed} s)")
     newest = inspection.newest_created(source)
     now = datetime.now(UTC).astimezone(source.hospital.zone).replace(tzinfo=None)
-    if newest is not None and (newest - now).total_seconds() > DRIFT * 5:
+    if newest is not None and (newest - now).total_seconds() > skew_allowed:
         report.add(
             "clock",
             "warning",
@@ -220,7 +224,6 @@ def _rows(report: Preflight, source: Source) -> None:
 
 
 _LOOKS: tuple[tuple[str, Callable[[Preflight, Source], None]], ...] = (
-    ("zone", _zone),
     ("indexes", _indexes),
     ("locales", _locales),
     ("identifiers", _identifiers),

@@ -59,6 +59,15 @@ class Settings(BaseSettings):
     statement_timeout      seconds that one SQL statement may take at a hospital
     batch_rows             rows that one frame aims at
     first_month            the first month that there is a window for
+    clock_skew             seconds that a hospital's clock may be off before it is warned of
+    stale_after            minutes for which a hospital may be unseen, or behind, before it counts as stale
+    lease_seconds          seconds after which another run may take over from one that shows no sign of life
+    max_shrink             share of a window's live rows that may vanish at once before it is held back
+    max_parked             share of a window's loaded rows that may become parked at once before it is held back
+    guard_rows             rows below which neither share counts, since small windows move a lot
+    retry_delay            minutes until a parked row is tried again by itself; doubled every time, to a week at most
+    verify_wait            seconds that the nightly verification gives days that differ before it looks again
+    retry_cap              attempts after which it is not tried again by itself
     """
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
@@ -72,6 +81,15 @@ class Settings(BaseSettings):
     statement_timeout: int = Field(default=300, ge=1, le=86_400)
     batch_rows: int = Field(default=20_000, ge=1, le=1_000_000)
     first_month: Month = "2005-01"
+    clock_skew: int = Field(default=120, ge=1, le=86_400)
+    stale_after: int = Field(default=60, ge=1, le=10_080)
+    lease_seconds: int = Field(default=30, ge=1, le=3_600)
+    max_shrink: float = Field(default=0.2, ge=0, le=1)
+    max_parked: float = Field(default=0.2, ge=0, le=1)
+    guard_rows: int = Field(default=100, ge=1)
+    retry_delay: int = Field(default=60, ge=1, le=10_080)
+    verify_wait: int = Field(default=90, ge=0, le=600)
+    retry_cap: int = Field(default=8, ge=2, le=100)
 
     @classmethod
     def read(cls) -> Self:

@@ -1,4 +1,4 @@
-"""What a preflight wants to know of a hospital's database: its clock, its size, its dictionary's languages.
+"""What a preflight wants to know of a hospital's database: its size, its newest row, its dictionary's languages.
 
 What belongs here: looking. What does not: judging what is found (hospitals.preflight).
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 import pandas as pd
 import sqlalchemy as sa
@@ -36,20 +36,6 @@ EXPECTED_INDEXES = (
 
 
 @dataclass(frozen=True)
-class Clock:
-    """The server's clock against this machine's, both taken at once.
-
-    `local` is the server's local time, `utc` its UTC, `here` this machine's UTC; all without a zone.
-    """
-
-    local: datetime
-    utc: datetime
-    here: datetime
-    time_zone: str
-    system_time_zone: str
-
-
-@dataclass(frozen=True)
 class SurveySample:
     """A survey of some of a table's rows: how many, how many there may be in all, and the seconds it took."""
 
@@ -71,22 +57,6 @@ class SurveySample:
 def read_version(connection: sa.Connection) -> str:
     """What the server calls itself. Raises SourceError."""
     return str(connection.exec_driver_sql("SELECT VERSION()").scalar())
-
-
-def read_clock(connection: sa.Connection) -> Clock:
-    """The server's clock. Raises SourceError."""
-    before = datetime.now(UTC)
-    local, utc, zone, system = connection.exec_driver_sql(
-        "SELECT CAST(NOW() AS CHAR), CAST(UTC_TIMESTAMP() AS CHAR), @@session.time_zone, @@system_time_zone"
-    ).one()
-    here = before + (datetime.now(UTC) - before) / 2
-    return Clock(
-        datetime.fromisoformat(local),
-        datetime.fromisoformat(utc),
-        here.replace(tzinfo=None),
-        str(zone),
-        str(system),
-    )
 
 
 def missing_indexes(schema: Schema) -> list[str]:

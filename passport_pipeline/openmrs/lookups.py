@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
+import numpy as np
 import pandas as pd
 
 from passport_pipeline.openmrs import tables as t
@@ -30,6 +31,7 @@ from passport_pipeline.openmrs.statements import (
     Statements,
     shaped,
 )
+from passport_pipeline.references import References
 
 
 @dataclass(frozen=True)
@@ -127,11 +129,6 @@ class Lookups:
     providers: ProviderLookup
     locations: LocationLookup
 
-    def content_hash(self) -> str:
-        """The same for the same content, in any order."""
-        parts = (self.concepts.content_hash(), self.providers.content_hash(), self.locations.content_hash())
-        return hashlib.blake2b("".join(parts).encode(), digest_size=16).hexdigest()
-
 
 def read_concepts(source: Source) -> ConceptLookup:
     """Read the concepts in use, with seven statements. Raises SourceError."""
@@ -175,33 +172,48 @@ def read_locations(source: Source) -> LocationLookup:
         )
 
 
-def missing_concepts(lookup: ConceptLookup, observations: pd.DataFrame) -> set[int]:
-    """The concepts that observations ask or answer with and that the lookup lacks."""
-    named = pd.concat([observations["concept_id"], observations["value_coded"]]).dropna()
-    return set(named.unique().tolist()) - set(lookup.concepts["concept_id"].tolist())
+def references(observations: pd.DataFrame) -> References:
+    """What observations refer to, by kind.
+
+    Kinds: concept (asked or answered), drug, provider and role (of the encounter), user (who typed), location,
+    encounter_type, person, boolean (1 and 0 as such, which go by the names of the concepts of true and false).
+    """
+    listed = " ".join(observations["providers"].dropna().unique().tolist()).split()
+    parts = [entry.partition(":") for entry in listed]
+    columns = {
+        "drug": "value_drug",
+        "user": "creator",
+        "location": "location_id",
+        "encounter_type": "encounter_type_id",
+        "person": "person_id",
+        "boolean": "value_boolean",
+    }
+    concepts = [observations[name].dropna().unique() for name in ("concept_id", "value_coded")]
+    return References.of(
+        {
+            "concept": np.concatenate([np.asarray(ids, dtype=np.int64) for ids in concepts]),
+            "provider": [int(provider) for provider, _, _ in parts if provider.isdecimal()],
+            "role": [int(role) for _, _, role in parts if role.isdecimal()],
+            **{kind: observations[name].dropna().to_numpy(dtype=np.int64) for kind, name in columns.items()},
+        }
+    )
 
 
 def unknown_references(lookups: Lookups, observations: pd.DataFrame) -> dict[str, set[int]]:
-    """The ids that observations name and the lookups lack, by kind; empty where they lack nothing.
-
-    Kinds: concept, drug, provider, user, location, encounter_type.
+    """The ids that observations name and the lookups lack, by kind as in `references`; empty where they lack
+    nothing.
     """
-    providers = observations["providers"].dropna().drop_duplicates().str.split().explode()
-    known = lookups.providers
-    checks = {
-        "drug": (observations["value_drug"], lookups.concepts.drugs["drug_id"]),
-        "provider": (providers.str.partition(":")[0].astype("Int64"), known.providers["provider_id"])
-        if len(providers)
-        else (pd.Series(dtype="Int64"), known.providers["provider_id"]),
-        "user": (observations["creator"], known.users["user_id"]),
-        "location": (observations["location_id"], lookups.locations.locations["location_id"]),
-        "encounter_type": (
-            observations["encounter_type_id"],
-            lookups.locations.encounter_types["encounter_type_id"],
-        ),
+    known = {
+        "concept": lookups.concepts.concepts["concept_id"],
+        "drug": lookups.concepts.drugs["drug_id"],
+        "provider": lookups.providers.providers["provider_id"],
+        "role": lookups.providers.roles["encounter_role_id"],
+        "user": lookups.providers.users["user_id"],
+        "location": lookups.locations.locations["location_id"],
+        "encounter_type": lookups.locations.encounter_types["encounter_type_id"],
     }
-    found = {"concept": missing_concepts(lookups.concepts, observations)}
-    found |= {kind: set(used.dropna().unique().tolist()) - set(there) for kind, (used, there) in checks.items()}
+    named = references(observations)
+    found = {kind: set(named[kind].tolist()).difference(ids.tolist()) for kind, ids in known.items()}
     return {kind: ids for kind, ids in found.items() if ids}
 
 

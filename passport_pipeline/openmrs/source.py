@@ -4,7 +4,8 @@ Every session is read-only, has a statement timeout and speaks utf8mb4, whatever
 and an account that could write is refused. Driver errors become SourceUnreachable or SourceRefused in one
 place, for every statement of the engine, in words that name neither URL nor account.
 
-What belongs here: sessions, snapshots, errors. What does not: any statement about OpenMRS.
+What belongs here: sessions, snapshots, errors. What does not: any statement about OpenMRS, what an error number
+means (failures).
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from contextlib import contextmanager
 from typing import Any, Self
 
 import sqlalchemy as sa
-from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
+from sqlalchemy.engine.interfaces import ExceptionContext
 
-from passport_pipeline.errors import ConfigurationError, SourceError, SourceRefused, SourceUnreachable
+from passport_pipeline.errors import ConfigurationError, PipelineError, SourceRefused
+from passport_pipeline.failures import Origin, explained
 from passport_pipeline.hospitals.registry import Hospital
 from passport_pipeline.hospitals.settings import Settings
 from passport_pipeline.openmrs.grants import beyond_reading
@@ -25,48 +27,6 @@ from passport_pipeline.openmrs.schema import Schema, probe
 
 CONNECT_TIMEOUT = 10  # seconds
 
-# What MariaDB and MySQL say, and what someone can do about it. Errors that are not listed are permanent.
-_UNREACHABLE = {
-    1040: "the server has no free connection; trying again later may help",
-    1053: "the server is shutting down",
-    1152: "the connection was cut",
-    1184: "the connection was cut",
-    1203: "the account has no free connection; trying again later may help",
-    1205: "a lock was waited for too long",
-    1213: "the server chose this read to end a deadlock",
-    1226: "the account has used up its hourly allowance",
-    1317: "the statement was ended by the server",
-    1927: "the connection was ended by the server",
-    1969: "a statement took longer than PASSPORT_STATEMENT_TIMEOUT allows",
-    2002: "the server does not answer; is it running, and may this machine reach its port?",
-    2003: "the server does not answer; is it running, and may this machine reach its port?",
-    2005: "the server's name is not known here",
-    2006: "the server has gone away",
-    2013: "the connection was lost during a statement",
-    2055: "the connection was lost during a statement",
-    3024: "a statement took longer than PASSPORT_STATEMENT_TIMEOUT allows",
-}
-_REFUSED = {
-    1044: "the account may not use this database; GRANT SELECT on it",
-    1045: "the server refuses the account: a wrong user name or password",
-    1049: "there is no such database on the server; check the name at the end of the URL",
-    1054: "a column is missing that was there a moment ago; has OpenMRS been updated?",
-    1129: "the server has blocked this machine after too many errors",
-    1130: "the server accepts no connection from this machine",
-    1142: "the account may not read {table}; GRANT SELECT on it",
-    1143: "the account may not read a column of {table}; GRANT SELECT on it",
-    1146: "{table} is missing",
-    1227: "the account lacks a privilege",
-    1251: "the account's kind of password is not supported by the driver",
-    1370: "the account may not run a routine",
-    1698: "the server refuses the account: it does not log in with a password",
-    1820: "the account's password has expired",
-    1862: "the account's password has expired",
-    2026: "an encrypted connection could not be made; check the certificates",
-    2059: "the account's kind of password is not supported by the driver",
-    3118: "the account is locked",
-    3159: "the server accepts encrypted connections only; add ssl settings to the URL",
-}
 _TABLE = re.compile(r"(?:for table|Table) ([`'\w$.]+)")
 
 
@@ -129,8 +89,8 @@ def connect(hospital: Hospital, settings: Settings) -> sa.Engine:
         arguments = {
             "charset": "utf8mb4",
             "connect_timeout": CONNECT_TIMEOUT,
-            # A dead line shows itself a little after the server would have ended the statement.
-            "read_timeout": settings.statement_timeout + 30,
+            # For the greeting and the session's settings; `_session` gives statements longer.
+            "read_timeout": CONNECT_TIMEOUT,
         }
         url = url.difference_update_query(arguments)
     try:
@@ -179,41 +139,41 @@ def _unusable(hospital: Hospital, error: Exception) -> ConfigurationError:
 
 
 def _session(timeout: int) -> Any:
-    def prepare(connection: DBAPIConnection, _: object) -> None:
+    def prepare(connection: Any, _: object) -> None:
         cursor = connection.cursor()
         cursor.execute("SELECT VERSION()")
         (version,) = cursor.fetchone() or ("",)
         if "mariadb" in str(version).lower():
             cursor.execute(f"SET SESSION max_statement_time = {timeout}")
         else:
-            cursor.execute(f"SET SESSION max_execution_time = {timeout * 1000}")
+            # MySQL 8 would show an AUTO_INCREMENT of a day ago; for 5.7 what is between the marks is a comment.
+            latest = "/*!80003 , information_schema_stats_expiry = 0 */"
+            cursor.execute(f"SET SESSION max_execution_time = {timeout * 1000} {latest}")
         cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         cursor.execute("SET NAMES utf8mb4")
         # The server's modes decide what a zero date and a quoted name mean; here they always mean the same.
         cursor.execute("SET SESSION sql_mode = '', group_concat_max_len = 65535")
         cursor.close()
+        # A dead line shows itself a little after the server would have ended the statement. PyMySQL sets it for all
+        # reads or for none, so a port that accepts and never speaks would be waited for as long as a long statement.
+        if hasattr(connection, "_read_timeout"):
+            connection._read_timeout = timeout + 30
 
     return prepare
 
 
 def _translator(hospital_key: str) -> Any:
     def translate(context: ExceptionContext) -> None:
-        if not isinstance(context.original_exception, SourceError):
-            raise translated(hospital_key, context.original_exception)
+        error = context.original_exception
+        # An interruption is no failure of the hospital's, and whoever interrupts has to see it.
+        if isinstance(error, Exception) and not isinstance(error, PipelineError):
+            raise translated(hospital_key, error)
 
     return translate
 
 
-def translated(hospital_key: str, error: BaseException) -> SourceError:
-    """The SourceError that stands for a driver's error."""
-    arguments = getattr(error, "args", ())
-    number = next((argument for argument in arguments if isinstance(argument, int)), getattr(error, "errno", None))
-    if number in _UNREACHABLE:
-        return SourceUnreachable(f"{hospital_key}: {_UNREACHABLE[number]} (error {number})")
-    found = _TABLE.search(str(arguments[-1])) if arguments else None
+def translated(hospital_key: str, error: BaseException) -> PipelineError:
+    """The error that stands for a driver's: SourceUnreachable or SourceRefused."""
+    found = _TABLE.search(str(error.args[-1])) if error.args else None
     table = found.group(1).strip("`'").replace("`", "").rpartition(".")[2] if found else "a table"
-    if number in _REFUSED:
-        return SourceRefused(f"{hospital_key}: {_REFUSED[number].format(table=table)} (error {number})")
-    if number is None or number == 0:
-        return SourceUnreachable(f"{hospital_key}: the connection failed ({type(error).__name__})")
-    return SourceRefused(f"{hospital_key}: the server refused a statement (error {number})")
+    return explained(Origin.MARIADB, hospital_key, error, table=table)

@@ -16,7 +16,7 @@ What belongs here: cells, and the ways to get them. What does not: what a row's 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import Any, Self
@@ -30,7 +30,7 @@ from passport_pipeline.digests import Digest
 from passport_pipeline.openmrs.rows import Rows
 from passport_pipeline.openmrs.schema import Schema
 from passport_pipeline.openmrs.source import Source
-from passport_pipeline.openmrs.tables import obs
+from passport_pipeline.openmrs.tables import obs, patient, person_merge_log
 
 BLOCK = 16_384
 # Ids per statement: the derived table stays within the 16 MB of memory that servers allow it by default.
@@ -38,6 +38,8 @@ BLOCKS_AT_ONCE = 8
 # Neighbouring id ranges are read as one where fewer ids lie between them than a range costs; no statement
 # names more ranges than servers plan for without falling back to a scan.
 GAP, MOST_RANGES = 1_000, 400
+# Of whom a survey of the tail looks for older rows, and in how many blocks of them: 64 take about 5 s.
+PERSONS, MOST_TOUCHED = 100, 64
 
 CELL_COLUMNS = {
     "day": "datetime64[s]",
@@ -68,9 +70,14 @@ class Survey:
     taken_at: datetime
     max_obs_id: int
 
+    @property
+    def tail(self) -> int:
+        """The block from which on a survey of the tail reads everything again."""
+        return max(0, self.max_obs_id - BLOCK) // BLOCK
+
     def digests(self, month: str | None = None) -> dict[date, Digest]:
         """The digest of every day that holds a live row, of one month (`YYYY-MM`) or of all."""
-        return cell_digests(self.cells if month is None else self.cells[_in_month(self.cells, month)])
+        return cell_digests(self.cells if month is None else self.cells[in_month(self.cells, month)])
 
     def months(self) -> list[str]:
         """The months that hold live rows, oldest first."""
@@ -118,16 +125,17 @@ def full_survey(source: Source, progress: Callable[[int, int], None] | None = No
     return Survey(_folded(found), taken_at, last)
 
 
-def tail_survey(source: Source, survey: Survey, overlap: int = BLOCK) -> Survey:
+def tail_survey(source: Source, survey: Survey) -> Survey:
     """The survey brought up to date where that is cheap: at its tail and where new rows point to.
 
-    Read again are the blocks from `overlap` below the highest known id upwards (long transactions commit
+    Read again are the blocks from BLOCK ids below the highest known one upwards (long transactions commit
     ids out of order), those of rows that new rows name as their previous version, with the members of these
-    rows, and, where `date_voided` has an index, those of rows voided since. What this cannot see (an un-void,
-    a purge, an in-place change further down) a full survey finds. Raises SourceError.
+    rows, those of patients who were merged or voided since, and, where `date_voided` has an index, those of rows
+    voided since. What this cannot see (an un-void, a purge, an in-place change further down) a full survey finds.
+    Raises SourceError.
     """
     taken_at = datetime.now(UTC)
-    first = max(0, survey.max_obs_id - overlap) // BLOCK
+    first = survey.tail
     with source.snapshot() as connection:
         last = _max_obs_id(connection)
         since = survey.taken_at.astimezone(source.hospital.zone).replace(tzinfo=None) - timedelta(days=1)
@@ -144,12 +152,24 @@ def window_cells(connection: sa.Connection, schema: Schema, survey: Survey, mont
 
     Reads only the id ranges that the survey names for the month. Raises SourceError.
     """
-    wanted = survey.cells[_in_month(survey.cells, month)]
+    wanted = survey.cells[in_month(survey.cells, month)]
     first = datetime.strptime(month, "%Y-%m")  # noqa: DTZ007 - the hospital's local time, which has no zone
     after = (first + timedelta(days=32)).replace(day=1)
     ranges = cell_ranges(wanted)
     found = [read_cells(connection, schema, chunk, (first, after)) for chunk in _chunks(ranges)]
     return _folded(found)
+
+
+def in_month(cells: pd.DataFrame, month: str) -> pd.Series:
+    """Which cells are of a month's days."""
+    first = pd.Timestamp(f"{month}-01")
+    # Its last day, not the next month's first: after 9999-12, which wrong clocks and typing errors reach, is none.
+    return (cells["day"] >= first) & (cells["day"] <= first + pd.Timedelta(days=first.days_in_month - 1))
+
+
+def with_month(survey: Survey, month: str, cells: pd.DataFrame) -> Survey:
+    """The survey with other cells for the days of a month; `cells` has CELL_COLUMNS and days of that month alone."""
+    return replace(survey, cells=_folded([survey.cells[~in_month(survey.cells, month)], cells]))
 
 
 def cell_digests(cells: pd.DataFrame) -> dict[date, Digest]:
@@ -194,12 +214,6 @@ def at_most(ranges: Ranges, most: int = MOST_RANGES) -> Ranges:
 def within(column: ColumnElement[int], ranges: Ranges) -> ColumnElement[bool]:
     """The condition that a column lies in one of the ranges."""
     return sa.or_(*(column.between(low, high) for low, high in ranges))
-
-
-def _in_month(cells: pd.DataFrame, month: str) -> pd.Series:
-    first = pd.Timestamp(f"{month}-01")
-    # Its last day, not the next month's first: after 9999-12, which wrong clocks and typing errors reach, is none.
-    return (cells["day"] >= first) & (cells["day"] <= first + pd.Timedelta(days=first.days_in_month - 1))
 
 
 def _max_obs_id(connection: sa.Connection) -> int:
@@ -249,7 +263,31 @@ def _touched(connection: sa.Connection, schema: Schema, first: int, since: datet
         ]
     if schema.has_index("obs", "date_voided"):
         statements.append(sa.select(obs.c.obs_id.op("DIV")(BLOCK)).where(obs.c.date_voided >= since).distinct())
+    persons = _merged_or_voided(connection, schema, since)
+    if persons:
+        theirs = sa.select(obs.c.obs_id.op("DIV")(BLOCK).label("block"))
+        theirs = theirs.where(obs.c.person_id.in_(persons), obs.c.obs_id < first).distinct()
+        statements.append(theirs.order_by(sa.desc("block")).limit(MOST_TOUCHED))
     return {int(block) for statement in statements for (block,) in connection.execute(statement)}
+
+
+def _merged_or_voided(connection: sa.Connection, schema: Schema, since: datetime) -> list[int]:
+    """The persons of the newest merges and voided patients since a (local) time; no more of each than PERSONS.
+
+    A merge is found by the log's own key, a voided patient by reading the patients, of whom there are few.
+    """
+    log = person_merge_log
+    statements: list[sa.Select[Any]] = []
+    if schema.has("patient", "date_voided"):
+        voided = sa.select(patient.c.patient_id).where(patient.c.date_voided >= since)
+        statements.append(voided.order_by(patient.c.date_voided.desc()).limit(PERSONS))
+    if schema.has("person_merge_log", "winner_person_id"):
+        newest = sa.select(log).order_by(log.c.person_merge_log_id.desc()).limit(PERSONS).subquery("newest")
+        statements += [
+            sa.select(person).where(newest.c.date_created >= since)
+            for person in (newest.c.winner_person_id, newest.c.loser_person_id)
+        ]
+    return sorted({int(person) for statement in statements for (person,) in connection.execute(statement)})
 
 
 def read_cells(

@@ -57,7 +57,12 @@ person_name = _table(
     numbers="person_name_id person_id preferred voided",
     texts="prefix given_name middle_name family_name",
 )
-patient = _table("patient", numbers="patient_id voided")
+person_merge_log = _table(
+    "person_merge_log",
+    numbers="person_merge_log_id winner_person_id loser_person_id",
+    dates="date_created",
+)
+patient = _table("patient", numbers="patient_id voided", dates="date_voided")
 patient_identifier = _table(
     "patient_identifier",
     numbers="patient_identifier_id patient_id identifier_type preferred voided",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
-from typing import Literal
+from typing import Any, Literal
 
 from bson import ObjectId
 
@@ -30,6 +30,7 @@ NEEDED = {
     "source.version": 1,
     "source.restored": 1,
     "source.moved": 1,
+    "source.decided": 1,
     "source.runId": 1,
     "source.concept": 1,
     "source.clinician": 1,
@@ -46,7 +47,10 @@ def entries(run: Run, record: Document) -> list[Document]:
     """The entries of a record's present version: one, and one more for the patient that it left."""
     source = record["source"]
     version = source["version"]
-    if source.get("restored") == version:
+    decided = source.get("decided") or {}
+    if decided.get("version") == version:
+        done = _decision(run, record, decided)
+    elif source.get("restored") == version:
         done = _entry(run, record, "version", "create", "Record restored")
     elif version == 1:
         done = _entry(run, record, "version", "create", "Record added")
@@ -91,6 +95,18 @@ def record(passport: Passport, new: Iterable[Document]) -> None:
 def heal(run: Run, records: Sequence[Document]) -> None:
     """Write the entries of these records' present versions; each holds at least the fields of NEEDED."""
     record(run.passport, [entry for one in records for entry in entries(run, one)])
+
+
+def _decision(run: Run, about: Document, decided: Mapping[str, Any]) -> Document:
+    """The entry of a version in which a person decided a conflict: how, and who."""
+    taken = {"theirs": "the application's version stays", "ours": "the hospital's version is taken"}
+    how = "field by field" if "fields" in decided else taken[decided["take"]]
+    entry = _entry(run, about, "version", "update", "Conflict decided")
+    return entry | {
+        "details": f"Conflict with {run.account.hospital_name} decided by {decided['by']}: {how} ({about['type']})",
+        "performedBy": decided["by"],
+        "changes": entry["changes"] | {name: decided[name] for name in ("take", "fields") if name in decided},
+    }
 
 
 def _entry(run: Run, about: Document, event: Event, action: str, details: str) -> Document:

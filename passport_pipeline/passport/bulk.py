@@ -18,6 +18,7 @@ from pymongo import errors as mongo
 from pymongo.collection import Collection
 
 from passport_pipeline.errors import PassportRefused, PassportUnreachable
+from passport_pipeline.failures import Origin, explained
 from passport_pipeline.passport.database import Document
 
 LARGEST = 16 * 1024 * 1024
@@ -157,8 +158,9 @@ def _sort(outcome: Outcome, details: Mapping[str, Any], ids: Sequence[Any]) -> N
             outcome.unfit[document_id] = [SIZE]
         else:
             other.add(code)
-    if other:
-        raise PassportRefused(f"MongoDB refused documents with error {sorted(other)}; see the server's log")
+    told = [explained(Origin.MONGODB, "storing documents", mongo.OperationFailure("", code)) for code in sorted(other)]
+    if told:
+        raise min(told, key=lambda error: error.transient)  # trying again helps only where it helps with all of them
     if details["writeConcernErrors"]:
         raise PassportUnreachable("too few MongoDB servers acknowledged a write; run again when all are up")
 

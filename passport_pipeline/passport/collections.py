@@ -8,9 +8,29 @@ because the application owns more than the pipeline knows; what only the pipelin
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from passport_pipeline.passport.schemas import (
+    BCRYPT,
+    BOOLEAN,
+    DATE,
+    DAY,
+    EMAIL,
+    HASH,
+    ID,
+    ID_TEXT,
+    ISO_DATE,
+    LINE,
+    NUMBER,
+    TEXT,
+    WINDOW,
+    Collection,
+    Index,
+    array,
+    document,
+    nullable,
+    one_of,
+    text,
+)
+from passport_pipeline.passport.states import CONFLICT, PARKED_ROW
 
 USERS = "users"
 PATIENTS = "patients"
@@ -23,6 +43,8 @@ DAYS = "sourcedays"
 PARKED = "parkedrows"
 CONFLICTS = "conflicts"
 RETRACTED = "retractedrecords"
+SOURCE_HOSPITALS = "sourcehospitals"
+LEASES = "windowleases"
 
 # Which array of a patient holds the ids of which type of record; images have none.
 ARRAYS = {
@@ -34,85 +56,18 @@ ARRAYS = {
 RECORD_TYPES = (*ARRAYS, "image")
 
 # Part of what decides whether a rejected document is tried again: raise it when a validator below changes.
-CONTRACT_VERSION = 1
-
-Schema = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Index:
-    """One index: its keys in order (all ascending), whether unique, and for which documents."""
-
-    keys: tuple[str, ...]
-    unique: bool = False
-    where_present: str | None = None  # only documents that have this field
-
-
-@dataclass(frozen=True)
-class Collection:
-    """A collection with its validator and its indexes."""
-
-    name: str
-    schema: Schema
-    indexes: Sequence[Index] = field(default_factory=tuple)
-
-    @property
-    def validator(self) -> Schema:
-        """As MongoDB takes it."""
-        return {"$jsonSchema": self.schema}
-
-
-def _object(required: Sequence[str], **properties: Schema) -> Schema:
-    schema: Schema = {"bsonType": "object", "properties": properties}
-    return schema | {"required": list(required)} if required else schema
-
-
-def _text(shortest: int | None = None, longest: int | None = None, pattern: str | None = None) -> Schema:
-    limits = {"minLength": shortest, "maxLength": longest, "pattern": pattern}
-    return {"bsonType": "string"} | {name: limit for name, limit in limits.items() if limit is not None}
-
-
-def _optional(schema: Schema) -> Schema:
-    """The same, or null: the application writes null where a form was left empty."""
-    if "enum" in schema:
-        return {"enum": [*schema["enum"], None]}
-    return schema | {"bsonType": [schema["bsonType"], "null"]}
-
-
-def _list(items: Schema) -> Schema:
-    return {"bsonType": "array", "items": items}
-
-
-def _enum(*values: str) -> Schema:
-    return {"enum": list(values)}
-
-
-ID = {"bsonType": "objectId"}
-DATE = {"bsonType": "date"}
-BOOLEAN = {"bsonType": "bool"}
-NUMBER = {"bsonType": "number"}
-TEXT = _text()
-LINE = _text(1)
-ID_TEXT = _text(pattern="^[0-9a-f]{24}$")
-HASH = _text(pattern="^[0-9a-f]{32}$")
-WINDOW = _text(pattern=r"^\d{4}-\d{2}$")
-DAY = _text(pattern=r"^\d{4}-\d{2}-\d{2}$")
-# The application's own expression, /^\w+([.-]?\w+)*@\w+([.-]?\w+)*(\.\w{2,3})+$/, in a form that accepts the
-# same addresses without trying exponentially many ways of splitting a long one.
-EMAIL = _text(pattern=r"^\w+([.-]\w+)*@\w+([.-]\w+)*\.\w{2,3}$")
-BCRYPT = _text(pattern=r"^\$2[abxy]\$\d{2}\$[./A-Za-z0-9]{53}$")
-ISO_DATE = _optional(_text(pattern=r"^(\d{4}-\d{2}-\d{2}.*)?$"))
+CONTRACT_VERSION = 2
 
 STAMPS = {"createdAt": DATE, "updatedAt": DATE, "__v": NUMBER}
 
 # Of a row only what the digest and a replay need; a value never leaves the record's own `data`.
-ROWS = _list(_object(("obsId", "obsUuid", "crc", "role"), obsId=NUMBER, obsUuid=LINE, crc=NUMBER, role=LINE)) | {
+ROWS = array(document(("obsId", "obsUuid", "crc", "role"), obsId=NUMBER, obsUuid=LINE, crc=NUMBER, role=LINE)) | {
     "minItems": 1
 }
-DIGEST = _object(("live", "crcXor", "crcSum"), live=NUMBER, crcXor=NUMBER, crcSum=NUMBER)
-HISTORY = _list(_object(("state", "at"), state=LINE, at=DATE)) | {"minItems": 1}
+DIGEST = document(("live", "crcXor", "crcSum"), live=NUMBER, crcXor=NUMBER, crcSum=NUMBER)
+HISTORY = array(document(("state", "at"), state=LINE, at=DATE, by=LINE, runId=LINE)) | {"minItems": 1}
 
-SOURCE = _object(
+SOURCE = document(
     (
         *("hospital", "obsUuid", "obsId", "personUuid", "window", "day", "rows"),
         *("checksum", "dataChecksum", "rules", "runId", "version"),
@@ -121,7 +76,7 @@ SOURCE = _object(
     obsUuid=LINE,
     obsId=NUMBER,
     personUuid=LINE,
-    encounterUuid=_optional(TEXT),
+    encounterUuid=nullable(TEXT),
     window=WINDOW,
     day=DAY,
     rows=ROWS,
@@ -130,51 +85,51 @@ SOURCE = _object(
     rules=NUMBER,
     runId=LINE,
     version={"bsonType": ["int", "long"], "minimum": 1},
-    doctorId=_optional(ID_TEXT),
+    doctorId=nullable(ID_TEXT),
 )
 
-OPENMRS_DATA = _object(
+OPENMRS_DATA = document(
     (),
-    obsId=_optional(NUMBER),
-    conceptId=_optional(NUMBER),
-    personId=_optional(NUMBER),
-    obsDatetime=_optional(DATE),
-    dateCreated=_optional(DATE),
-    creatorName=_optional(TEXT),
-    locationName=_optional(TEXT),
-    encounterUuid=_optional(TEXT),
-    providerUuid=_optional(TEXT),
-    valueType=_optional(_enum("text", "numeric", "coded")),
+    obsId=nullable(NUMBER),
+    conceptId=nullable(NUMBER),
+    personId=nullable(NUMBER),
+    obsDatetime=nullable(DATE),
+    dateCreated=nullable(DATE),
+    creatorName=nullable(TEXT),
+    locationName=nullable(TEXT),
+    encounterUuid=nullable(TEXT),
+    providerUuid=nullable(TEXT),
+    valueType=nullable(one_of("text", "numeric", "coded")),
 )
 
-RECORD_DATA = _object(
+RECORD_DATA = document(
     (),
-    name=_optional(TEXT),
-    details=_optional(TEXT),
+    name=nullable(TEXT),
+    details=nullable(TEXT),
     diagnosed=ISO_DATE,
-    procedure=_optional(TEXT),
-    medicationName=_optional(TEXT),
-    dosage=_optional(TEXT),
-    medicationStatus=_optional(_enum("Active", "Past")),
+    procedure=nullable(TEXT),
+    medicationName=nullable(TEXT),
+    dosage=nullable(TEXT),
+    medicationStatus=nullable(one_of("Active", "Past")),
     startDate=ISO_DATE,
-    prescribedBy=_optional(TEXT),
-    testName=_optional(TEXT),
+    prescribedBy=nullable(TEXT),
+    testName=nullable(TEXT),
     testDate=ISO_DATE,
-    testStatus=_optional(_enum("Normal", "Critical", "Abnormal")),
-    hospital=_optional(TEXT),
-    reason=_optional(TEXT),
+    testStatus=nullable(one_of("Normal", "Critical", "Abnormal")),
+    hospital=nullable(TEXT),
+    reason=nullable(TEXT),
     visitDate=ISO_DATE,
 )
 
-RECORD = _object(
+RECORD = document(
     ("patientId", "type", "data", "createdBy"),
     patientId=ID_TEXT,
-    type=_enum(*RECORD_TYPES),
+    type=one_of(*RECORD_TYPES),
     data=RECORD_DATA,
     createdBy=ID_TEXT,
-    syncDate=_optional(DATE),
-    lastEditedAt=_optional(DATE),
-    openmrsData=_optional(OPENMRS_DATA),
+    syncDate=nullable(DATE),
+    lastEditedAt=nullable(DATE),
+    openmrsData=nullable(OPENMRS_DATA),
     source=SOURCE,
     **STAMPS,
 ) | {"dependencies": {"source": {"required": ["syncDate", "openmrsData", *STAMPS]}}}
@@ -182,45 +137,45 @@ RECORD = _object(
 COLLECTIONS = (
     Collection(
         USERS,
-        _object(
+        document(
             ("name", "email", "password", "role"),
-            name=_text(2, 50),
+            name=text(2, 50),
             email=EMAIL,
             password=BCRYPT,
-            role=_enum("patient", "doctor", "admin", "hospital", "receptionist"),
-            isActive=_optional(BOOLEAN),
-            isEmailVerified=_optional(BOOLEAN),
+            role=one_of("patient", "doctor", "admin", "hospital", "receptionist"),
+            isActive=nullable(BOOLEAN),
+            isEmailVerified=nullable(BOOLEAN),
             **STAMPS,
         ),
         (Index(("email",), unique=True),),
     ),
     Collection(
         PATIENTS,
-        _object(
+        document(
             ("user", "nationalId", "dateOfBirth", "gender", "contactNumber", "address", "emergencyContact"),
             user=ID,
-            nationalId=_text(pattern=r"^\d{10,16}$"),
+            nationalId=text(pattern=r"^\d{10,16}$"),
             dateOfBirth=DATE,
-            gender=_enum("male", "female", "other", "prefer_not_to_say"),
+            gender=one_of("male", "female", "other", "prefer_not_to_say"),
             contactNumber=LINE,
-            address=_text(1, 500),
-            emergencyContact=_object(("name", "relationship", "phone"), name=LINE, relationship=LINE, phone=LINE),
-            bloodType=_optional(_enum("A+", "A-", "B+", "B-", "AB+", "AB-", "O+", "O-")),
-            status=_optional(_enum("active", "inactive")),
-            **{name: _list(ID) for name in ARRAYS.values()},
+            address=text(1, 500),
+            emergencyContact=document(("name", "relationship", "phone"), name=LINE, relationship=LINE, phone=LINE),
+            bloodType=nullable(one_of("A+", "A-", "B+", "B-", "AB+", "AB-", "O+", "O-")),
+            status=nullable(one_of("active", "inactive")),
+            **{name: array(ID) for name in ARRAYS.values()},
             **STAMPS,
         ),
         (Index(("user",), unique=True), Index(("nationalId",), unique=True)),
     ),
     Collection(
         DOCTORS,
-        _object(
+        document(
             ("user", "licenseNumber", "specialization", "hospital"),
             user=ID,
-            licenseNumber=_text(1, pattern="^[^a-z]+$"),
+            licenseNumber=text(1, pattern="^[^a-z]+$"),
             specialization=LINE,
             hospital=ID,
-            openmrsProviderUuid=_optional(TEXT),
+            openmrsProviderUuid=nullable(TEXT),
             **STAMPS,
         ),
         (
@@ -231,15 +186,15 @@ COLLECTIONS = (
     ),
     Collection(
         HOSPITALS,
-        _object(
+        document(
             ("user", "name", "address", "contact", "licenseNumber"),
             user=ID,
             name=LINE,
             address=LINE,
             contact=LINE,
             licenseNumber=LINE,
-            status=_optional(_enum("active", "pending", "inactive")),
-            openmrsHospitalKey=_optional(TEXT),
+            status=nullable(one_of("active", "pending", "inactive")),
+            openmrsHospitalKey=nullable(TEXT),
             **STAMPS,
         ),
         (
@@ -261,13 +216,13 @@ COLLECTIONS = (
     ),
     Collection(
         AUDIT,
-        _object(
+        document(
             ("user", "patient", "accessType", "action", "details", "accessTime"),
             user=ID,
             patient=ID,
-            accessType=_enum("regular", "emergency", "consent"),
-            action=_enum("view", "create", "update", "delete"),
-            details=_text(longest=1000),
+            accessType=one_of("regular", "emergency", "consent"),
+            action=one_of("view", "create", "update", "delete"),
+            details=text(longest=1000),
             accessTime=DATE,
             **STAMPS,
         ),
@@ -275,12 +230,19 @@ COLLECTIONS = (
     ),
     Collection(
         SYNC,
-        _object(("hospitalId", "lastSyncTime"), hospitalId=LINE, lastSyncTime=DATE, **STAMPS),
+        document(
+            ("hospitalId", "lastSyncTime"),
+            hospitalId=LINE,
+            lastSyncTime=DATE,
+            # Seconds from a row's creation to its record: the last ones, and what they come to.
+            freshness=document((), seconds=array(NUMBER), measured=NUMBER, p50=NUMBER, p95=NUMBER, rows=NUMBER),
+            **STAMPS,
+        ),
         (Index(("hospitalId",), unique=True),),
     ),
     Collection(
         DAYS,
-        _object(
+        document(
             ("_id", "hospital", "window", "day"),
             _id=LINE,
             hospital=LINE,
@@ -288,9 +250,11 @@ COLLECTIONS = (
             day=DAY,
             digest=DIGEST,
             inputs=TEXT,
-            outcomes=_object(("loaded", "attached", "parked", "skipped"), loaded=NUMBER, attached=NUMBER),
+            outcomes=document(("loaded", "attached", "parked", "skipped"), loaded=NUMBER, attached=NUMBER),
             # Runs that are changing the day, each with its beats: a day that has any is not in line.
             writers={"bsonType": "object", "additionalProperties": NUMBER},
+            # The highest token of a lease under which the day was changed (leases).
+            fence=NUMBER,
             runId=TEXT,
             recordedAt=DATE,
         ),
@@ -298,7 +262,7 @@ COLLECTIONS = (
     ),
     Collection(
         PARKED,
-        _object(
+        document(
             (
                 *("hospital", "obsUuid", "obsId", "personUuid", "window", "day", "reason", "rows"),
                 *("state", "stateHistory", "attempts", "firstSeen", "lastSeen", "runId"),
@@ -309,47 +273,103 @@ COLLECTIONS = (
             personUuid=LINE,
             window=WINDOW,
             day=DAY,
-            reason=_text(pattern="^[a-z_]+$"),
+            reason=text(pattern="^[a-z_]+$"),
             rows=ROWS,
-            fields=_list(TEXT),
-            state=LINE,
+            fields=array(TEXT),
+            state=one_of(*PARKED_ROW.names),
             stateHistory=HISTORY,
             attempts=NUMBER,
+            tries=NUMBER,
+            nextAttempt=DATE,
             firstSeen=DATE,
             lastSeen=DATE,
             runId=LINE,
         ),
-        (Index(("hospital", "day")), Index(("hospital", "reason")), Index(("personUuid",))),
+        (
+            Index(("hospital", "day")),
+            Index(("hospital", "reason")),
+            Index(("personUuid",)),
+            Index(("hospital", "window", "nextAttempt"), where_present="nextAttempt"),
+        ),
     ),
     Collection(
         CONFLICTS,
-        _object(
-            ("hospital", "window", "day", "state", "stateHistory", "theirs", "ours", "rows", "checksum"),
+        document(
+            (
+                *("record", "revision", "hospital", "window", "day", "state", "stateHistory"),
+                *("theirs", "ours", "rows", "checksum"),
+            ),
+            record=ID,
+            # Counts what changed in it while it is open.
+            revision=NUMBER,
             hospital=LINE,
             window=WINDOW,
             day=DAY,
-            state=_enum("open", "withdrawn", "resolved"),
+            state=one_of(*CONFLICT.names),
             stateHistory=HISTORY,
             theirs={"bsonType": "object"},
             ours={"bsonType": "object"},
             rows=ROWS,
             checksum=HASH,
+            decision=document(
+                ("by", "at"),
+                take=one_of("theirs", "ours"),
+                fields={"bsonType": "object", "additionalProperties": one_of("theirs", "ours")},
+                by=LINE,
+                at=DATE,
+            ),
         ),
-        (Index(("hospital", "day")), Index(("state",))),
+        (
+            # At most one of a record is open, however many runs race.
+            Index(("record",), unique=True, where=("state", "open")),
+            Index(("hospital", "day")),
+            Index(("state",)),
+        ),
     ),
     Collection(
         RETRACTED,
-        _object(
+        document(
             ("hospital", "day", "state", "why", "version", "retractedAt", "runId", "document"),
             hospital=LINE,
             day=DAY,
-            state=_enum("retracting", "retracted"),
-            why=_enum("not_live", "parked", "replaced"),
+            state=one_of("retracting", "retracted"),
+            why=one_of("not_live", "parked", "replaced"),
             version=NUMBER,
             retractedAt=DATE,
             runId=LINE,
             document={"bsonType": "object"},
         ),
         (Index(("hospital", "day")),),
+    ),
+    Collection(
+        LEASES,
+        document(
+            ("_id", "hospital", "window", "holder", "token", "expiresAt"),
+            _id=LINE,
+            hospital=LINE,
+            window=WINDOW,
+            holder=LINE,
+            token=NUMBER,
+            expiresAt=DATE,
+        ),
+        (Index(("hospital",)),),
+    ),
+    Collection(
+        SOURCE_HOSPITALS,
+        document(
+            ("_id", "state", "stateHistory"),
+            _id=LINE,
+            state=one_of("active", "paused", "stopped", "retired"),
+            stateHistory=array(document(("state", "at", "by", "reason"), state=LINE, at=DATE, by=LINE, reason=LINE)),
+            surveyAfter=DATE,
+            surveyedAt=DATE,
+            inLineAt=DATE,
+            behindSince=DATE,
+            # Days that are not in line, each with the time since when.
+            behind={"bsonType": "object", "additionalProperties": DATE},
+            clockSkew=NUMBER,
+            # By which a database that was restored from a backup is known.
+            lineage=document(("highest", "anchors", "readAt"), highest=NUMBER, anchors=array({}), readAt=DATE),
+        ),
     ),
 )

@@ -1,8 +1,8 @@
 """The connection to MongoDB, and the collections as the contract wants them.
 
-What belongs here: connecting, putting validators and indexes in place beside a living application, and the
-table of which MongoDB error becomes which of the pipeline's. What does not: what the validators say
-(collections).
+What belongs here: connecting, putting validators and indexes in place beside a living application, and turning
+MongoDB's errors into the pipeline's. What does not: what the validators say (collections), what an error means
+(failures).
 """
 
 from __future__ import annotations
@@ -20,46 +20,21 @@ from pymongo.collection import Collection as MongoCollection
 from pymongo.database import Database
 from pymongo.monitoring import _EventListener
 
-from passport_pipeline.errors import PassportError, PassportRefused, PassportUnreachable
+from passport_pipeline.errors import PassportRefused, PipelineError
+from passport_pipeline.failures import Origin, explained
 from passport_pipeline.hospitals.settings import Settings
-from passport_pipeline.passport.collections import COLLECTIONS, Collection, Index
+from passport_pipeline.passport.collections import COLLECTIONS
+from passport_pipeline.passport.schemas import Collection, Index
 
 Document = dict[str, Any]
 
-SETTING = "PASSPORT_MONGO_URI"
 SELECTION_TIMEOUT_MS = 5_000
 ALREADY_THERE = {48}  # NamespaceExists
 OTHER_INDEX_OPTIONS = {85, 86}  # IndexOptionsConflict, IndexKeySpecsConflict
 # LockBusy, ConflictingOperationInProgress, WriteConflict, IndexBuildAborted, BackgroundOperationInProgress...
 SOMEONE_ELSE_IS_AT_IT = {46, 112, 117, 276, 12587}
-NOT_ALLOWED = {13, 8000}
-WRONG_PASSWORD = {18}
-# NetworkTimeout, ShutdownInProgress, PrimarySteppedDown, NotWritablePrimary, interrupted by a stop, time
-# limits.
-TRANSIENT = {6, 7, 24, 50, 64, 89, 91, 112, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436}
 
 log = logging.getLogger(__name__)
-
-
-def failure(error: Exception, doing: str) -> PassportError:
-    """What a MongoDB error means to an operator. The driver's own text is left out: it quotes values."""
-    code = error.code if isinstance(error, mongo.OperationFailure) else None
-    name = f"MongoDB error {code}" if code is not None else type(error).__name__
-    if code in WRONG_PASSWORD:
-        return PassportRefused(f"{doing}: MongoDB refused the account or password in {SETTING}")
-    if code in NOT_ALLOWED:
-        return PassportRefused(
-            f"{doing}: the account in {SETTING} lacks rights; it needs the roles readWrite and dbAdmin on the database"
-        )
-    transient = code in TRANSIENT or isinstance(error, mongo.ConnectionFailure | mongo.WTimeoutError)
-    if transient or isinstance(error, mongo.WriteConcernError):
-        return PassportUnreachable(
-            f"{doing}: MongoDB did not answer or has no primary ({name}); see that the "
-            f"server that {SETTING} names is up and reachable, then run again"
-        )
-    if isinstance(error, mongo.ConfigurationError | mongo.InvalidURI):
-        return PassportRefused(f"{SETTING} is no usable MongoDB address ({name}); correct it")
-    return PassportRefused(f"{doing}: MongoDB refused ({name}); see the server's log")
 
 
 @contextmanager
@@ -68,11 +43,11 @@ def answering(doing: str) -> Iterator[None]:
 
     `doing` opens the message.
     """
-    failed: PassportError | None = None
+    failed: PipelineError | None = None
     try:
         yield
     except mongo.PyMongoError as error:
-        failed = failure(error, doing)
+        failed = explained(Origin.MONGODB, doing, error)
     if failed:
         # Not chained: the driver's own error quotes values and addresses.
         raise failed from None
@@ -169,8 +144,8 @@ class Passport:
 
     def _index(self, name: str, index: Index) -> None:
         options: Document = {"unique": True} if index.unique else {}
-        if index.where_present:
-            options["partialFilterExpression"] = {index.where_present: {"$exists": True}}
+        if index.filter:
+            options["partialFilterExpression"] = index.filter
         keys = [(key, ASCENDING) for key in index.keys]
         refused: str | None = None
         try:

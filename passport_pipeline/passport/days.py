@@ -1,18 +1,17 @@
-"""What each day of a hospital holds in the passport: as recorded after a run, and recomputed from the
-documents.
+"""What each day of a hospital holds in the passport, as recorded after a run.
 
-What belongs here: digests and counts of days, and when a hospital was last synchronised. What does not:
-bringing a day into line (reconciling), recording it (marks).
+What belongs here: digests and counts of days, folding them, and when a hospital was last synchronised. What does not:
+bringing a day into line (reconciling), recording it (marks), counting in the documents themselves (recounting).
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import chain
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from pymongo import errors as mongo
@@ -21,7 +20,9 @@ from passport_pipeline.digests import Digest, window_of
 from passport_pipeline.errors import PassportRefused
 from passport_pipeline.passport.collections import CONFLICTS, DAYS, HOSPITALS, PARKED, RECORDS, SYNC
 from passport_pipeline.passport.database import Document, Passport, answering
+from passport_pipeline.passport.freshness import Lag
 from passport_pipeline.passport.people import Account
+from passport_pipeline.passport.retrying import exhausted_rows
 
 CHUNK = 10_000
 
@@ -30,7 +31,8 @@ CHUNK = 10_000
 class DayRecord:
     """A day as a run left it: its digest, what the records were made of, and its live rows by outcome.
 
-    `inputs` is empty where the day is not in line, so that it equals no inputs.
+    `inputs` is empty where the day is not in line, so that it equals no inputs. `recorded_at` is when a run last
+    found something else than was recorded.
     """
 
     digest: Digest
@@ -39,6 +41,32 @@ class DayRecord:
     attached: int = 0
     parked: Mapping[str, int] = field(default_factory=dict)
     skipped: Mapping[str, int] = field(default_factory=dict)
+    recorded_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class DayCount:
+    """A day as its documents have it (recounting): its digest, and its live rows by outcome.
+
+    Skipped rows have no document: they count as the day recorded them, with the digest `left_out`.
+    """
+
+    digest: Digest = field(default_factory=Digest)
+    loaded: int = 0
+    attached: int = 0
+    parked: Mapping[str, int] = field(default_factory=dict)
+    skipped: Mapping[str, int] = field(default_factory=dict)
+    left_out: Digest = field(default_factory=Digest)
+
+    def __add__(self, other: DayCount) -> DayCount:
+        return DayCount(
+            self.digest + other.digest,
+            self.loaded + other.loaded,
+            self.attached + other.attached,
+            _summed(self.parked, other.parked),
+            _summed(self.skipped, other.skipped),
+            self.left_out + other.left_out,
+        )
 
 
 @dataclass(frozen=True)
@@ -50,6 +78,16 @@ class Totals:
     parked: Mapping[str, int] = field(default_factory=dict)
     skipped: Mapping[str, int] = field(default_factory=dict)
 
+    @classmethod
+    def of(cls, days: Collection[DayRecord | DayCount]) -> Self:
+        """The sums over these days."""
+        return cls(
+            loaded=sum(day.loaded for day in days),
+            attached=sum(day.attached for day in days),
+            parked=_summed(*(day.parked for day in days)),
+            skipped=_summed(*(day.skipped for day in days)),
+        )
+
 
 @dataclass(frozen=True)
 class HospitalStatus:
@@ -60,6 +98,9 @@ class HospitalStatus:
     last_day: date | None
     totals: Totals
     last_sync: datetime | None
+    exhausted: int = 0  # of the parked rows: no longer tried by themselves
+    conflicts: int = 0  # open ones
+    lag: Lag | None = None  # None before a row was measured
 
     @property
     def loaded(self) -> int:
@@ -90,8 +131,11 @@ class HospitalStatus:
             "loaded": self.loaded,
             "attached": self.attached,
             "parked": dict(self.parked),
+            "exhausted": self.exhausted,
+            "conflicts": self.conflicts,
             "skipped": dict(self.skipped),
             "lastSync": self.last_sync.isoformat() if self.last_sync else None,
+            "lag": self.lag.to_json() if self.lag else None,
         }
 
 
@@ -115,6 +159,7 @@ def recorded(passport: Passport, hospital_key: str, month: str | None = None) ->
             attached=int(outcomes.get("attached", 0)),
             parked={reason: int(rows) for reason, rows in (outcomes.get("parked") or {}).items()},
             skipped={reason: int(part["live"]) for reason, part in skipped.items()},
+            recorded_at=document.get("recordedAt"),
         )
     return found
 
@@ -135,106 +180,48 @@ def held_months(passport: Passport, hospital_key: str) -> list[str]:
     return sorted({str(day)[:7] for day in days})
 
 
-@answering("recomputing digests")
-def recomputed(passport: Passport, hospital_key: str, month: str | None = None) -> dict[date, Digest]:
-    """Every day's digest from the documents themselves, for one window or all.
-
-    Records count with their rows, or with those of their open conflict; parked rows count, and what was
-    skipped as the day recorded it. Days that hold nothing are absent. Memory does not grow with records.
-    Raises PassportError.
-    """
-    fold = Fold()
-    records, rows = _of_records(hospital_key, month), {"day": "$source.day", "crcs": "$source.rows.crc", "_id": 0}
-    cursor = passport[RECORDS].find(records, rows, batch_size=CHUNK)
-    for documents in _batched(cursor):
-        fold.add(
-            [document["day"] for document in documents],
-            [document["crcs"] for document in documents],
-        )
-    fold_conflicts(passport, hospital_key, month, fold)
-    cursor = passport[PARKED].find(_of(hospital_key, month), {"day": 1, "crcs": "$rows.crc"}, batch_size=CHUNK)
-    for documents in _batched(cursor):
-        fold.add(
-            [document["day"] for document in documents],
-            [document["crcs"] for document in documents],
-        )
-    digests = fold.digests()
-    skipping = _of(hospital_key, month) | {"outcomes.skipped": {"$exists": True, "$ne": {}}}
-    for document in passport[DAYS].find(skipping, {"day": 1, "outcomes.skipped": 1}):
-        for part in document["outcomes"]["skipped"].values():
-            digests[document["day"]] = digests.get(document["day"], Digest()) + Digest.from_json(part)
-    return {date.fromisoformat(day): digests[day] for day in sorted(digests) if digests[day]}
-
-
-def fold_conflicts(passport: Passport, hospital_key: str, days: str | None, fold: Fold) -> int:
-    """Let the rows of open conflicts count in place of their records' own; returns how many conflicts there
+def fold_conflicts(passport: Passport, hospital_key: str, day: str, fold: Fold) -> int:
+    """Let the rows of a day's open conflicts count in place of their records' own; returns how many conflicts there
     are.
-
-    `days` is a window (YYYY-MM), one day (YYYY-MM-DD), or None for all.
     """
-    conflicts: Document = {"hospital": hospital_key, "state": "open"}
-    if days:
-        conflicts["day"] = {"$gte": days, "$lte": f"{days}-31"}
-    ids = []
-    for conflict in passport[CONFLICTS].find(conflicts, {"day": 1, "rows.crc": 1}):
-        ids.append(conflict["_id"])
+    conflicts, records = in_conflict(passport, hospital_key, day)
+    for conflict in conflicts:
         fold.add([conflict["day"]], [[row["crc"] for row in conflict["rows"]]])
-    rows = {"source.day": 1, "source.rows.crc": 1}
-    for record in passport[RECORDS].find({"_id": {"$in": ids}}, rows) if ids else ():
-        fold.take_away(record["source"]["day"], [row["crc"] for row in record["source"]["rows"]])
-    return len(ids)
+    for record in records:
+        fold.take_away(record["day"], [row["crc"] for row in record["rows"]])
+    return len(conflicts)
 
 
-@answering("counting rows by outcome")
-def totals(passport: Passport, hospital_key: str, month: str | None = None) -> Totals:
-    """Live rows by outcome, counted in the documents themselves; skipped ones as the days recorded them.
+def in_conflict(passport: Passport, hospital_key: str, day: str | None = None) -> tuple[list[Document], list[Document]]:
+    """The open conflicts of a day (None: of all), whose rows count, and their records, whose own rows do not.
 
-    Raises PassportError.
+    Either as documents of `record` (its _id), `day` and `rows` (obsId and crc of each).
     """
-    size = {"$group": {"_id": None, "documents": {"$sum": 1}, "rows": {"$sum": {"$size": "$source.rows"}}}}
-    records = list(passport[RECORDS].aggregate([{"$match": _of_records(hospital_key, month)}, size]))
-    loaded, rows = (records[0]["documents"], records[0]["rows"]) if records else (0, 0)
-    conflicts = _of(hospital_key, month) | {"state": "open"}
-    in_conflict = {found["_id"]: len(found["rows"]) for found in passport[CONFLICTS].find(conflicts, {"rows.crc": 1})}
-    if in_conflict:
-        held = passport[RECORDS].find({"_id": {"$in": list(in_conflict)}}, {"source.rows.crc": 1})
-        rows += sum(in_conflict[record["_id"]] - len(record["source"]["rows"]) for record in held)
-    by_reason = [
-        {"$match": _of(hospital_key, month)},
-        {"$group": {"_id": "$reason", "rows": {"$sum": {"$size": "$rows"}}}},
-    ]
-    parked = {found["_id"]: found["rows"] for found in passport[PARKED].aggregate(by_reason)}
-    skipped: Counter[str] = Counter()
-    for document in passport[DAYS].find(_of(hospital_key, month), {"outcomes.skipped": 1}):
-        for reason, part in ((document.get("outcomes") or {}).get("skipped") or {}).items():
-            skipped[reason] += int(part["live"])
-    return Totals(loaded, rows - loaded, dict(sorted(parked.items())), dict(sorted(skipped.items())))
+    wanted = {"hospital": hospital_key, "state": "open"} | ({"day": day} if day else {})
+    conflicts = list(passport[CONFLICTS].find(wanted, {"record": 1, "day": 1, "rows.obsId": 1, "rows.crc": 1}))
+    records = {"_id": {"$in": [conflict["record"] for conflict in conflicts]}}
+    content = {"source.day": 1, "source.rows.obsId": 1, "source.rows.crc": 1}
+    held = passport[RECORDS].find(records, content) if conflicts else ()
+    return conflicts, [{"record": record["_id"], **record["source"]} for record in held]
 
 
 @answering("reading a hospital's status")
 def status_of(passport: Passport, hospital_key: str) -> HospitalStatus:
     """What the passport recorded of one hospital, cheaply. Raises PassportError."""
     days = recorded(passport, hospital_key)
-    parked: Counter[str] = Counter()
-    skipped: Counter[str] = Counter()
-    for day in days.values():
-        parked.update(day.parked)
-        skipped.update(day.skipped)
-    sums = Totals(
-        sum(day.loaded for day in days.values()),
-        sum(day.attached for day in days.values()),
-        dict(sorted(parked.items())),
-        dict(sorted(skipped.items())),
-    )
     held = [day for day, content in days.items() if content.digest]
     hospital = passport[HOSPITALS].find_one({"openmrsHospitalKey": hospital_key}, {"_id": 1})
-    sync = passport[SYNC].find_one({"hospitalId": str(hospital["_id"])}) if hospital else None
+    fields = {"lastSyncTime": 1, "freshness.p50": 1, "freshness.p95": 1, "freshness.rows": 1}
+    sync = passport[SYNC].find_one({"hospitalId": str(hospital["_id"])}, fields) if hospital else None
     return HospitalStatus(
         key=hospital_key,
         windows=len({window_of(day) for day in held}),
         last_day=max(held, default=None),
-        totals=sums,
+        totals=Totals.of(days.values()),
         last_sync=sync["lastSyncTime"] if sync else None,
+        lag=Lag.from_json(sync.get("freshness")) if sync else None,
+        exhausted=exhausted_rows(passport, hospital_key),
+        conflicts=passport[CONFLICTS].count_documents({"hospital": hospital_key, "state": "open"}),
     )
 
 
@@ -299,18 +286,8 @@ def _of(hospital_key: str, month: str | None) -> Document:
     return {"hospital": hospital_key} | ({"window": month} if month else {})
 
 
-def _of_records(hospital_key: str, month: str | None) -> Document:
-    # As a range of days, which the index on hospital and day serves.
-    days = {"source.day": {"$gte": f"{month}-01", "$lte": f"{month}-31"}} if month else {}
-    return {"source.hospital": hospital_key} | days
-
-
-def _batched(cursor: Iterable[Document]) -> Iterator[list[Document]]:
-    batch: list[Document] = []
-    for document in cursor:
-        batch.append(document)
-        if len(batch) == CHUNK:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
+def _summed(*counts: Mapping[str, int]) -> dict[str, int]:
+    sums: Counter[str] = Counter()
+    for each in counts:
+        sums.update(each)
+    return dict(sorted(sums.items()))

@@ -5,21 +5,28 @@ What belongs here: writing the documents of sourcedays. What does not: reading t
 A run that is about to change a day first leaves its mark there, and takes it away when the day is in line. A
 day with a mark, of a run that died or is still at it, counts as stale, so nothing half done is ever taken for
 done.
+
+The mark is also where a run that was taken over is stopped: it needs the window's lease (leases), and it is the
+day's `fence`, which only ever rises, so that no run with an older token changes the day after one with a newer.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import date
 
 from pymongo import errors as mongo
 
 from passport_pipeline.digests import window_of
+from passport_pipeline.errors import WindowTakenOver
+from passport_pipeline.passport import leases
 from passport_pipeline.passport.collections import DAYS
 from passport_pipeline.passport.database import Document, Passport
 
 MOVED = "moved"  # the mark of a record that left a day for another
+OVERTAKEN = "overtaken"  # the mark of a run that may have written after the one that took its window over
 
 
 def day_id(hospital_key: str, day: date | str) -> str:
@@ -28,10 +35,14 @@ def day_id(hospital_key: str, day: date | str) -> str:
 
 
 class DayMarks:
-    """One run's marks on one day; `leave` may be called before every write, and costs one write a chunk."""
+    """One run's marks on one day; `leave` may be called before every write, and costs one write a chunk.
 
-    def __init__(self, passport: Passport, hospital_key: str, day: date) -> None:
-        self._passport, self._hospital_key, self._day = passport, hospital_key, day
+    `token` is that of the run's lease on the window. A run without one (0) changes no day that was ever changed
+    under a lease.
+    """
+
+    def __init__(self, passport: Passport, hospital_key: str, day: date, token: int = 0) -> None:
+        self._passport, self._hospital_key, self._day, self._token = passport, hospital_key, day, token
         self._name = secrets.token_hex(8)
         self._left = self._left_in_this_chunk = False
         self._before: Document | None = None
@@ -45,9 +56,13 @@ class DayMarks:
             self._begun = True
 
     def leave(self, days_left: Iterable[str] = ()) -> None:
-        """Before a write: this day, and those that records leave for this one, are not in line."""
+        """Before a write: this day, and those that records leave for this one, are not in line.
+
+        Raises WindowTakenOver, so that nothing is written.
+        """
         if not self._left_in_this_chunk:
-            _mark(self._passport, self._hospital_key, self._day, self._name)
+            with self._fenced():
+                _mark(self._passport, self._hospital_key, self._day, self._name, self._token)
             self._left = self._left_in_this_chunk = True
         own = day_id(self._hospital_key, self._day)
         ids = sorted({day_id(self._hospital_key, day) for day in days_left} - {own})
@@ -55,24 +70,58 @@ class DayMarks:
             self._passport[DAYS].update_many({"_id": {"$in": ids}}, {"$inc": {f"writers.{MOVED}": 1}})
 
     def close(self, content: Document) -> None:
-        """Record what the day holds, and take this run's mark away."""
-        _record_day(self._passport, self._before, content, self._name if self._left else None)
+        """Record what the day holds, and take this run's mark away. Raises WindowTakenOver."""
+        with self._fenced():
+            _record_day(self._passport, self._before, content, self._name if self._left else None, self._token)
+
+    def lift(self) -> None:
+        """Take this run's mark away where the day is as much in line as before, whatever was changed. Raises
+        WindowTakenOver.
+        """
+        with self._fenced():
+            day = {"_id": day_id(self._hospital_key, self._day)}
+            self._passport[DAYS].update_one(day, {"$unset": {f"writers.{self._name}": ""}})
+
+    @contextmanager
+    def _fenced(self) -> Iterator[None]:
+        """See that the window is still this run's. A run that finds out in the middle may have written something
+        after its successor: it leaves a mark, so that the day is looked at again.
+        """
+        try:
+            if self._token:
+                leases.confirm(self._passport, self._hospital_key, window_of(self._day), self._token)
+            yield
+        except WindowTakenOver:
+            if self._left:
+                day = {"_id": day_id(self._hospital_key, self._day)}
+                self._passport[DAYS].update_one(day, {"$inc": {f"writers.{OVERTAKEN}": 1}})
+            raise
 
 
-def _mark(passport: Passport, hospital_key: str, day: date, name: str) -> None:
+def _mark(passport: Passport, hospital_key: str, day: date, name: str, token: int) -> None:
     identity = {"hospital": hospital_key, "window": window_of(day), "day": day.isoformat()}
-    change = {"$inc": {f"writers.{name}": 1}, "$setOnInsert": identity}
+    change = {"$inc": {f"writers.{name}": 1}, "$set": {"fence": token}, "$setOnInsert": identity}
     for attempt in range(3):
         try:
-            passport[DAYS].update_one({"_id": day_id(hospital_key, day)}, change, upsert=True)
+            passport[DAYS].update_one({"_id": day_id(hospital_key, day)} | _not_above(token), change, upsert=True)
         except mongo.DuplicateKeyError:  # two first marks at once: the second finds the first one's document
+            _see_fence(passport[DAYS].find_one({"_id": day_id(hospital_key, day)}), token)
             if attempt == 2:
                 raise
         else:
             return
 
 
-def _record_day(passport: Passport, before: Document | None, content: Document, own: str | None) -> None:
+def _not_above(token: int) -> Document:
+    return {"fence": {"$not": {"$gt": token}}}
+
+
+def _see_fence(day: Document | None, token: int) -> None:
+    if day and day.get("fence", 0) > token:
+        raise leases.taken_over(day["hospital"], day["window"])
+
+
+def _record_day(passport: Passport, before: Document | None, content: Document, own: str | None, token: int) -> None:
     """Record what a day holds now, and take away the run's own mark and those of runs that have died.
 
     A mark counts as a dead run's if it has not moved since `before`, which was read when this run began.
@@ -87,14 +136,17 @@ def _record_day(passport: Passport, before: Document | None, content: Document, 
         )
         if same and not dead and own not in marks:
             return
-        change: Document = {"$set": {name: value for name, value in content.items() if name != "_id"}}
+        _see_fence(there, token)
+        change: Document = {
+            "$set": {name: value for name, value in content.items() if name != "_id"} | {"fence": token}
+        }
         gone = [*dead, *([own] if own else [])]
         if gone:
             change["$unset"] = {f"writers.{name}": "" for name in gone}
         still = {f"writers.{name}": beats for name, beats in dead.items()}
         try:
-            passport[DAYS].update_one({"_id": content["_id"]} | still, change, upsert=True)
-        except mongo.DuplicateKeyError:  # a mark moved, or somebody recorded the day for the first time
+            passport[DAYS].update_one({"_id": content["_id"]} | _not_above(token) | still, change, upsert=True)
+        except mongo.DuplicateKeyError:  # a mark moved, or somebody recorded or fenced the day
             if attempt == 4:
                 raise
         else:

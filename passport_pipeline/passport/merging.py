@@ -1,8 +1,8 @@
 """What a record becomes when its source changed: pure decisions on documents.
 
 What belongs here: telling the application's edits from what the pipeline wrote, and putting a changed record
-together so that edits, medicationStatus, syncDate and every field that only the application knows survive.
-What does not: reading or writing anything (reconciling).
+together so that edits, medicationStatus, syncDate and every field that only the application knows survive, also
+where a person decided what it says. What does not: reading or writing anything (storing, resolving).
 """
 
 from __future__ import annotations
@@ -11,26 +11,29 @@ from collections.abc import Mapping
 from typing import Any
 
 from passport_pipeline.passport.database import Document
+from passport_pipeline.passport.decisions import Decision
 from passport_pipeline.records.checksums import data_checksum
 
 STATUS = "medicationStatus"
 # Written with every version; everything else of a record is written once, or by the application alone.
 OWNED = ("patientId", "type", "data", "createdBy", "openmrsData", "source", "updatedAt")
+# What `source` says of one version alone.
+OF_ONE_VERSION = frozenset({"moved", "restored", "decided"})
 
 
 def edited(current: Document) -> bool:
     """Whether the application changed the record's `data` after the pipeline wrote it."""
-    try:
-        now = data_checksum(current["data"])
-    except TypeError:  # a kind of value that the pipeline never writes
-        return True
-    return bool(now != current["source"]["dataChecksum"])
+    return bool(_says(current) != current["source"]["dataChecksum"])
 
 
 def contradicts(current: Document, wanted: Document) -> bool:
-    """Whether both changed: the application what the record says, and the source what it ought to say."""
-    same = current["type"] == wanted["type"] and current["source"]["dataChecksum"] == wanted["source"]["dataChecksum"]
-    return bool(not same and edited(current))
+    """Whether both changed, and not to the same: the application what the record says, and the source what it ought
+    to say.
+    """
+    of_source = (current["source"].get("type", current["type"]), current["source"]["dataChecksum"])
+    of_application = (current["type"], _says(current))
+    ought = (wanted["type"], wanted["source"]["dataChecksum"])
+    return edited(current) and ought not in (of_source, of_application)
 
 
 def owned(current: Document, wanted: Document) -> Document:
@@ -38,11 +41,20 @@ def owned(current: Document, wanted: Document) -> Document:
 
     Where the source says what it said before, an edit stays; a medicationStatus stays in any case.
     """
-    data = current["data"] if edited(current) else dict(wanted["data"])
-    if wanted["type"] == current["type"] == "medication" and STATUS in current["data"]:
-        data = data | {STATUS: current["data"][STATUS]}
-    fields = {name: wanted[name] for name in OWNED}
-    return fields | {"data": data, "source": _next_source(current, wanted["source"], wanted["patientId"])}
+    said = current if edited(current) else wanted
+    return _following(current, wanted, said["type"], said["data"])
+
+
+def decided(current: Document, wanted: Document, decision: Decision, about: Mapping[str, Any]) -> Document:
+    """The pipeline's own fields of the next version of `current`, in which a conflict with `wanted` is decided.
+
+    What the application wrote and a person kept counts as an edit from now on. `about` is kept in the version's
+    source: which conflict, how, and by whom.
+    """
+    data = decision.merged(current["data"], wanted["data"])
+    fields = _following(current, wanted, decision.type_of(current, wanted), data)
+    fields["source"]["decided"] = {**about, "version": fields["source"]["version"]}
+    return fields
 
 
 def rerouted(current: Document, wanted: Document) -> Document | None:
@@ -70,16 +82,46 @@ def restored(archived: Document, wanted: Document) -> Document:
         record = archived | (rerouted(archived, wanted) or {})
     else:
         record = archived | owned(archived, wanted)
-    source = {name: value for name, value in record["source"].items() if name != "moved"}
+    source = {name: value for name, value in record["source"].items() if name not in OF_ONE_VERSION}
     return record | {
         "source": source | {"version": version, "restored": version, "runId": wanted["source"]["runId"]},
         "updatedAt": wanted["updatedAt"],
     }
 
 
+def as_read(record: Document) -> Document:
+    """A filter that finds the record only if nobody has changed it since it was read."""
+    source = record["source"]
+    return {
+        "_id": record["_id"],
+        "data": record["data"],
+        "source.version": source["version"],
+        "source.checksum": source["checksum"],
+    }
+
+
+def _says(record: Document) -> str | None:
+    """The checksum of what the record says; None where it holds a kind of value that the pipeline never writes."""
+    try:
+        return data_checksum(record["data"])
+    except TypeError:
+        return None
+
+
+def _following(current: Document, wanted: Document, record_type: str, data: Document) -> Document:
+    """The fields of the version after `current` that say this, and that `wanted` is what its source says."""
+    data = dict(data)
+    if record_type == current["type"] == "medication" and STATUS in current["data"]:
+        data[STATUS] = current["data"][STATUS]
+    source = _next_source(current, wanted["source"], wanted["patientId"])
+    if record_type != wanted["type"]:
+        source["type"] = wanted["type"]
+    return {name: wanted[name] for name in OWNED} | {"type": record_type, "data": data, "source": source}
+
+
 def _next_source(current: Document, source: Mapping[str, Any], patient_id: str) -> Document:
     version = current["source"]["version"] + 1
-    following = {name: value for name, value in source.items() if name not in ("moved", "restored")}
+    following = {name: value for name, value in source.items() if name not in OF_ONE_VERSION}
     following["version"] = version
     if patient_id != current["patientId"]:
         following["moved"] = {"from": current["patientId"], "version": version}

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from bson import ObjectId
 from pymongo import UpdateOne
@@ -30,6 +30,11 @@ class Reference(NamedTuple):
     patient_id: str
     type: str
     record_id: ObjectId
+
+    @classmethod
+    def to(cls, record: Document) -> Self:
+        """The reference to a record."""
+        return cls(record["patientId"], record["type"], record["_id"])
 
 
 @answering("looking up patients by national id")

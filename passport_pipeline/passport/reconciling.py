@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from bson import ObjectId
@@ -23,6 +23,7 @@ from passport_pipeline.passport.collections import PARKED, RECORDS
 from passport_pipeline.passport.database import Document, Passport, answering
 from passport_pipeline.passport.marks import DayMarks, day_id
 from passport_pipeline.passport.people import Account
+from passport_pipeline.passport.retrying import INVALID_DOCUMENT, Retries
 from passport_pipeline.passport.run import Run
 from passport_pipeline.passport.storing import RecordStore
 
@@ -32,8 +33,8 @@ class DayResult:
     """What a day holds and what was done for it.
 
     loaded, attached, parked and skipped count live rows; inserted (those that came back included), updated,
-    retracted, unchanged and conflicts count records. `digest` is what the passport holds, `agrees` whether
-    that is what the hospital has.
+    retracted, unchanged, conflicts and exhausted (parked ones that had their last attempt, by reason) count records.
+    `digest` is what the passport holds, `agrees` whether that is what the hospital has.
     """
 
     loaded: int
@@ -47,18 +48,32 @@ class DayResult:
     conflicts: int
     digest: Digest
     agrees: bool
+    exhausted: Mapping[str, int] = field(default_factory=dict)
 
 
 class DayReconciler:
-    """Takes a day's records and parked rows in chunks, then closes the day. One for each day and run."""
+    """Takes a day's records and parked rows in chunks, then closes the day. One for each day and run.
+
+    `token` is that of the run's lease on the window: before each chunk's first write, and at the end, WindowTakenOver
+    is raised where another run has a newer one.
+    """
 
     def __init__(  # noqa: PLR0917 - a day's work in five words and a time
-        self, passport: Passport, hospital_key: str, day: date, account: Account, run_id: str, now: datetime
+        self,
+        passport: Passport,
+        hospital_key: str,
+        day: date,
+        account: Account,
+        run_id: str,
+        now: datetime,
+        retries: Retries | None = None,
+        token: int = 0,
     ) -> None:
         self._passport, self._hospital_key, self._day = passport, hospital_key, day
         self._run = Run(passport, account, run_id, now)
-        self._marks = DayMarks(passport, hospital_key, day)
+        self._marks = DayMarks(passport, hospital_key, day, token)
         self._done: Counter[str] = Counter()
+        self._retries, self._exhausted = retries or Retries(), Counter[str]()
         self._store = RecordStore(self._run, hospital_key, self._marks, self._done)
         # As bytes: a day of some hundred thousand records stays small.
         self._records: set[bytes] = set()
@@ -70,7 +85,8 @@ class DayReconciler:
         size.
 
         A record that MongoDB refuses is parked with the reason invalid_document, one whose patient is gone
-        with unknown_patient; all others land. Raises PassportError.
+        with deleted_patient; all others land. One that was refused before is tried again when it is due, or when it
+        or the contract has changed. Raises PassportError.
         """
         here = (self._hospital_key, self._day.isoformat())
         if any((one["source"]["hospital"], one["source"]["day"]) != here for one in records):
@@ -80,8 +96,8 @@ class DayReconciler:
         held_back = {one["_id"]: one for one in parked}
         known = parking.find(self._passport, [*wanted, *held_back])
         for key, before in known.items():
-            if key in wanted and before.get("refused") == parking.refusal(wanted[key]):
-                held_back[key] = parking.of_record(wanted.pop(key), parking.INVALID, self._run.now, before["fields"])
+            if key in wanted and parking.refused_just_so(before, wanted[key], self._run.now):
+                held_back[key] = parking.of_record(wanted.pop(key), INVALID_DOCUMENT, self._run.now, before["fields"])
         held_back |= self._store.store(wanted)
         self._park(held_back, known)
         loaded = [one for one in known if one not in held_back]
@@ -136,6 +152,7 @@ class DayReconciler:
             conflicts=conflicts,
             digest=held,
             agrees=held == digest,
+            exhausted=self._exhausted,
         )
 
     def _held(self, fold: days.Fold) -> Digest:
@@ -193,7 +210,7 @@ class DayReconciler:
         if shown:
             self._marks.leave(shown.values())
             self._done["retracted"] += retracting.retract(self._run, list(shown), "parked")
-        changed = parking.changed(known, rows)
+        changed = parking.changed(known, rows, self._run.now)
         if changed:
             self._marks.leave(known[one["_id"]]["day"] for one in changed if one["_id"] in known)
-            parking.store(self._passport, known, changed, self._run.now)
+            self._exhausted += parking.store(self._passport, known, changed, self._run.now, self._retries)

@@ -44,8 +44,7 @@ def retract(run: Run, ids: Sequence[ObjectId], why: str) -> int:
 
 
 def _take_out(run: Run, records: Sequence[Document], why: str) -> int:
-    references = [patients.Reference(one["patientId"], one["type"], one["_id"]) for one in records]
-    patients.remove(run.passport, references, run.now)
+    patients.remove(run.passport, [patients.Reference.to(one) for one in records], run.now)
     archive(run, records, why)
     deleted = delete(run, records)
     if deleted == len(records):
@@ -91,11 +90,11 @@ def delete(run: Run, records: Sequence[Document]) -> int:
 
 
 def finish(run: Run, records: Sequence[Document], why: str) -> None:
-    """Audit retractions, withdraw the records' conflicts, and mark the retractions as done."""
+    """Audit retractions, end the records' conflicts, and mark the retractions as done."""
     if not records:
         return
     audit.record(run.passport, retraction_entries(run, records, why))
-    conflicts.withdraw(run, _ids(records))
+    conflicts.settle(run, records)
     run.passport[RETRACTED].update_many(
         {"_id": {"$in": _ids(records)}, "state": "retracting"}, {"$set": {"state": "retracted"}}
     )

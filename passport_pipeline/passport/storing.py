@@ -1,7 +1,7 @@
 """Storing a chunk of a day's records: what should be there, against what is.
 
 What belongs here: the order of reading and writing for records. What does not: what a changed record becomes
-(merging), single steps (bulk, patients, retracting, conflicts, audit), parked rows and the end of a day
+(merging), single steps (bulk, patients, retracting, conflicts, resolving, audit), parked rows and the end of a day
 (reconciling).
 
 Order of the writes: a record's old reference, the record, its reference, its audit entry. Each step is found
@@ -21,7 +21,17 @@ from bson import ObjectId
 from pymongo import UpdateOne
 
 from passport_pipeline.errors import PassportUnreachable
-from passport_pipeline.passport import audit, bulk, conflicts, merging, parking, patients, retracting
+from passport_pipeline.passport import (
+    audit,
+    bulk,
+    conflicts,
+    merging,
+    parking,
+    patients,
+    resolving,
+    retracting,
+    retrying,
+)
 from passport_pipeline.passport.collections import RECORDS, RETRACTED
 from passport_pipeline.passport.database import Document
 from passport_pipeline.passport.marks import DayMarks
@@ -36,6 +46,7 @@ BRIEF = {
     "source.checksum": 1,
     "source.day": 1,
     "source.version": 1,
+    "source.decided": 1,
     "source.rows.crc": 1,
 }
 Records = dict[ObjectId, Document]
@@ -70,6 +81,8 @@ class RecordStore:
             if not pending:
                 return self._refused
             pending = self._round(pending)
+            if pending:
+                self._marks.begin_chunk()  # whoever else was at them may have taken the window over
         raise PassportUnreachable("others keep changing the same records; run again")
 
     def _round(self, wanted: Records) -> Records:
@@ -85,14 +98,14 @@ class RecordStore:
         self._without_patient(changed)
         self._insert(new, this)
         if there:
-            self._change(changed, list(there), this)
+            self._change(changed, there, this)
         self._complete(this)
         return {key: one for key, one in this.pending.items() if key not in self._refused}
 
     def _complete(self, this: _Round) -> None:
         """References and audit entries; an unchanged record's reference is added only where it is missing."""
-        lacking = patients.missing(self._run.passport, [_reference(one) for one in this.untouched])
-        references = [*map(_reference, this.stored), *lacking]
+        lacking = patients.missing(self._run.passport, [Reference.to(one) for one in this.untouched])
+        references = [*map(Reference.to, this.stored), *lacking]
         if references:
             self._marks.leave()
             patients.add(self._run.passport, references, self._run.now)
@@ -117,11 +130,11 @@ class RecordStore:
         """Refuse the records whose patient the application has deleted since the matching."""
         there = patients.existing(self._run.passport, (one["patientId"] for one in group.values()))
         for key in [key for key, one in group.items() if one["patientId"] not in there]:
-            self._refused[key] = parking.of_record(group.pop(key), parking.UNKNOWN_PATIENT, self._run.now)
+            self._refused[key] = parking.of_record(group.pop(key), retrying.DELETED_PATIENT, self._run.now)
 
     def _refuse(self, unfit: Mapping[ObjectId, Sequence[str]], wanted: Records) -> None:
         for key, fields in unfit.items():
-            self._refused[key] = parking.of_record(wanted[key], parking.INVALID, self._run.now, fields)
+            self._refused[key] = parking.of_record(wanted[key], retrying.INVALID_DOCUMENT, self._run.now, fields)
 
     def _insert(self, new: Records, this: _Round) -> None:
         if not new:
@@ -161,8 +174,8 @@ class RecordStore:
         self._marks.leave(one["source"]["day"] for one in others)
         self._done["retracted"] += retracting.retract(self._run, [one["_id"] for one in others], "replaced")
 
-    def _change(self, changed: Records, there: Sequence[ObjectId], this: _Round) -> None:
-        known = conflicts.find(self._run, there)
+    def _change(self, changed: Records, there: Records, this: _Round) -> None:
+        known = self._open_conflicts(there)
         full = self._whole(changed)
         updates: list[tuple[Document, Document]] = []
         contradicted: set[ObjectId] = set()
@@ -172,23 +185,49 @@ class RecordStore:
                 this.pending[record["_id"]] = wanted
             elif merging.contradicts(record, wanted):
                 contradicted.add(record["_id"])
-                if not conflicts.told(record, wanted, known.get(record["_id"])):
-                    self._marks.leave([record["source"]["day"]])
-                    conflicts.open_one(self._run, record, wanted, known.get(record["_id"]))
-                route = merging.rerouted(record, wanted)
-                if route:
-                    updates.append((record, route))
+                if self._settled(record, wanted, known.get(record["_id"])):
+                    route = merging.rerouted(record, wanted)
+                    if route:
+                        updates.append((record, route))
+                    else:
+                        this.untouched.append(record)
                 else:
-                    this.untouched.append(record)
+                    this.pending[record["_id"]] = wanted
             else:
                 updates.append((record, merging.owned(record, wanted)))
         this.pending |= {key: changed[key] for key in changed.keys() - {one["_id"] for one in full}}
         self._update(updates, changed, this)
         in_line = {one["_id"] for one in (*this.untouched, *this.stored)} - contradicted
-        decided = [key for key, one in known.items() if one["state"] == "open" and key in in_line]
-        if decided:
+        ended = [one for key, one in known.items() if key in in_line]
+        if ended:
             self._marks.leave()
-            conflicts.withdraw(self._run, decided)
+            conflicts.withdraw(self._run, ended)
+
+    def _open_conflicts(self, there: Records) -> Records:
+        """The open conflicts of these records, by record; those that are carried out are ended first."""
+        known = conflicts.find(self._run, list(there))
+        owed = conflicts.owed(known, there.values())
+        if owed:
+            self._marks.leave()
+            conflicts.mark_resolved(self._run, owed)
+        done = {one["record"] for one, _ in owed}
+        return {key: one for key, one in known.items() if key not in done}
+
+    def _settled(self, record: Document, wanted: Document, conflict: Document | None) -> bool:
+        """Whether just this conflict is open now; else the record takes part in another round.
+
+        A decision on it that an interrupted operator's command did not carry out is carried out.
+        """
+        told = conflicts.told(record, wanted, conflict)
+        if told and not (conflict and "decision" in conflict):
+            return True
+        self._marks.leave([record["source"]["day"]])
+        if told and conflict:
+            self._done["updated"] += resolving.carry_out(self._run, conflict, record) is None
+            return False
+        opened = conflicts.open_one(self._run, record, wanted, conflict)
+        self._refuse(opened.unfit, {record["_id"]: wanted})
+        return opened.matched > 0
 
     def _whole(self, changed: Records) -> list[Document]:
         if not changed:
@@ -200,10 +239,10 @@ class RecordStore:
         if not updates:
             return
         self._marks.leave(record["source"]["day"] for record, _ in updates)
-        before = [(_reference(record), _reference(record | fields)) for record, fields in updates]
+        before = [(Reference.to(record), Reference.to(record | fields)) for record, fields in updates]
         left = [old for old, new in before if old != new]
         patients.remove(self._run.passport, left, self._run.now)
-        operations = [UpdateOne(_as_read(record), {"$set": fields}) for record, fields in updates]
+        operations = [UpdateOne(merging.as_read(record), {"$set": fields}) for record, fields in updates]
         ids = [record["_id"] for record, _ in updates]
         outcome = bulk.write(self._run.passport[RECORDS], operations, ids)
         self._refuse(outcome.unfit, changed)
@@ -214,17 +253,6 @@ class RecordStore:
         else:
             # Somebody changed some of them in between; which ones, the next round finds.
             this.pending |= {one["_id"]: changed[one["_id"]] for one in fit}
-
-
-def _as_read(record: Document) -> Document:
-    """A filter that finds the record only if nobody has changed it since it was read."""
-    source = record["source"]
-    return {
-        "_id": record["_id"],
-        "data": record["data"],
-        "source.version": source["version"],
-        "source.checksum": source["checksum"],
-    }
 
 
 def _same(record: Document, wanted: Document) -> bool:
@@ -243,7 +271,3 @@ def _same(record: Document, wanted: Document) -> bool:
 
 def _crcs(source: Mapping[str, Any]) -> list[Any]:
     return [row["crc"] for row in source["rows"]]
-
-
-def _reference(record: Document) -> Reference:
-    return Reference(record["patientId"], record["type"], record["_id"])

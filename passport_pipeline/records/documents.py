@@ -28,7 +28,7 @@ from passport_pipeline.records.evidence import RULES_VERSION
 from passport_pipeline.records.instants import utc_of
 from passport_pipeline.records.provenance import Leads, openmrs_data, sources, uuids
 
-__all__ = ["NOT_MATCHED", "Documents", "clinicians", "documents"]
+__all__ = ["NOT_MATCHED", "Documents", "clinicians", "documents", "with_identity"]
 
 Document = dict[str, Any]
 
@@ -87,8 +87,8 @@ def documents(  # noqa: PLR0917 - the parts of one step, in the order of the flo
     `accounts` has for each clinician_key of `clinicians` the ids of user and doctor. `now` is aware. A record
     whose person has no patient is parked whole. Raises KeyError where a clinician has no account.
     """
-    patients = matches.drop_duplicates("person_id").set_index("person_id")[["patient_id", "reason"]]
-    outcomes = _with_identity(built, observations, patients)
+    patients = _patients(matches)
+    outcomes = with_identity(built, observations, matches)
     rows = _rows_of(outcomes, observations)
     loaded = (outcomes["outcome"] == LEAD).to_numpy()
     records = built.records[loaded[built.records["position"].to_numpy()]]
@@ -102,11 +102,14 @@ def documents(  # noqa: PLR0917 - the parts of one step, in the order of the flo
     return Documents(made, parked, skipped.reset_index(drop=True), outcomes)
 
 
-def _with_identity(built: Built, observations: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:
-    """The outcomes, with the rows of a record parked where its leading row's person has no patient."""
+def with_identity(built: Built, observations: pd.DataFrame, matches: pd.DataFrame) -> pd.DataFrame:
+    """Built.outcomes, with the rows of a record parked where its leading row's person has no patient.
+
+    Frames as for `documents`.
+    """
     outcomes = built.outcomes
     lead = built.records["position"].to_numpy()
-    found = patients.reindex(observations["person_id"].to_numpy()[lead])
+    found = _patients(matches).reindex(observations["person_id"].to_numpy()[lead])
     missing = found["patient_id"].isna().to_numpy()
     if not missing.any():
         return outcomes
@@ -118,6 +121,10 @@ def _with_identity(built: Built, observations: pd.DataFrame, patients: pd.DataFr
     outcome, reason = outcome.copy(), reason.copy()
     outcome[parked], reason[parked] = PARKED, why[at[parked]]
     return outcomes.assign(outcome=pd.Series(outcome, dtype="str"), reason=pd.Series(reason, dtype="str"))
+
+
+def _patients(matches: pd.DataFrame) -> pd.DataFrame:
+    return matches.drop_duplicates("person_id").set_index("person_id")[["patient_id", "reason"]]
 
 
 def _rows_of(outcomes: pd.DataFrame, observations: pd.DataFrame) -> dict[int, list[Document]]:

@@ -6,6 +6,7 @@ What belongs here: choosing and composing rows. What does not: the events (mutat
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -20,7 +21,7 @@ from passport_pipeline.sample.dictionary import Dictionary
 from passport_pipeline.sample.forms import VALUES, answer, forms
 from passport_pipeline.sample.frames import ADMIN, DAEMON
 from passport_pipeline.sample.hospital import SampleHospital
-from passport_pipeline.sample.ledger import Ledger
+from passport_pipeline.sample.ledger import Clock, Held, Ledger
 from passport_pipeline.sample.people import NURSE, NURSE_PROVIDER
 from passport_pipeline.sample.schema import has, tables
 
@@ -69,9 +70,15 @@ class Note:
 class Events:
     """Rows of one sample hospital, chosen by a seed unless they are named; LookupError where none is fit."""
 
-    def __init__(self, engine: Engine, database: str, hospital: SampleHospital, seed: int = 1) -> None:
+    def __init__(
+        self, engine: Engine, database: str, hospital: SampleHospital, seed: int = 1, now: Clock | None = None
+    ) -> None:
         self.hospital = hospital
-        self._ledger = Ledger(engine, database, hospital, seed)
+        self._ledger = Ledger(engine, database, hospital, seed, now)
+
+    def answered(self) -> list[int]:
+        """The live rows whose answer can be changed, by obs_id."""
+        return self._rows(self._live(leaf=True, answered=True))
 
     def close(self) -> None:
         """Give the connection to the database back."""
@@ -89,8 +96,8 @@ class Events:
         return int(fit[int(self._ledger.rng.integers(0, len(fit)))])
 
     def _live(self, *, leaf: bool = False, answered: bool = False) -> pd.Series:
-        """Which rows of obs are live; `leaf`: have no members; `answered`: hold a sound answer to a known
-        question."""
+        """Which rows of obs are live; `leaf`: have no members; `answered`: hold a sound answer to a question that a
+        form asks."""
         obs = self.hospital.obs
         fit = obs["voided"].eq(0) & obs["person_id"].isin(self._standing())
         if leaf:
@@ -98,7 +105,7 @@ class Events:
         if answered:
             notes = self.hospital.notes.reindex(obs.index)
             fit &= notes["becomes"].ne("header") & notes["fault"].isna()
-            fit &= obs["concept_id"].isin(self.hospital.concept_ids.values())
+            fit &= obs["concept_id"].isin([self.hospital.concept_ids[key] for key in QUESTIONS])
         return fit.astype(bool)
 
     def _rows(self, fit: pd.Series) -> list[int]:
@@ -128,13 +135,13 @@ class Events:
         answer(draft, words, self._ledger.rng, old_boolean=old)
         return [filled(row) for row in draft[list(VALUES)].to_dict("records")]
 
-    def _answer(self, obs_id: int) -> dict[str, Any]:
-        """Another answer to a row's question, as the value columns."""
-        asked = int(self.hospital.obs["concept_id"][obs_id])
-        key = {number: key for key, number in self.hospital.concept_ids.items()}[asked]
-        if key not in QUESTIONS:
+    def _others(self, obs_ids: Sequence[int]) -> list[dict[str, Any]]:
+        """Other answers to these rows' questions, as the value columns."""
+        key = {number: key for key, number in self.hospital.concept_ids.items()}
+        asked = [key[int(self.hospital.obs["concept_id"][n])] for n in obs_ids]
+        if not QUESTIONS.issuperset(asked):
             raise LookupError("no form asks this question")
-        return self._answers([key], self.hospital.clock)[0]
+        return self._answers(asked, self.hospital.clock)
 
     def _copy(self, obs_id: int, now: pd.Timestamp) -> dict[str, Any]:
         """A new version of a row, as OpenMRS makes it: all but its own id, uuid and time of making."""
@@ -162,15 +169,19 @@ class Events:
         if not has(self.hospital.spec.version, "obs", "status"):
             self._ledger.update("obs", obs_ids, {"person_id": person})
             return list(obs_ids)
-        new: dict[int, int] = {}
         # A header has a lower id than its members unless it was replicated late; so headers first.
         groups = self.hospital.obs["obs_group_id"]
         depth = {n: self._depth(groups, n) for n in obs_ids}
-        for old in sorted(obs_ids, key=lambda n: (depth[n], n)):
+        ordered = sorted(obs_ids, key=lambda n: (depth[n], n))
+        new = dict(zip(ordered, range(self._ledger.next_id("obs"), sys.maxsize), strict=False))
+        rows = []
+        for old in ordered:
             group = groups[old]
             row = self._copy(old, now) | {"person_id": person, "status": "FINAL"}
             row["obs_group_id"] = None if pd.isna(group) else new.get(int(group), int(group))
-            new[old] = self._ledger.insert_obs(row, *self._noted(old))
+            rows.append(row)
+        if rows:
+            self._ledger.insert_obs(rows, [self._noted(old) for old in ordered])
         self._ledger.update("obs", list(obs_ids), voided(now, "patients merged"))
         return list(new.values())
 
@@ -203,45 +214,46 @@ class Events:
             copied.append(new)
         return copied
 
-    def _entered(self, kind: str, person: int, days_ago: int) -> Mutation:
-        """An encounter of the person with a provider, two vital signs and a diagnosis with its parts."""
-        ledger = self._ledger
-        note = self._note(kind, [], person)
-        with ledger:
-            now = ledger.tick()
-            made = (now - pd.Timedelta(days=days_ago)).floor("s")
-            at = made - pd.Timedelta(minutes=10)
-            legacy = has(self.hospital.spec.version, "encounter", "provider_id")
-            encounter = {
-                "encounter_type": 1,
-                "patient_id": person,
-                "location_id": 2,
-                "encounter_datetime": at,
-            }
-            encounter |= {"creator": DAEMON, "date_created": made, "provider_id": NURSE_PROVIDER + 10}
-            if not legacy:
-                del encounter["provider_id"]
-            met = ledger.insert("encounter", encounter)
-            if "encounter_provider" in tables(self.hospital.spec.version):
-                link = {"encounter_id": met, "provider_id": NURSE_PROVIDER, "encounter_role_id": 2}
-                ledger.insert("encounter_provider", link | {"date_created": made})
-            keys = ("weight", "temperature", "diagnosis set", "problem list", "certainty", "diagnosis order")
-            values = self._answers([k for k in keys if k != "diagnosis set"], at)
-            values.insert(2, {})
-            header: int | None = None
-            for key, value in zip(keys, values, strict=True):
-                row: dict[str, Any] = {
-                    "person_id": person,
-                    "encounter_id": met,
-                    "concept_id": self.hospital.concept_ids[key],
-                }
-                row |= {"obs_datetime": at, "date_created": made, "location_id": 2, "creator": DAEMON}
-                row |= {"obs_group_id": header, "status": "FINAL"} | value
-                number = ledger.insert_obs(row, concepts()[key].becomes)
-                header = number if key == "diagnosis set" else header
-                note.add(number)
+    def _entered(self, kind: str, people: Sequence[int], days_ago: int = 0) -> Mutation:
+        """Encounters of these people, one each, in one transaction."""
+        note = self._note(kind, [], *people)
+        with self._ledger as ledger:
+            note.add(*self._type(ledger, people, ledger.tick() - pd.Timedelta(days=days_ago)))
         return note.made()
 
+    def _type(self, into: Ledger | Held, people: Sequence[int], when: pd.Timestamp) -> list[int]:
+        """Encounters of these people with a provider, two vital signs and a diagnosis with its parts, made at that
+        time; the ids of their rows of obs.
+        """
+        version = self.hospital.spec.version
+        made = when.floor("s")
+        at = made - pd.Timedelta(minutes=10)
+        encounter: dict[str, Any] = {"encounter_type": 1, "location_id": 2, "encounter_datetime": at}
+        encounter |= {"creator": DAEMON, "date_created": made}
+        if has(version, "encounter", "provider_id"):
+            encounter["provider_id"] = NURSE_PROVIDER + 10
+        met = into.insert_many("encounter", [encounter | {"patient_id": person} for person in people])
+        if "encounter_provider" in tables(version):
+            link = {"provider_id": NURSE_PROVIDER, "encounter_role_id": 2, "date_created": made}
+            into.insert_many("encounter_provider", [link | {"encounter_id": each} for each in met])
+        asked = [key for key in FORM if key != HEADER] * len(people)
+        answers = iter(self._answers(asked, at))
+        first = self._ledger.next_id("obs")
+        row: dict[str, Any] = {"obs_datetime": at, "date_created": made, "location_id": 2, "creator": DAEMON}
+        rows: list[dict[str, Any]] = []
+        for person, each in zip(people, met, strict=True):
+            header = None
+            for key in FORM:
+                whose = {"person_id": person, "encounter_id": each, "concept_id": self.hospital.concept_ids[key]}
+                within = {"obs_group_id": header, "status": "FINAL"}
+                rows.append(row | whose | within | (next(answers) if key != HEADER else {}))
+                header = first + len(rows) - 1 if key == HEADER else header
+        return into.insert_obs(rows, [(concepts()[key].becomes, None) for key in FORM] * len(people))
+
+
+HEADER = "diagnosis set"
+FORM = ("weight", "temperature", HEADER, "problem list", "certainty", "diagnosis order")
+"""What is asked in a new encounter; what comes after the header is in its group."""
 
 QUESTIONS = frozenset(question.key for form in forms() for question in form.questions)
 """Keys of the concepts that a form asks, so that a usual answer can be drawn."""

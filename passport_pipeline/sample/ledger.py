@@ -6,7 +6,7 @@ does not: what happens in a hospital (mutations).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -18,20 +18,28 @@ from passport_pipeline.sample.loading import engine_of
 from passport_pipeline.sample.oracle import DEPTH
 from passport_pipeline.sample.schema import columns, has
 
+Clock = Callable[[], pd.Timestamp]
+
 
 class Ledger:
     """Both sides of one sample hospital.
 
     `engine` is of an account that may write; the database holds what loading.load put there. Every change is
-    one transaction and is in the model when it is in the database.
+    one transaction and is in the model when it is in the database. `now` gives the hospital's local time;
+    without it, its clock moves on with every event. `written` counts the rows of obs inserted, updated and deleted.
     """
 
-    def __init__(self, engine: Engine, database: str, hospital: SampleHospital, seed: int) -> None:
+    def __init__(
+        self, engine: Engine, database: str, hospital: SampleHospital, seed: int, now: Clock | None = None
+    ) -> None:
         self.hospital = hospital
         self.rng = rng_of("ledger", hospital.spec.key, seed)
+        self.written = 0
         self._engine = engine_of(engine, database)
+        self._now = now
         self._connection: Connection | None = None
         self._made = 0
+        self._given: dict[str, int] = {}
 
     def __enter__(self) -> Ledger:
         self._connection = self._connection or self._engine.connect()
@@ -48,9 +56,16 @@ class Ledger:
         if connection is not None:
             connection.close()
 
+    def hold(self) -> Held:
+        """A transaction that stays open beside the others."""
+        return Held(self, self._engine.connect())
+
     def tick(self) -> pd.Timestamp:
-        """The hospital's time, a little later than when it was asked last."""
-        self.hospital.clock += pd.Timedelta(seconds=int(self.rng.integers(30, 300)))
+        """The hospital's time, no earlier than when it was asked last."""
+        if self._now is not None:
+            self.hospital.clock = max(self.hospital.clock, self._now().floor("s"))
+        else:
+            self.hospital.clock += pd.Timedelta(seconds=int(self.rng.integers(30, 300)))
         return self.hospital.clock
 
     def uuid(self) -> str:
@@ -59,51 +74,79 @@ class Ledger:
         return uuid_of(self.hospital.spec.key, "ledger", str(self.rng.integers(1 << 62)), self._made)
 
     def next_id(self, name: str) -> int:
-        """The next id of a table, above all that were ever there."""
-        ever = self.hospital.notes.index if name == "obs" else self.hospital.tables[name].index
-        return int(ever.max()) + 1 if len(ever) else 1
+        """The next id of a table, above all that were ever there or given out."""
+        if name not in self._given:
+            ever = self.hospital.notes.index if name == "obs" else self.hospital.tables[name].index
+            self._given[name] = int(ever.max()) if len(ever) else 0
+        return self._given[name] + 1
+
+    def leap(self, name: str, ids: int) -> None:
+        """Give out so many ids for nothing, as if others had written as many rows meanwhile."""
+        self._given[name] = self.next_id(name) - 1 + ids
 
     def insert(self, name: str, row: dict[str, Any]) -> int:
         """Insert a row; returns its id, which is the next one if the row has none."""
-        key = next(iter(columns(self.hospital.spec.version, name))).name
-        row = {key: self.next_id(name), "uuid": self.uuid()} | row
-        frame = table(name, [row])
-        given = [each for each in self._columns(name) if each in frame and frame[each].notna().any()]
-        names, places = ", ".join(f"`{c}`" for c in given), ", ".join(f":{c}" for c in given)
-        self._execute(
-            f"INSERT INTO `{name}` ({names}) VALUES ({places})",  # noqa: S608 - names of our own schema
-            {each: _plain(frame[each].iloc[0]) for each in given},
-        )
-        self.hospital.tables[name] = pd.concat([self.hospital.tables[name], frame])
-        return int(frame.index[0])
+        return self.insert_many(name, [row])[0]
 
-    def insert_obs(self, row: dict[str, Any], becomes: str, fault: str | None = None) -> int:
-        """Insert a row of obs with the note on what it becomes."""
-        number = self.insert("obs", row)
-        notes = self.hospital.notes
-        note = pd.DataFrame({"becomes": [becomes], "fault": pd.Series([fault], dtype=object)}).set_index(
-            pd.Index([number])
+    def insert_many(self, name: str, rows: Sequence[dict[str, Any]]) -> list[int]:
+        """Insert rows at once; returns their ids, which follow each other where they have none."""
+        frame, statement, values = self.statement(name, rows)
+        self._execute(statement, values)
+        self.keep(name, frame)
+        return [int(number) for number in frame.index]
+
+    def insert_obs(self, rows: Sequence[dict[str, Any]], notes: Sequence[tuple[str, str | None]]) -> list[int]:
+        """Insert rows of obs, each with the note on it: what it becomes, and its fault."""
+        numbers = self.insert_many("obs", rows)
+        self.keep_notes(numbers, notes)
+        return numbers
+
+    def statement(self, name: str, rows: Sequence[dict[str, Any]]) -> tuple[pd.DataFrame, str, list[dict[str, Any]]]:
+        """New rows of a table as a frame, and the statement with its values that inserts them."""
+        version = self.hospital.spec.version
+        key = columns(version, name)[0].name
+        first = self.next_id(name)
+        frame = table(name, [{key: first + n, "uuid": self.uuid()} | row for n, row in enumerate(rows)])
+        self._given[name] = max(self._given[name], int(frame.index.max()))
+        given = [c.name for c in columns(version, name) if c.name in frame and frame[c.name].notna().any()]
+        names, places = ", ".join(f"`{c}`" for c in given), ", ".join(f":{c}" for c in given)
+        values = zip(*(frame[c].tolist() for c in given), strict=True)
+        return (
+            frame,
+            f"INSERT INTO `{name}` ({names}) VALUES ({places})",  # noqa: S608 - names of our own schema
+            [dict(zip(given, map(_plain, row), strict=True)) for row in values],
         )
-        self.hospital.notes = pd.concat([notes.astype({"becomes": str}), note])
-        return number
+
+    def keep(self, name: str, frame: pd.DataFrame) -> None:
+        """Have rows in the model that are in the database."""
+        self.written += len(frame) if name == "obs" else 0
+        self.hospital.tables[name] = pd.concat([self.hospital.tables[name], frame])
+
+    def keep_notes(self, numbers: Sequence[int], notes: Sequence[tuple[str, str | None]]) -> None:
+        """Note what rows of obs become, and their faults."""
+        new = pd.DataFrame(notes, columns=["becomes", "fault"], index=list(numbers), dtype=object)
+        known = self.hospital.notes.astype({"becomes": str})
+        self.hospital.notes = pd.concat([known, new.astype({"becomes": str})])
 
     def update(self, name: str, ids: Sequence[int], changes: dict[str, Any]) -> None:
         """Set columns of the rows with these ids; columns that the version lacks are left out."""
         if not len(ids):
             return
-        key = next(iter(columns(self.hospital.spec.version, name))).name
+        key = columns(self.hospital.spec.version, name)[0].name
         given = {c: v for c, v in changes.items() if has(self.hospital.spec.version, name, c)}
         places = ", ".join(f"`{c}` = :{c}" for c in given)
         self._execute(
             f"UPDATE `{name}` SET {places} WHERE `{key}` IN :ids",  # noqa: S608 - names of our own schema
             {c: _plain(v) for c, v in given.items()} | {"ids": [int(n) for n in ids]},
         )
+        self.written += len(ids) if name == "obs" else 0
         for column, value in given.items():
             self.hospital.tables[name].loc[list(ids), column] = value
 
     def delete_obs(self, ids: Sequence[int]) -> None:
         """Delete rows of obs."""
         self._execute("DELETE FROM obs WHERE obs_id IN :ids", {"ids": [int(n) for n in ids]})
+        self.written += len(ids)
         self.hospital.tables["obs"] = self.hospital.obs.drop(index=list(ids))
 
     def below(self, obs_ids: Iterable[int]) -> list[int]:
@@ -121,16 +164,50 @@ class Ledger:
             obs_id = int(group[obs_id])
         return obs_id
 
-    def _columns(self, name: str) -> list[str]:
-        return [each.name for each in columns(self.hospital.spec.version, name)]
-
-    def _execute(self, statement: str, values: dict[str, Any]) -> None:
+    def _execute(self, statement: str, values: dict[str, Any] | list[dict[str, Any]]) -> None:
         if self._connection is None or not self._connection.in_transaction():
             raise RuntimeError("a ledger is written to inside `with`")
         clause = text(statement)
-        if "ids" in values:
+        if isinstance(values, dict) and "ids" in values:
             clause = clause.bindparams(bindparam("ids", expanding=True))
         self._connection.execute(clause, values)
+
+
+class Held:
+    """New rows in a transaction that is open: their ids are given out, but nobody sees them until `commit`."""
+
+    def __init__(self, ledger: Ledger, connection: Connection) -> None:
+        self._ledger = ledger
+        self._connection = connection
+        self._frames: list[tuple[str, pd.DataFrame]] = []
+        self._notes: list[tuple[list[int], Sequence[tuple[str, str | None]]]] = []
+        connection.begin()
+
+    def insert_many(self, name: str, rows: Sequence[dict[str, Any]]) -> list[int]:
+        """Insert rows; returns their ids."""
+        frame, statement, values = self._ledger.statement(name, rows)
+        self._connection.execute(text(statement), values)
+        self._frames.append((name, frame))
+        return [int(number) for number in frame.index]
+
+    def insert_obs(self, rows: Sequence[dict[str, Any]], notes: Sequence[tuple[str, str | None]]) -> list[int]:
+        """Insert rows of obs, each with the note on it."""
+        numbers = self.insert_many("obs", rows)
+        self._notes.append((numbers, notes))
+        return numbers
+
+    def give_up(self) -> None:
+        """The rows were never there."""
+        self._connection.close()
+
+    def commit(self) -> None:
+        """Let everybody see the rows, the model too."""
+        self._connection.commit()
+        self._connection.close()
+        for name, frame in self._frames:
+            self._ledger.keep(name, frame)
+        for numbers, notes in self._notes:
+            self._ledger.keep_notes(numbers, notes)
 
 
 def _plain(value: Any) -> Any:

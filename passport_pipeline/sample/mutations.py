@@ -7,13 +7,15 @@ What does not: how both sides are written (ledger), what must become of it (orac
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pandas as pd
 
-from passport_pipeline.sample.events import Events, Mutation, unvoided, voided
+from passport_pipeline.sample.events import Events, Mutation, Note, unvoided, voided
 from passport_pipeline.sample.frames import ADMIN
 from passport_pipeline.sample.hospital import Merge
+from passport_pipeline.sample.ledger import Held
+from passport_pipeline.sample.people import NURSE_PROVIDER
 from passport_pipeline.sample.schema import tables
 
 __all__ = ["Mutation", "Mutations"]
@@ -39,21 +41,27 @@ class Mutations(Events):
         """All that can happen."""
         return [
             self.edit, self.void, self.unvoid, self.purge, self.insert, self.late_row, self.merge, self.unmerge,
-            self.void_patient, self.change_person, self.change_datetime, self.change_value, self.rename_concept,
-            self.rename_provider, self.rename_location,
+            self.void_patient, self.withdraw_identifier, self.change_person, self.change_datetime, self.change_value,
+            self.rename_concept, self.rename_provider, self.rename_location, self.retire,
         ]  # fmt: skip
 
     def edit(self, obs_id: int | None = None) -> Mutation:
         """A new row with another answer that names the old one as its previous version; the old one
         voided."""
-        chosen = self._one(obs_id, self._rows(self._live(leaf=True, answered=True)))
-        note = self._note("edit", [chosen])
+        return self._edited([self._one(obs_id, self.answered())])
+
+    def edit_many(self, count: int) -> Mutation:
+        """The same of up to `count` rows, in one transaction."""
+        fit = self.answered()
+        return self._edited(sorted({self._one(None, fit) for _ in range(count)}))
+
+    def _edited(self, chosen: Sequence[int]) -> Mutation:
+        note = self._note("edit", chosen)
         with self._ledger as ledger:
             now = ledger.tick()
-            row = self._copy(chosen, now) | self._answer(chosen)
-            new = ledger.insert_obs(row, *self._noted(chosen))
-            ledger.update("obs", [chosen], voided(now, f"edited, see {new}"))
-            note.add(new)
+            rows = [self._copy(old, now) | answer for old, answer in zip(chosen, self._others(chosen), strict=True)]
+            note.add(*ledger.insert_obs(rows, [self._noted(old) for old in chosen]))
+            ledger.update("obs", chosen, voided(now, "edited"))
         return note.made()
 
     def void(self, obs_id: int | None = None) -> Mutation:
@@ -88,12 +96,24 @@ class Mutations(Events):
 
     def insert(self, person_id: int | None = None) -> Mutation:
         """A new encounter with a provider: two vital signs and a diagnosis with its parts."""
-        person = self._one(person_id, self._standing())
-        return self._entered("insert", person, days_ago=0)
+        return self._entered("insert", [self._one(person_id, self._standing())])
 
-    def late_row(self, days_ago: int = 200) -> Mutation:
+    def insert_many(self, count: int, people: Sequence[int] = ()) -> Mutation:
+        """The same `count` times, of patients drawn anew each time, in one transaction."""
+        standing = people or self._standing()
+        return self._entered("insert", [self._one(None, standing) for _ in range(count)])
+
+    def late_commit(self, person_id: int | None = None) -> LateCommit:
+        """The same in a transaction that stays open: nobody sees the rows until it is committed, and then their ids
+        are lower than those of what was written meanwhile.
+        """
+        person = self._one(person_id, self._standing())
+        note, held = self._note("late_commit", [], person), self._ledger.hold()
+        return LateCommit(note, held, self._type(held, [person], self._ledger.tick()))
+
+    def late_row(self, days_ago: int = 200, person_id: int | None = None) -> Mutation:
         """The same, brought by a replication: new ids, a date_created of long ago."""
-        return self._entered("late_row", self._one(None, self._standing()), days_ago)
+        return self._entered("late_row", [self._one(person_id, self._standing())], days_ago)
 
     def merge(self, winner: int | None = None, loser: int | None = None) -> Mutation:
         """Merge two patients: the loser is voided, what was his becomes the winner's."""
@@ -153,6 +173,18 @@ class Mutations(Events):
             ledger.update("obs", rows[obs.loc[rows, "encounter_id"].notna()].tolist(), gone)
         return note.made()
 
+    def withdraw_identifier(self, person_id: int | None = None) -> Mutation:
+        """Void a patient's identifiers; his rows stay as they are."""
+        frame = self.hospital.tables["patient_identifier"]
+        standing = frame[frame["voided"].eq(0) & frame["patient_id"].isin(self._standing())]
+        chosen = self._one(person_id, sorted(standing["patient_id"].unique()))
+        obs = self.hospital.obs
+        note = self._note("withdraw_identifier", obs.index[obs["person_id"].eq(chosen) & obs["voided"].eq(0)], chosen)
+        with self._ledger as ledger:
+            own = standing.index[standing["patient_id"].eq(chosen)].tolist()
+            ledger.update("patient_identifier", own, voided(ledger.tick(), "of somebody else"))
+        return note.made()
+
     def change_person(self, obs_id: int | None = None) -> Mutation:
         """Move a row, with its encounter or group, to another patient in place: no trace of it."""
         chosen = self._one(obs_id, self._rows(self._live()))
@@ -178,10 +210,10 @@ class Mutations(Events):
 
     def change_value(self, obs_id: int | None = None) -> Mutation:
         """Another answer in the same row, by SQL."""
-        chosen = self._one(obs_id, self._rows(self._live(leaf=True, answered=True)))
+        chosen = self._one(obs_id, self.answered())
         note = self._note("change_value", [chosen])
         with self._ledger as ledger:
-            ledger.update("obs", [chosen], self._answer(chosen))
+            ledger.update("obs", [chosen], self._others([chosen])[0])
         return note.made()
 
     def rename_concept(self, concept_id: int | None = None) -> Mutation:
@@ -200,10 +232,11 @@ class Mutations(Events):
         return note.made()
 
     def rename_provider(self, provider_id: int | None = None) -> Mutation:
-        """A clinician takes another family name."""
+        """A clinician who has seen somebody takes another family name."""
         provider = self.hospital.tables["provider"]
         links = self.hospital.tables["encounter_provider"]
-        chosen = self._one(provider_id, sorted(provider.index[provider["person_id"].notna()]))
+        seen = provider.index.isin(links["provider_id"]) | provider.index.isin([NURSE_PROVIDER])
+        chosen = self._one(provider_id, sorted(provider.index[provider["person_id"].notna() & seen]))
         person = provider["person_id"][chosen]
         names = self.hospital.tables["person_name"]
         own = names.index[names["person_id"].eq(person) & names["preferred"].eq(1)].tolist()
@@ -219,8 +252,8 @@ class Mutations(Events):
 
     def rename_location(self, location_id: int | None = None) -> Mutation:
         """A ward gets another name."""
-        chosen = self._one(location_id, sorted(self.hospital.tables["location"].index))
         obs, encounters = self.hospital.obs, self.hospital.tables["encounter"]
+        chosen = self._one(location_id, sorted(encounters["location_id"].dropna().astype(int).unique()))
         at = obs["encounter_id"].map(encounters["location_id"]).fillna(obs["location_id"])
         rows = obs.index[at.eq(chosen).fillna(value=False) & obs["voided"].eq(0)]
         name = f"{self.hospital.tables['location']['name'][chosen]} II"
@@ -228,3 +261,42 @@ class Mutations(Events):
         with self._ledger as ledger:
             ledger.update("location", [chosen], {"name": name, "date_changed": ledger.tick()})
         return note.made()
+
+    def retire(self) -> Mutation:
+        """A concept, a provider and a location that are in use are retired: no longer offered, but shown as ever."""
+        obs, encounters = self.hospital.obs[self._live()], self.hospital.tables["encounter"]
+        concept = self._one(None, sorted({*obs["concept_id"]} & self.hospital.shown_row.keys()))
+        location = self._one(None, sorted(encounters["location_id"].dropna().unique()))
+        provider = self._one(None, sorted(self.hospital.tables["provider"].index))
+        note = self._note("retire", ())
+        with self._ledger as ledger:
+            gone = {"retired": 1, "retired_by": ADMIN, "date_retired": ledger.tick(), "retire_reason": "no longer used"}
+            for name, number in (("concept", concept), ("location", location), ("provider", provider)):
+                ledger.update(name, [number], gone)
+        return note.made()
+
+    @property
+    def written(self) -> int:
+        """How many rows of obs were inserted, updated and deleted so far."""
+        return self._ledger.written
+
+    def leap(self, ids: int) -> None:
+        """As if so many rows had been written meanwhile: what there is lies far below what comes."""
+        self._ledger.leap("obs", ids)
+
+
+class LateCommit:
+    """A new encounter whose transaction is still open; see Mutations.late_commit."""
+
+    def __init__(self, note: Note, held: Held, obs_ids: list[int]) -> None:
+        self._note, self._held, self._obs_ids = note, held, obs_ids
+
+    def commit(self) -> Mutation:
+        """Let everybody see it."""
+        self._held.commit()
+        self._note.add(*self._obs_ids)
+        return self._note.made()
+
+    def give_up(self) -> None:
+        """Its server went down: it was never there."""
+        self._held.give_up()

@@ -95,7 +95,16 @@ def citizens(seed: int, count: int, first: int = 0) -> pd.DataFrame:
 def passport_patients(seed: int, count: int, first: int = 0) -> PassportPeople:
     """The users and patients whom the passport has among these citizens, in the application's own shape."""
     frame = citizens(seed, count, first)
-    frame = frame[frame["known"]]
+    return _people(seed, frame[frame["known"]], first)
+
+
+def newcomers(seed: int, count: int, first: int = 0) -> PassportPeople:
+    """Those of these citizens who have no passport yet, as the application registers them later."""
+    frame = citizens(seed, count, first)
+    return _people(seed, frame[~frame["known"]], first)
+
+
+def _people(seed: int, frame: pd.DataFrame, first: int) -> PassportPeople:
     rng = rng_of("passport", seed, first)
     letters = _HASH_LETTERS[rng.integers(0, 64, (len(frame), 53))]
     blood = rng.integers(0, len(_BLOOD), len(frame))

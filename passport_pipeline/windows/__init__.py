@@ -3,6 +3,8 @@
     references  lookups and identifiers of the hospital, kept as snapshots and renewed where they are not current
     extract     the days whose digest differs, from the hospital into raw batches
     match       the persons of the window to passport patients
+    inputs      what a day's records are made of besides its rows
+    staleness   the days that the passport does not hold as they would be made now
     load        the days that differ, from raw batches into the passport
 
 What belongs here: putting the domain's parts together. What does not: SQL, MongoDB commands, rules, Dagster.

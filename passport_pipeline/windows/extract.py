@@ -6,19 +6,20 @@ What belongs here: which days are read again, and that what was read is what the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pandas as pd
 
 from passport_pipeline.batches import Batches
 from passport_pipeline.digests import differing
-from passport_pipeline.openmrs.lookups import Lookups, unknown_references
+from passport_pipeline.openmrs.lookups import Lookups, references, unknown_references
 from passport_pipeline.openmrs.observations import read_observations
 from passport_pipeline.openmrs.source import Source
-from passport_pipeline.openmrs.survey import Survey, cell_digests, tail_survey, window_cells
-from passport_pipeline.windows.references import renew_lookups, renew_survey, stored_lookups, stored_survey
+from passport_pipeline.openmrs.survey import cell_digests, tail_survey, window_cells
+from passport_pipeline.windows.references import renew_lookups, stored_lookups
+from passport_pipeline.windows.surveys import keep_window, renew_survey, stored_survey
 
 
 @dataclass(frozen=True)
@@ -32,33 +33,40 @@ class Extracted:
     days_removed: int
 
 
-def current_survey(source: Source, batches: Batches) -> Survey:
-    """The kept survey brought up to date at its tail; a full one where none was kept."""
-    stored = stored_survey(source.hospital.key, batches)
-    return tail_survey(source, stored) if stored is not None else renew_survey(source, batches)
-
-
 def extract_window(
-    source: Source, batches: Batches, month: str, *, batch_rows: int = 20_000, full: bool = False
+    source: Source,
+    batches: Batches,
+    month: str,
+    *,
+    batch_rows: int = 20_000,
+    full: bool = False,
+    confirm: Callable[[], None] = lambda: None,
 ) -> Extracted:
     """Bring the raw batches of a window into line with the hospital.
 
     The digests and the rows come out of one read-only snapshot, so a batch holds exactly what its digest says.
-    `full` reads every day again; about `batch_rows` rows are held in memory. Raises SourceError, BatchError.
+    `full` reads every day again; about `batch_rows` rows are held in memory. `confirm` is called before each file is
+    replaced or removed, and raises where it is not to be. What the window holds that a survey of the tail does not
+    show is kept with the survey. Raises SourceError, BatchError.
     """
     key = source.hospital.key
-    survey = current_survey(source, batches)
+    stored = stored_survey(key, batches) or renew_survey(source, batches)
+    survey, at = tail_survey(source, stored), datetime.now(UTC)
     with source.snapshot() as connection:
         cells = window_cells(connection, source.schema, survey, month)
         there = cell_digests(cells)
-        here = batches.days(key, month)
+        files = batches.month(key, month)
+        here = {day: file.digest for day, file in files.items() if file}
         stale = sorted(there) if full else [day for day in differing(there, here) if day in there]
         wanted = cells[cells["day"].isin([pd.Timestamp(day) for day in stale])]
         frames = read_observations(connection, source, wanted, batch_rows)
-        rows = batches.write_days(key, month, _known(source, batches, frames), {day: there[day] for day in stale})
-    removed: list[date] = sorted(here.keys() - there.keys())
+        known = _known(source, batches, frames)
+        rows = batches.write_days(key, month, known, {day: there[day] for day in stale}, references, confirm=confirm)
+    removed: list[date] = sorted(files.keys() - there.keys())
     for day in removed:
+        confirm()
         batches.delete_day(key, day)
+    keep_window(key, batches, stored, survey, month, cells, at)
     live = sum(digest.live for digest in there.values())
     return Extracted(len(there), live, len(stale), rows, len(removed))
 

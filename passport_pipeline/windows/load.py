@@ -6,9 +6,9 @@ reconciling. What does not: how a record is built (records), how it is written (
 
 from __future__ import annotations
 
-import hashlib
+import logging
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
@@ -16,24 +16,27 @@ from typing import Any
 import pandas as pd
 
 from passport_pipeline.batches import Batches
-from passport_pipeline.digests import Digest, differing
-from passport_pipeline.errors import BatchError
+from passport_pipeline.digests import Digest
 from passport_pipeline.hospitals.registry import Hospital
 from passport_pipeline.hospitals.settings import Settings
 from passport_pipeline.openmrs.lookups import Lookups
-from passport_pipeline.passport.collections import CONTRACT_VERSION
 from passport_pipeline.passport.database import Passport
-from passport_pipeline.passport.days import recomputed, record_sync, recorded
+from passport_pipeline.passport.days import record_sync, recorded
+from passport_pipeline.passport.freshness import measure, record_lags
+from passport_pipeline.passport.hospital_states import refuse_inactive
 from passport_pipeline.passport.people import Account, ensure_clinicians, ensure_hospital
 from passport_pipeline.passport.reconciling import DayReconciler, DayResult
+from passport_pipeline.passport.recounting import recounted
+from passport_pipeline.passport.retrying import Retries, due_days
 from passport_pipeline.records.building import build
-from passport_pipeline.records.categories import RULES_VERSION
 from passport_pipeline.records.documents import Documents, clinicians, documents
-from passport_pipeline.windows.match import matches_name
-from passport_pipeline.windows.references import stored_lookups
+from passport_pipeline.windows.inputs import stored_inputs
+from passport_pipeline.windows.staleness import DayStates, window_states
 
 WRITTEN = ("inserted", "updated", "retracted", "unchanged", "conflicts")
 OUTCOMES = ("loaded", "attached", "parked", "skipped")
+
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -45,6 +48,8 @@ class Loaded:
     records: int = 0  # of the whole window, after the step
     written: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(WRITTEN, 0)))
     outcomes: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(OUTCOMES, 0)))
+    exhausted: Counter[str] = field(default_factory=Counter)  # records whose last attempt this was, by reason
+    lags: list[float] = field(default_factory=list)  # seconds from a row's creation to its record, of those inserted
 
     def add(self, result: DayResult) -> None:
         """Count one day's result."""
@@ -62,6 +67,7 @@ class Loaded:
             parked=sum(result.parked.values()),
             skipped=sum(result.skipped.values()),
         )
+        self.exhausted.update(result.exhausted)
 
 
 @dataclass(frozen=True)
@@ -77,20 +83,9 @@ class WindowLoad:
     matches: pd.DataFrame
     run_id: str
     now: datetime
+    token: int
 
-    def inputs(self) -> str:
-        """A hash of all that records are made of besides their rows: rules, contract, lookups, matches."""
-        matches = self.matches.sort_values("person_id").to_csv(index=False).encode()
-        parts = [
-            str(RULES_VERSION),
-            str(CONTRACT_VERSION),
-            self.hospital.name,
-            self.hospital.timezone,
-            self.lookups.content_hash(),
-        ]
-        return hashlib.blake2b("|".join(parts).encode() + matches, digest_size=16).hexdigest()
-
-    def load(self, days: Sequence[date], digests: Mapping[date, Digest], inputs: str) -> Iterator[DayResult]:
+    def load(self, days: Sequence[date], states: DayStates) -> Iterator[DayResult]:
         """Bring the passport's records of these days into line with their raw batches, a result a day.
 
         Small days are built together, since a frame costs more than its rows; a day larger than a frame comes in
@@ -103,16 +98,20 @@ class WindowLoad:
             for day, part in _by_day(made):
                 while opened is None or opened.day != day:
                     if opened is not None:
-                        yield opened.close(digests, inputs)
+                        yield opened.close(states)
                     opened = self._open(waiting.popleft())
                 opened.apply(part)
         if opened is not None:
-            yield opened.close(digests, inputs)
+            yield opened.close(states)
         for day in waiting:
-            yield self._open(day).close(digests, inputs)
+            yield self._open(day).close(states)
 
     def _open(self, day: date) -> OpenDay:
-        return OpenDay(day, DayReconciler(self.passport, self.hospital.key, day, self.account, self.run_id, self.now))
+        retries = Retries.of(self.settings)
+        reconciler = DayReconciler(
+            self.passport, self.hospital.key, day, self.account, self.run_id, self.now, retries, self.token
+        )
+        return OpenDay(day, reconciler)
 
     def _documents(self, observations: pd.DataFrame) -> Documents:
         built = build(observations, self.lookups, self.hospital.name)
@@ -158,9 +157,9 @@ class OpenDay:
         for reason, digest in part.skipped.items():
             self.skipped[reason] += digest
 
-    def close(self, digests: Mapping[date, Digest], inputs: str) -> DayResult:
+    def close(self, states: DayStates) -> DayResult:
         """Retract what the day no longer holds, and record it."""
-        return self.reconciler.close(digests.get(self.day, Digest()), self.skipped, inputs)
+        return self.reconciler.close(states[self.day].digest, self.skipped, states[self.day].inputs)
 
 
 def load_window(
@@ -171,32 +170,47 @@ def load_window(
     month: str,
     *,
     run_id: str,
+    token: int = 0,
     full: bool = False,
 ) -> Loaded:
     """Load the days of a window whose raw batch, or anything else that records are made of, differs from what
-    the passport recorded; `full` loads every day, those too that only documents name.
+    the passport recorded, and those with parked rows that are due; `full` loads every day, those too that only
+    documents name.
 
-    Touches no hospital. Raises PassportError, BatchError.
+    `token` is that of the run's lease on the window (leases): without one, no day that was ever loaded under a lease
+    is changed. Touches no hospital. Raises HospitalNotActive, PassportError, BatchError.
     """
+    refuse_inactive(passport, hospital.key)
     now = datetime.now(UTC)
-    lookups = stored_lookups(hospital.key, batches)
-    matches = batches.read_frames(hospital.key, matches_name(month))
-    if lookups is None or matches is None:
-        raise BatchError(
-            f"{hospital.key} {month}: lookups or matches are missing beside the raw batches; "
-            "materialise obs_batch and patient_matches of this window first"
-        )
+    made_of = stored_inputs(hospital, batches, month)
     account = ensure_hospital(passport, hospital, settings)
-    load = WindowLoad(settings, hospital, batches, passport, account, lookups, matches[0]["matches"], run_id, now)
-    inputs = load.inputs()
-    there = batches.days(hospital.key, month)
+    load = WindowLoad(
+        settings, hospital, batches, passport, account, made_of.lookups, made_of.matches, run_id, now, token
+    )
+    there = window_states(batches, made_of, month)
     here = recorded(passport, hospital.key, month)
-    stale = set(differing(there, {day: record.digest for day, record in here.items()}))
-    stale |= {day for day, record in here.items() if record.inputs != inputs}
-    result = Loaded(days=len(there))
-    days = sorted(there.keys() | here.keys() | recomputed(passport, hospital.key, month).keys() if full else stale)
-    for day in load.load(days, there, inputs):
-        result.add(day)
+    stale = {*there.stale(here), *due_days(passport, hospital.key, month, now)}
+    result = Loaded(days=len(there.by_day))
+    held = there.by_day.keys() | here.keys()
+    days = sorted(held | recounted(passport, hospital.key, [month]).keys() if full else stale)
+    for day, done in zip(days, load.load(days, there), strict=True):
+        result.add(done)
+        if done.inserted:
+            result.lags += measure(passport, hospital.key, account.hospital_id, day, run_id)
     result.records = sum(record.loaded for record in recorded(passport, hospital.key, month).values())
     record_sync(passport, account, now)
+    record_lags(passport, account.hospital_id, result.lags)
+    if result.exhausted:
+        _warn_of_exhausted(hospital.key, month, result.exhausted)
     return result
+
+
+def _warn_of_exhausted(hospital_key: str, month: str, exhausted: Counter[str]) -> None:
+    log.warning(
+        "%s %s: %d parked records have failed their last attempt (%s) and are not tried again by themselves; see "
+        "`passport-pipeline parked list --state exhausted`, mend the cause, then `parked replay`",
+        hospital_key,
+        month,
+        exhausted.total(),
+        ", ".join(f"{reason}: {records}" for reason, records in sorted(exhausted.items())),
+    )

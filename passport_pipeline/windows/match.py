@@ -6,6 +6,8 @@ does not: the rules (identity), where patients are looked up (passport.patients)
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pandas as pd
 
 from passport_pipeline.batches import Batches
@@ -21,18 +23,25 @@ def matches_name(month: str) -> str:
     return f"matches-{month}"
 
 
-def match_window(source: Source, batches: Batches, passport: Passport, month: str) -> pd.DataFrame:
-    """Match the window's persons and keep the result beside its batches.
+def match_persons(passport: Passport, persons: pd.DataFrame, identifiers: pd.DataFrame) -> pd.DataFrame:
+    """Match these persons with the patients whom the passport has now; frames as `identity.matching.match`.
+
+    Raises PassportError.
+    """
+    return match(persons, identifiers, lambda national_ids: find_by_national_id(passport, national_ids))
+
+
+def match_window(
+    source: Source, batches: Batches, passport: Passport, month: str, confirm: Callable[[], None] = lambda: None
+) -> pd.DataFrame:
+    """Match the window's persons and keep the result beside its batches; `confirm` is called before that, and raises
+    where it is not to be kept.
 
     Columns: person_id int64, person_uuid str, patient_id str (24 hex; null where parked), reason str (null where
     matched). Raises SourceError, PassportError, BatchError.
     """
     key = source.hospital.key
-    persons = batches.persons(key, month)
-    matches = match(
-        persons,
-        renew_identifiers(source, batches),
-        lambda national_ids: find_by_national_id(passport, national_ids),
-    )
+    matches = match_persons(passport, batches.persons(key, month), renew_identifiers(source, batches))
+    confirm()
     batches.write_frames(key, matches_name(month), {"matches": matches}, {})
     return matches

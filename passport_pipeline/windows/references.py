@@ -1,4 +1,4 @@
-"""Snapshots of what observations refer to (concepts, providers, locations, identifiers) and of the survey.
+"""Snapshots of what observations refer to: concepts, providers, locations, identifiers.
 
 What belongs here: keeping them beside the raw batches, so that a replay needs no hospital, and renewing them
 when a window needs more than they hold. What does not: reading them (openmrs), where files lie (batches).
@@ -20,24 +20,9 @@ from passport_pipeline.openmrs.lookups import (
     read_providers,
 )
 from passport_pipeline.openmrs.source import Source
-from passport_pipeline.openmrs.survey import Survey, full_survey
 
 CONCEPTS, PROVIDERS, LOCATIONS = "concepts", "providers", "locations"
-IDENTIFIERS, SURVEY = "identifiers", "survey"
-
-
-def renew_survey(source: Source, batches: Batches) -> Survey:
-    """Survey the whole hospital and keep the result."""
-    survey = full_survey(source)
-    frames, metadata = survey.to_frames()
-    batches.write_frames(source.hospital.key, SURVEY, frames, metadata)
-    return survey
-
-
-def stored_survey(hospital_key: str, batches: Batches) -> Survey | None:
-    """The last survey that was kept, if there is one."""
-    stored = batches.read_frames(hospital_key, SURVEY)
-    return Survey.from_frames(*stored) if stored else None
+IDENTIFIERS = "identifiers"
 
 
 def renew_concepts(source: Source, batches: Batches) -> ConceptLookup:
@@ -73,6 +58,12 @@ def renew_identifiers(source: Source, batches: Batches) -> pd.DataFrame:
     identifiers = read_identifiers(source)
     batches.write_frames(source.hospital.key, IDENTIFIERS, {IDENTIFIERS: identifiers}, {"digest": digest})
     return identifiers
+
+
+def stored_identifiers(hospital_key: str, batches: Batches) -> pd.DataFrame | None:
+    """The kept national identifiers, if there are any; columns as `openmrs.identifiers.read_identifiers`."""
+    stored = batches.read_frames(hospital_key, IDENTIFIERS)
+    return stored[0][IDENTIFIERS] if stored else None
 
 
 def stored_lookups(hospital_key: str, batches: Batches) -> Lookups | None:

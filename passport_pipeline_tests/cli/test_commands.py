@@ -11,7 +11,17 @@ from typer.testing import CliRunner
 from passport_pipeline.cli import commands, main
 from passport_pipeline.cli.commands import app
 
-COMMANDS = (["sync"], ["verify"], ["status"], ["hospitals", "check"], ["demo"], ["ui"], ["sample", "load"])
+COMMANDS = (
+    ["sync"],
+    ["verify"],
+    ["status"],
+    ["hospitals", "check"],
+    ["parked", "list"],
+    ["parked", "replay"],
+    ["demo"],
+    ["ui"],
+    ["sample", "load"],
+)
 
 
 def run(*arguments, **environment):
@@ -112,10 +122,18 @@ def test_an_error_that_ends_a_command_is_json_where_json_was_asked_for(tmp_path,
 
 
 @pytest.mark.parametrize("url", ["mysql+nodriver://reader:secret-word@h/openmrs", "mysql://r:secret-word@h/o?foo=bar"])
-def test_a_url_that_the_driver_does_not_understand_is_one_message_and_exit_code_2(tmp_path, url):
+def test_a_url_that_the_driver_does_not_understand_is_one_message_and_exit_code_2(tmp_path, servers, url):
     path = tmp_path / "hospitals.yaml"
     path.write_text("hospitals:\n  - {key: central, name: Central, url_env: C_URL, timezone: Africa/Kigali}\n")
-    result = run("sync", "--json", PASSPORT_HOSPITALS_FILE=str(path), DAGSTER_HOME=str(tmp_path), C_URL=url)
+    result = run(
+        "sync",
+        "--json",
+        PASSPORT_HOSPITALS_FILE=str(path),
+        PASSPORT_MONGO_URI=servers.mongo_uri,
+        PASSPORT_MONGO_DATABASE="passport_test_unreachable",
+        DAGSTER_HOME=str(tmp_path),
+        C_URL=url,
+    )
     assert result.returncode == 2
     assert "C_URL" in json.loads(result.stdout)["hospitals"][0]["failures"][0]
     assert "Traceback" not in result.stderr

@@ -1,5 +1,6 @@
 import json
 import secrets
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -7,6 +8,7 @@ import sqlalchemy as sa
 from passport_pipeline.hospitals import preflight
 from passport_pipeline.hospitals.preflight import check_hospital
 from passport_pipeline.hospitals.settings import Settings
+from passport_pipeline.openmrs.clock import read_clock
 
 
 @pytest.fixture
@@ -92,6 +94,15 @@ def test_a_clock_that_runs_ahead_is_noticed(openmrs_database, hospital_of):
     report = check_hospital(hospital_of(database.name, timezone="UTC"), Settings())
     assert any("later than now" in text for state, text in found(report, "clock") if state == "warning")
     assert found(report, "months")[-1][0] == "warning"
+
+
+@pytest.mark.parametrize(("minutes", "told"), [(3, "180 s ahead of"), (-3, "180 s behind")])
+def test_a_server_whose_clock_is_off_is_noticed(database, hospital_of, monkeypatch, minutes, told):
+    hospital = hospital_of(database.name, timezone="UTC")
+    monkeypatch.setattr(read_clock, "__defaults__", (lambda: datetime.now(UTC) - timedelta(minutes=minutes),))
+    finding = found(check_hospital(hospital, Settings(clock_skew=120)), "clock")[0]
+    assert finding[0] == "warning" and told in finding[1]
+    assert found(check_hospital(hospital, Settings(clock_skew=600)), "clock")[0][0] == "ok"
 
 
 def test_an_index_that_is_missing_is_named(openmrs_database, hospital_of):

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 
 from passport_pipeline.errors import ConfigurationError, SourceError, SourceRefused, SourceUnreachable
 from passport_pipeline.hospitals.settings import Settings
+from passport_pipeline.openmrs import source as source_module
 from passport_pipeline.openmrs.source import Source, translated
 from passport_pipeline.openmrs.tables import metadata, users
 
@@ -112,6 +113,52 @@ def test_a_server_that_goes_away_is_unreachable(openmrs_database, open_source, m
         with mariadb_admin.connect() as admin:
             admin.exec_driver_sql(f"KILL {own}")
         connection.exec_driver_sql("SELECT 1")
+    with source.reading() as connection:
+        assert connection.exec_driver_sql("SELECT 1").scalar() == 1
+
+
+@pytest.fixture
+def silent_port():
+    """A port that accepts whoever comes, and never says a word."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        yield listening.getsockname()[1]
+
+
+@pytest.mark.timeout(60)
+def test_a_port_that_accepts_and_never_speaks_is_not_waited_for_as_long_as_a_statement(
+    hospital_of, silent_port, monkeypatch
+):
+    monkeypatch.setattr(source_module, "CONNECT_TIMEOUT", 1)
+    hospital = hospital_of("x", url=f"mysql+pymysql://reader:word@127.0.0.1:{silent_port}/openmrs")
+    with pytest.raises(SourceUnreachable, match="does it speak MySQL's protocol") as caught:
+        opened(hospital)
+    assert "word" not in str(caught.value)
+
+
+def test_a_statement_may_take_longer_than_connecting(openmrs_database, hospital_of, monkeypatch):
+    monkeypatch.setattr(source_module, "CONNECT_TIMEOUT", 1)
+    with Source.open(hospital_of(openmrs_database("2.3").name), Settings()) as source, source.reading() as connection:
+        assert connection.exec_driver_sql("SELECT SLEEP(1.5)").scalar() == 0
+
+
+class Interruption(BaseException):
+    """As Dagster's: not an Exception."""
+
+
+def test_an_interruption_during_a_read_is_not_taken_for_a_hospital_that_does_not_answer(
+    openmrs_database, open_source, monkeypatch
+):
+    source = open_source(openmrs_database("2.3"))
+
+    def interrupted(*_):
+        raise Interruption
+
+    with source.reading() as connection, monkeypatch.context() as patched:
+        patched.setattr(pymysql.cursors.Cursor, "execute", interrupted)
+        with pytest.raises(Interruption):
+            connection.exec_driver_sql("SELECT 1")
     with source.reading() as connection:
         assert connection.exec_driver_sql("SELECT 1").scalar() == 1
 

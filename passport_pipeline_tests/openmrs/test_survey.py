@@ -1,4 +1,5 @@
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 import pandas as pd
 import pytest
@@ -7,6 +8,9 @@ import sqlalchemy as sa
 from passport_pipeline.digests import Digest
 from passport_pipeline.hospitals.registry import Hospital
 from passport_pipeline.hospitals.settings import Settings
+from passport_pipeline.openmrs import survey as surveys
+from passport_pipeline.openmrs.clock import read_clock
+from passport_pipeline.openmrs.lineage import read_lineage, regression
 from passport_pipeline.openmrs.observations import OBSERVATION_COLUMNS, read_observations
 from passport_pipeline.openmrs.rows import NUMBERS_AND_DATES, TEXTS
 from passport_pipeline.openmrs.source import Source
@@ -295,6 +299,103 @@ def test_a_void_is_found_by_the_tail_where_date_voided_has_an_index(openmrs_data
     database.run("UPDATE obs SET voided = 1, date_voided = NOW() WHERE obs_id = 1")
     source.hospital.__dict__["timezone"] = "UTC"
     assert tail_survey(source, survey).digests() == full_survey(source).digests() != survey.digests()
+
+
+def below_the_tail(database):
+    """Rows of two persons far below the newest ones."""
+    database.persons(2, 3)
+    for obs_id in (1, 2 * BLOCK):
+        database.obs(obs_id, person_id=2)
+        database.obs(obs_id + 1, person_id=3)
+    database.many_obs(9 * BLOCK, 20)
+
+
+@pytest.mark.parametrize("version", ["1.9.8", "2.8"])
+@pytest.mark.parametrize("table", ["patient", "person"])
+def test_a_patient_who_is_voided_is_found_by_the_tail(openmrs_database, open_source, version, table):
+    database = openmrs_database(version)
+    below_the_tail(database)
+    source = open_source(database, timezone="UTC")
+    survey = full_survey(source)
+    for voided in {table, "patient"}:
+        database.run(f"UPDATE {voided} SET voided = 1, date_voided = UTC_TIMESTAMP() WHERE {voided}_id = 3")
+    assert tail_survey(source, survey).digests() == full_survey(source).digests() != survey.digests()
+
+
+def test_a_merge_that_moved_rows_in_place_is_found_by_the_tail(openmrs_database, open_source):
+    database = openmrs_database("2.1")
+    below_the_tail(database)
+    source = open_source(database, timezone="UTC")
+    survey = full_survey(source)
+    database.run("UPDATE obs SET person_id = 2 WHERE person_id = 3")
+    database.insert(
+        "person_merge_log",
+        {"person_merge_log_id": 1, "winner_person_id": 2, "loser_person_id": 3, "merged_data": "", "uuid": "merge-1"}
+        | {"date_created": datetime.now(UTC).replace(tzinfo=None)},
+    )
+    assert tail_survey(source, survey).digests() == full_survey(source).digests() != survey.digests()
+
+
+def test_a_survey_of_the_tail_is_bounded_however_many_patients_were_merged_or_voided(
+    openmrs_database, open_source, monkeypatch
+):
+    database = openmrs_database("2.8")
+    below_the_tail(database)
+    source = open_source(database, timezone="UTC")
+    survey = full_survey(source)
+    database.run("UPDATE patient SET voided = 1, date_voided = UTC_TIMESTAMP() WHERE patient_id = 3")
+    monkeypatch.setattr(surveys, "MOST_TOUCHED", 1)
+    assert survey.digests() != tail_survey(source, survey).digests() != full_survey(source).digests()
+
+
+class Plans:
+    """EXPLAIN of every statement that a source sends."""
+
+    def __init__(self, source):
+        self.sent = []
+        sa.event.listen(source.engine, "before_cursor_execute", self.note)
+        self.source = source
+
+    def note(self, connection, cursor, statement, parameters, context, executemany):
+        if "SELECT" in statement[:8]:
+            self.sent.append((statement, parameters))
+
+    def of_obs(self):
+        """(type, rows) of every step that reads obs."""
+        sent, self.sent = self.sent, []
+        with self.source.reading() as connection:
+            for statement, parameters in sent:
+                for step in connection.exec_driver_sql(f"EXPLAIN {statement}", parameters).mappings():
+                    if step["table"] in OBS_NAMES and step["type"] is not None:
+                        yield step["type"], int(step["rows"]), statement
+
+
+OBS_NAMES = {"obs", "o", "new", "member", "g1", "g2", "g3", "g4"}
+
+
+@pytest.mark.parametrize("version", ["1.9.8", "2.8"])
+def test_nothing_that_a_tick_asks_scans_all_of_obs(openmrs_database, open_source, version):
+    database = openmrs_database(version, own=True)
+    database.persons(2, 3)
+    many = 6 * BLOCK
+    database.many_obs(1, many)
+    database.run("UPDATE obs SET person_id = 2 + obs_id % 2 WHERE obs_id % 5000 = 0")
+    database.run("UPDATE patient SET voided = 1, date_voided = UTC_TIMESTAMP() WHERE patient_id = 3")
+    database.run("ANALYZE TABLE obs")
+    source = open_source(database, timezone="UTC")
+    with source.reading() as connection:
+        known = read_lineage(connection, None)
+    survey = full_survey(source)
+    plans = Plans(source)
+    with source.reading() as connection:
+        assert regression(connection, known) is None
+        read_clock(connection)
+    tail_survey(source, survey)
+    with source.reading() as connection:
+        read_lineage(connection, known)
+    steps = list(plans.of_obs())
+    assert len(steps) > 10
+    assert not [step for step in steps if step[0] == "ALL" or step[1] > many // 2]
 
 
 def test_a_survey_leaps_over_stretches_without_ids(openmrs_database, open_source):

@@ -40,5 +40,5 @@ def test_a_refusal_that_says_nothing_is_about_the_whole_document():
 
 
 def test_any_other_failure_stops_with_its_code_alone(passport):
-    with pytest.raises(PassportRefused, match=r"error \[\d+\]"):
+    with pytest.raises(PassportRefused, match=r"error \d+"):
         insert(passport["views"], [{"_id": {"$bad": 1}}, {"_id": {"$worse": 2}}])

@@ -4,34 +4,28 @@ import numpy as np
 
 from passport_pipeline.digests import Digest
 from passport_pipeline.passport import days
-from passport_pipeline.passport.collections import SYNC
+from passport_pipeline.passport.collections import DAYS, SYNC
 from passport_pipeline_tests.passport.factory import DAY, NOW, digest_of, parked, record
 
 NEXT_MONTH = date(2025, 12, 1)
 
 
-def test_digests_come_from_records_parked_rows_and_what_was_skipped(world):
-    first = [record(n, world.patients[0], row_count=2) for n in range(1, 4)]
-    held_back = [parked(50, row_count=3)]
-    left_out = {"empty_group": Digest.of([1, 2])}
-    later = [record(60, world.patients[0], day=NEXT_MONTH)]
-    world.run(first, held_back, skipped=left_out)
+def test_recorded_days_and_windows_can_be_read_by_month(world):
+    first, later = [record(1, world.patients[0])], [record(60, world.patients[0], day=NEXT_MONTH)]
+    world.run(first)
     world.run(later, day=NEXT_MONTH)
-    expected = {DAY: digest_of(first, held_back) + left_out["empty_group"], NEXT_MONTH: digest_of(later)}
-    assert days.recomputed(world.passport, "central") == expected
-    assert days.recomputed(world.passport, "central", "2025-11") == {DAY: expected[DAY]}
-    assert days.recomputed(world.passport, "east") == {}
     assert {day: one.digest for day, one in days.recorded(world.passport, "central", "2025-12").items()} == {
-        NEXT_MONTH: expected[NEXT_MONTH]
+        NEXT_MONTH: digest_of(later)
     }
     assert days.recorded_months(world.passport, "central") == ["2025-11", "2025-12"]
-    totals = days.totals(world.passport, "central", "2025-11")
-    assert (totals.loaded, totals.attached, totals.parked, totals.skipped) == (
-        3,
-        3,
-        {"no_national_id": 3},
-        {"empty_group": 2},
-    )
+
+
+def test_held_months_are_those_of_documents_whatever_was_recorded(world):
+    world.run([record(1, world.patients[0])])
+    world.run([], [parked(2, day=NEXT_MONTH)], day=NEXT_MONTH)
+    world.passport[DAYS].delete_many({})
+    assert days.held_months(world.passport, "central") == ["2025-11", "2025-12"]
+    assert days.held_months(world.passport, "east") == []
 
 
 def test_a_recorded_day_tells_its_outcomes_and_inputs(world):

@@ -1,5 +1,6 @@
 """A window's days into the passport: many rows, many runs at once, and what one run leaves to the next."""
 
+import secrets
 import subprocess
 import sys
 import threading
@@ -8,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import sqlalchemy as sa
 
+from passport_pipeline.passport.leases import lease
 from passport_pipeline.resources import Connections
 from passport_pipeline.sample.seed_example import seed_example, seed_passport
 from passport_pipeline.windows.extract import extract_window
@@ -25,12 +27,21 @@ FROM seq_1_to_{rows}
 
 
 def run_window(settings, *, full=False):
-    connections = Connections(settings)
+    """The three steps, each under the window's lease, as the assets take them."""
+    connections, run_id = Connections(settings), secrets.token_hex(4)
+    passport, batches = connections.passport, connections.batches
+
+    def turn():
+        return lease(passport, "hospital-1", MONTH, run_id, settings.lease_seconds)
+
     with connections.source("hospital-1") as source:
-        extract_window(source, connections.batches, MONTH, full=full)
-        match_window(source, connections.batches, connections.passport, MONTH)
+        with turn():
+            extract_window(source, batches, MONTH, full=full)
+        with turn():
+            match_window(source, batches, passport, MONTH)
     hospital = connections.hospital("hospital-1")
-    loaded = load_window(settings, hospital, connections.batches, connections.passport, MONTH, run_id="run", full=full)
+    with turn() as token:
+        loaded = load_window(settings, hospital, batches, passport, MONTH, run_id=run_id, token=token, full=full)
     connections.close()
     return loaded
 

@@ -1,0 +1,178 @@
+"""The sensor for what changes beside the rows: lookups, identifiers, the passport's patients, rules.
+
+What belongs here: when a hospital is compared, what is known from one tick to the next, and requests. What does not:
+comparing (windows.staleness), following patients (passport.patient_changes), what a run does (assets).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Self
+
+import dagster as dg
+from pydantic import BaseModel, ValidationError
+
+from passport_pipeline.assets.failures import failing_clearly
+from passport_pipeline.automation.changes import rotated, side_by_side
+from passport_pipeline.automation.requests import taking_part, waiting
+from passport_pipeline.errors import PipelineError, unexpected
+from passport_pipeline.hospitals.registry import Hospital
+from passport_pipeline.jobs import window_records
+from passport_pipeline.partitions import Window, first_month_of, last_month, partition_key_of
+from passport_pipeline.passport.leases import held
+from passport_pipeline.passport.patient_changes import PatientChanges, hospitals_of, patient_changes
+from passport_pipeline.resources import Connections
+from passport_pipeline.windows.staleness import StaleWindow, basis, names_any, stale_windows
+
+SECONDS = 40
+"""A tick may take a minute before Dagster ends it."""
+
+POLL_MINUTES = 10
+"""How often all hospitals are compared where MongoDB offers no change stream; a part of an hour."""
+
+
+class Cursor(BaseModel):
+    """What one tick leaves to the next; nothing of a patient.
+
+    token   where the change stream of patients goes on; None where there is none
+    polled  the POLL_MINUTES in which the last tick was
+    seen    by hospital, what it was compared by and until when that holds: a day (`2026-11-21`) where all was in line,
+            an hour (`2026-11-21T09`) where windows were requested, so that a run that failed is not the last
+    last    the last hospital that had its turn
+    """
+
+    token: str | None = None
+    polled: str = ""
+    seen: dict[str, str] = {}
+    last: str | None = None
+
+    @classmethod
+    def read(cls, text: str | None) -> Self:
+        """The cursor of the last tick, or an empty one, after which everything is compared."""
+        try:
+            return cls.model_validate_json(text or "{}")
+        except ValidationError:
+            return cls()
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What a look at one hospital found: what `Cursor.seen` is to hold of it ("" for nothing, so that it is looked at
+    again in the next tick), and the windows to be run.
+    """
+
+    seen: str = ""
+    windows: Sequence[StaleWindow] = ()
+
+
+@dataclass(frozen=True)
+class Tick:
+    """One look at all hospitals; `concerned` are those that changed patients have records of, None for any."""
+
+    connections: Connections
+    before: Cursor
+    at: datetime
+    changes: PatientChanges
+    concerned: set[str] | None
+
+    @classmethod
+    def of(cls, connections: Connections, before: Cursor) -> Self:
+        """See which patients changed, and whom that concerns. Raises PassportError."""
+        at = datetime.now(UTC)
+        changes = patient_changes(connections.passport, before.token)
+        concerned = hospitals_of(connections.passport, changes)
+        if changes.token is None and before.polled == _polled(at):
+            concerned = set()
+        return cls(connections, before, at, changes, concerned)
+
+    def look(self, hospital: Hospital) -> Compared:
+        """Compare a hospital, where something moved. A window that a run is at just now is left to it, and looked at
+        in the next tick. Raises BatchError, PassportError.
+        """
+        batches, passport = self.connections.batches, self.connections.passport
+        now = basis(hospital, batches)
+        if now is None:
+            return Compared()
+        day, hour = f"{now} {self.at:%Y-%m-%d}", f"{now} {self.hour}"
+        seen = self.before.seen.get(hospital.key)
+        if seen in (day, hour) and not self._concerns(hospital):
+            return Compared(seen)
+        busy = held(passport, hospital.key)
+        stale = stale_windows(hospital, batches, passport) or []
+        free = [window for window in stale if window.month not in busy]
+        if len(free) < len(stale):
+            return Compared("", free)
+        return Compared(hour if stale else day, free)
+
+    def after(self, turn: Sequence[str], found: Mapping[str, Compared]) -> Cursor:
+        """What the next tick is to know: of hospitals that could not be looked at, nothing."""
+        return Cursor(
+            token=self.changes.token,
+            polled=_polled(self.at),
+            seen={key: one.seen for key, one in found.items() if one.seen},
+            last=next((key for key in reversed(turn) if key in found), self.before.last),
+        )
+
+    def requests(self, hospital: Hospital, compared: Compared, waiting: set[str]) -> Iterator[dg.RunRequest]:
+        """A run of each window that does not wait for one; it is asked for again in the next hour where it is still
+        needed then.
+        """
+        for window in compared.windows:
+            partition_key = partition_key_of(Window(hospital.key, window.month))
+            if first_month_of(hospital) <= window.month <= last_month() and partition_key not in waiting:
+                run_key = f"{hospital.key}/{window.month}/{window.name}/{self.hour}"
+                yield dg.RunRequest(run_key=run_key, partition_key=partition_key)
+
+    @property
+    def hour(self) -> str:
+        """The hour of the tick, in UTC."""
+        return f"{self.at:%Y-%m-%dT%H}"
+
+    def _concerns(self, hospital: Hospital) -> bool:
+        if self.concerned is None or hospital.key in self.concerned:
+            return True
+        return names_any(hospital.key, self.connections.batches, self.changes.national_ids)
+
+
+@dg.sensor(job=window_records, minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
+@failing_clearly
+def changed_inputs(context: dg.SensorEvaluationContext, connections: dg.ResourceParam[Connections]) -> dg.SensorResult:
+    """Requests the windows whose records would be made differently now, though no row changed: a concept, provider or
+    location was renamed or retired, a patient was registered, corrected or deleted in the passport, an identifier was
+    typed later, a rule changed. Looks at what is kept of the hospitals alone, and only where something moved.
+    """
+    connections = connections.reread()
+    try:
+        chosen = taking_part(connections, context.instance)
+        tick = Tick.of(connections, Cursor.read(context.cursor))
+        turn = rotated(list(chosen), tick.before.last)
+        found, failed, late = side_by_side(turn, lambda key: tick.look(chosen[key]), seconds=SECONDS)
+    finally:
+        connections.close()
+    _tell(context, tick, failed, late)
+    queued = waiting(context.instance)
+    requests = [one for key in turn if key in found for one in tick.requests(chosen[key], found[key], queued)]
+    nothing = dg.SkipReason(f"nothing is to be made anew in {len(found)} of {len(chosen)} hospitals")
+    return dg.SensorResult(
+        run_requests=requests,
+        skip_reason=None if requests else nothing,
+        cursor=tick.after(turn, found).model_dump_json(),
+    )
+
+
+def _tell(
+    context: dg.SensorEvaluationContext, tick: Tick, failed: Mapping[str, BaseException], late: Sequence[str]
+) -> None:
+    if tick.changes.token and tick.changes.unknown:
+        context.log.info(f"all hospitals are compared, because {tick.changes.unknown}")
+    for key, error in failed.items():
+        text = str(error) if isinstance(error, PipelineError) else unexpected(error)
+        context.log.warning(f"{key} was not compared: {text}")
+    for key in late:
+        context.log.warning(f"{key} was not compared within {SECONDS} s")
+
+
+def _polled(at: datetime) -> str:
+    return f"{at:%Y-%m-%dT%H}:{at.minute // POLL_MINUTES * POLL_MINUTES:02d}"

@@ -1,0 +1,63 @@
+"""Stopping at once, and cleanly, when the process is told to: SIGTERM, and Ctrl-C.
+
+What belongs here: seeing the signals, also those that Dagster takes while it runs a job in this process. What does
+not: what is cleaned up, which is everybody's own (a step that is interrupted fails: assets.failures).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class Stopped(BaseException):
+    """The process was told to stop, by this signal. No Exception, so that nobody takes it for a failure."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.exit_code = 128 + number
+
+
+@contextmanager
+def stopping() -> Iterator[Callable[[], None]]:
+    """Raise Stopped in the main thread, which has to be the one that enters, when a signal comes.
+
+    Gives a function that raises it for a signal that came while somebody else's handlers were in place: Dagster has
+    its own during a run, interrupts the step with them, and forgets a signal that comes between two steps.
+    """
+    receiving, sending = os.pipe()
+    for end in (receiving, sending):
+        os.set_blocking(end, False)
+    before = {number: signal.signal(number, _stop) for number in SIGNALS}
+    # Python writes the number of every signal there, whoever handles it.
+    wakeup = signal.set_wakeup_fd(sending, warn_on_full_buffer=False)
+
+    def raise_if_told() -> None:
+        for number in _received(receiving):
+            if number in SIGNALS:
+                raise Stopped(number)
+
+    try:
+        yield raise_if_told
+    finally:
+        signal.set_wakeup_fd(wakeup)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        os.close(receiving)
+        os.close(sending)
+
+
+def _stop(number: int, _: FrameType | None) -> None:
+    raise Stopped(number)
+
+
+def _received(receiving: int) -> bytes:
+    try:
+        return os.read(receiving, 1024)
+    except BlockingIOError:
+        return b""

@@ -1,0 +1,208 @@
+"""`conflicts`: what a doctor and a hospital both changed, and deciding it.
+
+What belongs here: arguments, tables and exit codes of these commands. What does not: what a conflict is
+(passport.conflicts), which ones there are (passport.conflict_queue), what deciding one does (passport.resolving).
+
+Values are shown by `conflicts show --values` alone, on standard output; all else tells names of fields.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from passport_pipeline.cli.options import ByOption, HospitalOption, JsonOption, failing_in_json, month, print_json
+from passport_pipeline.errors import ConfigurationError, PipelineError
+
+if TYPE_CHECKING:
+    from passport_pipeline.passport.conflict_queue import Conflict
+    from passport_pipeline.passport.resolving import Outcome
+
+conflicts_app = typer.Typer(help="Records that a doctor and a hospital both changed.", no_args_is_help=True)
+
+WindowOption = Annotated[
+    str | None, typer.Option("--window", help="Only this month, YYYY-MM.", callback=month, metavar="MONTH")
+]
+NONE = "0 conflicts: none fits"
+STATES = ("open", "resolved", "withdrawn", "any")
+
+
+@conflicts_app.command("list", epilog="Example: passport-pipeline conflicts list --hospital central")
+@failing_in_json
+def list_conflicts(
+    hospital: HospitalOption = None,
+    window: WindowOption = None,
+    state: Annotated[str, typer.Option("--state", help=f"{', '.join(STATES)}.", metavar="STATE")] = "open",
+    limit: Annotated[int, typer.Option("--limit", help="At most so many lines.", min=1)] = 100,
+    as_json: JsonOption = False,
+) -> None:
+    """List conflicts: where, of which type, which fields differ, and since when. No values."""
+    from datetime import UTC, datetime
+
+    from passport_pipeline.passport.conflict_queue import listed
+    from passport_pipeline.resources import Connections
+
+    if state not in STATES:
+        raise ConfigurationError(f"--state is one of {', '.join(STATES)}")
+    connections = Connections()
+    keys = [connections.hospital(key).key for key in hospital or ()]
+    found = listed(connections.passport, datetime.now(UTC), hospitals=keys, month=window, state=state)
+    if as_json:
+        print_json({"ok": True, "count": len(found), "conflicts": [one.to_json() for one in found[:limit]]})
+    else:
+        _print_list(found, limit)
+
+
+@conflicts_app.command(epilog="Example: passport-pipeline conflicts show 690c1a2b3c4d5e6f70819203 --values")
+@failing_in_json
+def show(
+    conflict_id: Annotated[str, typer.Argument(help="As `conflicts list` prints it.", metavar="ID")],
+    values: Annotated[
+        bool, typer.Option("--values", help="Also what both sides say: a patient's data, for your eyes only.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show one conflict: its fields, and its history."""
+    from datetime import UTC, datetime
+
+    from passport_pipeline.passport.conflict_queue import Shown, one
+    from passport_pipeline.resources import Connections
+
+    shown = Shown.parse(conflict_id)
+    found = one(Connections().passport, shown, datetime.now(UTC))
+    if found is None:
+        raise PipelineError(f"there is no conflict {shown.id}; `conflicts list --state any` shows those that there are")
+    if as_json:
+        print_json({"ok": True, **found.to_json(values=values)})
+    else:
+        _print_one(found, values=values)
+
+
+@conflicts_app.command(
+    epilog="Example: passport-pipeline conflicts resolve 690c1a2b3c4d5e6f70819203@1 --take theirs --field details=ours"
+)
+@failing_in_json
+def resolve(
+    *,
+    by: ByOption,
+    ids: Annotated[
+        list[str] | None,
+        typer.Argument(help="As `conflicts list` prints them: with @ and a number, only as shown there.", metavar="ID"),
+    ] = None,
+    take: Annotated[
+        str | None, typer.Option(help="theirs (the application's) or ours (the hospital's).", metavar="SIDE")
+    ] = None,
+    field: Annotated[
+        list[str] | None,
+        typer.Option("--field", help="For this field another side; may be repeated.", metavar="NAME=SIDE"),
+    ] = None,
+    hospital: HospitalOption = None,
+    window: WindowOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be decided.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Decide conflicts: those that are named, or all open ones of a hospital or month. Exit 1 where one was not."""
+    from datetime import UTC, datetime
+    from secrets import token_hex
+
+    from rich.console import Console
+
+    from passport_pipeline.passport.conflict_queue import choose
+    from passport_pipeline.passport.decisions import Decision
+    from passport_pipeline.passport.resolving import resolve_all
+    from passport_pipeline.resources import Connections
+
+    decision, connections, now = Decision.parse(take, _fields(field or ())), Connections(), datetime.now(UTC)
+    keys = [connections.hospital(key).key for key in hospital or ()]
+    chosen = choose(connections.passport, now, ids=ids or (), hospitals=keys, month=window)
+    with Console(stderr=True, quiet=as_json).status(f"deciding {len(chosen)} conflicts"):
+        outcomes = resolve_all(
+            *(connections.passport, chosen, decision, by),
+            settings=connections.settings,
+            hospital_of=connections.hospital,
+            run_id=f"cli-{token_hex(4)}",
+            now=now,
+            dry_run=dry_run,
+        )
+    _print_outcomes(outcomes, as_json=as_json)
+
+
+def _fields(named: Sequence[str]) -> dict[str, str]:
+    fields: dict[str, str] = {}
+    for text in named:
+        # What was written is not quoted: somebody may have written a value.
+        name, equals, side = text.rpartition("=")
+        if not (name and equals):
+            raise ConfigurationError("--field is written NAME=theirs or NAME=ours, for example --field details=ours")
+        if fields.setdefault(name, side) != side:
+            raise ConfigurationError(f"--field names {name} twice, with different sides")
+    return fields
+
+
+def _print_list(found: Sequence[Conflict], limit: int) -> None:
+    from rich.table import Table
+
+    from passport_pipeline.cli.tables import minute, output
+
+    if not found:
+        sys.stdout.write(f"{NONE}\n")
+        return
+    table = Table(title=f"Conflicts: {len(found)} (times in UTC)")
+    table.add_column("id", no_wrap=True)
+    for name in ("hospital", "day", "type", "fields that differ", "since", "state"):
+        table.add_column(name, overflow="fold")
+    for one in found[:limit]:
+        told = (str(one.shown), one.hospital, one.day, one.type, ", ".join(one.fields), minute(one.since))
+        table.add_row(*told, f"{one.state}: {one.decision}" if one.decision else one.state)
+    output().print(table)
+    if len(found) > limit:
+        sys.stdout.write(f"and {len(found) - limit} more; see --limit\n")
+
+
+def _print_one(found: Conflict, *, values: bool) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from passport_pipeline.cli.tables import minute, output
+
+    table = Table(title=f"{found.shown}: {found.hospital} {found.day}, {found.type}, {found.state}")
+    for name in ("field", "", *(("theirs (the application's)", "ours (the hospital's)") if values else ())):
+        table.add_column(name, overflow="fold")
+    for name in dict.fromkeys([*found.theirs, *found.ours]):
+        # As Text: what a doctor wrote is no markup.
+        said = [Text(_told(side, name)) for side in (found.theirs, found.ours)] if values else []
+        table.add_row(Text(name), _where(found, name), *said)
+    output().print(table)
+    for entry in found.history:
+        who = f" by {entry['by']}" if "by" in entry else ""
+        sys.stdout.write(f"{minute(entry['at'])} UTC {entry['state']}{who}\n")
+    if found.decision:
+        sys.stdout.write(f"decision: {found.decision}\n")
+
+
+def _told(side: Mapping[str, Any], name: str) -> str:
+    return str(side[name]) if name in side else ""
+
+
+def _where(found: Conflict, name: str) -> str:
+    if name not in found.theirs or name not in found.ours:
+        return "only theirs" if name in found.theirs else "only ours"
+    return "differs" if name in found.fields else "same"
+
+
+def _print_outcomes(outcomes: Sequence[Outcome], *, as_json: bool) -> None:
+    done = all(one.done for one in outcomes)
+    counts = Counter(one.result.value for one in outcomes)
+    if as_json:
+        print_json({"ok": done, "counts": counts, "conflicts": [one.to_json() for one in outcomes]})
+    else:
+        for one in outcomes:
+            (sys.stdout if one.done else sys.stderr).write(f"{one.conflict}: {one.message}\n")
+        told = ", ".join(f"{count} {result}" for result, count in sorted(counts.items()))
+        sys.stdout.write(f"{told or NONE}\n")
+    if not done:
+        raise typer.Exit(1)

@@ -1,0 +1,108 @@
+"""`hospitals`: the registered hospitals, whether they take part, and whether they are fit to.
+
+What belongs here: arguments and exit codes of these commands. What does not: tables (cli.tables), what a state means
+(passport.hospital_states).
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import closing
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from passport_pipeline.cli.options import (
+    ByOption,
+    HospitalOption,
+    JsonOption,
+    chosen_hospitals,
+    failing_in_json,
+    print_json,
+)
+
+if TYPE_CHECKING:
+    from passport_pipeline.resources import Connections
+
+hospitals_app = typer.Typer(help="The registered hospitals.", no_args_is_help=True)
+
+KeyArgument = Annotated[str, typer.Argument(help="The hospital's key.", metavar="KEY", show_default=False)]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why; it is kept with the change.", show_default=False)]
+
+
+@hospitals_app.command("list", epilog="Example: passport-pipeline hospitals list --json")
+@failing_in_json
+def list_hospitals(as_json: JsonOption = False) -> None:
+    """List every hospital: whether it takes part, since when and why, and how it stands."""
+    from passport_pipeline.cli.tables import hospitals_table
+    from passport_pipeline.passport.hospital_states import hospital_states
+    from passport_pipeline.resources import Connections
+
+    with closing(Connections()) as connections:
+        states = hospital_states(connections.passport, connections.hospitals)
+    if as_json:
+        listed = [{"key": key, **_registered(connections, key), **one.to_json()} for key, one in states.items()]
+        print_json({"hospitals": listed})
+    else:
+        hospitals_table(states.values(), connections.hospitals)
+
+
+@hospitals_app.command(epilog="Example: passport-pipeline hospitals pause central --reason 'the server moves'")
+def pause(key: KeyArgument, reason: ReasonOption, by: ByOption) -> None:
+    """Leave a hospital alone until it is resumed: no survey, no run. Its records stay."""
+    _change(key, "paused", reason, by)
+
+
+@hospitals_app.command(epilog="Example: passport-pipeline hospitals resume central")
+def resume(
+    key: KeyArgument,
+    by: ByOption,
+    reason: ReasonOption = "",
+    accept_restored: Annotated[
+        bool,
+        typer.Option("--accept-restored", help="Its database was restored from a backup and is right as it is now."),
+    ] = False,
+) -> None:
+    """Let a hospital take part again, whatever its state; it is surveyed in full first, so nothing is missed."""
+    reason = reason or ("the database is right as it is now" if accept_restored else "resumed")
+    _change(key, "active", reason, by, accept_restored=accept_restored)
+
+
+@hospitals_app.command(epilog="Example: passport-pipeline hospitals retire central --reason 'closed'")
+def retire(key: KeyArgument, reason: ReasonOption, by: ByOption) -> None:
+    """Take a hospital out for good: it is no partition any more. Its records stay, and `resume` brings it back."""
+    _change(key, "retired", reason, by)
+
+
+@hospitals_app.command(epilog="Example: passport-pipeline hospitals check --hospital central")
+@failing_in_json
+def check(hospital: HospitalOption = None, as_json: JsonOption = False) -> None:
+    """Preflight: is each hospital fit to be read, and what will that cost it? Exit 3 where one is not."""
+    from passport_pipeline.cli.tables import preflight_table
+    from passport_pipeline.hospitals.preflight import check_hospital
+    from passport_pipeline.resources import Connections
+
+    connections = Connections()
+    reports = [check_hospital(chosen, connections.settings) for chosen in chosen_hospitals(connections, hospital)]
+    if as_json:
+        print_json({"ok": all(report.ok for report in reports), "hospitals": [r.to_json() for r in reports]})
+    else:
+        preflight_table(reports)
+    if not all(report.ok for report in reports):
+        raise typer.Exit(3)
+
+
+def _change(key: str, state: str, reason: str, by: str, *, accept_restored: bool = False) -> None:
+    from passport_pipeline.passport.hospital_states import change_state
+    from passport_pipeline.resources import Connections
+
+    with closing(Connections()) as connections:
+        now = change_state(
+            connections.passport, connections.hospitals, key, state, reason, by, accept_restored=accept_restored
+        )
+    sys.stdout.write(f"{key} is {now.told}\n")
+
+
+def _registered(connections: Connections, key: str) -> dict[str, object]:
+    hospital = connections.hospitals.get(key)
+    return {"name": hospital.name if hospital else None, "enabled": bool(hospital and hospital.enabled)}

@@ -1,0 +1,286 @@
+"""`parked`: what could not be brought into a passport, why, and trying it again.
+
+What belongs here: arguments, tables and exit codes of these commands. What does not: what a parked row is
+(passport.parking), choosing and marking some (passport.replaying).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import closing
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from passport_pipeline.cli.options import (
+    ByOption,
+    HospitalOption,
+    JsonOption,
+    chosen_hospitals,
+    failing_in_json,
+    month,
+    print_json,
+)
+from passport_pipeline.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from passport_pipeline.automation.in_process import HospitalRun, InProcess
+    from passport_pipeline.cli.syncing import OnWindow
+    from passport_pipeline.passport.replaying import Group, Replay, Row, Selection
+    from passport_pipeline.resources import Connections
+
+NONE = "no parked row fits (0 rows)\n"
+WIDTH_OF_A_ROW = 170
+
+parked_app = typer.Typer(help="Rows that could not be brought into a passport.", no_args_is_help=True)
+
+WindowOption = Annotated[
+    str | None, typer.Option("--window", help="Only this month, YYYY-MM.", callback=month, metavar="MONTH")
+]
+ReasonOption = Annotated[
+    list[str] | None, typer.Option("--reason", help="Only this reason; may be repeated.", metavar="CODE")
+]
+StateOption = Annotated[str | None, typer.Option("--state", help="Only `parked` or `exhausted` ones.", metavar="STATE")]
+
+
+@parked_app.command(
+    "list", epilog="Example: passport-pipeline parked list --hospital central --reason invalid_document"
+)
+@failing_in_json
+def list_parked(
+    *,
+    hospital: HospitalOption = None,
+    window: WindowOption = None,
+    reason: ReasonOption = None,
+    state: StateOption = None,
+    limit: Annotated[int, typer.Option("--limit", help="At most so many lines.", min=1)] = 100,
+    one_by_one: Annotated[bool, typer.Option("--rows", help="One line for each, not counts.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what is parked, by hospital, window and reason: records, attempts, when it was first and last seen."""
+    from passport_pipeline.passport.replaying import Selection, groups, rows
+    from passport_pipeline.resources import Connections
+
+    with closing(Connections()) as connections:
+        keys = [connections.hospital(key).key for key in hospital or ()]
+        selection = Selection(reasons=reason or (), hospitals=keys, window=window, state=state)
+        counted = groups(connections.passport, selection)
+        listed = rows(connections.passport, selection, limit) if one_by_one else []
+    records = _records(counted)
+    if as_json:
+        shown = {"rows": listed} if one_by_one else {"groups": counted[:limit]}
+        told = {name: [one.to_json() for one in each] for name, each in shown.items()}
+        print_json({"ok": True, "records": records, **told})
+    elif one_by_one:
+        _print_rows(listed, records)
+    else:
+        _print_groups(counted, limit, f"{records} parked")
+
+
+@parked_app.command(
+    epilog="Example: passport-pipeline parked replay --reason unknown_patient --hospital central --dry-run"
+)
+@failing_in_json
+def replay(
+    *,
+    by: ByOption,
+    ids: Annotated[
+        list[str] | None, typer.Option("--id", help="This parked row, or observation's uuid; may be repeated.")
+    ] = None,
+    reason: ReasonOption = None,
+    hospital: HospitalOption = None,
+    window: WindowOption = None,
+    state: StateOption = None,
+    everything: Annotated[bool, typer.Option("--all", help="All that are parked.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be tried.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Try parked rows again now, whatever they wait for, exhausted ones too: runs their windows in this process.
+
+    What loads is parked no longer.
+    """
+    from passport_pipeline.passport.replaying import Selection, groups
+    from passport_pipeline.resources import Connections
+
+    selection = Selection(ids or (), reason or (), hospital or (), window, state)
+    if bool(selection) == everything:
+        raise ConfigurationError(
+            "say which parked rows: --id, --reason, --hospital, --window, --state, or --all without any of these"
+        )
+    with closing(Connections()) as connections:
+        narrowed = _that_can_run(connections, selection)
+        found = groups(connections.passport, narrowed) if narrowed else []
+        left_out = _records(groups(connections.passport, selection)) - _records(found)
+        if dry_run or narrowed is None or not found:
+            _show_plan(found, left_out, as_json=as_json)
+            return
+        done, runs = _run_again(connections, narrowed, by, found, quiet=as_json)
+        _show_outcome(connections, done, runs, left_out, as_json=as_json)
+
+
+def _that_can_run(connections: Connections, selection: Selection) -> Selection | None:
+    """The selection without hospitals that take no part and months that are no partitions; None if nothing is left."""
+    from dataclasses import replace as replaced
+
+    from passport_pipeline.partitions import FIRST_MONTH, last_month
+    from passport_pipeline.passport.hospital_states import hospital_states
+
+    chosen = chosen_hospitals(connections, list(selection.hospitals))
+    states = hospital_states(connections.passport, (hospital.key for hospital in chosen))
+    for state in (states[hospital.key] for hospital in chosen if not states[hospital.key].active):
+        sys.stderr.write(f"{state.key} is left out: {state.told}\n")
+    keys = [hospital.key for hospital in chosen if states[hospital.key].active]
+    return replaced(selection, hospitals=keys, months=(FIRST_MONTH, last_month())) if keys else None
+
+
+def _run_again(
+    connections: Connections, selection: Selection, by: str, found: Sequence[Group], *, quiet: bool
+) -> tuple[Replay, list[HospitalRun]]:
+    from datetime import UTC, datetime
+
+    from passport_pipeline.automation.in_process import run_windows
+    from passport_pipeline.cli.syncing import with_progress
+    from passport_pipeline.partitions import Window
+    from passport_pipeline.passport.replaying import mark_due
+
+    marked: list[Replay] = []
+
+    def run(in_process: InProcess, on_window: OnWindow) -> list[HospitalRun]:
+        marked.append(mark_due(connections.passport, selection, by, datetime.now(UTC)))
+        rows: Counter[Window] = Counter()
+        for group in marked[0].before:
+            rows[Window(group.hospital, group.window)] += group.rows
+        return run_windows(in_process, rows, on_window=on_window)
+
+    runs = with_progress(connections, sorted({group.hospital for group in found}), run, quiet=quiet)
+    return marked[0], runs
+
+
+def _show_plan(found: Sequence[Group], left_out: int, *, as_json: bool) -> None:
+    windows = len({(group.hospital, group.window) for group in found})
+    if as_json:
+        plan = {"records": _records(found), "windows": windows, "leftOut": left_out}
+        print_json({"ok": True, "dryRun": True, **plan, "groups": [group.to_json() for group in found]})
+        return
+    _print_groups(found, len(found), f"{_records(found)} would be tried again, in {windows} windows")
+    _tell_left_out(left_out)
+
+
+def _show_outcome(
+    connections: Connections, done: Replay, runs: Sequence[HospitalRun], left_out: int, *, as_json: bool
+) -> None:
+    from passport_pipeline.passport.replaying import still_parked
+
+    again = still_parked(connections.passport, done)
+    before, after = _by_reason(done.before), _by_reason(again)
+    cleared = done.records - _records(again)
+    failed = [run for run in runs if run.failures]
+    if as_json:
+        print_json(
+            {
+                "ok": not failed,
+                "dryRun": False,
+                "records": done.records,
+                "windows": len(done.windows),
+                "leftOut": left_out,
+                "cleared": cleared,
+                "before": before,
+                "parkedAgain": after,
+                "failures": [failure for run in failed for failure in run.failures],
+            }
+        )
+    else:
+        _print_outcome(before, after)
+        sys.stdout.write(f"{cleared} of {done.records} parked rows cleared\n")
+        _tell_left_out(left_out)
+    if failed:
+        sys.stderr.write("what failed stays due: it is tried again by the next run of its window\n")
+        raise typer.Exit(failed[0].exit_code or 1)
+
+
+def _records(found: Sequence[Group]) -> int:
+    return sum(group.records for group in found)
+
+
+def _by_reason(found: Sequence[Group]) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for group in found:
+        counts[group.reason] += group.records
+    return counts
+
+
+def _tell_left_out(left_out: int) -> None:
+    if left_out:
+        sys.stderr.write(
+            f"{left_out} are left out: their hospital is not enabled or takes no part, or there is no window of their "
+            "month\n"
+        )
+
+
+def _print_groups(found: Sequence[Group], limit: int, title: str) -> None:
+    from rich.table import Table
+
+    from passport_pipeline.cli.tables import minute, output
+
+    if not found:
+        sys.stdout.write(NONE)
+        return
+    table = Table(title=f"{title} (times in UTC)")
+    for name in ("hospital", "window", "reason", "state"):
+        table.add_column(name, no_wrap=True)
+    for name in ("records", "rows", "attempts", "first seen", "last seen", "waits for"):
+        table.add_column(name, justify="right", overflow="fold")
+    for one in found[:limit]:
+        fewest, most = one.attempts
+        table.add_row(
+            *(one.hospital, one.window, one.reason, one.state, str(one.records), str(one.rows)),
+            str(most) if fewest == most else f"{fewest}-{most}",
+            *(minute(one.first_seen), minute(one.last_seen), _waits_for(one)),
+        )
+    output().print(table)
+    if len(found) > limit:
+        sys.stdout.write(f"and {len(found) - limit} more lines; see --limit\n")
+
+
+def _print_rows(listed: Sequence[Row], records: int) -> None:
+    from rich.table import Table
+
+    from passport_pipeline.cli.tables import output
+
+    if not listed:
+        sys.stdout.write(NONE)
+        return
+    table = Table(title=f"{len(listed)} of {records} parked (times in UTC)", box=None)
+    for name in ("id", "observation", "hospital", "day", "reason", "attempts", "waits for", "state"):
+        table.add_column(name, no_wrap=True)
+    for one in listed:
+        told = (one.id, one.obs_uuid, one.hospital, one.day, one.reason, str(one.attempts))
+        table.add_row(*told, _waits_for(one), one.state)
+    console = output()
+    console.width = max(console.width, WIDTH_OF_A_ROW)  # ids are there to be copied: one line each
+    console.print(table)
+
+
+def _waits_for(one: Group | Row) -> str:
+    """Until when, or for what, it waits; exhausted rows for an operator."""
+    from passport_pipeline.cli.tables import minute
+    from passport_pipeline.passport.retrying import EXHAUSTED, WAITS_FOR
+
+    if one.state == EXHAUSTED:
+        return "an operator"
+    return minute(one.next_attempt) if one.next_attempt else WAITS_FOR.get(one.reason, "-")
+
+
+def _print_outcome(before: Counter[str], after: Counter[str]) -> None:
+    from rich.table import Table
+
+    from passport_pipeline.cli.tables import output
+
+    table = Table(title="Parked records that were tried again")
+    for name in ("reason", "before", "parked again"):
+        table.add_column(name, justify="left" if name == "reason" else "right")
+    for reason in sorted(before | after):
+        table.add_row(reason, str(before[reason]), str(after[reason]))
+    output().print(table)

@@ -1,0 +1,108 @@
+"""A day that differs, narrowed to its rows: which are missing, which are too many, which are not the same.
+
+What belongs here: comparing the two ends' rows of one day. What does not: reading them (openmrs.row_checksums,
+passport.recounting), finding the days (verification).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import pandas as pd
+
+from passport_pipeline.digests import Digest
+
+SHOWN = 20
+ROW_STATES = ("missing", "extra", "different", "skipped or missing")
+
+
+@dataclass(frozen=True)
+class RowIds:
+    """Some rows of a day: how many there are, and the lowest SHOWN of their obs ids."""
+
+    count: int = 0
+    obs_ids: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, obs_ids: Iterable[int]) -> Self:
+        """The rows with these ids."""
+        ordered = sorted(obs_ids)
+        return cls(len(ordered), tuple(ordered[:SHOWN]))
+
+    def __str__(self) -> str:
+        more = f" and {self.count - len(self.obs_ids)} more" if self.count > len(self.obs_ids) else ""
+        return ", ".join(map(str, self.obs_ids)) + more
+
+    def to_json(self) -> dict[str, Any]:
+        """As `verify --json` prints it."""
+        return {"count": self.count, "obsIds": list(self.obs_ids)}
+
+
+@dataclass(frozen=True)
+class RowDifferences:
+    """The rows in which one day differs.
+
+    missing             live at the hospital, and the passport accounts for them nowhere
+    extra               the passport names them, or names them twice, and they are not live on this day
+    different           at both ends, not with the same checksum
+    skipped_or_missing  live at the hospital and without a document: rows that a rule skips have none, and where their
+                        digest does not tell which those are, all of them are here and none is in `missing`
+    """
+
+    missing: RowIds = field(default_factory=RowIds)
+    extra: RowIds = field(default_factory=RowIds)
+    different: RowIds = field(default_factory=RowIds)
+    skipped_or_missing: RowIds = field(default_factory=RowIds)
+
+    def __bool__(self) -> bool:
+        return any(rows.count for rows in self.by_state().values())
+
+    def by_state(self) -> dict[str, RowIds]:
+        """The rows by ROW_STATES, in their order."""
+        rows = self.missing, self.extra, self.different, self.skipped_or_missing
+        return dict(zip(ROW_STATES, rows, strict=True))
+
+    def to_json(self) -> dict[str, Any]:
+        """As `verify --json` prints it."""
+        return {
+            "missing": self.missing.to_json(),
+            "extra": self.extra.to_json(),
+            "different": self.different.to_json(),
+            "skippedOrMissing": self.skipped_or_missing.to_json(),
+        }
+
+
+def compare_rows(there: pd.DataFrame, here: pd.DataFrame, left_out: Digest) -> RowDifferences:
+    """The rows of a day at the hospital (`there`) against those that the passport's documents name (`here`).
+
+    Both frames have `obs_id` and `row_crc` (int64), nothing null; an id comes once in `there`. `left_out` is the
+    digest of the rows that the passport recorded as skipped.
+    """
+    once = here.drop_duplicates("obs_id")
+    both = there.merge(once, on="obs_id", how="outer", suffixes=("", "_here"), indicator="end")
+    absent = both[both["end"] == "left_only"].set_index("obs_id")["row_crc"].astype("int64")
+    extra = [*both.loc[both["end"] == "right_only", "obs_id"], *here.loc[here.duplicated("obs_id"), "obs_id"]]
+    different = both[(both["end"] == "both") & (both["row_crc"] != both["row_crc_here"])]
+    missing = _missing(absent, left_out)
+    return RowDifferences(
+        missing=RowIds.of(missing or ()),
+        extra=RowIds.of(extra),
+        different=RowIds.of(different["obs_id"]),
+        skipped_or_missing=RowIds() if missing is not None else RowIds.of(absent.index),
+    )
+
+
+def _missing(absent: pd.Series, left_out: Digest) -> list[int] | None:
+    """Those of the rows without a document that were not skipped; None where the digests do not tell them apart.
+
+    They do where no row was skipped, where all of them were, and where all but one were.
+    """
+    if not left_out:
+        return [int(obs_id) for obs_id in absent.index]
+    rest = Digest.of(absent.to_numpy()) - left_out
+    if rest == Digest():
+        return []
+    one = absent[absent == rest.crc_xor]
+    return [int(one.index[0])] if rest.live == 1 and rest.crc_xor == rest.crc_sum and len(one) == 1 else None

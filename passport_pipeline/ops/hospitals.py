@@ -1,0 +1,46 @@
+"""Pausing, resuming and retiring a hospital."""
+
+from enum import Enum
+
+import dagster as dg
+
+from passport_pipeline.assets.failures import failing_clearly
+from passport_pipeline.passport.hospital_states import ACTIVE, PAUSED, RETIRED, change_state
+from passport_pipeline.resources import Connections
+
+
+class Wanted(Enum):
+    """What a hospital can be set to."""
+
+    active = ACTIVE
+    paused = PAUSED
+    retired = RETIRED
+
+
+class HospitalStateConfig(dg.Config):
+    """Which hospital, to what, why, and who decided it."""
+
+    hospital: str
+    state: Wanted
+    reason: str
+    by: str
+    accept_restored: bool = False
+    """The database was restored from a backup and is right as it is now; only with `active`."""
+
+
+@dg.op
+@failing_clearly
+def change_hospital_state(
+    context: dg.OpExecutionContext, config: HospitalStateConfig, connections: dg.ResourceParam[Connections]
+) -> None:
+    """Set a hospital's state; the change is kept with who made it and why. After `active` it is surveyed in full."""
+    state = change_state(
+        connections.passport,
+        connections.reread().hospitals,
+        config.hospital,
+        config.state.value,
+        config.reason,
+        config.by,
+        accept_restored=config.accept_restored,
+    )
+    context.log.info(f"{config.hospital} is {state.told}")

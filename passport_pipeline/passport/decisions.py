@@ -1,0 +1,95 @@
+"""Decisions of people on conflicts: whose version of a record holds, as a whole or field by field.
+
+What belongs here: reading a decision, whether it says enough for a record, and what the record's `data` and type
+become by it. What does not: everything else of the record (merging), writing it (resolving).
+
+The sides are those of a conflict: `theirs` is what the application's user wrote, `ours` what the hospital says now. A
+medicationStatus is no field to decide on: the application's timer sets it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Self, cast
+
+from passport_pipeline.errors import ConfigurationError
+from passport_pipeline.records.checksums import NOT_COMPARED_DATA
+
+Side = Literal["theirs", "ours"]
+THEIRS: Side = "theirs"
+OURS: Side = "ours"
+SIDES = (THEIRS, OURS)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Whose version holds: that of `fields` for the fields that these name, and `take` for all others and the type."""
+
+    take: Side | None
+    fields: Mapping[str, Side] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, take: str | None, fields: Mapping[str, str]) -> Self:
+        """A decision as an operator writes it. Raises ConfigurationError."""
+        if not take and not fields:
+            raise ConfigurationError("nothing is decided: say whose version to take (theirs or ours), or name fields")
+        for side in (take or THEIRS, *fields.values()):
+            if side not in SIDES:
+                raise ConfigurationError("whose version is either theirs (the application's) or ours (the hospital's)")
+        return cls(cast("Side | None", take or None), cast("dict[str, Side]", dict(fields)))
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> Self:
+        """Read what `to_document` wrote."""
+        return cls(document.get("take"), dict(document.get("fields") or {}))
+
+    def to_document(self) -> dict[str, Any]:
+        """As a conflict and the record's `source` keep it."""
+        return ({"take": self.take} if self.take else {}) | ({"fields": dict(self.fields)} if self.fields else {})
+
+    def __str__(self) -> str:
+        """As a person is told: `ours`, or `theirs, details=ours`."""
+        return ", ".join([*filter(None, [self.take]), *(f"{name}={side}" for name, side in self.fields.items())])
+
+    def fault(self, theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> str | None:
+        """Why this decides nothing, or not all, of these two versions of a record (with `type` and `data`); None
+        where it does.
+        """
+        names = {*theirs["data"], *ours["data"]} - NOT_COMPARED_DATA
+        if self.fields.keys() - names:
+            return f"a field is named that there is none of; those to decide on are {', '.join(sorted(names))}"
+        if self.take:
+            return None
+        if theirs["type"] != ours["type"]:
+            return "the type of the record differs, too: say whose version to take for all that is not named"
+        left = [name for name in differing(theirs["data"], ours["data"]) if name not in self.fields]
+        if left:
+            return f"nothing is said of {', '.join(left)}; name them, or say whose version to take for the rest"
+        return None
+
+    def type_of(self, theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> str:
+        """The type of the record by this decision, given both versions."""
+        return str((ours if self.take == OURS else theirs)["type"])
+
+    def merged(self, theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, Any]:
+        """The record's `data` by this decision, given that of both versions: a field that the chosen side lacks is
+        left out.
+        """
+        sides = {THEIRS: theirs, OURS: ours}
+        data = {}
+        for name in dict.fromkeys([*theirs, *ours]):
+            chosen = sides[self.fields.get(name, self.take or THEIRS)]
+            if name in chosen:
+                data[name] = chosen[name]
+        return data
+
+
+def differing(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> list[str]:
+    """The names of the fields that two versions of a record's `data` do not have in common, in order."""
+    names = theirs.keys() | ours.keys()
+    return sorted(
+        name
+        for name in names - NOT_COMPARED_DATA
+        if (name in theirs) != (name in ours) or theirs.get(name) != ours.get(name)
+    )

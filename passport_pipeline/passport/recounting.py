@@ -1,0 +1,121 @@
+"""What each day of a hospital holds in the passport, counted in the documents themselves.
+
+What belongs here: reading the row checksums that records, parked rows and open conflicts carry, by day or by row.
+What does not: what a run recorded of a day (days), comparing with a hospital (verification).
+
+MongoDB collects the checksums of a window's days into a few documents of numbers, so that a million rows take about
+as long as reading the collection once; its XOR is folded here, since MongoDB has none before 6.3.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from datetime import date
+
+import pandas as pd
+
+from passport_pipeline.digests import ROW_COLUMNS, Digest
+from passport_pipeline.passport.collections import DAYS, PARKED, RECORDS
+from passport_pipeline.passport.database import Document, Passport, answering
+from passport_pipeline.passport.days import DayCount, held_months, in_conflict
+
+# Ids whose rows come in one document, which MongoDB limits to 16 MB however many rows a day has.
+BLOCK = 65_536
+
+
+@answering("counting rows in the documents")
+def recounted(passport: Passport, hospital_key: str, months: Iterable[str] | None = None) -> dict[date, DayCount]:
+    """Every day's digest and outcomes out of the documents, for these windows (`YYYY-MM`; None: all that hold any),
+    oldest first. Days that hold nothing are absent.
+
+    Records count with their rows, or with those of their open conflict; parked rows count, and what was skipped as
+    the day recorded it. Memory does not grow with the hospital. Raises PassportError.
+    """
+    chosen = None if months is None else set(months)
+    days = defaultdict[str, DayCount](DayCount)
+    for month in held_months(passport, hospital_key) if chosen is None else sorted(chosen):
+        for found in passport[RECORDS].aggregate(_records_in(hospital_key, month), allowDiskUse=True):
+            days[found["_id"]["day"]] += _count(found["crcs"], found["documents"])
+        for found in passport[PARKED].aggregate(_parked_in(hospital_key, month), allowDiskUse=True):
+            parked = {found["_id"]["reason"]: len(found["crcs"])}
+            days[found["_id"]["day"]] += DayCount(Digest.of(found["crcs"]), parked=parked)
+    conflicts, records = in_conflict(passport, hospital_key)
+    for conflict in conflicts:
+        days[conflict["day"]] += _count(_crcs(conflict), 1)
+    for record in records:
+        days[record["day"]] += _without(_crcs(record))
+    for document in passport[DAYS].find(_skipping(hospital_key, chosen), {"day": 1, "outcomes.skipped": 1}):
+        for reason, part in document["outcomes"]["skipped"].items():
+            digest = Digest.from_json(part)
+            days[document["day"]] += DayCount(digest, skipped={reason: digest.live}, left_out=digest)
+    return {
+        date.fromisoformat(day): days[day]
+        for day in sorted(days)
+        if days[day].digest and (chosen is None or day[:7] in chosen)
+    }
+
+
+@answering("reading a day's rows")
+def rows_of_day(passport: Passport, hospital_key: str, day: date) -> pd.DataFrame:
+    """The rows that the documents of a day name, with ROW_COLUMNS, nothing null; a row that two documents name comes
+    twice. Skipped rows have no document. Raises PassportError.
+    """
+    conflicts, records = in_conflict(passport, hospital_key)
+    undecided = {one["record"] for one in records}
+    here = {"source.hospital": hospital_key, "source.day": day.isoformat()}
+    rows = [row for one in conflicts if one["day"] == day.isoformat() for row in one["rows"]]
+    for one in passport[RECORDS].find(here, {"source.rows.obsId": 1, "source.rows.crc": 1}):
+        rows += one["source"]["rows"] if one["_id"] not in undecided else ()
+    parked = {"hospital": hospital_key, "day": day.isoformat()}
+    for one in passport[PARKED].find(parked, {"rows.obsId": 1, "rows.crc": 1}):
+        rows += one["rows"]
+    data = {"obs_id": [int(row["obsId"]) for row in rows], "row_crc": [int(row["crc"]) for row in rows]}
+    return pd.DataFrame(data).astype(ROW_COLUMNS)
+
+
+def _count(crcs: Sequence[int], documents: int) -> DayCount:
+    """What so many records with these rows count for."""
+    return DayCount(Digest.of(crcs), loaded=documents, attached=len(crcs) - documents)
+
+
+def _without(crcs: Sequence[int]) -> DayCount:
+    """What takes a record with these rows out of the count."""
+    return DayCount(Digest() - Digest.of(crcs), loaded=-1, attached=1 - len(crcs))
+
+
+def _crcs(document: Document) -> list[int]:
+    return [row["crc"] for row in document["rows"]]
+
+
+def _records_in(hospital_key: str, month: str) -> list[Document]:
+    return [{"$match": {"source.hospital": hospital_key, "source.day": _days(month)}}, *_collected("source.")]
+
+
+def _parked_in(hospital_key: str, month: str) -> list[Document]:
+    return [{"$match": {"hospital": hospital_key, "day": _days(month)}}, *_collected("", reason="$reason")]
+
+
+def _days(month: str) -> Document:
+    # A range, which the indexes on hospital and day serve.
+    return {"$gte": f"{month}-01", "$lte": f"{month}-31"}
+
+
+def _collected(prefix: str, **also_by: str) -> list[Document]:
+    """The stages that collect the rows' checksums by day and block of ids, and count the documents they are from."""
+    block = {"$floor": {"$divide": [f"${prefix}obsId", BLOCK]}}
+    return [
+        {"$unwind": {"path": f"${prefix}rows", "includeArrayIndex": "place"}},
+        {
+            "$group": {
+                "_id": {"day": f"${prefix}day", "block": block, **also_by},
+                "crcs": {"$push": f"${prefix}rows.crc"},
+                "documents": {"$sum": {"$cond": [{"$eq": ["$place", 0]}, 1, 0]}},
+            }
+        },
+    ]
+
+
+def _skipping(hospital_key: str, months: Collection[str] | None) -> Document:
+    windows = {} if months is None else {"window": {"$in": sorted(months)}}
+    return {"hospital": hospital_key, "outcomes.skipped": {"$exists": True, "$ne": {}}} | windows

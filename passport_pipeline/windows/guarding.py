@@ -1,0 +1,138 @@
+"""Whether what a window is about to become is plausible, by what the passport has of the same days: before anything
+is published, so that a database that was emptied, or a setting that matches nobody, empties no passport.
+
+What belongs here: holding a window's raw batches, matches and rules against what was recorded. What does not: how a
+record is built (records), holding the window back (checks). Nothing is written.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+import numpy as np
+
+from passport_pipeline.batches import Batches
+from passport_pipeline.hospitals.registry import Hospital
+from passport_pipeline.hospitals.settings import Settings
+from passport_pipeline.passport.database import Passport
+from passport_pipeline.passport.days import recorded
+from passport_pipeline.passport.shown import shown_rows
+from passport_pipeline.records.building import PARKED, build
+from passport_pipeline.records.documents import with_identity
+from passport_pipeline.references import Ids
+from passport_pipeline.windows.inputs import Inputs, stored_inputs
+from passport_pipeline.windows.staleness import window_states
+
+ACCEPT_TAG = "passport/accept"
+
+
+@dataclass(frozen=True)
+class DayChange:
+    """A day that would be loaded: its live rows as recorded, and as they are in its raw batch."""
+
+    day: date
+    before: int
+    now: int
+
+    @property
+    def vanished(self) -> int:
+        """Rows fewer than before."""
+        return max(0, self.before - self.now)
+
+
+@dataclass(frozen=True)
+class Plausibility:
+    """What would become of the days of a window that a run would load and that were recorded before.
+
+    `shown` counts their rows that were loaded or attached, `parked` those of them that would be parked, by reason.
+    """
+
+    window: tuple[str, str]
+    settings: Settings
+    days: Sequence[DayChange] = ()
+    shown: int = 0
+    parked: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def before(self) -> int:
+        """Live rows as recorded."""
+        return sum(day.before for day in self.days)
+
+    @property
+    def vanished(self) -> int:
+        """Rows that days hold fewer than before, whatever other days hold more."""
+        return sum(day.vanished for day in self.days)
+
+    @property
+    def to_be_parked(self) -> int:
+        """Rows that are shown and would be parked."""
+        return sum(self.parked.values())
+
+    @property
+    def faults(self) -> list[str]:
+        """What is not plausible, with its numbers; nothing where all is."""
+        limits, found = self.settings, []
+        if _exceeds(self.vanished, self.before, limits.max_shrink, limits.guard_rows):
+            found.append(
+                f"{self.vanished} of {self.before} live rows of {len(self.days)} days are no longer at the hospital "
+                f"(PASSPORT_MAX_SHRINK is {limits.max_shrink:.0%})"
+            )
+        if _exceeds(self.to_be_parked, self.shown, limits.max_parked, limits.guard_rows):
+            reasons = ", ".join(f"{reason}: {rows}" for reason, rows in sorted(self.parked.items()))
+            found.append(
+                f"{self.to_be_parked} of {self.shown} rows that patients see would be parked ({reasons}; "
+                f"PASSPORT_MAX_PARKED is {limits.max_parked:.0%})"
+            )
+        return found
+
+    @property
+    def message(self) -> str | None:
+        """Why the window is held back, and how to let it through; None where it is plausible."""
+        if not self.faults:
+            return None
+        hospital, month = self.window
+        return (
+            f"held back, nothing was changed: {'; and '.join(self.faults)}. The hospital's database may have been "
+            "emptied or restored from a backup, or its identifier types, the passport's patients or the rules have "
+            "changed. If it is right so, let it through: `passport-pipeline sync "
+            f"--hospital {hospital} --from {month} --to {month} --accept`, or a run with the tag {ACCEPT_TAG}: true"
+        )
+
+
+def weigh(settings: Settings, hospital: Hospital, batches: Batches, passport: Passport, month: str) -> Plausibility:
+    """Hold the days of a window that a run would load against what the passport recorded of them.
+
+    Costs next to nothing where no day would be loaded, else building the days' records once more. Raises PassportError,
+    BatchError.
+    """
+    made_of = stored_inputs(hospital, batches, month)
+    states = window_states(batches, made_of, month)
+    here = recorded(passport, hospital.key, month)
+    stale = [day for day in states.stale(here) if day in here]
+    days = [DayChange(day, here[day].digest.live, states[day].digest.live) for day in stale]
+    shown = sum(here[day].loaded + here[day].attached for day in stale)
+    parked = _parked(settings, batches, made_of, stale) if shown else {}
+    seen = shown_rows(passport, hospital.key, stale) if parked else ()
+    counts = {reason: int(np.isin(rows, seen).sum()) for reason, rows in parked.items()}
+    return Plausibility(
+        (hospital.key, month), settings, days, shown, {reason: rows for reason, rows in counts.items() if rows}
+    )
+
+
+def _exceeds(rows: int, of: int, share: float, least: int) -> bool:
+    return rows >= least and rows > share * of
+
+
+def _parked(settings: Settings, batches: Batches, made_of: Inputs, days: Sequence[date]) -> dict[str, Ids]:
+    """The obs_ids of the rows of these days that would be parked, by reason."""
+    found: defaultdict[str, list[Ids]] = defaultdict(list)
+    for observations in batches.read_days(made_of.hospital.key, days, settings.batch_rows):
+        built = build(observations, made_of.lookups, made_of.hospital.name)
+        outcomes = with_identity(built, observations, made_of.matches)
+        parked = outcomes.loc[outcomes["outcome"] == PARKED, ["obs_id", "reason"]]
+        for reason, rows in parked.groupby("reason"):
+            found[str(reason)].append(rows["obs_id"].to_numpy(dtype=np.int64))
+    return {reason: np.concatenate(parts) for reason, parts in found.items()}

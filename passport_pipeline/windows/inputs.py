@@ -1,0 +1,153 @@
+"""What a day's records are made of besides its rows, as one text that changes when any of it does.
+
+    common     the rules' and the contract's version, the hospital's name and zone
+    entries    of the lookups just those that the day's rows refer to, directly or through another: a concept with its
+               mappings, a drug, a provider, a role, a user with the provider who he is, a location, an encounter type,
+               and the concepts of true and false where a boolean is shown
+    matches    of just the day's persons: the passport's patient, or why there is none
+
+So a renamed concept or a newly registered patient makes no day stale but those that it shows on.
+
+What belongs here: which entries count for a day, and their hashes. What does not: which ids a row refers to
+(openmrs.lookups), keeping lookups and matches (references, match), which days are stale (staleness).
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import blake2b
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from passport_pipeline.batches import Batches
+from passport_pipeline.errors import BatchError
+from passport_pipeline.hospitals.registry import Hospital
+from passport_pipeline.openmrs.lookups import Lookups
+from passport_pipeline.passport.collections import CONTRACT_VERSION
+from passport_pipeline.records.categories import RULES_VERSION
+from passport_pipeline.references import Ids, References
+from passport_pipeline.windows.match import matches_name
+from passport_pipeline.windows.references import stored_lookups
+
+BYTES = 16
+
+Positions = npt.NDArray[np.intp]
+
+
+class _Entries:
+    """A hash of each entry of a lookup by its id; unknown ids have one of their own."""
+
+    def __init__(self, key: str, *frames: pd.DataFrame) -> None:
+        lines: defaultdict[int, list[str]] = defaultdict(list)
+        for frame in frames:
+            columns = [column.astype(object).where(column.notna(), None).tolist() for _, column in frame.items()]
+            for number, *values in zip(frame[key].tolist(), *columns, strict=True):
+                lines[number].append(repr(values))
+        self.ids: Ids = np.array(sorted(lines), dtype=np.int64)
+        texts = ("\n".join(sorted(lines[number])).encode() for number in self.ids.tolist())
+        hashes = b"".join(blake2b(text, digest_size=BYTES).digest() for text in texts)
+        self._hashes = np.frombuffer(hashes + bytes(BYTES), dtype=f"V{BYTES}")
+
+    def positions(self, ids: Ids) -> Positions:
+        """Where each id stands in `ids`; -1 where it does not."""
+        at = np.searchsorted(self.ids, ids)
+        known = at < len(self.ids)
+        known[known] = self.ids[at[known]] == ids[known]
+        return np.where(known, at, -1)
+
+    def of(self, ids: Ids) -> bytes:
+        """The entries' hashes, one after another."""
+        return self._hashes[self.positions(ids)].tobytes()
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """A hospital's lookups, and matches with the columns of `windows.match.match_window`.
+
+    What costs is done once for all days: a day then costs some microseconds, whatever a hospital holds.
+    """
+
+    hospital: Hospital
+    lookups: Lookups
+    matches: pd.DataFrame
+
+    def of(self, references: References) -> str:
+        """The inputs of a day that refers to these: 32 hex digits, the same as long as its records are made of the
+        same.
+        """
+        digest = blake2b(common(self.hospital).encode(), digest_size=BYTES)
+        reached = self.reached(references)
+        for kind, entries in self._entries.items():
+            ids = reached[kind]
+            digest.update(f"|{kind} {len(ids)}|".encode())
+            digest.update(entries.of(ids))
+        return digest.hexdigest()
+
+    def reached(self, references: References) -> References:
+        """Every entry that records of these are made of: those that are named, and those that they lead to."""
+        users = self._entries["user"].positions(references["user"])
+        treating = self._provider_of_user[users]
+        providers = np.union1d(references["provider"], treating[treating >= 0])
+        concepts = references["concept"]
+        asked = self._entries["concept"].positions(concepts)
+        if len(references["boolean"]) or self._boolean[asked].any():
+            concepts = np.union1d(concepts, self._truths)
+        return References({**references.ids, "provider": providers, "concept": concepts})
+
+    @cached_property
+    def _entries(self) -> dict[str, _Entries]:
+        concepts, providers, places = self.lookups.concepts, self.lookups.providers, self.lookups.locations
+        asked = concepts.concepts.assign(
+            true=concepts.concepts["concept_id"] == (concepts.true_id or -1),
+            false=concepts.concepts["concept_id"] == (concepts.false_id or -1),
+        )
+        return {
+            "concept": _Entries("concept_id", asked, concepts.mappings),
+            "drug": _Entries("drug_id", concepts.drugs),
+            "provider": _Entries("provider_id", providers.providers),
+            "role": _Entries("encounter_role_id", providers.roles),
+            "user": _Entries("user_id", providers.users),
+            "location": _Entries("location_id", places.locations),
+            "encounter_type": _Entries("encounter_type_id", places.encounter_types),
+            "person": _Entries("person_id", self.matches[["person_id", "patient_id", "reason"]]),
+        }
+
+    @cached_property
+    def _provider_of_user(self) -> Ids:
+        """By position of a user, then for the unknown one; -1 for none."""
+        users = self.lookups.providers.users.drop_duplicates("user_id").sort_values("user_id")
+        return np.append(users["provider_id"].to_numpy(dtype=np.int64, na_value=-1), -1)
+
+    @cached_property
+    def _boolean(self) -> npt.NDArray[np.bool_]:
+        """Which concepts are answered with yes and no, by position, then the unknown one."""
+        concepts = self.lookups.concepts.concepts.drop_duplicates("concept_id").set_index("concept_id")
+        datatypes = concepts["datatype"].reindex(self._entries["concept"].ids).fillna("")
+        return np.append((datatypes.str.strip().str.casefold() == "boolean").to_numpy(dtype=bool), False)
+
+    @cached_property
+    def _truths(self) -> Ids:
+        concepts = self.lookups.concepts
+        return np.array([one for one in (concepts.true_id, concepts.false_id) if one is not None], dtype=np.int64)
+
+
+def common(hospital: Hospital) -> str:
+    """What every day of a hospital depends on."""
+    return json.dumps([RULES_VERSION, CONTRACT_VERSION, hospital.name, hospital.timezone])
+
+
+def stored_inputs(hospital: Hospital, batches: Batches, month: str) -> Inputs:
+    """What was kept of a window beside its raw batches. Raises BatchError, also where something was never kept."""
+    lookups = stored_lookups(hospital.key, batches)
+    matches = batches.read_frames(hospital.key, matches_name(month))
+    if lookups is None or matches is None:
+        raise BatchError(
+            f"{hospital.key} {month}: lookups or matches are missing beside the raw batches; "
+            "materialise obs_batch and patient_matches of this window first"
+        )
+    return Inputs(hospital, lookups, matches[0]["matches"])

@@ -1,0 +1,91 @@
+"""Surveys that are kept: the last full one of a hospital, and what runs of windows have found since.
+
+A run of a window computes its digests anew, also where no survey of the tail looks. What it finds there is kept beside
+the full survey, by month, in one file: so a window that a run has brought into line does not seem to differ until the
+next night. Runs of two windows at once may lose one of the two, which costs another request and no more; the full
+survey itself is written by full surveys alone, and what is older than it no longer counts.
+
+What belongs here: keeping surveys and putting them together. What does not: taking them (openmrs.survey), where files
+lie (batches).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pandas as pd
+
+from passport_pipeline.batches import Batches
+from passport_pipeline.openmrs.clock import read_clock
+from passport_pipeline.openmrs.source import Source
+from passport_pipeline.openmrs.survey import Survey, full_survey, in_month, with_month
+from passport_pipeline.passport.database import Passport
+from passport_pipeline.passport.hospital_states import Look, note_looks, refuse_inactive
+from passport_pipeline.windows.admission import renewed_lineage
+
+SURVEY, SINCE = "survey", "survey-since"
+FINISHED = "finishedAt"
+
+
+def survey_hospital(source: Source, batches: Batches, passport: Passport) -> tuple[Survey, Look]:
+    """Survey an active hospital in full, and note its clock and its lineage. Raises SourceError, PassportError,
+    BatchError.
+    """
+    state, at = refuse_inactive(passport, source.hospital.key), datetime.now(UTC)
+    survey = renew_survey(source, batches)
+    with source.reading() as connection:
+        lineage = renewed_lineage(connection, state, survey.max_obs_id, at)
+        look = Look(state, at, read_clock(connection).skew, lineage=lineage)
+    note_looks(passport, [look])
+    return survey, look
+
+
+def renew_survey(source: Source, batches: Batches) -> Survey:
+    """Survey the whole hospital and keep the result. Raises SourceError, BatchError."""
+    survey = full_survey(source)
+    frames, metadata = survey.to_frames()
+    finished = {FINISHED: datetime.now(UTC).isoformat()}
+    batches.write_frames(source.hospital.key, SURVEY, frames, metadata | finished)
+    return survey
+
+
+def stored_survey(hospital_key: str, batches: Batches) -> Survey | None:
+    """The last full survey that was kept, with what runs of windows have found since; None where there is none.
+
+    Raises BatchError.
+    """
+    stored = batches.read_frames(hospital_key, SURVEY)
+    if stored is None:
+        return None
+    survey = Survey.from_frames(*stored)
+    finished = stored[1].get(FINISHED, stored[1]["takenAt"])
+    for month, cells in _since(hospital_key, batches, finished)[0].items():
+        survey = with_month(survey, month, cells)
+    return survey
+
+
+def keep_window(  # noqa: PLR0917 - two ends of one comparison
+    hospital_key: str, batches: Batches, stored: Survey, current: Survey, month: str, cells: pd.DataFrame, at: datetime
+) -> None:
+    """Keep what a window's cells were `at` a time, if a survey of the tail does not show it: `current` is that, and
+    `stored` what it was taken from. Raises BatchError.
+    """
+    known = current.cells[in_month(current.cells, month)]
+    if _below(known, stored.tail).equals(_below(cells, stored.tail)):
+        return
+    kept = batches.read_frames(hospital_key, SURVEY)
+    finished = kept[1].get(FINISHED, "") if kept else ""
+    months, taken = _since(hospital_key, batches, finished)
+    months, taken = months | {month: cells}, taken | {month: at.isoformat()}
+    batches.write_frames(hospital_key, SINCE, months, taken)
+
+
+def _since(hospital_key: str, batches: Batches, finished: str) -> tuple[dict[str, pd.DataFrame], dict[str, str]]:
+    """The cells and times of the months that were found after the last full survey was finished."""
+    frames, taken = batches.read_frames(hospital_key, SINCE) or ({}, {})
+    newer = {month: at for month, at in taken.items() if at > finished and month in frames}
+    return {month: frames[month] for month in newer}, newer
+
+
+def _below(cells: pd.DataFrame, block: int) -> pd.DataFrame:
+    return cells[cells["block"] < block].reset_index(drop=True)

@@ -1,0 +1,116 @@
+"""Hospitals paused, resumed and retired from the command line, and what `sync` makes of those."""
+
+import json
+from contextlib import closing
+
+import pytest
+from typer.testing import CliRunner
+
+from passport_pipeline.automation.instance import dagster_instance
+from passport_pipeline.cli import main
+from passport_pipeline.cli.commands import app
+from passport_pipeline.passport.collections import SOURCE_HOSPITALS
+from passport_pipeline.resources import Connections
+
+ENTRY = "  - {{key: {0}, name: Hospital {0}, url_env: X_{0}, timezone: UTC}}\n"
+
+
+@pytest.fixture
+def command(settings, monkeypatch, tmp_path):
+    """command("hospitals", "list") -> its result, in an environment with the hospitals central and east."""
+    settings.hospitals_file.write_text("hospitals:\n" + "".join(map(ENTRY.format, ("central", "east"))))
+    monkeypatch.setenv("PASSPORT_HOSPITALS_FILE", str(settings.hospitals_file))
+    monkeypatch.setenv("PASSPORT_MONGO_URI", settings.mongo_uri.get_secret_value())
+    monkeypatch.setenv("PASSPORT_MONGO_DATABASE", settings.mongo_database)
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+
+    def run(*arguments):
+        return CliRunner().invoke(app, arguments)
+
+    return run
+
+
+def listed(command):
+    result = command("hospitals", "list", "--json")
+    assert result.exit_code == 0
+    return {one["key"]: one for one in json.loads(result.stdout)["hospitals"]}
+
+
+def test_every_command_says_what_it_does_with_an_example(command):
+    for name in ("list", "pause", "resume", "retire", "check"):
+        shown = command("hospitals", name, "--help")
+        assert shown.exit_code == 0 and f"Example: passport-pipeline hospitals {name}" in shown.stdout
+
+
+def test_a_change_is_seen_in_the_list_with_who_when_and_why(command):
+    assert {one["state"] for one in listed(command).values()} == {"active"}
+    result = command("hospitals", "pause", "central", "--reason", "the server moves", "--by", "anna")
+    assert result.exit_code == 0
+    assert "central is paused since" in result.stdout and "by anna (the server moves)" in result.stdout
+    central, east = listed(command)["central"], listed(command)["east"]
+    assert (central["state"], central["by"], central["reason"]) == ("paused", "anna", "the server moves")
+    assert central["since"] and central["name"] == "Hospital central" and central["enabled"] is True
+    assert (east["state"], east["since"]) == ("active", None)
+    table = command("hospitals", "list").stdout
+    for word in ("central", "paused", "anna", "the server", "surveyed", "in line since"):
+        assert word in table
+    assert command("hospitals", "retire", "central", "--reason", "closed").exit_code == 0
+    assert command("hospitals", "resume", "central", "--by", "ben").exit_code == 0
+    assert (listed(command)["central"]["state"], listed(command)["central"]["by"]) == ("active", "ben")
+
+
+def test_who_decided_is_by_default_whose_account_it_is(command, monkeypatch):
+    monkeypatch.setattr("getpass.getuser", lambda: "carla")
+    command("hospitals", "pause", "central", "--reason", "x")
+    assert listed(command)["central"]["by"] == "carla"
+
+
+def test_a_restored_database_is_accepted_in_so_many_words(command, settings):
+    with closing(Connections(settings)) as connections:
+        lineage = {"highest": 7, "anchors": []}
+        history = [{"state": "stopped", "at": None, "by": "passport-pipeline", "reason": "restored"}]
+        history[0]["at"] = lineage["readAt"] = connections.passport.db.command("hello")["localTime"]
+        stopped = {"_id": "central", "state": "stopped", "stateHistory": history, "lineage": lineage}
+        connections.passport[SOURCE_HOSPITALS].insert_one(stopped)
+        assert command("hospitals", "resume", "central").exit_code == 0
+        assert connections.passport[SOURCE_HOSPITALS].find_one()["lineage"]
+        assert command("hospitals", "resume", "central", "--accept-restored").exit_code == 0
+        (now,) = connections.passport[SOURCE_HOSPITALS].find()
+    assert "lineage" not in now
+    assert "right as it is now" in now["stateHistory"][-1]["reason"]
+
+
+@pytest.mark.parametrize("command_of", ["pause", "retire"])
+def test_without_a_reason_nothing_changes(command, command_of):
+    assert command("hospitals", command_of, "central").exit_code == 2
+    assert listed(command)["central"]["state"] == "active"
+
+
+def test_an_unknown_hospital_is_named_with_those_that_exist(command, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["passport-pipeline", "hospitals", "pause", "west", "--reason", "x"])
+    with pytest.raises(SystemExit) as left:
+        main()
+    told = capsys.readouterr().err
+    assert left.value.code == 2
+    assert "'west'" in told and "central, east" in told and "Traceback" not in told
+
+
+def test_a_sync_of_all_leaves_inactive_hospitals_out_with_a_line_and_ends_well(command):
+    for key in ("central", "east"):
+        command("hospitals", "pause", key, "--reason", "the server moves", "--by", "anna")
+    result = command("sync", "--json")
+    assert result.exit_code == 0
+    for one in json.loads(result.stdout)["hospitals"]:
+        assert one["leftOut"].startswith("paused since") and one["failures"] == []
+    for line, key in zip(result.stderr.strip().splitlines(), ("central", "east"), strict=True):
+        assert line.startswith(f"{key} is left out: paused since") and "the server moves" in line
+
+
+def test_a_sync_of_an_inactive_hospital_by_name_fails_with_the_way_back(command):
+    command("hospitals", "retire", "central", "--reason", "closed", "--by", "anna")
+    result = command("sync", "--hospital", "central", "--json")
+    assert result.exit_code == 3
+    (failure,) = json.loads(result.stdout)["hospitals"][0]["failures"]
+    assert "retired since" in failure and "by anna (closed)" in failure and "hospitals resume central" in failure
+    with dagster_instance() as instance:
+        assert instance.get_dynamic_partitions("hospital") == []

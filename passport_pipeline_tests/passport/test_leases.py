@@ -1,0 +1,242 @@
+"""One run at a time brings a window into line, and a run that was taken over changes nothing more."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from passport_pipeline.errors import WindowBusy, WindowTakenOver
+from passport_pipeline.passport import leases
+from passport_pipeline.passport.collections import DAYS, LEASES, RECORDS
+from passport_pipeline.passport.leases import confirm, held, lease
+from passport_pipeline_tests.passport.factory import DAY, record
+
+WINDOW = ("central", DAY.isoformat()[:7])
+
+
+def expire(passport):
+    """What time does to the lease of a run that shows no sign of life."""
+    passport[LEASES].update_one({}, [{"$set": {"expiresAt": {"$subtract": ["$$NOW", 1]}}}])
+
+
+def test_a_lease_is_held_inside_and_given_back_after(passport):
+    with lease(passport, *WINDOW, "one", 30) as token:
+        confirm(passport, *WINDOW, token)
+        assert held(passport, "central") == {WINDOW[1]}
+        assert held(passport, "elsewhere") == set()
+    assert held(passport, "central") == set()
+
+
+def test_a_lease_is_given_back_when_the_work_fails(passport):
+    with pytest.raises(ZeroDivisionError), lease(passport, *WINDOW, "one", 30):
+        raise ZeroDivisionError
+    assert held(passport, "central") == set()
+
+
+def test_tokens_grow_also_where_somebody_has_deleted_the_leases(passport):
+    tokens = []
+    for number in range(6):
+        with lease(passport, *WINDOW, f"run {number}", 30) as token:
+            tokens.append(token)
+        if number == 3:
+            passport[LEASES].delete_many({})
+    assert tokens == sorted(set(tokens))
+
+
+def test_eight_runs_take_turns(passport):
+    inside, most, tokens = 0, 0, []
+    counting = threading.Lock()
+
+    def run(number):
+        nonlocal inside, most
+        with lease(passport, *WINDOW, f"run {number}", 30) as token:
+            with counting:
+                inside += 1
+                most = max(most, inside)
+                tokens.append(token)
+            time.sleep(0.02)
+            with counting:
+                inside -= 1
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(run, range(8)))
+    assert most == 1
+    assert tokens == sorted(set(tokens)) and len(tokens) == 8
+
+
+def test_windows_do_not_wait_for_each_other(passport):
+    with lease(passport, *WINDOW, "one", 30), lease(passport, "central", "2020-01", "two", 30):
+        assert held(passport, "central") == {WINDOW[1], "2020-01"}
+    with lease(passport, *WINDOW, "one", 30), lease(passport, "east", WINDOW[1], "two", 30):
+        assert held(passport, "east") == {WINDOW[1]}
+
+
+def test_a_run_that_another_takes_too_long_for_may_try_again(passport, monkeypatch):
+    monkeypatch.setattr(leases, "PATIENCE", 0.01)
+    with (
+        lease(passport, *WINDOW, "one", 30),
+        pytest.raises(WindowBusy, match=r"another run \(one\) is bringing") as caught,
+        lease(passport, *WINDOW, "two", 30),
+    ):
+        pass
+    assert caught.value.transient
+
+
+def test_a_lease_that_is_renewed_outlives_its_time(passport):
+    with lease(passport, *WINDOW, "one", 1) as token:
+        (first,) = passport[LEASES].find()
+        deadline = time.monotonic() + 20
+        while passport[LEASES].find_one()["expiresAt"] == first["expiresAt"] and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert passport[LEASES].find_one()["expiresAt"] > first["expiresAt"]
+        assert passport[LEASES].find_one()["token"] == token
+
+
+def test_the_same_run_takes_its_own_lease_again_and_leaves_its_earlier_attempt_behind(passport):
+    with lease(passport, *WINDOW, "one", 30) as first, lease(passport, *WINDOW, "one", 30) as second:
+        assert second > first
+        confirm(passport, *WINDOW, second)
+        with pytest.raises(WindowTakenOver):
+            confirm(passport, *WINDOW, first)
+
+
+def test_a_run_that_was_taken_over_neither_renews_nor_gives_back_the_others_lease(passport):
+    with lease(passport, *WINDOW, "one", 1):
+        expire(passport)
+        taken = leases._take(passport, *WINDOW, "two", 30)
+        assert taken["holder"] == "two"
+        (thread,) = [one for one in threading.enumerate() if one.name == "lease"]
+        thread.join(20)
+        assert not thread.is_alive()
+    assert passport[LEASES].find_one() == taken
+
+
+HOLDER = """
+import sys, time
+from passport_pipeline.hospitals.settings import Settings
+from passport_pipeline.passport.database import Passport
+from passport_pipeline.passport.leases import lease
+with Passport.connect(Settings.read()) as passport, lease(passport, *sys.argv[1:3], "killed", 1):
+    print("held", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_killed_holder_costs_the_next_run_no_more_than_the_leases_time(passport, shared_settings):
+    environment = os.environ | {
+        "PASSPORT_MONGO_URI": shared_settings.mongo_uri.get_secret_value(),
+        "PASSPORT_MONGO_DATABASE": shared_settings.mongo_database,
+    }
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, *WINDOW], stdout=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        assert process.stdout.readline() == "held\n"
+        process.send_signal(signal.SIGKILL)
+    with lease(passport, *WINDOW, "next", 30):
+        assert passport[LEASES].find_one()["holder"] == "next"
+
+
+# The fence
+
+
+def test_a_run_that_was_taken_over_is_refused_before_it_writes(world):
+    before = [record(1, world.patients[0])]
+    with lease(world.passport, *WINDOW, "slow", 30) as old:
+        expire(world.passport)
+        with lease(world.passport, *WINDOW, "quick", 30) as new:
+            world.run([*before, record(2, world.patients[1])], token=new)
+        held_by_newer = world.state()
+        with pytest.raises(WindowTakenOver) as caught:
+            world.run(before, token=old)
+    assert not caught.value.transient
+    assert world.state() == held_by_newer
+    world.check()
+
+
+def test_a_run_that_was_taken_over_retracts_nothing_when_it_closes_the_day(world):
+    with lease(world.passport, *WINDOW, "slow", 30) as old:
+        expire(world.passport)
+        with lease(world.passport, *WINDOW, "quick", 30) as new:
+            world.run([record(1, world.patients[0])], token=new)
+        with pytest.raises(WindowTakenOver):
+            world.run([], token=old)
+    assert world.passport[RECORDS].count_documents({}) == 1
+    world.check()
+
+
+def test_a_run_that_was_taken_over_is_refused_also_where_the_other_had_nothing_to_write(world):
+    """The hospital went back to what the passport shows before the slow run came to load what it had read."""
+    shown = [record(1, world.patients[0])]
+    world.run(shown)
+    with lease(world.passport, *WINDOW, "slow", 30) as old:
+        expire(world.passport)
+        with lease(world.passport, *WINDOW, "quick", 30) as new:
+            world.run(shown, token=new)
+        with pytest.raises(WindowTakenOver):
+            world.run([*shown, record(2, world.patients[1])], token=old)
+    assert [one["source"]["obsId"] for one in world.passport[RECORDS].find()] == [1]
+    world.check()
+
+
+def test_the_days_fence_stops_a_run_that_was_suspended_just_after_it_looked_at_its_lease(world, monkeypatch):
+    with lease(world.passport, *WINDOW, "slow", 30) as old:
+        looked = leases.confirm
+
+        def suspended_after(*arguments):
+            looked(*arguments)
+            monkeypatch.setattr(leases, "confirm", looked)
+            expire(world.passport)
+            with lease(world.passport, *WINDOW, "quick", 30) as new:
+                world.run([record(2, world.patients[1])], token=new)
+
+        monkeypatch.setattr(leases, "confirm", suspended_after)
+        with pytest.raises(WindowTakenOver):
+            world.run([record(1, world.patients[0])], token=old)
+    assert [one["source"]["obsId"] for one in world.passport[RECORDS].find()] == [2]
+    world.check()
+
+
+def test_what_a_run_wrote_after_it_was_taken_over_is_found_and_mended_by_the_next(world, monkeypatch):
+    """Suspended between its mark and its write: no fence can see that write, so the day must not pass as in line."""
+    from passport_pipeline.passport import bulk
+
+    insert = bulk.insert
+    with lease(world.passport, *WINDOW, "slow", 30) as old:
+
+        def suspended_before(*arguments):
+            monkeypatch.setattr(bulk, "insert", insert)
+            expire(world.passport)
+            with lease(world.passport, *WINDOW, "quick", 30) as new:
+                world.run([record(2, world.patients[1])], token=new)
+            return insert(*arguments)
+
+        monkeypatch.setattr(bulk, "insert", suspended_before)
+        with pytest.raises(WindowTakenOver):
+            world.run([record(1, world.patients[0])], token=old)
+    assert world.passport[DAYS].find_one()["writers"]
+    with lease(world.passport, *WINDOW, "next", 30) as token:
+        world.run([record(2, world.patients[1])], token=token)
+    assert [one["source"]["obsId"] for one in world.passport[RECORDS].find()] == [2]
+    world.check()
+
+
+def test_a_run_without_a_lease_changes_no_day_that_was_loaded_under_one(world):
+    with lease(world.passport, *WINDOW, "one", 30) as token:
+        world.run([record(1, world.patients[0])], token=token)
+    with pytest.raises(WindowTakenOver):
+        world.run([record(2, world.patients[0])])
+    world.check()
+
+
+def test_an_unchanged_day_is_not_written_for_a_newer_token(world, commands):
+    with lease(world.passport, *WINDOW, "one", 30) as token:
+        world.run([record(1, world.patients[0])], token=token)
+    with lease(world.passport, *WINDOW, "two", 30) as token:
+        commands.names.clear()
+        world.run([record(1, world.patients[0])], token=token)
+        assert commands.writes == []

@@ -1,0 +1,190 @@
+"""The whole table of errors: each becomes the right error where it is met, and says nothing that it must not."""
+
+import builtins
+import errno
+import http.client
+import socket
+import ssl
+
+import dagster as dg
+import pymongo.errors
+import pymysql
+import pytest
+
+from passport_pipeline.assets.failures import failing_clearly
+from passport_pipeline.batches import Batches
+from passport_pipeline.errors import BatchError, BatchUnreachable, PassportRefused, PassportUnreachable, SourceRefused
+from passport_pipeline.failures import TABLE, UNLISTED, Origin, find
+from passport_pipeline.openmrs.source import translated
+from passport_pipeline.passport import bulk
+from passport_pipeline.passport.database import answering
+
+SECRET = "Amberlyn Samplewood"
+EXIT_CODES = {Origin.MARIADB: 3, Origin.MONGODB: 4, Origin.FILES: 5}
+LABELS = {"RetryableWriteError", "TransientTransactionError"}
+ROWS = [pytest.param(known, key, id=f"{known.origin}-{key}") for known in TABLE for key in known.keys]
+
+
+def class_named(name):
+    """The class of that name, or one just so named where it is a driver's that is not installed."""
+    for place in (builtins, pymongo.errors, socket, ssl, http.client):
+        if hasattr(place, name):
+            return getattr(place, name)
+    return type(name, (Exception,), {})
+
+
+def of_driver(origin, key):
+    """The error as the driver raises it, with somebody's name in its text."""
+    if key in LABELS:
+        return pymongo.errors.PyMongoError(SECRET, error_labels=[key])
+    if isinstance(key, str):
+        return class_named(key)(SECRET)
+    if origin is Origin.MARIADB:
+        return pymysql.err.OperationalError(key, SECRET)
+    if origin is Origin.MONGODB:
+        return pymongo.errors.OperationFailure(SECRET, key, {"errmsg": SECRET})
+    return OSError(key, SECRET)
+
+
+class FailingFiles:
+    """Batches of which no file can be asked for."""
+
+    def __init__(self, folder, error):
+        self.batches = Batches(folder)
+        self.batches.fs = self
+        self.error = error
+
+    def exists(self, path):
+        raise self.error
+
+
+def meet(origin, error, folder):
+    """Raise the driver's error where the pipeline meets it."""
+    if origin is Origin.MARIADB:
+        raise translated("central", error)
+    if origin is Origin.MONGODB:
+        with answering("storing records"):
+            raise error
+    FailingFiles(folder, error).batches.read_frames("central", "lookups")
+
+
+@pytest.mark.parametrize(("known", "key"), ROWS)
+def test_every_error_of_the_table_becomes_what_it_says_and_is_retried_only_where_that_may_help(known, key, tmp_path):
+    @failing_clearly
+    def body():
+        meet(known.origin, of_driver(known.origin, key), tmp_path)
+
+    with pytest.raises(known.kind) as met:
+        meet(known.origin, of_driver(known.origin, key), tmp_path)
+    assert met.value.exit_code == EXIT_CODES[known.origin]
+    with pytest.raises(dg.Failure) as failed:
+        body()
+    assert failed.value.allow_retries is known.kind.transient
+    assert failed.value.metadata["exit_code"].value == EXIT_CODES[known.origin]
+    said = known.advice.format(table="a table")
+    for text in (str(met.value), failed.value.description):
+        assert said in text
+        assert SECRET not in text and "Samplewood" not in text
+    if isinstance(key, int) and key:
+        assert f"(error {key})" in failed.value.description
+
+
+@pytest.mark.parametrize(
+    ("origin", "error"),
+    [
+        (Origin.MARIADB, pymysql.err.OperationalError(9999, SECRET)),
+        (Origin.MONGODB, pymongo.errors.OperationFailure(SECRET, 99999)),
+        (Origin.FILES, OSError(errno.EINVAL, SECRET)),
+    ],
+)
+def test_what_is_not_listed_is_permanent_and_says_its_number_alone(origin, error, tmp_path):
+    kind, said = UNLISTED[origin]
+    with pytest.raises(kind) as met:
+        meet(origin, error, tmp_path)
+    assert not met.value.transient
+    assert said in str(met.value)
+    assert SECRET not in str(met.value)
+
+
+def test_no_error_is_listed_twice():
+    keys = [(known.origin, key) for known in TABLE for key in known.keys]
+    assert len(keys) == len(set(keys))
+
+
+def test_every_code_that_mongodbs_driver_would_retry_is_transient():
+    from pymongo.helpers_shared import _RETRYABLE_ERROR_CODES
+
+    for code in _RETRYABLE_ERROR_CODES:
+        assert find(Origin.MONGODB, pymongo.errors.OperationFailure("", code)).kind is PassportUnreachable
+
+
+def test_a_refused_certificate_is_told_from_a_server_that_does_not_answer():
+    """PyMySQL gives both the same number."""
+    error = pymysql.err.OperationalError(2003, SECRET)
+    error.original_exception = ssl.SSLCertVerificationError(SECRET)
+    assert isinstance(translated("central", error), SourceRefused)
+    error.original_exception = ConnectionRefusedError(111, SECRET)
+    assert translated("central", error).transient
+
+
+def test_an_unlisted_write_error_with_a_label_that_allows_another_try_is_transient():
+    error = pymongo.errors.OperationFailure(SECRET, 99999)
+    error._add_error_label("RetryableWriteError")
+    assert find(Origin.MONGODB, error).kind is PassportUnreachable
+
+
+@pytest.mark.parametrize(
+    ("codes", "kind"), [([112], PassportUnreachable), ([112, 189], PassportUnreachable), ([112, 13], PassportRefused)]
+)
+def test_a_bulk_write_is_tried_again_only_where_that_may_help_with_every_document(codes, kind):
+    class Refusing:
+        def insert_many(self, documents, ordered):
+            errors = [{"index": n, "code": code, "errmsg": SECRET} for n, code in enumerate(codes)]
+            raise pymongo.errors.BulkWriteError({"writeErrors": errors, "writeConcernErrors": []})
+
+    with pytest.raises(kind) as caught:
+        bulk.insert(Refusing(), [{"_id": n} for n in range(len(codes))])
+    assert SECRET not in str(caught.value)
+
+
+class Interrupted:
+    """A file of an object store whose download breaks off."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def open(self, path, mode="rb"):
+        raise self.error
+
+    def exists(self, path):
+        return True
+
+    def ls(self, folder, detail):
+        return [f"{folder}/2026-09-17.parquet"]
+
+    def invalidate_cache(self, path):
+        pass
+
+
+@pytest.mark.parametrize("error", [ConnectionError(SECRET), TimeoutError(), class_named("ClientPayloadError")(SECRET)])
+def test_a_day_whose_download_breaks_off_is_not_taken_for_a_day_without_a_file(error, tmp_path):
+    batches = Batches(tmp_path)
+    batches.fs = Interrupted(error)
+    with pytest.raises(BatchUnreachable) as caught:
+        batches.days("central", "2026-09")
+    assert caught.value.transient
+
+
+def test_a_full_disk_is_said_so_and_not_tried_again(tmp_path, monkeypatch):
+    import pandas as pd
+
+    from passport_pipeline import batches
+
+    def full(path):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(batches, "_private_file", full)
+    with pytest.raises(BatchError, match="the disk is full; free space or set PASSPORT_BATCHES") as caught:
+        Batches(tmp_path).write_frames("central", "lookups", {"one": pd.DataFrame()}, {})
+    assert not caught.value.transient
+    assert not list(tmp_path.rglob("*.partial"))

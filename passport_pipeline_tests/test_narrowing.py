@@ -1,0 +1,70 @@
+"""Two ends of one day, row by row."""
+
+import pandas as pd
+import pytest
+
+from passport_pipeline.digests import ROW_COLUMNS, Digest
+from passport_pipeline.narrowing import ROW_STATES, RowDifferences, RowIds, compare_rows
+
+THERE = {1: 11, 2: 22, 3: 33, 4: 44, 5: 55}
+
+
+def frame(rows):
+    pairs = list(rows.items() if isinstance(rows, dict) else rows)
+    return pd.DataFrame(pairs, columns=list(ROW_COLUMNS)).astype(ROW_COLUMNS)
+
+
+def compared(there, here, skipped=()):
+    found = compare_rows(frame(there), frame(here), Digest.of(skipped))
+    return tuple(list(rows.obs_ids) for rows in found.by_state().values())
+
+
+def test_equal_rows_do_not_differ():
+    assert not compare_rows(frame(THERE), frame(THERE), Digest())
+
+
+def test_missing_extra_and_different_rows_are_told_apart():
+    assert compared(THERE, {1: 11, 3: 34, 4: 44, 5: 55, 9: 99}) == ([2], [9], [3], [])
+
+
+def test_a_row_that_the_passport_names_twice_is_one_too_many():
+    assert compared(THERE, [*THERE.items(), (4, 44)]) == ([], [4], [], [])
+    assert compared(THERE, [*THERE.items(), (4, 45)]) == ([], [4], [], [])
+
+
+def test_rows_that_were_skipped_are_not_missing():
+    assert compared(THERE, {1: 11, 2: 22}, [33, 44, 55]) == ([], [], [], [])
+
+
+@pytest.mark.parametrize("lost", THERE)
+def test_the_only_row_that_is_missing_beside_skipped_ones_is_found_by_the_digests(lost):
+    skipped = [crc for obs_id, crc in THERE.items() if obs_id != lost]
+    assert compared(THERE, {}, skipped) == ([lost], [], [], [])
+
+
+@pytest.mark.parametrize("skipped", [[33], [33, 44, 56], [33, 44, 55, 1]])
+def test_where_the_digests_do_not_tell_every_row_without_a_document_is_shown(skipped):
+    assert compared(THERE, {1: 11, 2: 22}, skipped) == ([], [], [], [3, 4, 5])
+
+
+def test_two_rows_with_the_same_checksum_are_not_told_apart():
+    assert compared({1: 7, 2: 7}, {}, [7]) == ([], [], [], [1, 2])
+
+
+def test_an_end_that_holds_nothing_is_compared_too():
+    assert compared({}, THERE) == ([], [1, 2, 3, 4, 5], [], [])
+    assert compared(THERE, {}) == ([1, 2, 3, 4, 5], [], [], [])
+
+
+def test_no_more_than_twenty_ids_are_shown():
+    rows = RowIds.of(range(100, 0, -1))
+    assert (rows.count, rows.obs_ids) == (100, tuple(range(1, 21)))
+    assert str(rows).endswith("19, 20 and 80 more")
+    assert str(RowIds.of([3, 1])) == "1, 3"
+
+
+def test_the_json_names_every_state():
+    found = RowDifferences(missing=RowIds.of([1]))
+    assert list(found.by_state()) == list(ROW_STATES)
+    assert found.to_json()["missing"] == {"count": 1, "obsIds": [1]}
+    assert set(found.to_json()) == {"missing", "extra", "different", "skippedOrMissing"}

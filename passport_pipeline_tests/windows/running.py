@@ -1,0 +1,41 @@
+"""Runs of windows without Dagster, for tests of what is asked for and not of how it is run."""
+
+from collections.abc import Iterable
+
+from passport_pipeline.partitions import FIRST_MONTH, Window, last_month
+from passport_pipeline.passport.leases import lease
+from passport_pipeline.resources import Connections
+from passport_pipeline.windows.extract import extract_window
+from passport_pipeline.windows.load import load_window
+from passport_pipeline.windows.match import match_window
+from passport_pipeline.windows.references import renew_identifiers, renew_lookups
+from passport_pipeline.windows.surveys import renew_survey
+
+
+def run_windows(connections: Connections, windows: Iterable[Window]) -> None:
+    """The three steps of each window, under its lease."""
+    settings, batches, passport = connections.settings, connections.batches, connections.passport
+    for key, month in windows:
+        with (
+            connections.source(key) as source,
+            lease(passport, key, month, "run", settings.lease_seconds) as token,
+        ):
+            extract_window(source, batches, month)
+            match_window(source, batches, passport, month)
+            load_window(settings, source.hospital, batches, passport, month, run_id="run", token=token)
+
+
+def read_references(connections: Connections, key: str) -> None:
+    """What the nightly job reads of a hospital anew, but for its survey."""
+    with connections.source(key) as source:
+        renew_lookups(source, connections.batches)
+        renew_identifiers(source, connections.batches)
+
+
+def load_hospitals(connections: Connections) -> None:
+    """All windows of all hospitals, none of which was read before."""
+    for key in connections.hospitals:
+        read_references(connections, key)
+        with connections.source(key) as source:
+            months = renew_survey(source, connections.batches).months()
+        run_windows(connections, [Window(key, month) for month in months if FIRST_MONTH <= month <= last_month()])

@@ -1,0 +1,188 @@
+"""A window that would lose or park far more than usual is held back before anything is published."""
+
+from contextlib import closing, contextmanager
+
+import dagster as dg
+import pytest
+import sqlalchemy as sa
+
+from passport_pipeline.batches import Batches
+from passport_pipeline.definitions import build_definitions
+from passport_pipeline.hospitals.settings import Settings
+from passport_pipeline.partitions import Window, partition_key_of
+from passport_pipeline.sample.seed_example import seed_example, seed_passport
+from passport_pipeline.windows.extract import extract_window
+from passport_pipeline.windows.guarding import ACCEPT_TAG, DayChange, Plausibility, weigh
+from passport_pipeline.windows.match import match_window
+from passport_pipeline_tests.windows.test_load import run_window
+
+KEY, MONTH, OTHER_MONTH = "hospital-1", "2025-11", "2025-12"
+STRANGER = 4711
+ROWS = """
+INSERT INTO obs (obs_id, person_id, concept_id, obs_datetime, location_id, value_coded, creator, date_created, voided,
+                 uuid)
+SELECT {first} + seq, {person}, 102, '{month}-08 08:00:00', 5, 456, 100,
+       '{month}-08 08:00:00' + INTERVAL seq MINUTE, 0, UUID()
+FROM seq_1_to_{rows}
+"""
+
+
+def sql(operator, *statements):
+    with operator.admin.begin() as connection:
+        connection.exec_driver_sql(f"USE `{operator.databases[KEY]}`")
+        for statement in statements:
+            connection.execute(sa.text(statement))
+
+
+@pytest.fixture(scope="module")
+def loaded(operating_on):
+    """A hospital with 51 rows in one month, 50 of them of one day, all in the passport."""
+    with operating_on([seed_example()], seed_passport(), guard_rows=10) as operator:
+        sql(
+            operator,
+            ROWS.format(first=20_000, person=789, month=MONTH, rows=50),
+            "CREATE TABLE kept_obs AS SELECT * FROM obs",
+        )
+        assert [run.failures for run in operator.sync()] == [[]]
+        assert operator.database.medicalrecords.count_documents({}) == 51
+        yield operator
+
+
+@pytest.fixture
+def operator(loaded):
+    """The same, which a test may change at the hospital and load anew: it is put back."""
+    yield loaded
+    sql(
+        loaded,
+        "DELETE FROM obs",
+        "INSERT INTO obs SELECT * FROM kept_obs",
+        "UPDATE patient_identifier SET voided = 0, date_voided = NULL",
+    )
+    run_window(loaded.settings)
+
+
+def weighed(operator):
+    """What the guard says of the window, with raw batches and matches as they are now."""
+    connections = operator.connections()
+    with connections.source(KEY) as source:
+        extract_window(source, connections.batches, MONTH)
+        match_window(source, connections.batches, connections.passport, MONTH)
+    found = weigh(operator.settings, connections.hospital(KEY), connections.batches, connections.passport, MONTH)
+    connections.close()
+    return found
+
+
+def test_a_window_that_shrinks_too_far_is_held_back_until_it_is_accepted_and_stops_no_other(operator):
+    before = operator.passport()
+    sql(
+        operator,
+        "DELETE FROM obs WHERE obs_id > 20030",
+        ROWS.format(first=30_000, person=789, month=OTHER_MONTH, rows=1),
+    )
+    (run,) = operator.sync()
+    (failure,) = run.failures
+    assert failure.startswith(f"{KEY} {MONTH}: held back, nothing was changed: 20 of 50 live rows of 1 days")
+    assert f"sync --hospital {KEY} --from {MONTH} --to {MONTH} --accept" in failure
+    assert run.exit_code == 1
+    assert (run.windows, run.written) == (1, 1)
+    assert before["medicalrecords"] == list(operator.database.medicalrecords.find({"source.window": MONTH}).sort("_id"))
+    (run,) = operator.sync(accept=True)
+    assert (run.failures, run.written) == ([], 20)
+    assert operator.verify()[KEY].ok
+
+
+def test_records_that_would_be_parked_are_counted_by_reason(operator):
+    sql(operator, "UPDATE patient_identifier SET voided = 1, date_voided = NOW()")
+    found = weighed(operator)
+    assert (found.vanished, found.shown, found.parked) == (0, 51, {"no_national_id": 51})
+    assert "51 of 51 rows that patients see would be parked (no_national_id: 51" in found.message
+
+
+def test_rows_of_a_rule_that_finds_nothing_in_them_are_counted_too(operator):
+    sql(operator, "UPDATE obs SET value_coded = NULL WHERE obs_id > 20020")
+    found = weighed(operator)
+    assert found.parked == {"no_value": 30}
+    assert found.faults
+
+
+def test_new_rows_of_strangers_hold_nothing_back(operator):
+    sql(
+        operator,
+        f"REPLACE INTO person (person_id, gender, creator, date_created, voided, uuid) "
+        f"VALUES ({STRANGER}, 'F', 1, NOW(), 0, UUID())",
+        ROWS.format(first=30_000, person=STRANGER, month=MONTH, rows=400),
+    )
+    found = weighed(operator)
+    assert (found.before, found.to_be_parked, found.message) == (50, 0, None)
+
+
+def test_an_unchanged_window_is_not_built_to_be_weighed(operator, monkeypatch):
+    def never(*_):
+        pytest.fail("raw batches were read")
+
+    monkeypatch.setattr(Batches, "read_days", never)
+    found = weighed(operator)
+    assert (found.days, found.message) == ([], None)
+
+
+@contextmanager
+def settings_of(operator, **changed):
+    settings = operator.settings
+    operator.settings = settings.model_copy(update=changed)
+    yield
+    operator.settings = settings
+
+
+@pytest.mark.parametrize(
+    ("changed", "held_back"), [({}, True), ({"max_shrink": 0.5}, False), ({"guard_rows": 21}, False)]
+)
+def test_the_settings_decide_what_is_too_much(operator, changed, held_back):
+    sql(operator, "DELETE FROM obs WHERE obs_id > 20030")
+    with settings_of(operator, **changed):
+        assert bool(weighed(operator).faults) is held_back
+
+
+def test_a_run_that_is_held_back_is_not_tried_again_and_a_tag_lets_it_through(operator):
+    sql(operator, "DELETE FROM obs WHERE obs_id > 20030")
+
+    def run(**tags):
+        with closing(operator.connections()) as connections:
+            job = build_definitions(connections=connections).resolve_job_def("window_records")
+            key = partition_key_of(Window(KEY, MONTH))
+            return job.execute_in_process(
+                partition_key=key, instance=operator.instance, raise_on_error=False, tags=tags
+            )
+
+    blocked = run()
+    (check,) = [one for one in blocked.get_asset_check_evaluations() if one.check_name == "window_is_plausible"]
+    assert (check.passed, check.blocking, blocked.success) == (False, True, False)
+    assert check.metadata["live_rows_vanished"].value == 20
+    assert "| 2025-11-08 | 50 | 30 | 20 |" in check.metadata["days"].value
+    assert [event for event in blocked.all_events if event.is_step_up_for_retry] == []
+    assert not blocked.asset_materializations_for_node("medical_records")
+    let_through = run(**{ACCEPT_TAG: "true"})
+    assert let_through.success
+    assert all(one.passed for one in let_through.get_asset_check_evaluations())
+    assert operator.database.medicalrecords.count_documents({"source.window": MONTH}) == 31
+
+
+def test_what_one_day_gains_does_not_hide_what_another_loses():
+    from datetime import date
+
+    days = [DayChange(date(2025, 11, 1), 200, 0), DayChange(date(2025, 11, 2), 300, 600)]
+    found = Plausibility((KEY, MONTH), Settings(), days)
+    assert found.vanished == 200
+    assert found.faults
+
+
+def test_nothing_was_there_before():
+    assert Plausibility((KEY, MONTH), Settings()).message is None
+
+
+def test_no_multi_partitioned_run_of_the_job_goes_without_the_guard():
+    job = build_definitions().resolve_job_def("window_records")
+    keys = {key.to_user_string() for key in job.asset_layer.executable_asset_keys}
+    checks = {key.name for key in job.asset_layer.asset_graph.asset_check_keys}
+    assert "medical_records" in keys
+    assert "window_is_plausible" in checks
+    assert dg.AssetKey("patient_matches") in job.asset_layer.executable_asset_keys

@@ -1,0 +1,227 @@
+"""Which days would be made differently now, and that a run makes just those anew."""
+
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date
+from itertools import chain
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from passport_pipeline.digests import Digest, window_of
+from passport_pipeline.errors import BatchError
+from passport_pipeline.identity.normalise import normalise_national_id
+from passport_pipeline.partitions import Window
+from passport_pipeline.passport.days import recorded
+from passport_pipeline.sample.generator import DEMO, generate
+from passport_pipeline.sample.population import newcomers, passport_patients
+from passport_pipeline.windows.inputs import stored_inputs
+from passport_pipeline.windows.references import stored_identifiers
+from passport_pipeline.windows.staleness import basis, names_any, stale_windows, window_states
+from passport_pipeline_tests.windows.running import load_hospitals, read_references, run_windows
+
+SEED, CITIZENS = 3, 12
+
+
+@pytest.fixture(scope="module")
+def synced(operating_on):
+    spec = replace(DEMO[0], patients=CITIZENS, visits=2.0, start=date(2026, 7, 1), end=date(2026, 9, 30))
+    with operating_on([generate(spec, SEED)], passport_patients(SEED, CITIZENS)) as operator:
+        connections = operator.connections()
+        load_hospitals(connections)
+        connections.close()
+        yield operator
+
+
+@pytest.fixture
+def connections(synced):
+    connections = synced.connections()
+    yield connections
+    connections.close()
+
+
+def run(connections, months):
+    run_windows(connections, [Window("central", month) for month in months])
+
+
+@pytest.fixture
+def look(connections):
+    """look() -> the stale windows; look(name="...") with the hospital set to something else."""
+
+    def at(**settings):
+        hospital = connections.hospital("central").model_copy(update=settings)
+        return stale_windows(hospital, connections.batches, connections.passport)
+
+    return at
+
+
+def days_of(connections, persons):
+    """The days with rows of these persons, by month."""
+    batches, found = connections.batches, {}
+    for month in batches.months("central"):
+        for day, file in batches.month("central", month).items():
+            if set(file.references["person"].tolist()) & set(persons):
+                found.setdefault(month, []).append(day)
+    return found
+
+
+def told(windows):
+    return {window.month: window.days for window in windows}
+
+
+@contextmanager
+def removed(passport, collection, wanted):
+    """Some documents are not there for a while."""
+    gone = list(passport[collection].find(wanted))
+    assert gone
+    passport[collection].delete_many(wanted)
+    try:
+        yield gone
+    finally:
+        passport[collection].insert_many(gone)
+
+
+def person_of(connections, patient):
+    identifiers = stored_identifiers("central", connections.batches)
+    return identifiers.loc[normalise_national_id(identifiers["identifier"]) == patient["nationalId"], "person_id"]
+
+
+def test_what_was_just_loaded_is_not_stale(look):
+    assert look() == []
+
+
+def test_a_patient_who_is_gone_makes_the_days_of_that_person_stale_until_he_is_back(connections, look):
+    (most,) = connections.passport["medicalrecords"].aggregate([{"$sortByCount": "$patientId"}, {"$limit": 1}])
+    patient = next(one for one in connections.passport["patients"].find() if str(one["_id"]) == most["_id"])
+    expected = days_of(connections, person_of(connections, patient))
+    with removed(connections.passport, "patients", {"_id": patient["_id"]}):
+        assert told(look()) == {month: len(days) for month, days in expected.items()}
+    assert look() == []
+
+
+def test_a_newly_registered_patient_makes_just_the_days_stale_that_a_run_then_makes_anew(synced, connections, look):
+    later = newcomers(SEED, CITIZENS)
+    persons = pd.concat([person_of(connections, patient) for patient in later.patients])
+    expected = days_of(connections, persons)
+    synced.register(later)
+    stale = look()
+    assert told(stale) == {month: len(days) for month, days in expected.items()} != {}
+    assert look() == stale
+    before = {day: record.recorded_at for day, record in recorded(connections.passport, "central").items()}
+    run(connections, expected)
+    after = {day: record.recorded_at for day, record in recorded(connections.passport, "central").items()}
+    assert sorted(day for day in after if after[day] != before[day]) == sorted(chain(*expected.values()))
+    assert look() == []
+    assert synced.compare().ok
+
+
+def test_what_happens_again_after_it_was_healed_has_another_name(connections, look):
+    passport = connections.passport
+    (patient,) = passport["patients"].aggregate([{"$match": {"medicalHistory": {"$ne": []}}}, {"$limit": 1}])
+    only = {"_id": patient["_id"]}
+    with removed(passport, "patients", only):
+        first = look()
+        run(connections, told(first))
+    run(connections, told(look()))
+    with removed(passport, "patients", only):
+        again = look()
+    assert told(again) == told(first) != {}
+    assert not {window.name for window in again} & {window.name for window in first}
+
+
+def test_a_renamed_hospital_is_stale_as_a_whole(connections, look):
+    files = {month: len(connections.batches.month("central", month)) for month in connections.batches.months("central")}
+    assert told(look(name="Another name")) == files
+
+
+def test_a_day_whose_raw_batch_is_gone_is_stale_and_comes_back(synced, connections, look):
+    batches = connections.batches
+    month = batches.months("central")[0]
+    day = next(iter(batches.month("central", month)))
+    batches.delete_day("central", day)
+    assert told(look()) == {month: 1}
+    run(connections, [month])
+    assert look() == []
+    assert synced.compare().ok
+
+
+def test_a_raw_batch_that_cannot_be_read_is_stale_never_taken_for_empty_and_read_again(connections, look):
+    batches, hospital = connections.batches, connections.hospital("central")
+    month = batches.months("central")[0]
+    day = next(iter(batches.month("central", month)))
+    path = Path(batches.root, "central", month, f"{day}.parquet")
+    path.write_bytes(path.read_bytes()[:-9])
+    assert told(look()) == {month: 1}
+    with pytest.raises(BatchError, match=f"central {day}: .* materialise obs_batch of this window first"):
+        window_states(batches, stored_inputs(hospital, batches, month), month)
+    run(connections, [month])
+    assert look() == []
+
+
+def test_an_unreadable_raw_batch_of_a_day_that_is_empty_now_is_cleared_away(connections):
+    batches = connections.batches
+    month = batches.months("central")[0]
+    empty = next(
+        day for day in pd.date_range(f"{month}-01", periods=28) if day.date() not in batches.days("central", month)
+    )
+    path = Path(batches.root, "central", month, f"{empty:%Y-%m-%d}.parquet")
+    path.write_bytes(b"PAR1")
+    run(connections, [month])
+    assert not path.exists()
+
+
+def test_a_day_that_was_read_and_never_loaded_is_stale(connections, look):
+    days = recorded(connections.passport, "central")
+    one = max(day for day, record in days.items() if record.digest != Digest())
+    with removed(connections.passport, "sourcedays", {"hospital": "central", "day": one.isoformat()}):
+        assert told(look()) == {window_of(one): 1}
+    assert look() == []
+
+
+def test_the_basis_moves_with_all_that_a_hospital_keeps_and_with_nothing_else(connections, look):
+    batches, hospital = connections.batches, connections.hospital("central")
+    before = basis(hospital, batches)
+    read_references(connections, "central")
+    assert basis(hospital, batches) == before
+    seen = {before, *(basis(hospital.model_copy(update={key: "Asia/Tokyo"}), batches) for key in ("name", "timezone"))}
+    for name in ("concepts", "providers", "locations", "identifiers"):
+        frames, texts = batches.read_frames("central", name)
+        batches.write_frames("central", name, frames, dict.fromkeys(texts, "other"))
+        seen.add(basis(hospital, batches))
+        batches.write_frames("central", name, frames, texts)
+    assert len(seen) == 7 and None not in seen
+    assert basis(hospital.model_copy(update={"key": "nowhere"}), batches) is None
+    assert look(key="nowhere") is None
+
+
+def test_whether_a_hospital_knows_a_national_id_however_it_is_written_there(connections):
+    (patient, *_) = passport_patients(SEED, CITIZENS).patients
+    known = frozenset({patient["nationalId"]})
+    assert names_any("central", connections.batches, known)
+    assert not names_any("central", connections.batches, frozenset({"9" * 16}))
+    assert not names_any("central", connections.batches, frozenset())
+    assert not names_any("nowhere", connections.batches, known)
+
+
+def test_a_renamed_concept_that_was_read_again_makes_the_days_stale_that_show_it(synced, connections, look):
+    batches = connections.batches
+    counts = {}
+    for month in batches.months("central"):
+        for day, file in batches.month("central", month).items():
+            for concept in file.references["concept"].tolist():
+                counts.setdefault(concept, set()).add(day)
+    shown = synced.samples[0].shown_row.keys() & counts.keys()
+    rarest = min(shown, key=lambda concept: (len(counts[concept]), concept))
+    with synced.admin.begin() as connection:
+        connection.exec_driver_sql(f"USE `{synced.databases['central']}`")
+        row = synced.samples[0].shown_row[rarest]
+        connection.exec_driver_sql(f"UPDATE concept_name SET name = 'Renamed' WHERE concept_name_id = {row}")
+    assert look() == []
+    read_references(connections, "central")
+    expected = pd.Series([window_of(day) for day in counts[rarest]]).value_counts().to_dict()
+    assert told(look()) == expected
+    run(connections, expected)
+    assert look() == []
+    text = str(list(connections.passport["medicalrecords"].find({}, {"data": 1, "source.concept": 1})))
+    assert "Renamed" in text
