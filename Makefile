@@ -1,10 +1,13 @@
 # On a machine with Python 3.11+ and make, `make demo` and `make test` do all the set-up themselves.
 
 BIN := .venv/bin
-PYTEST_ARGS ?=
+# Servers of its own for each worker, so that no more than four of them fill a large machine.
+PYTEST_ARGS ?= --numprocesses auto --maxprocesses 4 --dist loadfile
+SECONDS ?= 600
+SEED ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ui test check lock stop clean
+.PHONY: help setup demo ui test soak check lock stop clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -19,6 +22,9 @@ ui: .venv/.servers-ready ## the same sample in the Dagster web UI, until Ctrl-C
 
 test: .venv/.servers-ready ## the whole test suite, on real servers of its own
 	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT INT TERM && DAGSTER_HOME="$$home" $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+soak: .venv/.servers-ready ## ten minutes of writers and faults on three hospitals, then nothing may be lost; SECONDS=, SEED=
+	@$(BIN)/python -m benchmarks.soak --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
 check: .venv/.python-ready ## formatting, lint, types
 	$(BIN)/ruff format --check .

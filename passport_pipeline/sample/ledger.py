@@ -21,6 +21,11 @@ from passport_pipeline.sample.schema import columns, has
 Clock = Callable[[], pd.Timestamp]
 
 
+def wall_clock(zone: str) -> Clock:
+    """What a clock in that time zone shows, by this machine."""
+    return lambda: pd.Timestamp.now(zone).tz_localize(None).as_unit("us")
+
+
 class Ledger:
     """Both sides of one sample hospital.
 
@@ -156,6 +161,15 @@ class Ledger:
         for _ in range(DEPTH):
             found |= set(group.index[group.isin(list(found))])
         return sorted(found)
+
+    def versions(self, obs_ids: Iterable[int]) -> list[int]:
+        """Those of these rows of obs that are there, and the versions that came after them, sorted."""
+        before = self.hospital.obs["previous_version"]
+        found, newer = set(obs_ids), set(obs_ids)
+        while newer:
+            newer = set(before.index[before.isin(list(newer))]) - found
+            found |= newer
+        return sorted(found & set(before.index))
 
     def outermost(self, obs_id: int) -> int:
         """The row at the top of a row's groups."""

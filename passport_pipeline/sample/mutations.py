@@ -148,7 +148,7 @@ class Mutations(Events):
         if not self.hospital.merges:
             raise LookupError("nobody was merged")
         last = self.hospital.merges.pop()
-        there = [n for n in last.moved_obs if n in self.hospital.obs.index]
+        there = self._ledger.versions(last.moved_obs)
         note = self._note("unmerge", there, last.winner, last.loser)
         with self._ledger as ledger:
             ledger.update("obs", there, {"person_id": last.loser})

@@ -1,0 +1,58 @@
+"""A run in a process of its own, which lists the fault points that it passes, or dies at one.
+
+What belongs here: what such a process does. What does not: starting it (processes).
+"""
+
+import json
+import os
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+
+import dagster as dg
+from dagster._core.instance.ref import InstanceRef
+
+from passport_pipeline.automation.in_process import HospitalRun, InProcess
+from passport_pipeline.automation.stopping import Stopped, stopping
+from passport_pipeline.hospitals.settings import Settings
+from passport_pipeline.partitions import Window
+from passport_pipeline.resources import Connections
+from passport_pipeline_tests.faults import points
+
+
+@dataclass(frozen=True)
+class Doom:
+    """Where the process ends: at the `number`-th time that it passes a point, by a signal that it sends itself."""
+
+    name: str
+    stage: str = points.AFTER
+    number: int = 1
+    by: signal.Signals = signal.SIGKILL
+
+
+def run_window(
+    reference: InstanceRef, settings: Settings, window: Window, doom: Doom | None = None, listed: Path | None = None
+) -> None:
+    """Run a window once; exit code 1 where it failed. Without a doom the points are listed in a file, in order."""
+    seen: list[str] = []
+    if doom:
+        see = points.at(doom.name, doom.stage, doom.number, lambda: os.kill(os.getpid(), doom.by))
+    else:
+
+        def see(name: str, stage: str) -> None:
+            if stage == points.BEFORE:
+                seen.append(name)
+
+    connections = Connections(settings)
+    try:
+        with (
+            stopping() as stop,
+            dg.DagsterInstance.from_ref(reference) as instance,
+            points.watching(settings.batches, see),
+        ):
+            done = InProcess(connections, instance, stop).window(window, HospitalRun(window.hospital))
+    except Stopped as stopped:
+        os._exit(stopped.exit_code)
+    if listed:
+        listed.write_text(json.dumps(seen))
+    os._exit(0 if done else 1)

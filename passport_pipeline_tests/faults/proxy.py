@@ -1,0 +1,72 @@
+"""A TCP proxy before a server, which drops connections where it is told to."""
+
+import socket
+import threading
+from contextlib import suppress
+from typing import Self
+
+CHUNK = 4096
+
+
+class Proxy:
+    """Passes on what comes to 127.0.0.1:`port`, as long as it is not told otherwise; a context manager."""
+
+    def __init__(self, port: int, host: str = "127.0.0.1") -> None:
+        self._server = (host, port)
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._pairs: list[tuple[socket.socket, socket.socket]] = []
+        self._answers_left: int | None = None
+        self._lock = threading.Lock()
+        self.dropped = 0
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self._listening.getsockname()[1])
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listening.close()
+        self.drop()
+
+    def drop(self) -> None:
+        """Cut every connection that there is; new ones are passed on."""
+        with self._lock:
+            pairs, self._pairs = self._pairs, []
+        self.dropped += len(pairs)
+        for pair in pairs:
+            for end in pair:
+                with suppress(OSError):
+                    end.shutdown(socket.SHUT_RDWR)
+
+    def drop_after(self, answered: int) -> None:
+        """Cut every connection once, when the server has answered so many more bytes."""
+        self._answers_left = answered
+
+    def _accept(self) -> None:
+        with suppress(OSError):  # closed
+            while True:
+                client, _ = self._listening.accept()
+                server = socket.create_connection(self._server)
+                with self._lock:
+                    self._pairs.append((client, server))
+                threading.Thread(target=self._pass, args=(client, server, False), daemon=True).start()
+                threading.Thread(target=self._pass, args=(server, client, True), daemon=True).start()
+
+    def _pass(self, source: socket.socket, sink: socket.socket, answers: bool) -> None:
+        with suppress(OSError):
+            while said := source.recv(CHUNK):
+                if answers and self._answers_left is not None:
+                    self._answers_left -= len(said)
+                    if self._answers_left < 0:
+                        self._answers_left = None
+                        self.drop()
+                        break
+                sink.sendall(said)
+        for end in (source, sink):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
