@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import TypeVar
 
 from passport_pipeline.digests import Digest, differing, window_of
@@ -28,6 +28,9 @@ from passport_pipeline.windows.surveys import stored_survey
 
 T = TypeVar("T")
 
+# A full survey is taken every night; one more hour or two for those that had to wait for their turn.
+SURVEY_OVERDUE = timedelta(hours=26)
+
 
 @dataclass(frozen=True)
 class Change:
@@ -42,10 +45,14 @@ class Change:
 
 @dataclass(frozen=True)
 class Seen:
-    """What a look at a hospital found: the windows to be run, None where it has to be surveyed in full first."""
+    """What a look at a hospital found: the windows to be run, None where it has to be surveyed in full first.
+
+    `overdue` is since when it has not been surveyed in full, where the nightly survey failed or was never begun.
+    """
 
     windows: Sequence[Change] | None
     look: Look
+    overdue: datetime | None = None
 
 
 def look_at(connections: Connections, hospital: Hospital, state: HospitalState, months: tuple[str, str]) -> Seen:
@@ -70,7 +77,8 @@ def look_at(connections: Connections, hospital: Hospital, state: HospitalState, 
     there, here = survey.digests(), recorded(passport, hospital.key)
     days = not_in_line(there, here, months)
     look = Look(state, at, skew, behind=behind(days, here, state.behind, at), lineage=lineage)
-    return Seen(changes(days, there, here, busy), look)
+    overdue = stored.taken_at if at - stored.taken_at > SURVEY_OVERDUE else None
+    return Seen(changes(days, there, here, busy), look, overdue)
 
 
 def not_in_line(there: Mapping[date, Digest], here: Mapping[date, DayRecord], months: tuple[str, str]) -> list[date]:

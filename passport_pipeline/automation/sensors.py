@@ -64,7 +64,8 @@ def source_changes(
     are not in line. A hospital that is slow or does not answer delays no other.
 
     A window that still differs is requested again in the next hour, so a run that failed is not the last. One that
-    waits in the queue, or that a run is at, is not requested.
+    waits in the queue, or that a run is at, is not requested. A full survey that is overdue is requested, too: a
+    hospital that does not answer at night is surveyed when it does.
     """
     connections = connections.reread()
     partitions = set(context.instance.get_dynamic_partitions(str(hospitals.name)))
@@ -116,9 +117,9 @@ def _warn(
 
 def _requests(hospital: Hospital, seen: Seen, queued: set[str]) -> Iterator[dg.RunRequest]:
     hour = f"{datetime.now(UTC):%Y-%m-%dT%H}"
-    if seen.windows is None:
-        resumed = seen.look.state.survey_after
-        since = f"{resumed:%Y-%m-%dT%H%M%S.%f}" if resumed else "new"
+    if seen.windows is None or seen.overdue:
+        after = seen.overdue or seen.look.state.survey_after
+        since = f"{after:%Y-%m-%dT%H%M%S.%f}" if after else "new"
         run_key = f"{hospital.key}/survey/{since}/{hour}"
         yield dg.RunRequest(run_key=run_key, job_name=hospital_references.name, partition_key=hospital.key)
     for change in seen.windows or ():

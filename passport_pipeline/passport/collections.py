@@ -339,7 +339,7 @@ COLLECTIONS = (
             runId=LINE,
             document={"bsonType": "object"},
         ),
-        (Index(("hospital", "day")),),
+        (Index(("hospital", "day")), Index(("hospital", "document.source.obsUuid"))),
     ),
     Collection(
         LEASES,

@@ -7,8 +7,10 @@ where a person decided what it says. What does not: reading or writing anything 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
+
+from bson import ObjectId
 
 from passport_pipeline.passport.database import Document
 from passport_pipeline.passport.decisions import Decision
@@ -70,6 +72,28 @@ def rerouted(current: Document, wanted: Document) -> Document | None:
         return None
     source = _next_source(current, current["source"] | changed, wanted["patientId"])
     return {"patientId": wanted["patientId"], "source": source, "updatedAt": wanted["updatedAt"]}
+
+
+def latest(copies: Iterable[Document], records: Iterable[Document]) -> dict[ObjectId, Document]:
+    """What each of these records was when it was last retracted, by its _id; absent where it never was.
+
+    `copies` are of retracted records, the last one at the end. A record has another _id since its creation second, or
+    the hospital's zone, was corrected: then it counts its versions anew, or on from those of its own _id. A copy of
+    another person is none: without uuids (1.9), one number may have been given to two observations.
+    """
+    copies = list(copies)
+    of_observation = {(one["hospital"], one["document"]["source"]["obsUuid"]): one["document"] for one in copies}
+    own = {one["_id"]: one["document"] for one in copies}
+    found = {}
+    for record in records:
+        key, source = record["_id"], record["source"]
+        last = of_observation.get((source["hospital"], source["obsUuid"]))
+        if last is None or last["source"]["personUuid"] != source["personUuid"]:
+            last = own.get(key)
+        if last is not None:
+            version = own[key]["source"]["version"] if key in own else 0
+            found[key] = last | {"_id": key, "source": last["source"] | {"version": version}}
+    return found
 
 
 def restored(archived: Document, wanted: Document) -> Document:

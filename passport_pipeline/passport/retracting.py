@@ -9,7 +9,7 @@ marked `retracted`. Whichever step is the last one to happen, the next run knows
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from bson import ObjectId
 from pymongo import DeleteOne, ReplaceOne
@@ -133,6 +133,14 @@ def heal(run: Run, hospital_key: str, day: str) -> None:
         finish(run, [one["document"] for one in whole], why)
     back = [one for one in archived if live.get(one["_id"], 0) > one["version"]]
     forget(run, {one["_id"]: one["version"] for one in back})
+
+
+def kept(run: Run, hospital_key: str, records: Iterable[Document]) -> list[Document]:
+    """The copies of retracted records of the same observations, the one that was retracted last at the end."""
+    observed = {one["_id"]: one["source"]["obsUuid"] for one in records}
+    same = {"hospital": hospital_key, "document.source.obsUuid": {"$in": list(observed.values())}}
+    wanted = {"$or": [{"_id": {"$in": list(observed)}}, same]}
+    return sorted(run.passport[RETRACTED].find(wanted, batch_size=CHUNK), key=lambda one: one["retractedAt"])
 
 
 def forget(run: Run, versions: dict[ObjectId, int]) -> None:

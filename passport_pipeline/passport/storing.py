@@ -32,7 +32,7 @@ from passport_pipeline.passport import (
     retracting,
     retrying,
 )
-from passport_pipeline.passport.collections import RECORDS, RETRACTED
+from passport_pipeline.passport.collections import RECORDS
 from passport_pipeline.passport.database import Document
 from passport_pipeline.passport.marks import DayMarks
 from passport_pipeline.passport.patients import Reference
@@ -141,9 +141,7 @@ class RecordStore:
             return
         self._marks.leave()
         archived = self._archived(new)
-        documents = [
-            merging.restored(archived[key]["document"], one) if key in archived else one for key, one in new.items()
-        ]
+        documents = [merging.restored(archived[key], one) if key in archived else one for key, one in new.items()]
         outcome = bulk.insert(self._run.passport[RECORDS], documents)
         self._refuse(outcome.unfit, new)
         this.pending |= {key: new[key] for key in outcome.same_id | outcome.same_key}
@@ -155,13 +153,14 @@ class RecordStore:
         this.pending |= {one["_id"]: new[one["_id"]] for one in landed if not _same(one, new[one["_id"]])}
 
     def _archived(self, new: Records) -> Records:
-        """The kept copies of those that were retracted; an interrupted retraction is finished first."""
-        cursor = self._run.passport[RETRACTED].find({"_id": {"$in": list(new)}}, batch_size=len(new) + 1)
-        archived = {one["_id"]: one for one in cursor}
-        unfinished = [one for one in archived.values() if one["state"] == "retracting"]
+        """As what those come back that were retracted, also under another _id, by their own; an interrupted retraction
+        is finished first.
+        """
+        copies = retracting.kept(self._run, self._hospital_key, new.values())
+        unfinished = [one for one in copies if one["state"] == "retracting" and one["_id"] in new]
         for why in {one["why"] for one in unfinished}:
             retracting.finish(self._run, [one["document"] for one in unfinished if one["why"] == why], why)
-        return archived
+        return merging.latest(copies, new.values())
 
     def _replace(self, records: Sequence[Document]) -> None:
         """Retract other records of the same observations: their creation second, so their _id, changed."""

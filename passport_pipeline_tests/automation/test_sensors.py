@@ -8,6 +8,7 @@ import dagster as dg
 import pytest
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 
+from passport_pipeline.automation.changes import SURVEY_OVERDUE
 from passport_pipeline.automation.in_process import HospitalRun, InProcess
 from passport_pipeline.automation.schedules import nightly_survey
 from passport_pipeline.automation.sensors import registered_hospitals, source_changes
@@ -19,6 +20,7 @@ from passport_pipeline.resources import Connections
 from passport_pipeline.sample.generator import DEMO, generate
 from passport_pipeline.sample.mutations import Mutations
 from passport_pipeline.sample.population import passport_patients
+from passport_pipeline.windows.surveys import SURVEY
 
 ENTRY = "  - {{key: {0}, name: {0}, url_env: {1}_URL, timezone: Africa/Kigali}}\n"
 
@@ -135,6 +137,20 @@ def test_what_shows_at_the_tail_is_requested_and_healed_by_its_windows_alone(syn
     run_all(operator, requests)
     assert requested(operator) == []
     assert operator.verify()["central"].ok
+
+
+def test_a_survey_that_failed_at_night_is_requested_every_hour_and_delays_no_window(synced):
+    operator, happens = synced
+    with closing(operator.connections()) as connections:
+        frames, metadata = connections.batches.read_frames("central", SURVEY)
+        overdue = {"takenAt": (datetime.now(UTC) - SURVEY_OVERDUE - timedelta(minutes=1)).isoformat()}
+        connections.batches.write_frames("central", SURVEY, frames, metadata | overdue)
+    happens.insert()
+    requests = requested(operator)
+    assert [request.job_name for request in requests] == ["hospital_references", "window_records"]
+    assert [request.run_key for request in requested(operator)] == [request.run_key for request in requests]
+    run_all(operator, requests)
+    assert requested(operator) == []
 
 
 @pytest.mark.parametrize("happening", ["unvoid", "purge", "change_value"])

@@ -6,7 +6,7 @@ from bson import ObjectId
 from passport_pipeline.digests import Digest
 from passport_pipeline.errors import PassportRefused
 from passport_pipeline.passport import days
-from passport_pipeline.passport.collections import AUDIT, DAYS, PARKED, PATIENTS, RECORDS, RETRACTED
+from passport_pipeline.passport.collections import AUDIT, CONFLICTS, DAYS, PARKED, PATIENTS, RECORDS, RETRACTED
 from passport_pipeline.passport.reconciling import DayReconciler
 from passport_pipeline.passport.recounting import recounted
 from passport_pipeline_tests.passport.factory import DAY, NOW, digest_of, parked, record
@@ -294,6 +294,47 @@ def test_an_observation_whose_creation_second_changed_replaces_its_record(world)
     assert (result.inserted, result.retracted) == (1, 1)
     assert [one["_id"] for one in world.passport[RECORDS].find()] == [second["_id"]]
     world.run([])
+    world.check()
+
+
+def test_what_the_application_knows_follows_an_observation_whose_creation_second_changed_and_changes_back(world):
+    first = record(1, world.patients[0], type="medication")
+    second = record(1, world.patients[0], type="medication", second=1_762_500_000)
+    world.run([first])
+    world.edit(first, dosage="10 mg", medicationStatus="Past")
+    result = world.run([second], now=LATER)
+    stored = world.get(second)
+    assert (result.inserted, result.retracted) == (1, 1)
+    assert stored["data"] == first["data"] | {"dosage": "10 mg", "medicationStatus": "Past"}
+    assert (stored["editedBy"], stored["createdAt"], stored["source"]["version"]) == ("a doctor", NOW, 1)
+    world.check()
+    world.edit(second, dosage="15 mg")
+    world.run([first], now=LATER + timedelta(days=1))
+    assert (world.get(first)["data"]["dosage"], world.get(first)["source"]["version"]) == ("15 mg", 2)
+    world.check()
+    before = world.state()
+    world.run([first])
+    assert world.state() == before
+
+
+def test_a_conflict_outlives_a_changed_creation_second(world):
+    first = record(1, world.patients[0])
+    world.run([first])
+    world.edit(first, details="Malaria, severe")
+    world.run([record(1, world.patients[0], data={"details": "Measles"}, crc=77)])
+    second = record(1, world.patients[0], data={"details": "Measles"}, crc=77, second=1_762_500_000)
+    result = world.run([second], now=LATER)
+    assert (result.conflicts, result.agrees, world.get(second)["data"]["details"]) == (1, True, "Malaria, severe")
+    assert [one["record"] for one in world.passport[CONFLICTS].find({"state": "open"})] == [second["_id"]]
+    world.check()
+
+
+def test_an_edit_follows_an_observation_under_another_second_to_no_other_person(world):
+    first, second = record(1, world.patients[0]), record(1, world.patients[1], second=1_762_500_000)
+    world.run([first])
+    world.edit(first, details="Malaria, severe")
+    world.run([second], now=LATER)
+    assert world.get(second)["data"] == second["data"]
     world.check()
 
 
