@@ -39,7 +39,7 @@ from benchmarks.application import Application
 from benchmarks.hospitals import Writer
 from benchmarks.mishaps import Mishaps
 from benchmarks.seed_algorithm import Loss, SeedAlgorithm, losses
-from benchmarks.worker import Worker
+from benchmarks.worker import HOURS, Worker
 from passport_pipeline.partitions import FIRST_MONTH, last_month
 from passport_pipeline.sample import servers
 from passport_pipeline.sample.comparing import Comparison
@@ -54,7 +54,7 @@ from passport_pipeline_tests.sample.stored import differences
 PATIENTS, SHARED = 90, 50
 CITIZENS = 3 * PATIENTS - 2 * SHARED
 RATE = 200.0
-HOURS_TO_SETTLE = 5
+HOURS_TO_SETTLE = 4
 POLL = 10.0
 """Seconds between two polls of the algorithm that is replaced."""
 
@@ -98,7 +98,7 @@ def soak(seconds: int, seed: int, home: Path, console: Console, *, rate: float =
     samples = [generate(spec, seed) for spec in specifications()]
     with _stage(home, samples, seed) as operator:
         began = time.time()
-        worker = Worker(operator.instance.get_ref(), operator.settings, home / "ticks.jsonl", began)
+        worker = Worker(operator.instance.get_ref(), operator.settings, home / "ticks.jsonl", began, seconds)
         writers = [
             Writer(operator.admin, operator.databases[sample.spec.key], sample, seed, rate / len(samples))
             for sample in samples
@@ -260,7 +260,7 @@ def _settle(operator: Operator, console: Console) -> list[Settled]:
     ran = daemon.recover()
     while len(rounds) < HOURS_TO_SETTLE and (ran or not rounds):
         started = time.monotonic()
-        with later(1000 + len(rounds)):
+        with later(HOURS + 1 + len(rounds)):
             night = daemon.night()
             rounds.append(daemon.settle())
         runs, failures = len(ran) + len(night.ran) + len(rounds[-1].ran), night.failures + rounds[-1].failures

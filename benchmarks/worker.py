@@ -22,14 +22,20 @@ from passport_pipeline.hospitals.settings import Settings
 from passport_pipeline_tests.daemon import Daemon, later
 from passport_pipeline_tests.faults.processes import Child
 
+HOURS = 20
+"""How many hours the soak is to the sensors, which ask in each for what failed before; after a day, every survey would
+be overdue."""
 HOUR = 15.0
-"""Seconds that stand for an hour: sensors ask again for what failed in the hour before."""
+"""Seconds that stand for such an hour, at least."""
 NIGHT = 25.0
 """Seconds from one night to the next."""
 
 
-def work(reference: InstanceRef, settings: Settings, log: Path, began: float) -> None:
-    """Tick until SIGTERM; ticks and runs leave lines in `log`. `began` is the soak's first moment (time.time())."""
+def work(reference: InstanceRef, settings: Settings, log: Path, began: float, seconds: float) -> None:
+    """Tick until SIGTERM; ticks and runs leave lines in `log`. `began` is the soak's first moment (time.time()),
+    `seconds` how long it takes.
+    """
+    hour = max(HOUR, seconds / HOURS)
     with suppress(Stopped), stopping() as stop, dg.DagsterInstance.from_ref(reference) as instance:
         daemon = Daemon(settings, instance, lambda ran: _note(log, run=asdict(ran)), stop)
         nights = int((time.time() - began) / NIGHT)
@@ -37,7 +43,7 @@ def work(reference: InstanceRef, settings: Settings, log: Path, began: float) ->
             started = time.time()
             night, nights = nights, int((started - began) / NIGHT)
             try:
-                with later(int((started - began) / HOUR)):
+                with later(int((started - began) / hour)):
                     daemon.recover()
                     if night < nights:
                         daemon.night()
@@ -61,13 +67,14 @@ class Worker:
     settings: Settings
     log: Path
     began: float
+    seconds: float
     starts: int = 0
     child: Child | None = field(default=None, repr=False)
 
     def start(self) -> None:
         """Start it."""
         self.starts += 1
-        arguments = (self.reference, self.settings, self.log, self.began)
+        arguments = (self.reference, self.settings, self.log, self.began, self.seconds)
         self.child = Child(work, *arguments, said=self.log.with_suffix(".txt"))
 
     @property

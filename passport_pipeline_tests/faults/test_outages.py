@@ -23,9 +23,7 @@ STAGES = [
     ("mariadb:show:", "before"),
     ("mariadb:select:obs", "after"),
     ("mariadb:select:patient_identifier", "before"),
-    ("mongodb:find:medicalrecords", "before"),
     ("mongodb:insert:medicalrecords", "before"),
-    ("mongodb:insert:medicalrecords", "after"),
     ("mongodb:update:sourcedays", "after"),
 ]
 
