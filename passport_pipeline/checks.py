@@ -1,42 +1,15 @@
 """Asset checks: the promises, evaluated after every run of a window, and every night for all of a hospital."""
 
-import warnings
-
 import dagster as dg
 
 from passport_pipeline.assets.failures import TRANSIENT_RETRIES, failing_clearly
-from passport_pipeline.assets.patients import patient_matches
 from passport_pipeline.assets.records import medical_records
 from passport_pipeline.assets.survey import hospital_survey
-from passport_pipeline.assets.tables import plausibility_metadata, verification_metadata
+from passport_pipeline.assets.tables import verification_metadata
 from passport_pipeline.partitions import first_month_of, hospitals, last_month, window_of, windows
 from passport_pipeline.resources import Connections
 from passport_pipeline.verification import days_of_window, verify_hospital
-from passport_pipeline.windows.guarding import ACCEPT_TAG, weigh
 from passport_pipeline.windows.surveys import stored_survey
-
-# Checks of single partitions are a preview in Dagster 1.13; during runs of multi-partitions they were found to work.
-warnings.filterwarnings("ignore", "Specifying a partitions_def on an AssetCheckSpec", dg.PreviewWarning)
-
-
-@dg.asset_check(asset=patient_matches, partitions_def=windows, blocking=True, retry_policy=TRANSIENT_RETRIES)
-@failing_clearly
-def window_is_plausible(
-    context: dg.AssetCheckExecutionContext, connections: dg.ResourceParam[Connections]
-) -> dg.AssetCheckResult:
-    """What the window is about to become, against what the passport has of it: where far fewer rows are at the
-    hospital, or far more are to be parked, medical_records is held back until somebody looks, and lets it through with
-    the tag passport/accept: true.
-    """
-    window = window_of(context.partition_key)
-    hospital = connections.hospital(window.hospital)
-    found = weigh(connections.settings, hospital, connections.batches, connections.passport, window.month)
-    accepted = context.run.tags.get(ACCEPT_TAG) == "true"
-    return dg.AssetCheckResult(
-        passed=accepted or not found.faults,
-        description=found.message,
-        metadata={**plausibility_metadata(found), "accepted": accepted},
-    )
 
 
 @dg.asset_check(asset=medical_records, partitions_def=windows)
@@ -71,7 +44,8 @@ def passport_agrees(
     context: dg.AssetCheckExecutionContext, connections: dg.ResourceParam[Connections]
 ) -> dg.AssetCheckResult:
     """Every day's digest at the hospital, as its last full survey has it with its tail of now, is the digest of the
-    passport's documents. A day that differs is looked at again after a while, and then narrowed to its rows.
+    passport's documents. A day that differs is looked at again after a while, and then narrowed to its rows. And
+    patients' lists name the hospital's records, and none that was retracted.
     """
     hospital = connections.hospital(context.partition_key)
     with connections.source(hospital.key) as source:
@@ -82,5 +56,6 @@ def passport_agrees(
             last_month(),
             survey=stored_survey(hospital.key, connections.batches),
             wait=connections.settings.verify_wait,
+            lists=True,
         )
     return dg.AssetCheckResult(passed=found.ok, metadata=verification_metadata(found))

@@ -16,7 +16,6 @@ def build_definitions(*, connections: Connections | None = None) -> dg.Definitio
             [assets.survey, assets.lookups, assets.observations, assets.patients, assets.records]
         ),
         asset_checks=[
-            checks.window_is_plausible,
             checks.every_live_row_has_an_outcome,
             checks.passport_agrees,
             freshness.hospitals_are_fresh,

@@ -11,8 +11,9 @@
     │   │   └── WindowBusy        another run is at the same window
     │   ├── PassportRefused       permanent: missing rights, validators cannot be set
     │   └── WindowTakenOver       permanent: another run has taken the window over, and does the work
-    └── BatchError                raw batches: a full disk, an unreadable file
-        └── BatchUnreachable      transient: an object store that does not answer
+    ├── BatchError                raw batches: a full disk, an unreadable file
+    │   └── BatchUnreachable      transient: an object store that does not answer
+    └── WindowHeldBack            permanent: what a window is about to become is not plausible; someone has to decide
 
 What belongs here: exception classes, and what is said of any other exception. What does not: the table of which
 driver error becomes which of these (failures).
@@ -101,3 +102,7 @@ class BatchUnreachable(BatchError):  # noqa: N818
     """The place of the raw batches did not answer, or stopped answering; trying again may help."""
 
     transient = True
+
+
+class WindowHeldBack(PipelineError):  # noqa: N818
+    """What a window is about to become is not plausible; the message says why, and how to let it through."""

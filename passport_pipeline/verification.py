@@ -26,7 +26,8 @@ from passport_pipeline.openmrs.source import Source
 from passport_pipeline.openmrs.survey import Survey, cell_digests, full_survey, tail_survey, window_cells
 from passport_pipeline.passport import leases
 from passport_pipeline.passport.database import Passport
-from passport_pipeline.passport.days import DayCount, DayRecord, Totals, recorded
+from passport_pipeline.passport.days import DayCount, DayRecord, Totals, recorded, recorded_months
+from passport_pipeline.passport.lists import ListFaults, faults_of_hospital
 from passport_pipeline.passport.recounting import recounted, rows_of_day
 
 # Days whose rows are compared, unless more are asked for: each is a query at either end.
@@ -64,7 +65,8 @@ class Difference:
 class HospitalVerification:
     """One hospital at both ends; every count is of live source rows.
 
-    `unsettled` are days that were being changed, at the hospital or by a run, while they were looked at.
+    `unsettled` are days that were being changed, at the hospital or by a run, while they were looked at; `lists` is
+    what is wrong with patients' lists of its records, None where nobody looked.
     """
 
     key: str
@@ -76,15 +78,18 @@ class HospitalVerification:
     outside: int = 0
     differences: list[Difference] = field(default_factory=list)
     unsettled: list[date] = field(default_factory=list)
+    lists: ListFaults | None = None
     error: str | None = None
 
     @property
     def ok(self) -> bool:
         """Whether every live row inside the windows has an outcome and every day's digests are equal, as far as the
-        days have settled.
+        days have settled; and whether patients' lists are right, where somebody looked.
         """
         accounted = self.loaded + self.attached + sum(self.parked.values()) + sum(self.skipped.values())
-        return self.error is None and not self.differences and (self.live == accounted or bool(self.unsettled))
+        if self.error or self.differences or self.lists:
+            return False
+        return self.live == accounted or bool(self.unsettled)
 
     def healing(self) -> list[tuple[str, bool]]:
         """The months that are to be synchronised, and whether in full."""
@@ -92,6 +97,8 @@ class HospitalVerification:
         for difference in self.differences:
             month = window_of(difference.day)
             months[month] = months.get(month, False) or difference.full
+        if self.lists:
+            months |= dict.fromkeys(self.lists.by_month(), True)
         return sorted(months.items())
 
     def to_json(self) -> dict[str, Any]:
@@ -106,6 +113,7 @@ class HospitalVerification:
             "outside": self.outside,
             "differences": [difference.to_json() for difference in self.differences],
             "unsettled": [day.isoformat() for day in self.unsettled],
+            "lists": None if self.lists is None else self.lists.to_json(),
             "healing": [{"month": month, "full": full} for month, full in self.healing()],
             "error": self.error,
         }
@@ -141,6 +149,7 @@ def verify_hospital(
     only: tuple[str, str] | None = None,
     wait: float = 0,
     narrow: int = DAYS_NARROWED,
+    lists: bool = False,
     progress: Callable[[int, int], None] | None = None,
     on_suspects: Callable[[int], None] = lambda days: None,
 ) -> HospitalVerification:
@@ -151,12 +160,13 @@ def verify_hospital(
     only      the first and last month to look at: their days are read again, in the id ranges that the survey names
     wait      seconds before days that differ are looked at again, in which the runs of the day may come to an end
     narrow    so many of the days that still differ, the oldest, are compared row by row
+    lists     whether patients' lists are compared with the records, which takes some seconds for a million of them
 
     `on_suspects` is told how many days differed at the first look, before the wait.
     Raises SourceError, PassportError.
     """
     key = source.hospital.key
-    first_month = min([first_month, *map(window_of, recorded(passport, key))])
+    first_month = min([first_month, *recorded_months(passport, key)])
     months = months_between(max(first_month, only[0]), min(last_month, only[1])) if only else None
     with ThreadPoolExecutor(1, thread_name_prefix="verify") as pool:
         counting = pool.submit(recounted, passport, key, months)
@@ -187,6 +197,7 @@ def verify_hospital(
         outside=survey.outside(first_month, last_month),
         differences=differences,
         unsettled=sorted(set(ends.differing()) - {difference.day for difference in differences}),
+        lists=_list_faults(passport, key, only, wait) if lists else None,
     )
 
 
@@ -225,6 +236,28 @@ def _differences(
             )
             if rows:
                 yield replace(found, rows=rows)
+
+
+def _list_faults(passport: Passport, key: str, only: tuple[str, str] | None, wait: float) -> ListFaults:
+    """What is wrong with patients' lists of a hospital's records, in these months, and is so at a second look: a run
+    that is at a window stores records first, then lists them.
+    """
+    found = faults_of_hospital(passport, key)
+    if not found:
+        return found
+    time.sleep(wait)
+    busy = leases.held(passport, key)
+    later = faults_of_hospital(passport, key)
+    return later.of(
+        [
+            (hospital, day)
+            for hospital, day in found.days
+            if (only is None or only[0] <= day[:7] <= only[1])
+            and day[:7] not in busy
+            and found.missing[hospital, day] == later.missing[hospital, day]
+            and found.extra[hospital, day] == later.extra[hospital, day]
+        ]
+    )
 
 
 def _in_line(day: DayRecord | None, source: Digest) -> bool:

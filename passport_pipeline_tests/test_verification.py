@@ -3,6 +3,7 @@
 import itertools
 import json
 import threading
+from collections import Counter
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -17,6 +18,7 @@ from passport_pipeline.automation.schedules import nightly_verification
 from passport_pipeline.cli.commands import app
 from passport_pipeline.definitions import build_definitions
 from passport_pipeline.partitions import FIRST_MONTH, last_month
+from passport_pipeline.passport.collections import ARRAYS
 from passport_pipeline.passport.hospital_states import ACTIVE, PAUSED, change_state
 from passport_pipeline.passport.leases import lease
 from passport_pipeline.sample.generator import DEMO, generate
@@ -261,6 +263,47 @@ def test_the_command_lists_days_rows_and_what_mends_them(operator, invoke):
     assert json.loads(report.stdout)["hospitals"][0]["healing"] == [{"month": FIRST, "full": True}]
     assert json.loads(asked.stdout)["ok"]
     assert "not compared" in counted.stdout
+
+
+@pytest.fixture
+def without_lists(operator):
+    """A patient with records, restored from a dump of before there were any; how many each month has."""
+    patients = operator.database.patients
+    whole = max(patients.find(), key=lambda one: sum(len(one[name]) for name in ARRAYS.values()))
+    listed = [record for name in ARRAYS.values() for record in whole[name]]
+    records = operator.database.medicalrecords.find({"_id": {"$in": listed}})
+    patients.replace_one({"_id": whole["_id"]}, whole | {name: [] for name in ARRAYS.values()})
+    yield Counter(record["source"]["window"] for record in records)
+    patients.replace_one({"_id": whole["_id"]}, whole)
+
+
+def test_the_command_finds_lists_that_lack_records_only_where_it_is_asked_to(operator, invoke, without_lists):
+    assert sum(without_lists.values()) > 1
+    silent, shown = invoke("verify"), invoke("verify", "--lists")
+    report = invoke("verify", "--lists", "--from", FIRST, "--to", FIRST, "--json")
+    assert (silent.exit_code, shown.exit_code) == (0, 1)
+    assert f"central: patients' lists lack {sum(without_lists.values())} records" in shown.stdout
+    for month in without_lists:
+        assert f"`passport-pipeline sync --hospital central --from {month} --to {month} --full`" in shown.stdout
+    (told,) = json.loads(report.stdout)["hospitals"]
+    there = {FIRST: without_lists[FIRST]} if without_lists[FIRST] else {}
+    assert {one["month"]: one["missing"] for one in told["lists"]} == there
+    assert [run.failures for run in operator.sync(full=True)] == [[]]
+    assert invoke("verify", "--lists").exit_code == 0
+
+
+def test_lists_of_a_window_that_a_run_is_at_are_left_to_it(operator, verify, without_lists):
+    months = sorted(without_lists)
+    with closing(operator.connections()) as connections, lease(connections.passport, "central", months[0], "it", 30):
+        found = verify(lists=True)
+    assert sorted(found.lists.by_month()) == months[1:]
+
+
+def test_the_check_counts_what_lists_lack(run_job, without_lists):
+    (evaluation,) = run_job("hospital_verification")
+    assert not evaluation.passed
+    assert evaluation.metadata["missing_in_lists"].value == sum(without_lists.values())
+    assert "--full" in evaluation.metadata["differences"].value
 
 
 def test_the_command_says_which_days_were_being_changed(operator, invoke):

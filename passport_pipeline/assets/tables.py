@@ -1,13 +1,16 @@
 """Tables in the metadata of assets: counts by month, columns of a frame. Never a row of a patient's."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import dagster as dg
 import pandas as pd
 
+from passport_pipeline.digests import window_of
 from passport_pipeline.narrowing import ROW_STATES
 from passport_pipeline.openmrs.survey import Survey
 from passport_pipeline.passport.freshness import Lag, Staleness
+from passport_pipeline.passport.lists import ListFaults
 from passport_pipeline.verification import HospitalVerification
 from passport_pipeline.windows.guarding import Plausibility
 
@@ -16,10 +19,8 @@ DAYS_SHOWN = 100
 
 def months_table(survey: Survey) -> dg.MarkdownMetadataValue:
     """Days and live rows of every month that the survey found, as a Markdown table."""
-    rows = []
-    for month in survey.months():
-        digests = survey.digests(month)
-        rows.append(f"| {month} | {len(digests)} | {sum(digest.live for digest in digests.values())} |")
+    days, live = Counter(map(window_of, survey.digests())), survey.live_by_month()
+    rows = [f"| {month} | {days[month]} | {live[month]} |" for month in sorted(live)]
     return dg.MetadataValue.md("\n".join(["| month | days | live rows |", "|---|---:|---:|", *rows]))
 
 
@@ -40,12 +41,22 @@ def verification_metadata(found: HospitalVerification) -> dict[str, int | dg.Mar
         "rows_outside_every_window": found.outside,
         "days_that_differ": len(found.differences),
         "days_being_changed": len(found.unsettled),
+        **_list_counts(found.lists),
         "differences": differences_table(found),
     }
 
 
+def _list_counts(lists: ListFaults | None) -> dict[str, int]:
+    """How many records patients' lists lack, and how many they should no longer name; nothing where nobody looked."""
+    if lists is None:
+        return {}
+    return {"missing_in_lists": lists.missing.total(), "extra_in_lists": lists.extra.total()}
+
+
 def differences_table(found: HospitalVerification) -> dg.MarkdownMetadataValue:
-    """The days and rows that differ between a hospital and the passport, and what mends them, as Markdown."""
+    """The days and rows that differ between a hospital and the passport, and what mends them and patients' lists, as
+    Markdown.
+    """
     names = "".join(f" {name} |" for name in ("live there", "accounted for", *ROW_STATES, "obs ids"))
     lines = [f"| day |{names}", f"|---|{'---:|' * (len(ROW_STATES) + 2)}---|"]
     for one in found.differences[:DAYS_SHOWN]:
@@ -59,7 +70,7 @@ def differences_table(found: HospitalVerification) -> dg.MarkdownMetadataValue:
         f"\n`passport-pipeline sync --hospital {found.key} --from {month} --to {month}{' --full' if full else ''}`"
         for month, full in found.healing()
     ]
-    return dg.MetadataValue.md("\n".join([*lines, *commands]) if found.differences else "Every day agrees.")
+    return dg.MetadataValue.md("\n".join([*lines, *commands]) if found.healing() else "Every day agrees.")
 
 
 def plausibility_metadata(found: Plausibility) -> dict[str, int | dg.MarkdownMetadataValue]:

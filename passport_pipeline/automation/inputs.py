@@ -16,13 +16,17 @@ from pydantic import BaseModel, ValidationError
 
 from passport_pipeline.assets.failures import failing_clearly
 from passport_pipeline.automation.changes import rotated, side_by_side
-from passport_pipeline.automation.requests import taking_part, waiting
+from passport_pipeline.automation.requests import asked_for, taking_part
 from passport_pipeline.errors import PipelineError, unexpected
 from passport_pipeline.hospitals.registry import Hospital
 from passport_pipeline.jobs import window_records
 from passport_pipeline.partitions import Window, first_month_of, last_month, partition_key_of
+from passport_pipeline.passport.database import Passport
+from passport_pipeline.passport.days import recorded
+from passport_pipeline.passport.hospital_states import state_of
 from passport_pipeline.passport.leases import held
-from passport_pipeline.passport.patient_changes import PatientChanges, hospitals_of, patient_changes
+from passport_pipeline.passport.lists import faults_of_hospital, have_mended
+from passport_pipeline.passport.patient_changes import PatientChanges, have_lists_mended, hospitals_of, patient_changes
 from passport_pipeline.resources import Connections
 from passport_pipeline.windows.staleness import StaleWindow, basis, names_any, stale_windows
 
@@ -69,27 +73,31 @@ class Compared:
 
 @dataclass(frozen=True)
 class Tick:
-    """One look at all hospitals; `concerned` are those that changed patients have records of, None for any."""
+    """One look at all hospitals; `concerned` are those that changed patients have records of, None for any, and `asked`
+    the partition keys that are asked for already.
+    """
 
     connections: Connections
     before: Cursor
     at: datetime
+    asked: set[str]
     changes: PatientChanges
     concerned: set[str] | None
 
     @classmethod
-    def of(cls, connections: Connections, before: Cursor) -> Self:
-        """See which patients changed, and whom that concerns. Raises PassportError."""
+    def of(cls, connections: Connections, before: Cursor, asked: set[str]) -> Self:
+        """See which patients changed, have their lists mended, and see whom that concerns. Raises PassportError."""
         at = datetime.now(UTC)
         changes = patient_changes(connections.passport, before.token)
+        have_lists_mended(connections.passport, changes)
         concerned = hospitals_of(connections.passport, changes)
         if changes.token is None and before.polled == _polled(at):
             concerned = set()
-        return cls(connections, before, at, changes, concerned)
+        return cls(connections, before, at, asked, changes, concerned)
 
     def look(self, hospital: Hospital) -> Compared:
-        """Compare a hospital, where something moved. A window that a run is at just now is left to it, and looked at
-        in the next tick. Raises BatchError, PassportError.
+        """Compare a hospital, where something moved. A window that a run is at just now is left to it, and one whose
+        rows have changed to `source_changes`; it is looked at in the next tick. Raises BatchError, PassportError.
         """
         batches, passport = self.connections.batches, self.connections.passport
         now = basis(hospital, batches)
@@ -99,10 +107,13 @@ class Tick:
         seen = self.before.seen.get(hospital.key)
         if seen in (day, hour) and not self._concerns(hospital):
             return Compared(seen)
-        busy = held(passport, hospital.key)
+        if self.changes.token and self.changes.unknown:
+            have_mended(passport, faults_of_hospital(passport, hospital.key))
+        left = held(passport, hospital.key) | _behind(passport, hospital.key)
         stale = stale_windows(hospital, batches, passport) or []
-        free = [window for window in stale if window.month not in busy]
-        if len(free) < len(stale):
+        wanted = [one for one in stale if partition_key_of(Window(hospital.key, one.month)) not in self.asked]
+        free = [one for one in wanted if one.month not in left]
+        if len(free) < len(wanted):
             return Compared("", free)
         return Compared(hour if stale else day, free)
 
@@ -115,15 +126,12 @@ class Tick:
             last=next((key for key in reversed(turn) if key in found), self.before.last),
         )
 
-    def requests(self, hospital: Hospital, compared: Compared, waiting: set[str]) -> Iterator[dg.RunRequest]:
-        """A run of each window that does not wait for one; it is asked for again in the next hour where it is still
-        needed then.
-        """
+    def requests(self, hospital: Hospital, compared: Compared) -> Iterator[dg.RunRequest]:
+        """A run of each window; it is asked for again in the next hour where it is still needed then."""
         for window in compared.windows:
-            partition_key = partition_key_of(Window(hospital.key, window.month))
-            if first_month_of(hospital) <= window.month <= last_month() and partition_key not in waiting:
+            if first_month_of(hospital) <= window.month <= last_month():
                 run_key = f"{hospital.key}/{window.month}/{window.name}/{self.hour}"
-                yield dg.RunRequest(run_key=run_key, partition_key=partition_key)
+                yield dg.RunRequest(run_key=run_key, partition_key=partition_key_of(Window(hospital.key, window.month)))
 
     @property
     def hour(self) -> str:
@@ -146,14 +154,13 @@ def changed_inputs(context: dg.SensorEvaluationContext, connections: dg.Resource
     connections = connections.reread()
     try:
         chosen = taking_part(connections, context.instance)
-        tick = Tick.of(connections, Cursor.read(context.cursor))
+        tick = Tick.of(connections, Cursor.read(context.cursor), asked_for(context.instance))
         turn = rotated(list(chosen), tick.before.last)
         found, failed, late = side_by_side(turn, lambda key: tick.look(chosen[key]), seconds=SECONDS)
     finally:
         connections.close()
     _tell(context, tick, failed, late)
-    queued = waiting(context.instance)
-    requests = [one for key in turn if key in found for one in tick.requests(chosen[key], found[key], queued)]
+    requests = [one for key in turn if key in found for one in tick.requests(chosen[key], found[key])]
     nothing = dg.SkipReason(f"nothing is to be made anew in {len(found)} of {len(chosen)} hospitals")
     return dg.SensorResult(
         run_requests=requests,
@@ -172,6 +179,18 @@ def _tell(
         context.log.warning(f"{key} was not compared: {text}")
     for key in late:
         context.log.warning(f"{key} was not compared within {SECONDS} s")
+
+
+def _behind(passport: Passport, key: str) -> set[str]:
+    """The months with days whose rows `source_changes` saw changed, and that no run has recorded since."""
+    state = state_of(passport, key)
+    here = recorded(passport, key) if state.behind else {}
+    times = {day.isoformat(): record.recorded_at for day, record in here.items() if record.recorded_at}
+    return {
+        day[:7]
+        for day in state.behind
+        if state.surveyed_at is None or day not in times or times[day] < state.surveyed_at
+    }
 
 
 def _polled(at: datetime) -> str:

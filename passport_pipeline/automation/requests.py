@@ -5,6 +5,8 @@ What belongs here: questions to the Dagster instance. What does not: which windo
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import dagster as dg
 
 from passport_pipeline.hospitals.registry import Hospital
@@ -12,6 +14,7 @@ from passport_pipeline.jobs import window_records
 from passport_pipeline.partitions import hospitals
 from passport_pipeline.passport.hospital_states import hospital_states
 from passport_pipeline.resources import Connections
+from passport_pipeline.windows.guarding import HELD_BACK_TAG
 
 
 def taking_part(connections: Connections, instance: dg.DagsterInstance) -> dict[str, Hospital]:
@@ -25,7 +28,12 @@ def taking_part(connections: Connections, instance: dg.DagsterInstance) -> dict[
     }
 
 
-def waiting(instance: dg.DagsterInstance) -> set[str]:
-    """The partition keys whose window waits in the queue: what a run finds when its turn comes is soon enough."""
+def asked_for(instance: dg.DagsterInstance) -> set[str]:
+    """The partition keys whose window waits in the queue, where what a run finds when its turn comes is soon enough,
+    or was held back by the guard in this hour: whatever comes in meanwhile, it is asked for in the next.
+    """
+    hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     queued = dg.RunsFilter(job_name=window_records.name, statuses=[dg.DagsterRunStatus.QUEUED])
-    return {run.tags.get("dagster/partition", "") for run in instance.get_runs(filters=queued)}
+    held_back = dg.RunsFilter(job_name=window_records.name, tags={HELD_BACK_TAG: "true"}, created_after=hour)
+    runs = [run for wanted in (queued, held_back) for run in instance.get_runs(filters=wanted)]
+    return {run.tags.get("dagster/partition", "") for run in runs}

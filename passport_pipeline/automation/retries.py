@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from passport_pipeline.assets.failures import failing_clearly
-from passport_pipeline.automation.requests import taking_part, waiting
+from passport_pipeline.automation.requests import asked_for, taking_part
 from passport_pipeline.jobs import window_records
 from passport_pipeline.partitions import FIRST_MONTH, Window, last_month, partition_key_of
 from passport_pipeline.passport.retrying import due_windows
@@ -31,7 +31,7 @@ def parked_retries(
         due = due_windows(connections.passport, keys, now)
     finally:
         connections.close()
-    requests = list(retry_requests(due, now, waiting(context.instance) if due else ()))
+    requests = list(retry_requests(due, now, asked_for(context.instance) if due else ()))
     if not requests:
         return dg.SkipReason(f"no parked row of {len(keys)} hospitals is due, or its window waits already")
     return dg.SensorResult(run_requests=requests)

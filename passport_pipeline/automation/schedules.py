@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from passport_pipeline.assets.failures import failing_clearly
 from passport_pipeline.jobs import hospital_references, hospital_verification
 from passport_pipeline.passport.hospital_states import hospital_states
 from passport_pipeline.resources import Connections
@@ -17,6 +18,7 @@ from passport_pipeline.resources import Connections
     cron_schedule="0 1 * * *",
     default_status=dg.DefaultScheduleStatus.RUNNING,
 )
+@failing_clearly
 def nightly_survey(
     context: dg.ScheduleEvaluationContext, connections: dg.ResourceParam[Connections]
 ) -> Iterator[dg.RunRequest]:
@@ -31,6 +33,7 @@ def nightly_survey(
     cron_schedule="0 5 * * *",
     default_status=dg.DefaultScheduleStatus.RUNNING,
 )
+@failing_clearly
 def nightly_verification(
     context: dg.ScheduleEvaluationContext, connections: dg.ResourceParam[Connections]
 ) -> Iterator[dg.RunRequest]:

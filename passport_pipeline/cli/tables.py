@@ -68,6 +68,11 @@ def verification_table(results: Sequence[HospitalVerification], rates: Mapping[s
             console.print(f"[red]{result.key}[/red]: {result.error}", highlight=False)
         if result.differences:
             _differences_table(console, result)
+        if result.lists:
+            missing, extra = result.lists.missing.total(), result.lists.extra.total()
+            console.print(
+                f"{result.key}: patients' lists lack {missing} records and name {extra} retracted ones", soft_wrap=True
+            )
         for month, full in result.healing():
             command = f"passport-pipeline sync --hospital {result.key} --from {month} --to {month}"
             console.print(f"{result.key} {month}: run `{command}{' --full' if full else ''}`", soft_wrap=True)

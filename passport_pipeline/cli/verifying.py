@@ -25,12 +25,13 @@ def verify_with_progress(
     *,
     wait: float = 0,
     narrow: int = DAYS_NARROWED,
+    lists: bool = False,
     quiet: bool = False,
 ) -> list[HospitalVerification]:
     """Verify these hospitals one after another, with a progress bar on stderr; one that cannot be read is reported
     and does not stop the rest.
 
-    With `first` or `last` (`YYYY-MM`) only these months are read; `wait` and `narrow` are as in verification.
+    With `first` or `last` (`YYYY-MM`) only these months are read; `wait`, `narrow` and `lists` are as in verification.
     """
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
@@ -43,7 +44,9 @@ def verify_with_progress(
         for hospital in chosen:
             bar = _Bar(progress, hospital.key, wait)
             try:
-                results.append(_verified(connections, hospital, first, last, wait=wait, narrow=narrow, bar=bar))
+                results.append(
+                    _verified(connections, hospital, first, last, wait=wait, narrow=narrow, lists=lists, bar=bar)
+                )
             except SourceError as error:
                 results.append(unreadable(hospital.key, str(error)))
     return results
@@ -72,6 +75,7 @@ def _verified(
     *,
     wait: float,
     narrow: int,
+    lists: bool,
     bar: _Bar,
 ) -> HospitalVerification:
     from passport_pipeline.partitions import first_month_of, last_month
@@ -90,6 +94,7 @@ def _verified(
             only=only,
             wait=wait,
             narrow=narrow,
+            lists=lists,
             progress=bar.surveyed,
             on_suspects=bar.suspected,
         )

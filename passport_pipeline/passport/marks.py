@@ -13,7 +13,7 @@ day's `fence`, which only ever rises, so that no run with an older token changes
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 
@@ -26,6 +26,7 @@ from passport_pipeline.passport.collections import DAYS
 from passport_pipeline.passport.database import Document, Passport
 
 MOVED = "moved"  # the mark of a record that left a day for another
+UNLISTED = "unlisted"  # the mark of a record that its patient's list lacks, or should no longer name (lists)
 OVERTAKEN = "overtaken"  # the mark of a run that may have written after the one that took its window over
 
 
@@ -64,10 +65,8 @@ class DayMarks:
             with self._fenced():
                 _mark(self._passport, self._hospital_key, self._day, self._name, self._token)
             self._left = self._left_in_this_chunk = True
-        own = day_id(self._hospital_key, self._day)
-        ids = sorted({day_id(self._hospital_key, day) for day in days_left} - {own})
-        if ids:
-            self._passport[DAYS].update_many({"_id": {"$in": ids}}, {"$inc": {f"writers.{MOVED}": 1}})
+        others = set(days_left) - {self._day.isoformat()}
+        mark(self._passport, sorted((self._hospital_key, day) for day in others), MOVED)
 
     def close(self, content: Document) -> None:
         """Record what the day holds, and take this run's mark away. Raises WindowTakenOver."""
@@ -96,6 +95,15 @@ class DayMarks:
                 day = {"_id": day_id(self._hospital_key, self._day)}
                 self._passport[DAYS].update_one(day, {"$inc": {f"writers.{OVERTAKEN}": 1}})
             raise
+
+
+def mark(passport: Passport, days: Sequence[tuple[str, str]], name: str) -> None:
+    """Leave a mark of this name on days (hospital, ISO date), so that they are not in line before a run has closed
+    them; a day that was never recorded is not anyhow.
+    """
+    ids = [day_id(hospital_key, day) for hospital_key, day in days]
+    if ids:
+        passport[DAYS].update_many({"_id": {"$in": ids}}, {"$inc": {f"writers.{name}": 1}})
 
 
 def _mark(passport: Passport, hospital_key: str, day: date, name: str, token: int) -> None:

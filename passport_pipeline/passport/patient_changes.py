@@ -1,7 +1,8 @@
 """Patients who were registered, corrected or deleted in the passport since the last look.
 
-What belongs here: following the change stream of `patients` from one look to the next, and the hospitals that changed
-patients have records of. What does not: which windows that concerns (windows.staleness), when to look (automation).
+What belongs here: following the change stream of `patients` from one look to the next, the hospitals that changed
+patients have records of, and the days that are to be looked at again because of their lists. What does not: which
+windows that concerns (windows.staleness), comparing lists (lists), when to look (automation).
 
 Only a replica set's own stream will do: one server's is none, and through a sharded cluster an event may come to
 light later than one that happened after it.
@@ -23,6 +24,7 @@ from pymongo.change_stream import CollectionChangeStream
 from passport_pipeline.failures import Origin, find
 from passport_pipeline.passport.collections import PATIENTS, RECORDS
 from passport_pipeline.passport.database import Document, Passport, answering
+from passport_pipeline.passport.lists import faults_of_patients, have_mended
 
 AWAIT_MS = 50
 PATIENCE = 5
@@ -76,6 +78,13 @@ def patient_changes(passport: Passport, token: str | None, seconds: float = 1.0)
         return _of(_events(passport, token, seconds), now)
     except _Unknown as unknown:
         return PatientChanges(now, str(unknown))
+
+
+def have_lists_mended(passport: Passport, changes: PatientChanges) -> None:
+    """Mark the days of records that the lists of patients who changed lack, or should no longer name: of one who was
+    restored from a dump, or replaced by an older copy. Raises PassportError.
+    """
+    have_mended(passport, faults_of_patients(passport, changes.patients - changes.deleted))
 
 
 @answering("looking up the hospitals of changed patients")

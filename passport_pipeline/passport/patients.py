@@ -8,10 +8,10 @@ only ever changed with $addToSet and $pull, so nothing that the application does
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
-from typing import NamedTuple, Self
+from typing import NamedTuple, Self, TypeVar
 
 from bson import ObjectId
 from pymongo import UpdateOne
@@ -20,6 +20,8 @@ from passport_pipeline.errors import PassportRefused
 from passport_pipeline.passport import bulk
 from passport_pipeline.passport.collections import ARRAYS, PATIENTS
 from passport_pipeline.passport.database import Document, Passport, answering
+
+T = TypeVar("T")
 
 CHUNK = 20_000
 
@@ -45,7 +47,7 @@ def find_by_national_id(passport: Passport, national_ids: Sequence[str]) -> dict
     An id that no patient holds is absent. Raises PassportError.
     """
     found: dict[str, list[str]] = defaultdict(list)
-    for some in _chunks(sorted(set(national_ids))):
+    for some in chunks(sorted(set(national_ids))):
         cursor = passport[PATIENTS].find(
             {"nationalId": {"$in": some}}, {"nationalId": 1}, batch_size=CHUNK, sort=[("_id", 1)]
         )
@@ -57,7 +59,7 @@ def find_by_national_id(passport: Passport, national_ids: Sequence[str]) -> dict
 def existing(passport: Passport, patient_ids: Iterable[str]) -> set[str]:
     """Those of these patients that are (still) there."""
     found: set[str] = set()
-    for some in _chunks(sorted(set(patient_ids))):
+    for some in chunks(sorted(set(patient_ids))):
         cursor = passport[PATIENTS].find({"_id": {"$in": bulk.object_ids(some)}}, {"_id": 1}, batch_size=CHUNK)
         found.update(str(patient["_id"]) for patient in cursor)
     return found
@@ -65,21 +67,35 @@ def existing(passport: Passport, patient_ids: Iterable[str]) -> set[str]:
 
 def missing(passport: Passport, references: Sequence[Reference]) -> list[Reference]:
     """Those of these references that the patients' arrays lack; patients that are gone lack nothing."""
+    return _compared(passport, references, lambda wanted, there: wanted - there)
+
+
+def listed(passport: Passport, references: Sequence[Reference]) -> list[Reference]:
+    """Those of these references that the patients' arrays hold."""
+    return _compared(passport, references, lambda wanted, there: wanted & there)
+
+
+def _compared(
+    passport: Passport,
+    references: Sequence[Reference],
+    chosen: Callable[[set[ObjectId], set[ObjectId]], set[ObjectId]],
+) -> list[Reference]:
+    """Those of these references that are `chosen` from the ids in question and those in their patient's array."""
     wanted: dict[str, dict[str, set[ObjectId]]] = defaultdict(lambda: defaultdict(set))
     for reference in references:
         if reference.type in ARRAYS:
             wanted[reference.patient_id][reference.type].add(reference.record_id)
-    lacking: list[Reference] = []
-    for some in _chunks(sorted(wanted)):
+    found: list[Reference] = []
+    for some in chunks(sorted(wanted)):
         cursor = passport[PATIENTS].find(
             {"_id": {"$in": bulk.object_ids(some)}}, dict.fromkeys(ARRAYS.values(), 1), batch_size=1_000
         )
         for patient in cursor:
             patient_id = str(patient["_id"])
             for record_type, ids in wanted[patient_id].items():
-                lacks = ids.difference(patient.get(ARRAYS[record_type]) or ())
-                lacking += [Reference(patient_id, record_type, one) for one in sorted(lacks)]
-    return lacking
+                there = set(patient.get(ARRAYS[record_type]) or ())
+                found += [Reference(patient_id, record_type, one) for one in sorted(chosen(ids, there))]
+    return found
 
 
 def add(passport: Passport, references: Sequence[Reference], now: datetime) -> None:
@@ -104,17 +120,15 @@ def _change(passport: Passport, references: Sequence[Reference], operator: str, 
         operations[patient_id] = UpdateOne(
             {"_id": ObjectId(patient_id)}, {operator: change, "$set": {"updatedAt": now}}
         )
-    outcome = bulk.write(passport[PATIENTS], list(operations.values()), ids)
-    if outcome.unfit:
-        # The application's own patient breaks the contract in some other field, which is not for the pipeline
-        # to judge: a list of record ids cannot make it worse.
-        again = sorted(outcome.unfit)
-        outcome = bulk.write(passport[PATIENTS], [operations[one] for one in again], again, trusted=True)
+    # Trusted: a list of record ids makes no patient worse, and whether the application's other fields keep the contract
+    # is not for the pipeline to judge.
+    outcome = bulk.write(passport[PATIENTS], list(operations.values()), ids, trusted=True)
     if outcome.unfit:
         raise PassportRefused(f"{len(outcome.unfit)} patients hold more records than one MongoDB document has room for")
 
 
-def _chunks(values: Sequence[str]) -> Iterator[list[str]]:
+def chunks(values: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
+    """The values in lists of so many, which fit a command."""
     rest = iter(values)
-    while some := list(islice(rest, CHUNK)):
+    while some := list(islice(rest, size)):
         yield some

@@ -108,11 +108,13 @@ def retraction_entries(run: Run, records: Sequence[Document], why: str) -> Itera
 
 
 def heal(run: Run, hospital_key: str, day: str) -> None:
-    """Finish what an interrupted run left of a day's retractions and restorations."""
+    """Finish what an interrupted run left of a day's retractions and restorations, and take out of patients' lists
+    what has come back into them: with a patient who was restored from a dump.
+    """
     archived = list(
         run.passport[RETRACTED].find(
             {"hospital": hospital_key, "day": day},
-            {"state": 1, "why": 1, "version": 1},
+            {"state": 1, "why": 1, "version": 1, "document.patientId": 1, "document.type": 1},
             batch_size=CHUNK * 10,
         )
     )
@@ -131,6 +133,8 @@ def heal(run: Run, hospital_key: str, day: str) -> None:
     for why, ids in by_reason.items():
         whole = run.passport[RETRACTED].find({"_id": {"$in": ids}}, {"document": 1})
         finish(run, [one["document"] for one in whole], why)
+    gone = [patients.Reference.to(one["document"] | {"_id": one["_id"]}) for one in archived if one["_id"] not in live]
+    patients.remove(run.passport, patients.listed(run.passport, gone), run.now)
     back = [one for one in archived if live.get(one["_id"], 0) > one["version"]]
     forget(run, {one["_id"]: one["version"] for one in back})
 

@@ -2,7 +2,7 @@
 is published, so that a database that was emptied, or a setting that matches nobody, empties no passport.
 
 What belongs here: holding a window's raw batches, matches and rules against what was recorded. What does not: how a
-record is built (records), holding the window back (checks). Nothing is written.
+record is built (records), holding the window back (assets.records). Nothing is written.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from passport_pipeline.windows.inputs import Inputs, stored_inputs
 from passport_pipeline.windows.staleness import window_states
 
 ACCEPT_TAG = "passport/accept"
+HELD_BACK_TAG = "passport/held-back"
 
 
 @dataclass(frozen=True)

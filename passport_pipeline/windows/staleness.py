@@ -92,8 +92,8 @@ def stale_windows(hospital: Hospital, batches: Batches, passport: Passport) -> l
     """The windows of a hospital with stale days, oldest first: by the lookups and identifiers that are kept, and the
     patients whom the passport has now. None where lookups or identifiers were never kept.
 
-    A day whose raw batch is gone or cannot be read is stale too, so that it is read again. Raises PassportError,
-    BatchError.
+    A day whose raw batch is gone or cannot be read is stale too, so that it is read again. One that a run has left
+    unfinished, or that is marked, is not: whoever looks at the hospital finds it. Raises PassportError, BatchError.
     """
     lookups, identifiers = stored_lookups(hospital.key, batches), stored_identifiers(hospital.key, batches)
     if lookups is None or identifiers is None:
@@ -107,7 +107,8 @@ def stale_windows(hospital: Hospital, batches: Batches, passport: Passport) -> l
     states = DayStates(files, Inputs(hospital, lookups, match_persons(passport, persons, identifiers)))
     windows: dict[str, list[date]] = {}
     for day in states.stale(here):
-        windows.setdefault(window_of(day), []).append(day)
+        if day not in here or here[day].inputs:
+            windows.setdefault(window_of(day), []).append(day)
     return [StaleWindow(month, len(days), _name(days, states, here)) for month, days in windows.items()]
 
 

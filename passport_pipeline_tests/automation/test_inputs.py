@@ -3,7 +3,7 @@
 import json
 from contextlib import closing, contextmanager
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -13,6 +13,7 @@ from passport_pipeline.automation import inputs as module
 from passport_pipeline.automation.inputs import Cursor, changed_inputs
 from passport_pipeline.errors import BatchError
 from passport_pipeline.partitions import Window, partition_key_of, window_of
+from passport_pipeline.passport.collections import ARRAYS
 from passport_pipeline.passport.hospital_states import ACTIVE, PAUSED, change_state
 from passport_pipeline.passport.leases import lease
 from passport_pipeline.passport.patient_changes import PatientChanges
@@ -97,13 +98,15 @@ def read_anew(operator, key):
 
 @contextmanager
 def without(operator, wanted):
-    """A patient is not in the passport for a while."""
+    """A patient is not in the passport for a while; then without the records that were retracted."""
     (gone,) = operator.database.patients.find(wanted)
     operator.database.patients.delete_one(wanted)
     try:
         yield gone
     finally:
-        operator.database.patients.insert_one(gone)
+        retracted = set(operator.database.retractedrecords.distinct("_id"))
+        lists = {name: [one for one in gone[name] if one not in retracted] for name in ARRAYS.values()}
+        operator.database.patients.insert_one(gone | lists)
 
 
 def months_of(operator, key, national_id):
@@ -284,9 +287,28 @@ def test_a_window_that_a_run_is_at_or_that_waits_for_one_is_not_requested(sensor
         # It is looked at again in the next tick, not in the next hour.
         assert first in windows(sensor.tick()) and first.hospital in sensor.compared
         sensor.remember(seen={})
-        monkeypatch.setattr(module, "waiting", lambda _: {partition_key_of(first)})
+        monkeypatch.setattr(module, "asked_for", lambda _: {partition_key_of(first)})
         assert windows(sensor.tick()) == set(others)
     connections.close()
+
+
+def test_a_window_whose_rows_have_changed_too_is_left_to_the_sensor_that_looks_at_them(sensor):
+    operator = sensor.operator
+    with without(operator, one_with_records(operator)):
+        (first, *others) = sorted(window_of(one.partition_key) for one in sensor.tick())
+        states, at = operator.database.sourcehospitals, datetime.now(UTC)
+        entry = {"state": ACTIVE, "at": at, "by": "a test", "reason": "a reason"}
+        behind = {f"{first.month}-01": at}
+        states.update_one(
+            {"_id": first.hospital},
+            {"$set": {"state": ACTIVE, "behind": behind}, "$setOnInsert": {"stateHistory": [entry]}},
+            upsert=True,
+        )
+        sensor.remember(seen={})
+        assert windows(sensor.tick()) == set(others)
+        states.update_one({"_id": first.hospital}, {"$unset": {"behind": ""}})
+        # It is looked at again in the next tick, not in the next hour.
+        assert first in windows(sensor.tick())
 
 
 def test_without_a_change_stream_all_hospitals_are_compared_every_ten_minutes(sensor, monkeypatch):

@@ -12,8 +12,9 @@ from passport_pipeline.hospitals.settings import Settings
 from passport_pipeline.partitions import Window, partition_key_of
 from passport_pipeline.sample.seed_example import seed_example, seed_passport
 from passport_pipeline.windows.extract import extract_window
-from passport_pipeline.windows.guarding import ACCEPT_TAG, DayChange, Plausibility, weigh
+from passport_pipeline.windows.guarding import ACCEPT_TAG, HELD_BACK_TAG, DayChange, Plausibility, weigh
 from passport_pipeline.windows.match import match_window
+from passport_pipeline_tests.daemon import later
 from passport_pipeline_tests.windows.test_load import run_window
 
 KEY, MONTH, OTHER_MONTH = "hospital-1", "2025-11", "2025-12"
@@ -142,28 +143,74 @@ def test_the_settings_decide_what_is_too_much(operator, changed, held_back):
         assert bool(weighed(operator).faults) is held_back
 
 
-def test_a_run_that_is_held_back_is_not_tried_again_and_a_tag_lets_it_through(operator):
-    sql(operator, "DELETE FROM obs WHERE obs_id > 20030")
+@pytest.fixture
+def run(operator):
+    """run("medical_records", **tags) -> what a run of these assets (none: of the job) in the UI comes to."""
 
-    def run(**tags):
+    def run(*assets, **tags):
         with closing(operator.connections()) as connections:
             job = build_definitions(connections=connections).resolve_job_def("window_records")
             key = partition_key_of(Window(KEY, MONTH))
+            only = [dg.AssetKey(asset) for asset in assets] or None
             return job.execute_in_process(
-                partition_key=key, instance=operator.instance, raise_on_error=False, tags=tags
+                partition_key=key, instance=operator.instance, raise_on_error=False, tags=tags, asset_selection=only
             )
 
+    return run
+
+
+def guard_of(result):
+    (check,) = [one for one in result.get_asset_check_evaluations() if one.check_name == "window_is_plausible"]
+    return check
+
+
+def test_a_run_that_is_held_back_is_not_tried_again_and_a_tag_lets_it_through(operator, run):
+    sql(operator, "DELETE FROM obs WHERE obs_id > 20030")
     blocked = run()
-    (check,) = [one for one in blocked.get_asset_check_evaluations() if one.check_name == "window_is_plausible"]
+    check = guard_of(blocked)
     assert (check.passed, check.blocking, blocked.success) == (False, True, False)
     assert check.metadata["live_rows_vanished"].value == 20
     assert "| 2025-11-08 | 50 | 30 | 20 |" in check.metadata["days"].value
     assert [event for event in blocked.all_events if event.is_step_up_for_retry] == []
+    (failed,) = [event for event in blocked.all_events if event.is_step_failure]
+    assert failed.step_failure_data.user_failure_data.description == check.description
+    assert failed.step_failure_data.user_failure_data.metadata["error"].value == "WindowHeldBack"
     assert not blocked.asset_materializations_for_node("medical_records")
+    assert operator.instance.get_run_by_id(blocked.run_id).tags[HELD_BACK_TAG] == "true"
     let_through = run(**{ACCEPT_TAG: "true"})
     assert let_through.success
     assert all(one.passed for one in let_through.get_asset_check_evaluations())
     assert operator.database.medicalrecords.count_documents({"source.window": MONTH}) == 31
+
+
+def test_a_run_of_the_records_alone_is_held_back_where_raw_batches_are_gone(operator, run):
+    before = operator.passport()
+    batches = operator.connections().batches
+    for day in batches.month(KEY, MONTH):
+        batches.delete_day(KEY, day)
+    alone = run("medical_records")
+    assert (alone.success, guard_of(alone).passed, operator.passport()) == (False, False, before)
+    assert run().success and guard_of(run("medical_records")).passed
+    assert operator.passport() == before
+
+
+def test_a_window_that_is_held_back_is_requested_once_an_hour_whatever_comes_in(operator):
+    operator.settle()
+    for run in operator.instance.get_runs(dg.RunsFilter(tags={HELD_BACK_TAG: "true"})):
+        operator.instance.delete_run(run.run_id)
+    sql(operator, "DELETE FROM obs WHERE obs_id > 20030")
+    operator.night()  # the rows are gone from below the tail
+
+    def asked(hours=0):
+        with later(hours):
+            return [run for run in operator.tick().ran if run.job == "window_records"]
+
+    (first,) = asked()
+    assert not first.success and "held back" in first.failures[0]
+    sql(operator, ROWS.format(first=30_000, person=789, month=MONTH, rows=1))
+    assert asked() == asked() == []
+    (again,) = asked(hours=1)
+    assert not again.success and again.partition == first.partition
 
 
 def test_what_one_day_gains_does_not_hide_what_another_loses():
@@ -179,10 +226,9 @@ def test_nothing_was_there_before():
     assert Plausibility((KEY, MONTH), Settings()).message is None
 
 
-def test_no_multi_partitioned_run_of_the_job_goes_without_the_guard():
+def test_no_run_of_the_job_goes_without_the_guard():
     job = build_definitions().resolve_job_def("window_records")
     keys = {key.to_user_string() for key in job.asset_layer.executable_asset_keys}
     checks = {key.name for key in job.asset_layer.asset_graph.asset_check_keys}
     assert "medical_records" in keys
     assert "window_is_plausible" in checks
-    assert dg.AssetKey("patient_matches") in job.asset_layer.executable_asset_keys
