@@ -14,6 +14,7 @@ from passport_pipeline.batches import Batches
 from passport_pipeline.errors import ConfigurationError
 from passport_pipeline.hospitals.registry import Hospital, load_hospitals
 from passport_pipeline.hospitals.settings import Settings
+from passport_pipeline.kept import Kept
 from passport_pipeline.openmrs.source import Source
 from passport_pipeline.passport.database import Passport
 from passport_pipeline.passport.hospital_states import refuse_inactive
@@ -23,11 +24,14 @@ from passport_pipeline.windows.admission import admit
 class Connections:
     """Everything outside that a run talks to. Made from given settings, else from the environment.
 
-    Nothing is read or opened before it is asked for, so that a code location loads without any server.
+    Nothing is read or opened before it is asked for, so that a code location loads without any server. With `kept`
+    it is one tick of a sensor, which uses what stays open from tick to tick and leaves it open.
     """
 
-    def __init__(self, settings: Settings | None = None) -> None:
+    def __init__(self, settings: Settings | None = None, kept: Kept | None = None) -> None:
         self._settings = settings
+        self._of_a_tick = kept is not None
+        self.kept = kept or Kept()
         self._sources: dict[str, tuple[ExitStack, Source]] = {}
 
     @cached_property
@@ -41,8 +45,11 @@ class Connections:
         return {hospital.key: hospital for hospital in load_hospitals(self.settings.hospitals_file)}
 
     def reread(self) -> Connections:
-        """The same settings with nothing read yet: what lives longer than a run sees what hospitals.yaml says now."""
-        return Connections(self._settings)
+        """The same settings with nothing read yet, for a tick of a sensor: it sees what hospitals.yaml says now, and
+        what is kept open from tick to tick until these connections are closed.
+        """
+        self.kept.close_overdue()
+        return Connections(self._settings, self.kept)
 
     def hospital(self, key: str) -> Hospital:
         """One registered hospital. Raises ConfigurationError for a key that hospitals.yaml lacks."""
@@ -84,9 +91,12 @@ class Connections:
         """Close the databases that are open; what is asked for later is opened anew."""
         while self._sources:
             self._sources.popitem()[1][0].close()
-        if "passport" in self.__dict__:
-            self.passport.close()
-            del self.passport
+        passport = self.__dict__.pop("passport", None)
+        if self._of_a_tick:
+            return
+        if passport is not None:
+            passport.close()
+        self.kept.close()
 
     @cached_property
     def batches(self) -> Batches:
@@ -96,6 +106,8 @@ class Connections:
     @cached_property
     def passport(self) -> Passport:
         """The passport, its collections and validators in place. Raises PassportError."""
+        if self._of_a_tick:
+            return self.kept.passport(self.settings)
         passport = Passport.connect(self.settings)
         passport.ensure()
         return passport

@@ -7,24 +7,24 @@ not: Dagster (sensors), SQL (openmrs), MongoDB (passport).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from passport_pipeline.digests import Digest, differing, window_of
 from passport_pipeline.hospitals.registry import Hospital
-from passport_pipeline.openmrs.clock import read_clock
+from passport_pipeline.openmrs.pulse import Pulse
 from passport_pipeline.openmrs.source import Source
 from passport_pipeline.openmrs.survey import tail_survey
-from passport_pipeline.passport.days import DayRecord, recorded
+from passport_pipeline.passport.days import DayRecord, recorded, recorded_stamp
 from passport_pipeline.passport.freshness import behind
 from passport_pipeline.passport.hospital_states import HospitalState, Look
 from passport_pipeline.passport.leases import held
 from passport_pipeline.resources import Connections
 from passport_pipeline.windows.admission import admit, renewed_lineage
-from passport_pipeline.windows.surveys import stored_survey
+from passport_pipeline.windows.surveys import kept_stamp, stored_survey
 
 T = TypeVar("T")
 
@@ -55,30 +55,95 @@ class Seen:
     overdue: datetime | None = None
 
 
+@dataclass(frozen=True)
+class Basis:
+    """What a comparison was made of, as short as it can be told: the hospital's pulse, the survey that is kept, the
+    days that are recorded, and what was asked for. Where nothing of it has moved, another comparison finds the same.
+    """
+
+    pulse: Pulse
+    kept: str
+    recorded: str
+    asked: tuple[tuple[str, str], datetime | None]
+
+    def holds_since(self, before: Basis) -> bool:
+        """Whether nothing has moved since `before`, which was read over the same connection."""
+        same = (self.kept, self.recorded, self.asked) == (before.kept, before.recorded, before.asked)
+        return same and self.pulse.stood_still_since(before.pulse)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A comparison of a hospital's days at both ends: the windows that differ, since when their days have (as
+    HospitalState has it), the obs_id up to which was surveyed, and when the last full survey was taken.
+    """
+
+    windows: Sequence[Change]
+    behind: Mapping[str, datetime]
+    max_obs_id: int
+    surveyed_at: datetime
+
+
+@dataclass(frozen=True)
+class Noted:
+    """The last comparison, and its basis."""
+
+    basis: Basis
+    compared: Compared
+
+
 def look_at(connections: Connections, hospital: Hospital, state: HospitalState, months: tuple[str, str]) -> Seen:
     """Look at an active hospital: its clock, its lineage, and by the tail of its survey its days in `months`.
 
+    What cannot have changed since the last look (Basis) is not looked at again, for as long as the connection is kept.
     Windows that a run is at just now are left to it. Raises SourceError, PassportError, BatchError.
     """
-    passport, at = connections.passport, datetime.now(UTC)
-    stored = stored_survey(hospital.key, connections.batches)
-    with Source.open(hospital, connections.settings) as source:
-        with source.reading() as connection:
-            admit(connection, passport, state)
-            skew = read_clock(connection).skew
-        if stored is None or (state.survey_after and stored.taken_at < state.survey_after):
-            return Seen(None, Look(state, at, skew, surveyed=False))
+    passport, at, lineage = connections.passport, datetime.now(UTC), None
+    with connections.kept.source(hospital, connections.settings) as kept:
         busy = held(passport, hospital.key)
-        survey = tail_survey(source, stored)
-        with source.reading() as connection:
-            lineage = renewed_lineage(connection, state, survey.max_obs_id, at)
-    # A run that ended in between has brought in what this survey does not show, so its window is not judged by it.
+        basis = _basis(connections, hospital.key, kept.pulse, (months, state.survey_after))
+        noted, kept.noted = cast("Noted | None", kept.noted), None
+        if noted and basis and basis.holds_since(noted.basis):
+            kept.noted, compared = noted, noted.compared
+        else:
+            found = _compared(connections, kept.source, state, months, at)
+            if found is None:
+                return Seen(None, Look(state, at, kept.clock.skew, surveyed=False))
+            compared = found
+            with kept.source.reading() as connection:
+                lineage = renewed_lineage(connection, state, compared.max_obs_id, at)
+            kept.noted = Noted(basis, compared) if basis else None
+    # A run that ended in between has brought in what the survey does not show, so its window is not judged by it.
     busy |= held(passport, hospital.key)
-    there, here = survey.digests(), recorded(passport, hospital.key)
+    overdue = compared.surveyed_at if at - compared.surveyed_at > SURVEY_OVERDUE else None
+    windows = [change for change in compared.windows if change.month not in busy]
+    return Seen(windows, Look(state, at, kept.clock.skew, behind=compared.behind, lineage=lineage), overdue)
+
+
+def _basis(
+    connections: Connections, key: str, pulse: Pulse | None, asked: tuple[tuple[str, str], datetime | None]
+) -> Basis | None:
+    """The basis of a comparison that begins now; None where the hospital or the passport does not tell."""
+    recorded = pulse and recorded_stamp(connections.passport, key)
+    return Basis(pulse, kept_stamp(key, connections.batches), recorded, asked) if pulse and recorded else None
+
+
+def _compared(
+    connections: Connections, source: Source, state: HospitalState, months: tuple[str, str], at: datetime
+) -> Compared | None:
+    """The hospital's days at both ends; None where it has to be surveyed in full first."""
+    passport, key = connections.passport, source.hospital.key
+    stored = stored_survey(key, connections.batches)
+    with source.reading() as connection:
+        admit(connection, passport, state)
+    if stored is None or (state.survey_after and stored.taken_at < state.survey_after):
+        return None
+    survey = tail_survey(source, stored)
+    there, here = survey.digests(), recorded(passport, key, counts=False)
     days = not_in_line(there, here, months)
-    look = Look(state, at, skew, behind=behind(days, here, state.behind, at), lineage=lineage)
-    overdue = stored.taken_at if at - stored.taken_at > SURVEY_OVERDUE else None
-    return Seen(changes(days, there, here, busy), look, overdue)
+    return Compared(
+        changes(days, there, here), behind(days, here, state.behind, at), survey.max_obs_id, stored.taken_at
+    )
 
 
 def not_in_line(there: Mapping[date, Digest], here: Mapping[date, DayRecord], months: tuple[str, str]) -> list[date]:
@@ -90,17 +155,11 @@ def not_in_line(there: Mapping[date, Digest], here: Mapping[date, DayRecord], mo
     return [day for day in sorted({*unlike, *unfinished}) if months[0] <= window_of(day) <= months[1]]
 
 
-def changes(
-    days: Iterable[date],
-    there: Mapping[date, Digest],
-    here: Mapping[date, DayRecord],
-    busy: Collection[str],
-) -> list[Change]:
-    """The windows of these days, which are not in line, but for the `busy` months; oldest first."""
+def changes(days: Iterable[date], there: Mapping[date, Digest], here: Mapping[date, DayRecord]) -> list[Change]:
+    """The windows of these days, which are not in line; oldest first."""
     found: dict[str, list[date]] = {}
     for day in days:
-        if window_of(day) not in busy:
-            found.setdefault(window_of(day), []).append(day)
+        found.setdefault(window_of(day), []).append(day)
     return [Change(month, len(days), _name(days, there, here)) for month, days in found.items()]
 
 

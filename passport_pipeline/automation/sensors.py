@@ -11,7 +11,7 @@ import dagster as dg
 
 from passport_pipeline.assets.failures import failing_clearly
 from passport_pipeline.automation.changes import Seen, look_at, rotated, side_by_side
-from passport_pipeline.automation.requests import waiting
+from passport_pipeline.automation.requests import asked_for
 from passport_pipeline.errors import PipelineError, unexpected
 from passport_pipeline.hospitals.registry import Hospital
 from passport_pipeline.jobs import hospital_references, window_records
@@ -61,11 +61,12 @@ def source_changes(
     context: dg.SensorEvaluationContext, connections: dg.ResourceParam[Connections]
 ) -> dg.SensorResult | dg.SkipReason:
     """Surveys the tail of every enabled and active hospital, all side by side, and requests the windows with days that
-    are not in line. A hospital that is slow or does not answer delays no other.
+    are not in line. Where nothing was committed since the last look, it costs the hospital two short statements. One
+    that is slow or does not answer delays no other.
 
     A window that still differs is requested again in the next hour, so a run that failed is not the last. One that
-    waits in the queue, or that a run is at, is not requested. A full survey that is overdue is requested, too: a
-    hospital that does not answer at night is surveyed when it does.
+    waits in the queue, that a run is at, or that the guard has held back in this hour, is not requested. A full survey
+    that is overdue is requested, too: a hospital that does not answer at night is surveyed when it does.
     """
     connections = connections.reread()
     partitions = set(context.instance.get_dynamic_partitions(str(hospitals.name)))
@@ -82,7 +83,7 @@ def source_changes(
     finally:
         connections.close()
     _warn(context, seen, failed, late, connections.settings.clock_skew)
-    queued = waiting(context.instance)
+    queued = asked_for(context.instance)
     requests = [one for key in turn if key in seen for one in _requests(enabled[key], seen[key], queued)]
     return dg.SensorResult(
         run_requests=requests,

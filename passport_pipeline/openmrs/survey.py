@@ -30,7 +30,8 @@ from passport_pipeline.digests import Digest
 from passport_pipeline.openmrs.rows import Rows
 from passport_pipeline.openmrs.schema import Schema
 from passport_pipeline.openmrs.source import Source
-from passport_pipeline.openmrs.tables import obs, patient, person_merge_log
+from passport_pipeline.openmrs.tables import obs
+from passport_pipeline.openmrs.touched import touched_blocks
 
 BLOCK = 16_384
 # Ids per statement: the derived table stays within the 16 MB of memory that servers allow it by default.
@@ -38,8 +39,6 @@ BLOCKS_AT_ONCE = 8
 # Neighbouring id ranges are read as one where fewer ids lie between them than a range costs; no statement
 # names more ranges than servers plan for without falling back to a scan.
 GAP, MOST_RANGES = 1_000, 400
-# Of whom a survey of the tail looks for older rows, and in how many blocks of them: 64 take about 5 s.
-PERSONS, MOST_TOUCHED = 100, 64
 
 CELL_COLUMNS = {
     "day": "datetime64[s]",
@@ -131,15 +130,16 @@ def tail_survey(source: Source, survey: Survey) -> Survey:
     Read again are the blocks from BLOCK ids below the highest known one upwards (long transactions commit
     ids out of order), those of rows that new rows name as their previous version, with the members of these
     rows, those of patients who were merged or voided since, and, where `date_voided` has an index, those of rows
-    voided since. What this cannot see (an un-void, a purge, an in-place change further down) a full survey finds.
-    Raises SourceError.
+    voided since. New are rows above the highest known id; all of the tail where it holds more or fewer rows than
+    were counted; and any whose previous version was voided from a day before the survey on. What this cannot see
+    (an un-void, a purge, an in-place change further down) a full survey finds. Raises SourceError.
     """
     taken_at = datetime.now(UTC)
     first = survey.tail
     with source.snapshot() as connection:
         last = _max_obs_id(connection)
         since = survey.taken_at.astimezone(source.hospital.zone).replace(tzinfo=None) - timedelta(days=1)
-        touched = _touched(connection, source.schema, first * BLOCK, since)
+        touched = touched_blocks(connection, source.schema, survey, since, BLOCK)
         ranges = [*_walk(connection, last, first * BLOCK)]
         older = merged((block * BLOCK, (block + 1) * BLOCK - 1) for block in touched if block < first)
         found = [read_cells(connection, source.schema, chunk) for chunk in _chunks([*older, *ranges])]
@@ -147,17 +147,25 @@ def tail_survey(source: Source, survey: Survey) -> Survey:
     return Survey(_folded([kept, *found]), taken_at, max(last, _max_of(found)))
 
 
-def window_cells(connection: sa.Connection, schema: Schema, survey: Survey, month: str) -> pd.DataFrame:
+def window_cells(
+    connection: sa.Connection, schema: Schema, survey: Survey, month: str, *, checksums: bool = True
+) -> pd.DataFrame:
     """The cells of one month's days as the connection sees them now: CELL_COLUMNS, `day` never null.
 
-    Reads only the id ranges that the survey names for the month. Raises SourceError.
+    Reads only the id ranges that the survey names for the month. Without `checksums`, which take half of the server's
+    time, they are 0. Raises SourceError.
     """
     wanted = survey.cells[in_month(survey.cells, month)]
     first = datetime.strptime(month, "%Y-%m")  # noqa: DTZ007 - the hospital's local time, which has no zone
     after = (first + timedelta(days=32)).replace(day=1)
     ranges = cell_ranges(wanted)
-    found = [read_cells(connection, schema, chunk, (first, after)) for chunk in _chunks(ranges)]
+    found = [read_cells(connection, schema, chunk, (first, after), checksums=checksums) for chunk in _chunks(ranges)]
     return _folded(found)
+
+
+def with_checksums(cells: pd.DataFrame, checksums: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """Cells that were taken without, and the checksums that their rows add to them; all have CELL_COLUMNS."""
+    return _folded([cells, *checksums])
 
 
 def in_month(cells: pd.DataFrame, month: str) -> pd.Series:
@@ -168,8 +176,12 @@ def in_month(cells: pd.DataFrame, month: str) -> pd.Series:
 
 
 def with_month(survey: Survey, month: str, cells: pd.DataFrame) -> Survey:
-    """The survey with other cells for the days of a month; `cells` has CELL_COLUMNS and days of that month alone."""
-    return replace(survey, cells=_folded([survey.cells[~in_month(survey.cells, month)], cells]))
+    """The survey with other cells for the days of a month; `cells` has CELL_COLUMNS and days of that month alone.
+
+    Its tail, which is read again anyhow, stays as it was, so that it tells what has come in there since.
+    """
+    stays = ~in_month(survey.cells, month) | (survey.cells["block"] >= survey.tail)
+    return replace(survey, cells=_folded([survey.cells[stays], cells[cells["block"] < survey.tail]]))
 
 
 def cell_digests(cells: pd.DataFrame) -> dict[date, Digest]:
@@ -248,56 +260,16 @@ def _chunks(ranges: Ranges) -> Iterator[Ranges]:
         yield group
 
 
-def _touched(connection: sa.Connection, schema: Schema, first: int, since: datetime) -> set[int]:
-    """The blocks of older rows that new rows, or a recent void, say have changed."""
-    new, member = obs.alias("new"), obs.alias("member")
-    statements: list[sa.Select[Any]] = []
-    if schema.has("obs", "previous_version"):
-        named = sa.and_(new.c.obs_id >= first, new.c.previous_version.is_not(None))
-        statements += [
-            sa.select(new.c.previous_version.op("DIV")(BLOCK)).where(named).distinct(),
-            sa.select(member.c.obs_id.op("DIV")(BLOCK))
-            .select_from(new.join(member, member.c.obs_group_id == new.c.previous_version))
-            .where(named)
-            .distinct(),
-        ]
-    if schema.has_index("obs", "date_voided"):
-        statements.append(sa.select(obs.c.obs_id.op("DIV")(BLOCK)).where(obs.c.date_voided >= since).distinct())
-    persons = _merged_or_voided(connection, schema, since)
-    if persons:
-        theirs = sa.select(obs.c.obs_id.op("DIV")(BLOCK).label("block"))
-        theirs = theirs.where(obs.c.person_id.in_(persons), obs.c.obs_id < first).distinct()
-        statements.append(theirs.order_by(sa.desc("block")).limit(MOST_TOUCHED))
-    return {int(block) for statement in statements for (block,) in connection.execute(statement)}
-
-
-def _merged_or_voided(connection: sa.Connection, schema: Schema, since: datetime) -> list[int]:
-    """The persons of the newest merges and voided patients since a (local) time; no more of each than PERSONS.
-
-    A merge is found by the log's own key, a voided patient by reading the patients, of whom there are few.
-    """
-    log = person_merge_log
-    statements: list[sa.Select[Any]] = []
-    if schema.has("patient", "date_voided"):
-        voided = sa.select(patient.c.patient_id).where(patient.c.date_voided >= since)
-        statements.append(voided.order_by(patient.c.date_voided.desc()).limit(PERSONS))
-    if schema.has("person_merge_log", "winner_person_id"):
-        newest = sa.select(log).order_by(log.c.person_merge_log_id.desc()).limit(PERSONS).subquery("newest")
-        statements += [
-            sa.select(person).where(newest.c.date_created >= since)
-            for person in (newest.c.winner_person_id, newest.c.loser_person_id)
-        ]
-    return sorted({int(person) for statement in statements for (person,) in connection.execute(statement)})
-
-
 def read_cells(
     connection: sa.Connection,
     schema: Schema,
     ranges: Ranges,
     between: tuple[datetime, datetime] | None = None,
+    *,
+    checksums: bool = True,
 ) -> pd.DataFrame:
     """The cells of the rows in these id ranges, and of days in `between` (half-open) where it is given."""
-    statement = _statement(Rows(schema), ranges, between)
+    statement = _statement(Rows(schema), ranges, between, checksums=checksums)
     found = connection.execute(statement).all()
     columns = zip(*found, strict=True) if found else ((),) * len(CELL_COLUMNS)
     data: dict[str, Any] = dict(zip(CELL_COLUMNS, columns, strict=True))
@@ -305,7 +277,9 @@ def read_cells(
     return pd.DataFrame(data).astype(CELL_COLUMNS)
 
 
-def _statement(rows: Rows, ranges: Ranges, between: tuple[datetime, datetime] | None) -> sa.Select[Any]:
+def _statement(
+    rows: Rows, ranges: Ranges, between: tuple[datetime, datetime] | None, *, checksums: bool
+) -> sa.Select[Any]:
     wanted = within(rows.obs.c.obs_id, ranges)
     if between is not None:
         wanted = sa.and_(wanted, rows.root_created >= between[0], rows.root_created < between[1])
@@ -316,7 +290,7 @@ def _statement(rows: Rows, ranges: Ranges, between: tuple[datetime, datetime] | 
             rows.obs.c.obs_id.op("DIV")(BLOCK).label("block"),
             rows.obs.c.obs_id.label("obs_id"),
             rows.live.label("live"),
-            sa.func.if_(rows.live, rows.checksum, 0).label("crc"),
+            (sa.func.if_(rows.live, rows.checksum, 0) if checksums else sa.literal_column("0")).label("crc"),
         )
         .select_from(rows.joined)
         .where(wanted)

@@ -11,6 +11,7 @@ lie (batches).
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 
 import pandas as pd
@@ -62,6 +63,15 @@ def stored_survey(hospital_key: str, batches: Batches) -> Survey | None:
     for month, cells in _since(hospital_key, batches, finished)[0].items():
         survey = with_month(survey, month, cells)
     return survey
+
+
+def kept_stamp(hospital_key: str, batches: Batches) -> str:
+    """A short text that changes whenever `stored_survey` would give something else. Reads no survey.
+
+    Raises BatchError.
+    """
+    kept = [batches.read_texts(hospital_key, name) for name in (SURVEY, SINCE)]
+    return json.dumps(kept, sort_keys=True)
 
 
 def keep_window(  # noqa: PLR0917 - two ends of one comparison

@@ -19,8 +19,8 @@ def recorded(**days):
     return {named[day]: DayRecord(*content) for day, content in days.items()}
 
 
-def windows(there, here, months=EVERY, busy=()):
-    return changes(not_in_line(there, here, months), there, here, busy)
+def windows(there, here, months=EVERY):
+    return changes(not_in_line(there, here, months), there, here)
 
 
 def test_windows_that_agree_are_no_change():
@@ -45,11 +45,6 @@ def test_a_day_that_is_gone_at_the_hospital_is_a_change():
 def test_a_day_that_a_run_left_unfinished_is_a_change_although_its_digest_agrees():
     (change,) = windows({OCTOBER: ONE, NOVEMBER: ONE}, recorded(october=(ONE, ""), november=(ONE, "made of")))
     assert (change.month, change.days) == ("2025-10", 1)
-
-
-def test_a_window_that_a_run_is_at_is_left_to_it():
-    there = {OCTOBER: ONE, NOVEMBER: ONE}
-    assert [change.month for change in windows(there, {}, busy={"2025-11"})] == ["2025-10"]
 
 
 def test_days_outside_the_windows_are_left_alone():

@@ -9,9 +9,11 @@ from passport_pipeline.digests import Digest
 from passport_pipeline.hospitals.registry import Hospital
 from passport_pipeline.hospitals.settings import Settings
 from passport_pipeline.openmrs import survey as surveys
+from passport_pipeline.openmrs import touched
 from passport_pipeline.openmrs.clock import read_clock
 from passport_pipeline.openmrs.lineage import read_lineage, regression
 from passport_pipeline.openmrs.observations import OBSERVATION_COLUMNS, read_observations
+from passport_pipeline.openmrs.pulse import read_pulse
 from passport_pipeline.openmrs.rows import NUMBERS_AND_DATES, TEXTS
 from passport_pipeline.openmrs.source import Source
 from passport_pipeline.openmrs.survey import (
@@ -280,6 +282,53 @@ def test_tail_survey_equals_full_survey_after_inserts_edits_and_late_commits(ope
     assert tail.digests() != survey.digests()
 
 
+OLD = {"date_created": "2024-01-05 08:00:00"}
+LATE = {
+    "typed since": (9 * BLOCK, {"date_voided": "2024-01-06 08:00:00"}),
+    "committed late": (3 * BLOCK + 7, {"date_voided": "2024-01-06 08:00:00"}),
+    "while the survey was taken": (3 * BLOCK + 1, {"date_voided": datetime.now(UTC).replace(tzinfo=None)}),
+    "without a time": (3 * BLOCK + 1, {}),
+}
+
+
+@pytest.mark.parametrize("how", LATE)
+def test_an_edit_of_a_row_far_below_the_tail_is_found_whenever_it_came_in(openmrs_database, open_source, how):
+    database = openmrs_database("2.5")
+    new, voided = LATE[how]
+    database.obs(10, **OLD)
+    database.obs(3 * BLOCK + 50)
+    known = new == 3 * BLOCK + 1
+    if known:
+        database.obs(new, previous_version=10, **OLD)
+    source = open_source(database, timezone="UTC")
+    survey = full_survey(source)
+    if not known:
+        database.obs(new, previous_version=10, **OLD)
+    database.run("UPDATE obs SET voided = 1, date_voided = :at WHERE obs_id = 10", at=voided.get("date_voided"))
+    assert tail_survey(source, survey).digests() == full_survey(source).digests() != survey.digests()
+
+
+def test_what_edits_replaced_before_the_survey_is_not_read_again(openmrs_database, open_source, monkeypatch):
+    database = openmrs_database("2.5")
+    database.obs(10, voided=1, date_voided="2024-01-06 08:00:00", **OLD)
+    database.obs(11, obs_group_id=10, voided=1, date_voided="2024-01-06 08:00:00", **OLD)
+    database.obs(3 * BLOCK + 50, previous_version=10, **OLD)
+    source = open_source(database, timezone="UTC")
+    survey = full_survey(source)
+    database.obs(3 * BLOCK + 60)
+    read = []
+
+    def reading(connection, schema, ranges, *more):
+        read.extend(ranges)
+        return read_cells(connection, schema, ranges, *more)
+
+    read_cells = surveys.read_cells
+    monkeypatch.setattr(surveys, "read_cells", reading)
+    tail = tail_survey(source, survey)
+    assert min(read)[0] >= survey.tail * BLOCK > 11
+    assert tail.digests() == full_survey(source).digests()
+
+
 def test_tail_survey_of_an_empty_survey_finds_everything(openmrs_database, open_source):
     database = openmrs_database("2.5")
     source = open_source(database)
@@ -344,7 +393,7 @@ def test_a_survey_of_the_tail_is_bounded_however_many_patients_were_merged_or_vo
     source = open_source(database, timezone="UTC")
     survey = full_survey(source)
     database.run("UPDATE patient SET voided = 1, date_voided = UTC_TIMESTAMP() WHERE patient_id = 3")
-    monkeypatch.setattr(surveys, "MOST_TOUCHED", 1)
+    monkeypatch.setattr(touched, "MOST_TOUCHED", 1)
     assert survey.digests() != tail_survey(source, survey).digests() != full_survey(source).digests()
 
 
@@ -370,7 +419,7 @@ class Plans:
                         yield step["type"], int(step["rows"]), statement
 
 
-OBS_NAMES = {"obs", "o", "new", "member", "g1", "g2", "g3", "g4"}
+OBS_NAMES = {"obs", "o", "new", "old", "member", "g1", "g2", "g3", "g4"}
 
 
 @pytest.mark.parametrize("version", ["1.9.8", "2.8"])
@@ -380,6 +429,8 @@ def test_nothing_that_a_tick_asks_scans_all_of_obs(openmrs_database, open_source
     many = 6 * BLOCK
     database.many_obs(1, many)
     database.run("UPDATE obs SET person_id = 2 + obs_id % 2 WHERE obs_id % 5000 = 0")
+    if version != "1.9.8":
+        database.run("UPDATE obs SET previous_version = obs_id - 50000 WHERE obs_id > 60000 AND obs_id % 100 = 0")
     database.run("UPDATE patient SET voided = 1, date_voided = UTC_TIMESTAMP() WHERE patient_id = 3")
     database.run("ANALYZE TABLE obs")
     source = open_source(database, timezone="UTC")
@@ -390,6 +441,7 @@ def test_nothing_that_a_tick_asks_scans_all_of_obs(openmrs_database, open_source
     with source.reading() as connection:
         assert regression(connection, known) is None
         read_clock(connection)
+        read_pulse(connection, source.schema)
     tail_survey(source, survey)
     with source.reading() as connection:
         read_lineage(connection, known)
