@@ -103,6 +103,12 @@ def test_only_the_days_that_are_given_are_replaced(batches):
     assert (after.st_ino, after.st_mtime_ns) == (untouched.st_ino, untouched.st_mtime_ns)
 
 
+def test_where_nobody_knows_a_days_digest_its_rows_are_counted_and_the_file_says_what_they_come_to(batches):
+    first, second, other = rows(ONE, 1, 2), rows(ONE, 4), rows(TWO, 5)
+    assert batches.write_days("central", "2025-11", iter([first, second, other]), {ONE: 3, TWO: 1}, references) == 4
+    assert batches.days("central", "2025-11") == {ONE: digest(first, second), TWO: digest(other)}
+
+
 def test_a_day_without_live_rows_is_removed(batches):
     frame = rows(ONE, 1)
     batches.write_days("central", "2025-11", iter([frame]), {ONE: digest(frame)}, references)
@@ -115,12 +121,13 @@ def test_a_day_without_live_rows_is_removed(batches):
     ("frames", "digests", "words"),
     [
         ([rows(ONE, 1, 2)], {ONE: digest(rows(ONE, 1))}, r"2025-11-01: the rows that were read \(2\) are not those"),
+        ([rows(ONE, 1, 2)], {ONE: 3}, r"2025-11-01: the rows that were read \(2\) are not those"),
         ([], {ONE: digest(rows(ONE, 1))}, "no rows were read of a day that has live rows"),
         ([rows(TWO, 1)], {ONE: digest(rows(ONE, 1))}, "a day that was not asked for"),
         ([rows(ONE, 1), rows(TWO, 2), rows(ONE, 3)], {ONE: digest(rows(ONE, 1)), TWO: digest(rows(TWO, 2))}, "twice"),
         ([], {date(2025, 12, 1): Digest(1, 1, 1)}, "2025-12-01 is no day of 2025-11"),
     ],
-    ids=["other rows", "no rows", "other day", "unordered", "other month"],
+    ids=["other rows", "too few rows", "no rows", "other day", "unordered", "other month"],
 )
 def test_rows_that_are_not_those_of_the_digest_are_not_kept(batches, frames, digests, words):
     with pytest.raises(BatchError, match=words):

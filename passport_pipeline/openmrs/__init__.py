@@ -6,6 +6,8 @@ tables        the tables and columns that are read, declared once
 schema        which of them this database has
 rows          the one definition of an observation's root, day, liveness and checksum
 survey        digests by day, over id ranges
+touched       where older rows may have changed, as newer ones tell
+pulse         when a change was last committed
 observations  the rows themselves, in frames
 lookups       concepts, providers, locations: what observations refer to
 names         the locale chain of concept names, and persons' names

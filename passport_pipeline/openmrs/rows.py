@@ -8,13 +8,14 @@ from extracted rows agree by construction.
 * A row is live when neither it, nor its person, nor its patient is voided. No patient row is no obstacle, no
   person row is one.
 * `packed` is every number and date that is read, in one text: numbers and dates hold no comma, so it comes
-  apart again without loss, and a driver written in Python decodes one field instead of twenty-five.
-* `checksum` is a CRC32 over `packed` and every text that is read. An empty text counts as `0=`, NULL as
-  nothing, and every value has its own place, so NULL, '' and a value in another column all differ. Texts
-  count as the bytes that are stored: no conversion, hence no illegal mix of collations, and a third of the
-  time.
+  apart again without loss.
+* `checksum` is a CRC32 over the row's own bytes (`packed` and every text that is read) and its encounter's
+  providers. An empty text counts as `0=`, NULL as nothing, and every value has its own place, so NULL, '' and a
+  value in another column all differ. Texts count as the bytes that are stored: no conversion, hence no illegal
+  mix of collations, and a third of the time. The extraction reads these very bytes (openmrs.packing), so what
+  it sums up is what arrived.
 * An encounter's providers are a subquery per row: for a range of ids of any width it costs as the
-  range does.
+  range does. The extraction reads them once an encounter.
 
 What belongs here: these expressions. What does not: folding them (openmrs.survey) or reading them
 (openmrs.observations).
@@ -130,9 +131,16 @@ class Rows:
         return [self._column(table, column).label(name) for name, table, column in TEXTS]
 
     @cached_property
+    def recoded(self) -> dict[str, ColumnElement[Any]]:
+        """Those of TEXTS, by name, whose stored bytes are not UTF-8."""
+        return {
+            name: self._column(table, column) for name, table, column in TEXTS if (table, column) in self.schema.recoded
+        }
+
+    @cached_property
     def providers(self) -> ColumnElement[Any]:
         """`provider_id:role_id provider_id:role_id` in the order of encounter_provider_id, else NULL."""
-        if self.schema.has("encounter_provider", "provider_id"):
+        if self.has_providers:
             table = encounter_provider.alias("ep")
             has_role = self.schema.has("encounter_provider", "encounter_role_id")
             role = "ep.encounter_role_id" if has_role else "NULL"
@@ -150,29 +158,46 @@ class Rows:
     @cached_property
     def checksum(self) -> ColumnElement[int]:
         """CRC32 over everything that the extraction reads of the row."""
-        texts = [self._stored(self._column(table, column)) for _, table, column in TEXTS]
-        return sa.func.crc32(
-            sa.func.concat_ws("|", self.packed, *texts, sa.func.ifnull(self._providers_checksum(), ""))
-        )
+        return sa.func.crc32(sa.func.concat_ws("|", *self.own, sa.func.ifnull(self._providers_checksum(), "")))
+
+    @cached_property
+    def own(self) -> list[ColumnElement[Any]]:
+        """What the checksum covers but for the providers, in its order: `packed`, then TEXTS as `bytes=text`."""
+        return [self.packed, *(sized(self._column(table, column)) for _, table, column in TEXTS)]
+
+    @cached_property
+    def provider_of_encounter(self) -> ColumnElement[Any]:
+        """The one provider of a database before 1.9, as the checksum covers it; "" where encounters have several."""
+        return sa.func.ifnull(sa.null() if self.has_providers else self._providers_checksum(), "")
+
+    @property
+    def has_providers(self) -> bool:
+        """Whether encounters have providers in a table of their own."""
+        return self.schema.has("encounter_provider", "provider_id")
+
+    def entered_providers(self, encounters: FromClause) -> tuple[FromClause, list[ColumnElement[Any]]]:
+        """The providers of `encounters` (encounter_id): encounter_id, encounter_provider_id, checksum, provider_id,
+        role, all numbers, NULL as "". The checksums of an encounter's are folded with XOR.
+        """
+        table = encounter_provider.alias("ep")
+        matching = sa.and_(table.c.encounter_id == encounters.c.encounter_id, table.c.voided == 0)
+        values = [table.c.encounter_id, table.c.encounter_provider_id, sa.func.crc32(self._entered(table))]
+        values += [sa.func.ifnull(value, "") for value in (table.c.provider_id, self._role(table))]
+        return encounters.join(table, matching), values
 
     def _column(self, table: str, column: str) -> ColumnElement[Any]:
         return self.schema.column(self._aliases[table], column)
 
-    @staticmethod
-    def _stored(text: ColumnElement[Any]) -> ColumnElement[Any]:
-        return sa.func.ifnull(
-            sa.func.concat(sa.func.length(text), "=", sa.cast(text, sa.LargeBinary)),
-            "",
-        )
-
     def _providers_checksum(self) -> ColumnElement[Any]:
-        if self.schema.has("encounter_provider", "provider_id"):
+        if self.has_providers:
             table = encounter_provider.alias("ep")
-            one = sa.func.concat_ws(
-                "|", table.c.encounter_provider_id, table.c.provider_id, sa.func.ifnull(self._role(table), "")
-            )
-            return self._of_encounter(table, sa.func.bit_xor(sa.func.crc32(one)))
+            return self._of_encounter(table, sa.func.bit_xor(sa.func.crc32(self._entered(table))))
         return self._provider_id() if self._provider_of_encounter else sa.null()
+
+    def _entered(self, table: Any) -> ColumnElement[str]:
+        return sa.func.concat_ws(
+            "|", table.c.encounter_provider_id, table.c.provider_id, sa.func.ifnull(self._role(table), "")
+        )
 
     def _role(self, table: Any) -> ColumnElement[Any]:
         return self.schema.column(table, "encounter_role_id")
@@ -194,3 +219,8 @@ class Rows:
             .correlate(self.encounter)
             .scalar_subquery()
         )
+
+
+def sized(text: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The bytes of a text behind their number, as `5=bytes`; "" for NULL."""
+    return sa.func.ifnull(sa.func.concat(sa.func.length(text), "=", sa.cast(text, sa.LargeBinary)), "")

@@ -68,12 +68,14 @@ _DEGRADED = (
     ("global_property", "property_value", "the concepts of true and false are unknown"),
 )
 
+_UTF8 = ("utf8mb4", "utf8mb3", "utf8", "ascii")
+
 _PROBE = sa.text(
     """
-    SELECT 'column' AS kind, table_name AS table_name, column_name AS column_name
+    SELECT 'column' AS kind, table_name AS table_name, column_name AS column_name, character_set_name AS charset
     FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name IN :tables
     UNION ALL
-    SELECT 'index', table_name, column_name
+    SELECT 'index', table_name, column_name, NULL
     FROM information_schema.statistics
     WHERE table_schema = DATABASE() AND table_name IN :tables AND seq_in_index = 1
     """
@@ -82,11 +84,12 @@ _PROBE = sa.text(
 
 @dataclass(frozen=True)
 class Schema:
-    """What one database has. `columns` and `indexed` hold (table, column), lower-case; `indexed` are columns
-    that an index starts with."""
+    """What one database has. All hold (table, column), lower-case; `indexed` are columns that an index starts with,
+    `recoded` texts whose stored bytes are not UTF-8."""
 
     columns: frozenset[tuple[str, str]]
     indexed: frozenset[tuple[str, str]] = frozenset()
+    recoded: frozenset[tuple[str, str]] = frozenset()
 
     def has(self, table: str, column: str | None = None) -> bool:
         """Whether the database has this column; without one, whether it has the table."""
@@ -133,6 +136,9 @@ def probe(connection: sa.Connection, hospital_key: str) -> Schema:
     schema = Schema(
         columns=frozenset((row.table_name.lower(), row.column_name.lower()) for row in rows if row.kind == "column"),
         indexed=frozenset((row.table_name.lower(), row.column_name.lower()) for row in rows if row.kind == "index"),
+        recoded=frozenset(
+            (row.table_name.lower(), row.column_name.lower()) for row in rows if (row.charset or "ascii") not in _UTF8
+        ),
     )
     missing = _missing(schema)
     if "obs" in missing and "person" in missing and "encounter" in missing:

@@ -11,8 +11,9 @@ means (failures).
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Self
 
 import sqlalchemy as sa
@@ -26,6 +27,8 @@ from passport_pipeline.openmrs.grants import beyond_reading
 from passport_pipeline.openmrs.schema import Schema, probe
 
 CONNECT_TIMEOUT = 10  # seconds
+LONGEST_TEXT = "passport.longest_text"
+"""Where the `info` of a connection says how many bytes one text has at most that the server puts together."""
 
 _TABLE = re.compile(r"(?:for table|Table) ([`'\w$.]+)")
 
@@ -110,6 +113,17 @@ def autocommitting(engine: sa.Engine) -> Iterator[sa.Connection]:
         yield connection
 
 
+def hang_up(line: Any) -> None:
+    """Cut a driver's connection under a statement that another thread waits for; it is of no use afterwards.
+
+    Where the driver shows no socket, the statement is waited for.
+    """
+    end = getattr(line, "_sock", None)
+    if end is not None:
+        with suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)
+
+
 def refuse_writable(hospital: Hospital, beyond: list[str]) -> None:
     """Raise SourceRefused where the account can do more than read."""
     if beyond:
@@ -139,10 +153,10 @@ def _unusable(hospital: Hospital, error: Exception) -> ConfigurationError:
 
 
 def _session(timeout: int) -> Any:
-    def prepare(connection: Any, _: object) -> None:
+    def prepare(connection: Any, record: Any) -> None:
         cursor = connection.cursor()
-        cursor.execute("SELECT VERSION()")
-        (version,) = cursor.fetchone() or ("",)
+        cursor.execute("SELECT VERSION(), @@max_allowed_packet")
+        version, record.info[LONGEST_TEXT] = cursor.fetchone()
         if "mariadb" in str(version).lower():
             cursor.execute(f"SET SESSION max_statement_time = {timeout}")
         else:
@@ -152,7 +166,8 @@ def _session(timeout: int) -> Any:
         cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         cursor.execute("SET NAMES utf8mb4")
         # The server's modes decide what a zero date and a quoted name mean; here they always mean the same.
-        cursor.execute("SET SESSION sql_mode = '', group_concat_max_len = 65535")
+        # Joined texts may become as long as the server lets any become.
+        cursor.execute("SET SESSION sql_mode = '', group_concat_max_len = @@max_allowed_packet")
         cursor.close()
         # A dead line shows itself a little after the server would have ended the statement. PyMySQL sets it for all
         # reads or for none, so a port that accepts and never speaks would be waited for as long as a long statement.

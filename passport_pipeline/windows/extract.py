@@ -6,7 +6,8 @@ What belongs here: which days are read again, and that what was read is what the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
@@ -15,9 +16,9 @@ import pandas as pd
 from passport_pipeline.batches import Batches
 from passport_pipeline.digests import differing
 from passport_pipeline.openmrs.lookups import Lookups, references, unknown_references
-from passport_pipeline.openmrs.observations import read_observations
+from passport_pipeline.openmrs.observations import checksum_cells, read_observations
 from passport_pipeline.openmrs.source import Source
-from passport_pipeline.openmrs.survey import cell_digests, tail_survey, window_cells
+from passport_pipeline.openmrs.survey import cell_digests, tail_survey, window_cells, with_checksums
 from passport_pipeline.windows.references import renew_lookups, stored_lookups
 from passport_pipeline.windows.surveys import keep_window, renew_survey, stored_survey
 
@@ -44,31 +45,47 @@ def extract_window(
 ) -> Extracted:
     """Bring the raw batches of a window into line with the hospital.
 
-    The digests and the rows come out of one read-only snapshot, so a batch holds exactly what its digest says.
-    `full` reads every day again; about `batch_rows` rows are held in memory. `confirm` is called before each file is
-    replaced or removed, and raises where it is not to be. What the window holds that a survey of the tail does not
-    show is kept with the survey. Raises SourceError, BatchError.
+    The digests and the rows come out of one read-only snapshot, so a batch holds exactly what its digest says. Where
+    every day is to be read, because there is no file yet or with `full`, the hospital only counts the rows, and the
+    digests are those of the rows that come. About `batch_rows` rows are held in memory, and as many are under way.
+    `confirm` is called before each file is replaced or removed and after the last, and raises where it is not to be.
+    What the window holds that a survey of the tail does not show is kept with the survey. Raises SourceError,
+    BatchError.
     """
     key = source.hospital.key
     stored = stored_survey(key, batches) or renew_survey(source, batches)
     survey, at = tail_survey(source, stored), datetime.now(UTC)
     with source.snapshot() as connection:
-        cells = window_cells(connection, source.schema, survey, month)
-        there = cell_digests(cells)
         files = batches.month(key, month)
         here = {day: file.digest for day, file in files.items() if file}
-        stale = sorted(there) if full else [day for day in differing(there, here) if day in there]
+        every = full or not here
+        cells = window_cells(connection, source.schema, survey, month, checksums=not every)
+        there = cell_digests(cells)
+        stale = sorted(there) if every else [day for day in differing(there, here) if day in there]
         wanted = cells[cells["day"].isin([pd.Timestamp(day) for day in stale])]
-        frames = read_observations(connection, source, wanted, batch_rows)
-        known = _known(source, batches, frames)
-        rows = batches.write_days(key, month, known, {day: there[day] for day in stale}, references, confirm=confirm)
+        expected = {day: there[day].live if every else there[day] for day in stale}
+        checksums: list[pd.DataFrame] = []
+        with closing(read_observations(connection, source, wanted, batch_rows)) as frames:
+            known = _known(source, batches, _noted(frames, checksums))
+            rows = batches.write_days(key, month, known, expected, references, confirm=confirm)
+    if every:
+        cells = with_checksums(cells, checksums)
     removed: list[date] = sorted(files.keys() - there.keys())
     for day in removed:
         confirm()
         batches.delete_day(key, day)
+    if stale or removed:
+        confirm()  # a run that slept on the way from asking to replacing has put back an old file: it loads nothing
     keep_window(key, batches, stored, survey, month, cells, at)
     live = sum(digest.live for digest in there.values())
     return Extracted(len(there), live, len(stale), rows, len(removed))
+
+
+def _noted(frames: Iterable[pd.DataFrame], checksums: list[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    """Pass the frames on, and note what each adds to the checksums of its cells."""
+    for frame in frames:
+        checksums.append(checksum_cells(frame))
+        yield frame
 
 
 def _known(source: Source, batches: Batches, frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:

@@ -34,8 +34,8 @@ def match_persons(passport: Passport, persons: pd.DataFrame, identifiers: pd.Dat
 def match_window(
     source: Source, batches: Batches, passport: Passport, month: str, confirm: Callable[[], None] = lambda: None
 ) -> pd.DataFrame:
-    """Match the window's persons and keep the result beside its batches; `confirm` is called before that, and raises
-    where it is not to be kept.
+    """Match the window's persons and keep the result beside its batches; `confirm` is called before and after that,
+    and raises where it is not to be kept, or not to be gone by.
 
     Columns: person_id int64, person_uuid str, patient_id str (24 hex; null where parked), reason str (null where
     matched). Raises SourceError, PassportError, BatchError.
@@ -44,4 +44,5 @@ def match_window(
     matches = match_persons(passport, batches.persons(key, month), renew_identifiers(source, batches))
     confirm()
     batches.write_frames(key, matches_name(month), {"matches": matches}, {})
+    confirm()
     return matches

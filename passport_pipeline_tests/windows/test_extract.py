@@ -1,0 +1,94 @@
+import pandas as pd
+import pytest
+import sqlalchemy as sa
+
+from passport_pipeline.batches import Batches
+from passport_pipeline.openmrs.survey import BLOCK, full_survey
+from passport_pipeline.windows import extract
+from passport_pipeline.windows.extract import extract_window
+from passport_pipeline.windows.references import renew_lookups
+from passport_pipeline.windows.surveys import SINCE, renew_survey
+
+MONTH = "2024-02"
+
+
+@pytest.fixture
+def database(openmrs_database):
+    database = openmrs_database("2.5")
+    for day, first in ((10, 1), (11, 50), (12, BLOCK - 2)):
+        database.many_obs(first, 5, created=f"2024-02-{day} 08:00:00")
+    database.many_obs(5 * BLOCK, 5, created="2025-11-06 08:00:00")  # the tail is elsewhere
+    database.run("UPDATE obs SET voided = 1 WHERE obs_id = 51")
+    return database
+
+
+@pytest.fixture
+def source(database, open_source):
+    return open_source(database)
+
+
+@pytest.fixture
+def batches(source, tmp_path):
+    batches = Batches(tmp_path)
+    renew_survey(source, batches)
+    renew_lookups(source, batches)
+    return batches
+
+
+def checksums_computed(source, work):
+    """What `work` gives, and how many statements made the hospital compute digests."""
+    sent = []
+
+    def note(_connection, _cursor, statement, *_):
+        sent.append("bit_xor(row.crc)" in statement and "crc32" in statement)
+
+    sa.event.listen(source.engine, "before_cursor_execute", note)
+    done = work()
+    sa.event.remove(source.engine, "before_cursor_execute", note)
+    return done, sum(sent)
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_a_window_without_files_gets_the_digests_that_the_hospital_would_compute(source, batches, full):
+    extracted, first = checksums_computed(source, lambda: extract_window(source, batches, MONTH, full=full))
+    assert (extracted.days, extracted.live, extracted.rows_read) == (3, 14, 14)
+    assert batches.days("central", MONTH) == full_survey(source).digests(MONTH)
+    assert batches.read_frames("central", SINCE) is None  # nothing was found that the survey does not show
+    extracted, second = checksums_computed(source, lambda: extract_window(source, batches, MONTH))
+    assert (extracted.days_read, extracted.rows_read) == (0, 0)
+    assert first == second - 1  # only the tail's
+
+
+def test_what_a_full_read_finds_below_the_tail_is_kept_with_its_digests(database, source, batches):
+    extract_window(source, batches, MONTH)
+    database.run("UPDATE obs SET value_numeric = 99 WHERE obs_id = 2")
+    extracted = extract_window(source, batches, MONTH, full=True)
+    assert (extracted.days_read, extracted.rows_read) == (3, 14)
+    after = full_survey(source)
+    assert batches.days("central", MONTH) == after.digests(MONTH)
+    cells = batches.read_frames("central", SINCE)[0][MONTH]
+    pd.testing.assert_frame_equal(cells, after.cells[after.cells["day"].dt.month == 2].reset_index(drop=True))
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["no files yet", "one day differs"])
+def test_rows_that_change_between_digest_and_read_are_read_as_they_were_and_found_by_the_next_run(
+    database, source, batches, monkeypatch, known
+):
+    if known:
+        extract_window(source, batches, MONTH)
+        database.run("UPDATE obs SET value_numeric = 98 WHERE obs_id = 2")
+    before = full_survey(source).digests(MONTH)
+    read = extract.read_observations
+
+    def late(*arguments):
+        database.run("UPDATE obs SET value_numeric = 99, value_text = 'late' WHERE obs_id = 2")
+        database.run("UPDATE obs SET voided = 1 WHERE obs_id = 3")
+        database.obs(20, date_created="2024-02-10 09:00:00")
+        return read(*arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(extract, "read_observations", late)
+        extract_window(source, batches, MONTH)
+    assert batches.days("central", MONTH) == before
+    extract_window(source, batches, MONTH)
+    assert batches.days("central", MONTH) == full_survey(source).digests(MONTH) != before
