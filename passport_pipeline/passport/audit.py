@@ -111,14 +111,14 @@ def _decision(run: Run, about: Document, decided: Mapping[str, Any]) -> Document
 
 def _entry(run: Run, about: Document, event: Event, action: str, details: str) -> Document:
     source = about["source"]
-    changes = {
-        "hospitalId": source["hospital"],
-        "providerName": source.get("clinician"),
-        "conceptName": (source.get("concept") or {}).get("name"),
-    }
+    changes = {"hospitalId": source["hospital"]}
+    if (clinician := source.get("clinician")) is not None:
+        changes["providerName"] = clinician
+    if (question := (source.get("concept") or {}).get("name")) is not None:
+        changes["conceptName"] = question
     return {
         "_id": entry_id(about["_id"], source["version"], event),
-        "user": ObjectId(run.account.user_id),
+        "user": run.user,
         "patient": ObjectId(about["patientId"]),
         "accessType": "regular",
         "action": action,
@@ -128,7 +128,7 @@ def _entry(run: Run, about: Document, event: Event, action: str, details: str) -
         "targetModel": "MedicalRecord",
         "targetId": about["_id"],
         "version": source["version"],
-        "changes": {name: value for name, value in changes.items() if value is not None},
+        "changes": changes,
         "window": source["window"],
         "runId": source["runId"],
         "createdAt": run.now,

@@ -57,22 +57,26 @@ class Lag:
 
 
 @answering("measuring the lag")
-def measure(passport: Passport, hospital_key: str, hospital_id: str, day: date, run_id: str) -> list[float]:
-    """The lags in seconds of the records of a day that a run has inserted just now, but for a backfill's.
+def measure(passport: Passport, hospital_key: str, hospital_id: str, days: Iterable[date], run_id: str) -> list[float]:
+    """The lags in seconds of the records of these days that a run has inserted just now, but for a backfill's; at most
+    as many as are kept.
 
     `hospital_id` is that of the passport's document, as 24 hex digits. Never negative, whatever the clocks say.
     Raises PassportError.
     """
     sync = passport[SYNC].find_one({"hospitalId": hospital_id}, {"createdAt": 1})
-    # No zone is more than a day from UTC: days before cannot hold such a row, and a backfill is over days before.
     first = (sync or {}).get("createdAt")
-    if first is None or day < first.date() - timedelta(days=1):
+    if first is None:
+        return []
+    # No zone is more than a day from UTC: days before cannot hold such a row, and a backfill is over days before.
+    recent = [day.isoformat() for day in days if day >= first.date() - timedelta(days=1)]
+    if not recent:
         return []
     now = datetime.now(UTC)
     inserted = passport[RECORDS].find(
         {
             "source.hospital": hospital_key,
-            "source.day": day.isoformat(),
+            "source.day": {"$in": recent},
             "source.runId": run_id,
             "source.version": 1,
             "openmrsData.dateCreated": {"$gt": first},

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 from bson import ObjectId
@@ -49,6 +49,17 @@ class DayResult:
     digest: Digest
     agrees: bool
     exhausted: Mapping[str, int] = field(default_factory=dict)
+
+    def after(self, first: DayResult) -> DayResult:
+        """This result, of a second look at the day in one run, with what was done at the first."""
+        return replace(
+            self,
+            inserted=first.inserted + self.inserted,
+            updated=first.updated + self.updated,
+            retracted=first.retracted + self.retracted,
+            unchanged=min(first.unchanged, self.unchanged),
+            exhausted=Counter(first.exhausted) + Counter(self.exhausted),
+        )
 
 
 class DayReconciler:

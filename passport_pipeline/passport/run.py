@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
+
+from bson import ObjectId
 
 from passport_pipeline.passport.database import Passport
 from passport_pipeline.passport.people import Account
@@ -20,3 +23,8 @@ class Run:
     account: Account
     run_id: str
     now: datetime
+
+    @cached_property
+    def user(self) -> ObjectId:
+        """The user whose account it is."""
+        return ObjectId(self.account.user_id)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
@@ -31,7 +33,7 @@ from passport_pipeline.passport.retrying import Retries, due_days
 from passport_pipeline.records.building import build
 from passport_pipeline.records.documents import Documents, clinicians, documents
 from passport_pipeline.windows.inputs import stored_inputs
-from passport_pipeline.windows.staleness import DayStates, window_states
+from passport_pipeline.windows.staleness import DayState, DayStates, window_states
 
 WRITTEN = ("inserted", "updated", "retracted", "unchanged", "conflicts")
 OUTCOMES = ("loaded", "attached", "parked", "skipped")
@@ -86,32 +88,37 @@ class WindowLoad:
     token: int
 
     def load(self, days: Sequence[date], states: DayStates) -> Iterator[DayResult]:
-        """Bring the passport's records of these days into line with their raw batches, a result a day.
+        """Bring the passport's records of these days into line with their raw batches, a result a day, in their order.
 
         Small days are built together, since a frame costs more than its rows; a day larger than a frame comes in
-        several. A day without a file ends with nothing in the passport.
+        several. A day without a file ends with nothing in the passport. The documents of a frame are made while those
+        of the frame before are written, several days at once; so there are those of two frames in memory.
         """
-        waiting = deque(days)
+        waiting, closing = deque(days), deque[Future[DayResult]]()
         opened: OpenDay | None = None
-        for observations in self.batches.read_days(self.hospital.key, days, self.settings.batch_rows):
-            made = self._documents(observations)
-            for day, part in _by_day(made):
-                while opened is None or opened.day != day:
-                    if opened is not None:
-                        yield opened.close(states)
-                    opened = self._open(waiting.popleft())
-                opened.apply(part)
-        if opened is not None:
-            yield opened.close(states)
-        for day in waiting:
-            yield self._open(day).close(states)
+        with _writers(self.settings.writers) as pool:
+            for observations in self.batches.read_days(self.hospital.key, days, self.settings.batch_rows):
+                parts = _by_day(self._documents(observations))
+                yield from _results(closing)
+                for day, part in parts:
+                    while opened is None or opened.day != day:
+                        if opened is not None:
+                            closing.append(opened.close(pool, states))
+                        opened = self._open(waiting.popleft())
+                    opened.part = part
+                if opened is not None:
+                    opened.write(pool)
+            if opened is not None:
+                closing.append(opened.close(pool, states))
+            closing += [self._open(day).close(pool, states) for day in waiting]
+            yield from _results(closing)
 
     def _open(self, day: date) -> OpenDay:
         retries = Retries.of(self.settings)
         reconciler = DayReconciler(
             self.passport, self.hospital.key, day, self.account, self.run_id, self.now, retries, self.token
         )
-        return OpenDay(day, reconciler)
+        return OpenDay(reconciler, day)
 
     def _documents(self, observations: pd.DataFrame) -> Documents:
         built = build(observations, self.lookups, self.hospital.name)
@@ -145,21 +152,58 @@ def _by_day(made: Documents) -> list[tuple[date, DayPart]]:
 
 @dataclass
 class OpenDay:
-    """A day that is being reconciled, and the rows that rules have skipped of it so far."""
+    """A day that is being reconciled, and what a frame made of it that is still to be written.
 
-    day: date
+    Its parts are written in their order, each as a whole, whichever threads that is in.
+    """
+
     reconciler: DayReconciler
+    day: date
+    part: DayPart | None = None
     skipped: defaultdict[str, Digest] = field(default_factory=lambda: defaultdict(Digest))
+    writing: Future[None] | None = None
 
-    def apply(self, part: DayPart) -> None:
-        """Bring what a frame makes of the day into line."""
+    def write(self, pool: Executor) -> None:
+        """Begin to write what the last frame made of the day, which the next may go on with."""
+        part, self.part = self.part, None
+        if part is not None:
+            self.written()
+            self.writing = pool.submit(self._write, part)
+
+    def close(self, pool: Executor, states: DayStates) -> Future[DayResult]:
+        """Write the rest, retract what the day no longer holds, and record it."""
+        return pool.submit(self._close, states[self.day])
+
+    def written(self) -> None:
+        """Wait for what is being written."""
+        if self.writing is not None:
+            self.writing.result()
+
+    def _write(self, part: DayPart) -> None:
         self.reconciler.apply(part.records, part.parked)
         for reason, digest in part.skipped.items():
             self.skipped[reason] += digest
 
-    def close(self, states: DayStates) -> DayResult:
-        """Retract what the day no longer holds, and record it."""
-        return self.reconciler.close(states[self.day].digest, self.skipped, states[self.day].inputs)
+    def _close(self, state: DayState) -> DayResult:
+        self.written()
+        if self.part is not None:
+            self._write(self.part)
+        return self.reconciler.close(state.digest, self.skipped, state.inputs)
+
+
+@contextmanager
+def _writers(threads: int) -> Iterator[Executor]:
+    """Threads that write days; whatever happens, none is at it any more in the end."""
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="writer")
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _results(closing: deque[Future[DayResult]]) -> Iterator[DayResult]:
+    while closing:
+        yield closing.popleft().result()
 
 
 def load_window(
@@ -193,11 +237,18 @@ def load_window(
     result = Loaded(days=len(there.by_day))
     held = there.by_day.keys() | here.keys()
     days = sorted(held | recounted(passport, hospital.key, [month]).keys() if full else stale)
-    for day, done in zip(days, load.load(days, there), strict=True):
-        result.add(done)
-        if done.inserted:
-            result.lags += measure(passport, hospital.key, account.hospital_id, day, run_id)
+    done = dict(zip(days, load.load(days, there), strict=True))
+    # A record that moved between two days that were written at once has left a mark on one of them.
+    marked = [
+        day for day, record in recorded(passport, hospital.key, month).items() if day in done and not record.inputs
+    ]
+    for day, again in zip(marked, load.load(marked, there), strict=True):
+        done[day] = again.after(done[day])
+    for each in done.values():
+        result.add(each)
     result.records = sum(record.loaded for record in recorded(passport, hospital.key, month).values())
+    inserted = [day for day, each in done.items() if each.inserted]
+    result.lags = measure(passport, hospital.key, account.hospital_id, inserted, run_id)
     record_sync(passport, account, now)
     record_lags(passport, account.hospital_id, result.lags)
     if result.exhausted:

@@ -97,7 +97,7 @@ def loaded(world):
 
 def measured(world, day=None, run="run-1"):
     today = day or datetime.now(UTC).date()
-    return sorted(measure(world.passport, "central", world.account.hospital_id, today, run))
+    return sorted(measure(world.passport, "central", world.account.hospital_id, [today], run))
 
 
 def test_the_lag_is_from_a_rows_creation_until_its_record_is_there(world, loaded):
