@@ -1,40 +1,45 @@
 """Runs of the two jobs in this process, as the command line and the tests need them.
 
-What belongs here: registering hospitals as partitions, choosing the windows, running them one after another against
-a real Dagster instance. What does not: how progress is shown (cli).
+What belongs here: registering hospitals as partitions, running windows one after another against a real Dagster
+instance. What does not: which windows there are and which are in line (outstanding), how progress is shown (cli).
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import dagster as dg
 
+from passport_pipeline.assets import medical_records
+from passport_pipeline.automation.outstanding import months_of, outstanding
 from passport_pipeline.definitions import build_definitions
 from passport_pipeline.errors import PipelineError
 from passport_pipeline.hospitals.registry import Hospital
-from passport_pipeline.partitions import FIRST_MONTH, Window, first_month_of, hospitals, last_month, partition_key_of
-from passport_pipeline.passport.days import held_months, recorded_months
+from passport_pipeline.partitions import Window, hospitals, partition_key_of
+from passport_pipeline.passport.days import record_sync
 from passport_pipeline.passport.hospital_states import state_of
+from passport_pipeline.passport.people import ensure_hospital
 from passport_pipeline.resources import Connections
 from passport_pipeline.windows.guarding import ACCEPT_TAG
-from passport_pipeline.windows.surveys import stored_survey
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 @dataclass
 class HospitalRun:
-    """What was run for one hospital: windows that succeeded, live rows in them, seconds, and what failed.
+    """What was done for one hospital: windows that are in line now, live rows in them, seconds, and what failed.
 
-    `left_out` is its state in words where it was left out because it takes no part.
+    `in_line` of the windows were so already, and were not run. `left_out` is the hospital's state in words where it was
+    left out because it takes no part.
     """
 
     hospital: str
     left_out: str | None = None
     windows: int = 0
+    in_line: int = 0
     live: int = 0
     written: int = 0
     seconds: float = 0.0
@@ -47,19 +52,20 @@ class HospitalRun:
             "key": self.hospital,
             "leftOut": self.left_out,
             "windows": self.windows,
+            "inLine": self.in_line,
             "live": self.live,
             "written": self.written,
             "seconds": round(self.seconds, 3),
             "failures": self.failures,
         }
 
+    def refuse(self, error: PipelineError) -> None:
+        """Note what kept the hospital from being run at all."""
+        self.failures.append(str(error))
+        self.exit_code = self.exit_code or error.exit_code
+
     def fail(self, where: str, result: dg.ExecuteInProcessResult) -> None:
-        """Note why a window was held back, or the message of every step that failed."""
-        held_back = [one for one in result.get_asset_check_evaluations() if one.blocking and not one.passed]
-        if held_back:
-            self.exit_code = self.exit_code or 1
-            self.failures += [f"{where}: {one.description}" for one in held_back]
-            return
+        """Note the message of every step that failed."""
         for event in result.all_events:
             if not event.is_step_failure:
                 continue
@@ -70,21 +76,6 @@ class HospitalRun:
             message = f"{where}: {text or 'failed; see the run in the Dagster UI'}"
             if message not in self.failures:
                 self.failures.append(message)
-
-
-def months_to_run(
-    connections: Connections, hospital: Hospital, first: str | None, last: str | None
-) -> Iterator[tuple[str, int]]:
-    """The months of a hospital that hold anything at either end, within its windows and the asked range, with the
-    live rows that the survey counted in each.
-    """
-    survey = stored_survey(hospital.key, connections.batches)
-    live = {} if survey is None else survey.live_by_month()
-    known = {*recorded_months(connections.passport, hospital.key), *held_months(connections.passport, hospital.key)}
-    months = known | {month for month in live if month >= first_month_of(hospital)}
-    for month in sorted(months):
-        if (first or FIRST_MONTH) <= month <= (last or last_month()):
-            yield month, live.get(month, 0)
 
 
 class InProcess:
@@ -121,12 +112,15 @@ class InProcess:
             with self.connections.admitted(hospital.key):
                 return True
         except PipelineError as error:
-            run.failures.append(str(error))
-            run.exit_code = error.exit_code
+            run.refuse(error)
             return False
 
+    def materialized(self) -> set[str]:
+        """The partition keys of the windows that Dagster shows as materialized."""
+        return set(self.instance.get_materialized_partitions(medical_records.key))
+
     def window(self, window: Window, run: HospitalRun, *, full: bool = False, accept: bool = False) -> bool:
-        """Run one window; False where it failed. `accept` lets it through whatever the guard (checks) finds."""
+        """Run one window; False where it failed. `accept` lets it through whatever the guard (assets.records) finds."""
         started = time.monotonic()
         config = {"ops": {name: {"config": {"full": full}} for name in ("obs_batch", "medical_records")}}
         where = f"{window.hospital} {window.month}"
@@ -179,24 +173,52 @@ def sync(
     leave_out_inactive: bool = False,
     on_window: Callable[[Window, int, int], None] = lambda window, rows, of: None,
 ) -> list[HospitalRun]:
-    """Run every window of these hospitals that holds anything; a hospital that fails does not stop the others.
+    """Bring every window of these hospitals that holds anything into line; a hospital that fails does not stop the
+    others. Windows that are in line already are not run, unless Dagster has never materialized them.
 
-    `full` and `accept` are those of `InProcess.window`. A hospital that takes no part fails, unless such ones are to
-    be left out.
+    `full` and `accept` are those of `InProcess.window`; with `full` every window is run. A hospital that takes no part
+    fails, unless such ones are to be left out.
     `on_window(window, live rows done, live rows in all of this hospital)` is called after each window.
     """
     runs = []
+    materialized = in_process.materialized()
     for hospital in chosen:
-        run = HospitalRun(hospital.key)
+        run, begun = HospitalRun(hospital.key), datetime.now(UTC)
         runs.append(run)
         if leave_out_inactive:
             state = state_of(in_process.connections.passport, hospital.key)
             run.left_out = None if state.active else state.told
         if run.left_out or not in_process.references(hospital, run):
             continue
-        months = list(months_to_run(in_process.connections, hospital, first, last))
-        _run_months(in_process, hospital, months, run, on_window, full=full, accept=accept)
+        try:
+            months = months_of(in_process.connections, hospital, first, last)
+            wanted = _wanted(in_process.connections, hospital, months, materialized, begun, full=full)
+        except PipelineError as error:
+            run.refuse(error)
+            continue
+        run.in_line = len(months) - len(wanted)
+        _run_months(in_process, hospital, months, wanted, run, on_window, full=full, accept=accept)
     return runs
+
+
+def _wanted(
+    connections: Connections,
+    hospital: Hospital,
+    months: Collection[str],
+    materialized: Collection[str],
+    at: datetime,
+    *,
+    full: bool,
+) -> set[str]:
+    """Those of the months that are to be run; where none is, the hospital counts as synchronised `at` this time."""
+    if full or not months:
+        return set(months)
+    wanted = outstanding(connections, hospital, months, at)
+    wanted |= {month for month in months if partition_key_of(Window(hospital.key, month)) not in materialized}
+    if not wanted:
+        account = ensure_hospital(connections.passport, hospital, connections.settings)
+        record_sync(connections.passport, account, at)
+    return wanted
 
 
 def run_windows(
@@ -212,27 +234,32 @@ def run_windows(
     in_process.register(chosen)
     runs = []
     for hospital in chosen:
-        months = [(window.month, rows) for window, rows in sorted(windows.items()) if window.hospital == hospital.key]
+        months = {window.month: rows for window, rows in sorted(windows.items()) if window.hospital == hospital.key}
         run = HospitalRun(hospital.key)
         runs.append(run)
         if in_process.answers(hospital, run):
-            _run_months(in_process, hospital, months, run, on_window)
+            _run_months(in_process, hospital, months, months, run, on_window)
     return runs
 
 
-def _run_months(
+def _run_months(  # noqa: PLR0917 - whose, which, and where it is noted
     in_process: InProcess,
     hospital: Hospital,
-    months: Sequence[tuple[str, int]],
+    months: Mapping[str, int],
+    wanted: Collection[str],
     run: HospitalRun,
     on_window: Callable[[Window, int, int], None],
     *,
     full: bool = False,
     accept: bool = False,
 ) -> None:
-    total = sum(rows for _, rows in months)
-    for month, rows in months:
+    """Run those of the months (with their rows) that are wanted; the others are in line, and come first."""
+    total = sum(months.values())
+    for month in sorted(months, key=lambda month: (month in wanted, month)):
         window = Window(hospital.key, month)
-        if in_process.window(window, run, full=full, accept=accept):
-            run.live += rows
-        on_window(window, rows, total)
+        if month not in wanted:
+            run.windows += 1
+            run.live += months[month]
+        elif in_process.window(window, run, full=full, accept=accept):
+            run.live += months[month]
+        on_window(window, months[month], total)

@@ -174,6 +174,7 @@ def show_a_passport(connections: Connections) -> None:
 
 def run_ui(home: Path, port: int) -> None:
     """Serve the sample of `home` in the Dagster web UI until interrupted. Raises ConfigurationError before a demo."""
+    from passport_pipeline.automation.instance import dagster_instance
     from passport_pipeline.sample.dagster_home import prepare, serve
     from passport_pipeline.sample.servers import start
 
@@ -182,6 +183,8 @@ def run_ui(home: Path, port: int) -> None:
     servers = start(home)
     prepare(home)
     os.environ.update(environment(home, servers))
+    with dagster_instance():  # sets the storage up, which several processes at once cannot
+        pass
     sys.stdout.write(f"the sample's Dagster UI: http://127.0.0.1:{port} (Ctrl-C ends it)\n")
     sys.stdout.flush()
     serve(port)

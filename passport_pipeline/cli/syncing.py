@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -26,7 +27,8 @@ def sync_with_progress(
     leave_out_inactive: bool = False,
     quiet: bool = False,
 ) -> list[HospitalRun]:
-    """Run the windows of these hospitals with a progress bar on stderr, in the Dagster instance of DAGSTER_HOME.
+    """Bring the windows of these hospitals into line with a progress bar on stderr, in the Dagster instance of
+    DAGSTER_HOME, and say on stderr how many were so already.
 
     Raises ConfigurationError where Dagster cannot work in DAGSTER_HOME.
     """
@@ -36,7 +38,10 @@ def sync_with_progress(
         options = {"full": full, "accept": accept, "leave_out_inactive": leave_out_inactive}
         return sync(in_process, chosen, first, last, **options, on_window=on_window)
 
-    return with_progress(connections, [hospital.key for hospital in chosen], run, quiet=quiet)
+    runs = with_progress(connections, [hospital.key for hospital in chosen], run, quiet=quiet)
+    if not quiet:
+        _tell_in_line(runs)
+    return runs
 
 
 def with_progress(
@@ -80,3 +85,9 @@ def with_progress(
         for failure in one.failures:
             Console(stderr=True).print(f"[red]failed[/red] {failure}", soft_wrap=True, highlight=False)
     return runs
+
+
+def _tell_in_line(runs: Iterable[HospitalRun]) -> None:
+    for one in runs:
+        if one.in_line:
+            sys.stderr.write(f"{one.hospital}: {one.windows} windows are in line, {one.in_line} of them were already\n")

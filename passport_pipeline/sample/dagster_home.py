@@ -25,15 +25,16 @@ SECONDS_TO_END = 20
 
 
 def prepare(home: Path) -> Path:
-    """Write {home}/dagster/dagster.yaml, the deployment's less its `storage`; return the folder.
+    """Write {home}/dagster/dagster.yaml, the deployment's with SQLite as its `storage`; return the folder.
 
     Raises ConfigurationError where dagster.yaml is not at hand, as in an installed package.
     """
     config: dict[str, Any] = yaml.safe_load(_project_file("dagster.yaml").read_text())
-    del config["storage"]
     folder = home.resolve() / "dagster"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    head = "# Made from the project's dagster.yaml, less its storage. Changes here are lost.\n"
+    storage = {"module": "passport_pipeline.automation.local_storage", "class": "LocalStorage"}
+    config["storage"] = {"custom": storage | {"config": {"base_dir": str(folder)}}}
+    head = "# Made from the project's dagster.yaml, with another storage. Changes here are lost.\n"
     (folder / "dagster.yaml").write_text(head + yaml.safe_dump(config, sort_keys=False))
     return folder
 

@@ -39,12 +39,13 @@ def ensure(home: Path, state: State, *, die_with_parent: bool) -> None:
     server, install = find()
     data, log = home / "mariadb", home / "mariadb.log"
     as_root = ["--user=root"] if os.geteuid() == 0 else []
-    if not (home / "mariadb.made").exists():
-        _make_data_folder([install, "--no-defaults", *as_root], data)
-        (home / "mariadb.made").touch()
-    accounts = home / "accounts.sql"
+    # A server that starts clears its temporary tables, and would clear those of another one in /tmp.
     temporary = home / "mariadb-tmp"
     temporary.mkdir(exist_ok=True, mode=0o700)
+    if not (home / "mariadb.made").exists():
+        _make_data_folder([install, "--no-defaults", *as_root], data, temporary)
+        (home / "mariadb.made").touch()
+    accounts = home / "accounts.sql"
 
     def command(port: int) -> list[str]:
         # Run before the server listens, so there is no moment at which root has no password.
@@ -63,7 +64,6 @@ def ensure(home: Path, state: State, *, die_with_parent: bool) -> None:
             "--no-defaults",
             *as_root,
             f"--datadir={data}",
-            # A server that starts clears its temporary tables, and would clear those of another one in /tmp.
             f"--tmpdir={temporary}",
             f"--port={port}",
             "--bind-address=127.0.0.1",
@@ -121,10 +121,11 @@ def client_file(home: Path) -> Path:
     return home / "client.cnf"
 
 
-def _make_data_folder(install: list[str], data: Path) -> None:
+def _make_data_folder(install: list[str], data: Path, temporary: Path) -> None:
     shutil.rmtree(data, ignore_errors=True)
     made = subprocess.run(  # noqa: S603
         [*install, f"--datadir={data}", "--auth-root-authentication-method=normal", "--skip-test-db"],
+        env=os.environ | {"TMPDIR": str(temporary)},
         capture_output=True,
         text=True,
         check=False,

@@ -1,32 +1,39 @@
 """`sync` that is told to stop in the middle of a window, and the one after it."""
 
-import os
 import signal
-import subprocess
 import sys
+import time
 
 import dagster as dg
 import pytest
 
-from passport_pipeline.passport.leases import held
-from passport_pipeline.sample.seed_example import seed_example, seed_passport
-
-# The command, which says when it gets to a thing for the first time, and then takes its time over it.
-SLOW_SYNC = """
-import sys, time
 from passport_pipeline.batches import Batches
 from passport_pipeline.cli import main
 from passport_pipeline.passport import bulk
+from passport_pipeline.passport.leases import held
+from passport_pipeline.sample.seed_example import seed_example, seed_passport
+from passport_pipeline_tests.faults.processes import Child
 
-place, name = {"reading": (Batches, "_write_day"), "loading": (bulk, "insert")}[sys.argv.pop()]
+PLACES = {"reading": (Batches, "_write_day"), "loading": (bulk, "insert")}
 
-def slow(*arguments, **keywords):
-    print("in the middle", flush=True)
-    time.sleep(600)
 
-setattr(place, name, slow)
-main()
-"""
+def slow_sync(place, told):
+    """The command, in a process of its own; it says when it gets to a thing, and takes its time over it until the file
+    `told` is there.
+    """
+    owner, name = PLACES[place]
+    original = getattr(owner, name)
+
+    def slow(*arguments, **keywords):
+        sys.stdout.write("in the middle\n")
+        sys.stdout.flush()
+        while not told.exists():
+            time.sleep(0.05)
+        return original(*arguments, **keywords)
+
+    setattr(owner, name, slow)
+    sys.argv = ["passport-pipeline", "sync"]
+    main()
 
 
 @pytest.fixture(scope="module")
@@ -36,41 +43,35 @@ def operator(operating_on):
 
 
 @pytest.fixture
-def environment(operator, tmp_path):
-    settings = operator.settings
-    return os.environ | {
-        "DAGSTER_HOME": str(tmp_path),
-        "PASSPORT_HOSPITALS_FILE": str(settings.hospitals_file),
-        "PASSPORT_MONGO_URI": settings.mongo_uri.get_secret_value(),
-        "PASSPORT_MONGO_DATABASE": settings.mongo_database,
-        "PASSPORT_BATCHES": settings.batches,
-    }
+def environment(operator, tmp_path, monkeypatch):
+    for name, value in {"DAGSTER_HOME": str(tmp_path), **operator.environment()}.items():
+        monkeypatch.setenv(name, value)
 
 
+@pytest.mark.usefixtures("environment")
 @pytest.mark.parametrize(
     ("place", "number", "exit_code"), [("reading", signal.SIGINT, 130), ("loading", signal.SIGTERM, 143)]
 )
 def test_sync_that_is_told_to_stop_ends_cleanly_and_the_next_one_completes(
-    operator, environment, tmp_path, place, number, exit_code
+    operator, tmp_path, place, number, exit_code
 ):
-    with subprocess.Popen(
-        [sys.executable, "-c", SLOW_SYNC, "sync", place],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        try:
-            assert process.stdout.readline() == "in the middle\n"
-            connections = operator.connections()
-            assert held(connections.passport, "hospital-1") == {"2025-11"}
-            process.send_signal(number)
-            _, said = process.communicate(timeout=60)
-        finally:
-            process.kill()
-    assert process.returncode == exit_code
-    assert said.strip().splitlines()[-1] == "passport-pipeline: stopped; run the same command again to continue"
-    assert "Traceback" not in said
+    said, told = tmp_path / "said", tmp_path / "told"
+    child = Child(slow_sync, place, told, said=said)
+    try:
+        while "in the middle\n" not in (said.read_text() if said.exists() else ""):
+            assert child.alive, said.read_text()
+            time.sleep(0.05)
+        connections = operator.connections()
+        assert held(connections.passport, "hospital-1") == {"2025-11"}
+        child.send(number)
+        time.sleep(0.5)  # what is being written meanwhile may be written to its end
+        told.touch()
+        assert child.join(60) == exit_code
+    finally:
+        child.kill()
+    lines = said.read_text().strip().splitlines()
+    assert lines[-1] == "passport-pipeline: stopped; run the same command again to continue"
+    assert not [line for line in lines if "Traceback" in line]
     assert held(connections.passport, "hospital-1") == set()
     connections.close()
     with dg.DagsterInstance.from_config(str(tmp_path)) as instance:

@@ -4,10 +4,12 @@ import socket
 import sys
 from pathlib import Path
 
+import dagster as dg
 import psutil
 import pytest
 import yaml
 
+from passport_pipeline.automation.local_storage import LocalEvents, LocalRuns
 from passport_pipeline.errors import ConfigurationError
 from passport_pipeline.sample import dagster_home
 from passport_pipeline.sample.processes import ServerFailed
@@ -31,12 +33,18 @@ def run(monkeypatch: pytest.MonkeyPatch, commands: dict[str, list[str]]) -> None
     monkeypatch.setattr(dagster_home, "commands", lambda _ui_port, _code_port: commands)
 
 
-def test_the_instance_is_the_deployments_without_its_storage(tmp_path: Path) -> None:
+def test_the_instance_is_the_deployments_with_its_storage_in_the_folder(tmp_path: Path) -> None:
     folder = dagster_home.prepare(tmp_path)
     assert folder == tmp_path / "dagster"
     given = yaml.safe_load((dagster_home.PROJECT / "dagster.yaml").read_text())
     made = yaml.safe_load((folder / "dagster.yaml").read_text())
-    assert made == {name: section for name, section in given.items() if name != "storage"}
+    assert made.keys() == given.keys()
+    assert {name: section for name, section in made.items() if name != "storage"} == {
+        name: section for name, section in given.items() if name != "storage"
+    }
+    with dg.DagsterInstance.from_config(str(folder)) as instance:
+        assert {type(instance.run_storage), type(instance.event_log_storage)} == {LocalRuns, LocalEvents}
+    assert (folder / "history" / "event_log.db").exists()
 
 
 def test_the_instance_needs_a_clone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
