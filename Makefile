@@ -2,12 +2,14 @@
 
 BIN := .venv/bin
 # Servers of its own for each worker, so that no more than four of them fill a large machine.
-PYTEST_ARGS ?= --numprocesses auto --maxprocesses 4 --dist loadfile
+PYTEST_ARGS ?= --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 SECONDS ?= 600
 SEED ?=
+SIZES ?= 0.1 1
+JSON ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ui test soak check lock stop clean
+.PHONY: help setup demo ui test soak bench check lock stop clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -25,6 +27,9 @@ test: .venv/.servers-ready ## the whole test suite, on real servers of its own
 
 soak: .venv/.servers-ready ## ten minutes of writers and faults on three hospitals, then nothing may be lost; SECONDS=, SEED=
 	@$(BIN)/python -m benchmarks.soak --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+
+bench: .venv/.servers-ready ## how fast it is, as ratios; SIZES= in millions of observations ("0.1 1"), JSON= a file for it
+	@$(BIN)/python -m benchmarks.bench --sizes $(SIZES) $(if $(JSON),--json $(JSON))
 
 check: .venv/.python-ready ## formatting, lint, types
 	$(BIN)/ruff format --check .

@@ -11,9 +11,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
+from benchmarks.healing import Event
 from passport_pipeline.sample.hospital import SampleHospital
 from passport_pipeline.sample.ledger import wall_clock
 from passport_pipeline.sample.mutations import LateCommit, Mutation, Mutations
@@ -41,13 +43,18 @@ class Writer(threading.Thread):
         super().__init__(name=f"writer-{hospital.spec.key}", daemon=True)
         self.mutations = Mutations(engine, database, hospital, seed, wall_clock(hospital.spec.timezone))
         self.mutations.leap(BELOW_THE_TAIL)
-        self.events: Counter[str] = Counter()
+        self.log: list[Event] = []
         self.error: BaseException | None = None
         self._random = random.Random(f"{seed}/{hospital.spec.key}")
         self._rate = rate
         self._ended = threading.Event()
         self._working = threading.Lock()
         self._late: tuple[LateCommit, float] | None = None
+
+    @property
+    def events(self) -> Counter[str]:
+        """What happened, counted by kind."""
+        return Counter(event.kind for event in self.log)
 
     @property
     def written(self) -> int:
@@ -116,7 +123,7 @@ class Writer(threading.Thread):
             return
 
     def _done(self, mutation: Mutation) -> None:
-        self.events[mutation.kind] += 1
+        self.log.append(Event(self.mutations.hospital.spec.key, mutation.kind, datetime.now(UTC), mutation.obs_ids))
 
     def _times(self, expected: float) -> int:
         return int(expected) + (self._random.random() < expected % 1)

@@ -1,0 +1,248 @@
+"""A backfill of a whole hospital, from MariaDB to acknowledged in MongoDB, in a process of its own.
+
+    python -m benchmarks.backfill dagster    as `passport-pipeline sync` does it: runs of Dagster's jobs in the process
+    python -m benchmarks.backfill domain     the same steps, leases and checks, called without Dagster
+
+The process works on what the PASSPORT_* variables name, and says on its standard output what it has done, in lines of
+JSON. Its seconds are those of the survey, the lookups and all windows; imports and opening Dagster's storage are not in
+them. Its peak memory is its own and that of every process that it starts, at the same time.
+
+What belongs here: running it, and what it took. What does not: setting up (place), what it is held against (floor,
+replaced).
+"""
+
+from __future__ import annotations
+
+import argparse
+import cProfile
+import json
+import os
+import pstats
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, nullcontext
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from benchmarks.place import Pipeline
+from passport_pipeline.automation.in_process import InProcess, sync
+from passport_pipeline.automation.instance import dagster_instance
+from passport_pipeline.automation.outstanding import months_of
+from passport_pipeline.hospitals.registry import Hospital
+from passport_pipeline.passport.leases import confirm, lease
+from passport_pipeline.resources import Connections
+from passport_pipeline.sample import processes
+from passport_pipeline.verification import days_of_window
+from passport_pipeline.windows.extract import extract_window
+from passport_pipeline.windows.guarding import weigh
+from passport_pipeline.windows.load import load_window
+from passport_pipeline.windows.match import match_window
+from passport_pipeline.windows.references import renew_identifiers, renew_lookups
+from passport_pipeline.windows.surveys import survey_hospital
+
+HOW = ("dagster", "domain")
+EVERY = 0.1
+"""Seconds between two looks at the process's memory."""
+
+OnRows = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Backfilled:
+    """What a backfill took: live rows, wall-clock seconds, windows, the most memory in bytes, and seconds of processor
+    time of the process itself and of the two servers.
+    """
+
+    live: int
+    seconds: float
+    cpu_seconds: float
+    windows: int
+    peak_bytes: int
+    mariadb_cpu_seconds: float = 0.0
+    mongodb_cpu_seconds: float = 0.0
+
+    @property
+    def rate(self) -> float:
+        """Live rows a second."""
+        return self.live / self.seconds
+
+
+def backfill(
+    pipeline: Pipeline, how: str, progress: OnRows = lambda done, of: None, *, profile: Path | None = None
+) -> Backfilled:
+    """Run a backfill (one of HOW) in a process of its own; `progress` is told live rows done and in all.
+
+    `profile` is a file for cProfile's numbers, which make it slower. Raises RuntimeError where it fails.
+    """
+    command = [sys.executable, "-m", "benchmarks.backfill", how, *(["--profile", str(profile)] if profile else [])]
+    environment = os.environ | pipeline.environment
+    done: dict[str, Any] = {}
+    before = _worked(pipeline)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as child:
+        try:
+            with _watched(child.pid) as seen:
+                for line in child.stdout or ():
+                    said = json.loads(line)
+                    if "rows" in said:
+                        progress(said["rows"], said["of"])
+                    else:
+                        done = said
+        except BaseException:  # whoever stops this does not want to wait until it is done
+            child.kill()
+            raise
+    if child.returncode or not done:
+        raise RuntimeError(f"the backfill ({how}) failed; what it said is above")
+    result = Backfilled(**done)
+    mariadb, mongodb = (after - first for first, after in zip(before, _worked(pipeline), strict=True))
+    peak = max(result.peak_bytes, seen())
+    return replace(result, peak_bytes=peak, mariadb_cpu_seconds=mariadb, mongodb_cpu_seconds=mongodb)
+
+
+def _worked(pipeline: Pipeline) -> tuple[float, float]:
+    """Seconds of processor time of MariaDB and MongoDB so far."""
+
+    def seconds(folder: str) -> float:
+        times = [process.cpu_times() for process in processes.running(pipeline.place.servers.home / folder)]
+        return sum(each.user + each.system for each in times)
+
+    return seconds("mariadb"), seconds("mongodb")
+
+
+@contextmanager
+def _watched(pid: int) -> Iterator[Callable[[], int]]:
+    """Look at the memory of a process and those that it starts; what is given tells the most of them together."""
+    ended, most = threading.Event(), 0
+
+    def look() -> None:
+        nonlocal most
+        process = psutil.Process(pid)
+        while not ended.wait(EVERY):
+            try:
+                most = max(most, sum(one.memory_info().rss for one in (process, *process.children(recursive=True))))
+            except psutil.Error:  # one of them has ended in between
+                continue
+
+    watcher = threading.Thread(target=look, daemon=True)
+    watcher.start()
+    try:
+        yield lambda: most
+    finally:
+        ended.set()
+        watcher.join()
+
+
+def _through_dagster(connections: Connections, on_rows: OnRows) -> Backfilled:
+    done = 0
+
+    def on_window(_: object, rows: int, of: int) -> None:
+        nonlocal done
+        done += rows
+        on_rows(done, of)
+
+    chosen = list(connections.hospitals.values())
+    with dagster_instance() as instance:
+        in_process = InProcess(connections, instance)
+        started, cpu = time.perf_counter(), time.process_time()
+        runs = sync(in_process, chosen, None, None, on_window=on_window)
+        seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
+    failures = [failure for run in runs for failure in run.failures]
+    if failures:
+        raise RuntimeError("; ".join(failures))
+    windows = sum(run.windows for run in runs)
+    return Backfilled(sum(run.live for run in runs), seconds, cpu, windows, _peak_bytes())
+
+
+def _by_domain(connections: Connections, on_rows: OnRows) -> Backfilled:
+    live, windows = 0, 0
+    started, cpu = time.perf_counter(), time.process_time()
+    for hospital in connections.hospitals.values():
+        with connections.admitted(hospital.key) as source:
+            survey_hospital(source, connections.batches, connections.passport)
+            renew_lookups(source, connections.batches)
+            renew_identifiers(source, connections.batches)
+        months = months_of(connections, hospital, None, None)
+        for month, rows in months.items():
+            _window(connections, hospital, month)
+            live, windows = live + rows, windows + 1
+            on_rows(live, sum(months.values()))
+    return Backfilled(live, time.perf_counter() - started, time.process_time() - cpu, windows, _peak_bytes())
+
+
+def _window(connections: Connections, hospital: Hospital, month: str) -> None:
+    """What the job window_records does: three steps, each under the window's lease, the guard, and the check."""
+    settings, batches, passport = connections.settings, connections.batches, connections.passport
+    key = hospital.key
+    held = partial(lease, passport, key, month, f"bench {month}", settings.lease_seconds)
+    with held() as token, connections.admitted(key) as source:
+        ours = partial(confirm, passport, key, month, token)
+        extract_window(source, batches, month, batch_rows=settings.batch_rows, confirm=ours)
+    with held() as token, connections.admitted(key) as source:
+        match_window(source, batches, passport, month, partial(confirm, passport, key, month, token))
+    with held() as token:
+        if weigh(settings, hospital, batches, passport, month).faults:
+            raise RuntimeError(f"{month} was held back")
+        load_window(settings, hospital, batches, passport, month, run_id=f"bench {month}", token=token)
+    if not all(day.accounted_for and day.agrees for day in days_of_window(batches, passport, key, month)):
+        raise RuntimeError(f"{month}: not every live row has an outcome")
+
+
+def _peak_bytes() -> int:
+    """The most memory that this process ever had; not what it had before it became this program, as getrusage says."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+def _say(**what: Any) -> None:
+    sys.stdout.write(json.dumps(what) + "\n")
+    sys.stdout.flush()
+
+
+def main() -> None:
+    """The process."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.backfill")
+    parser.add_argument("how", choices=HOW)
+    parser.add_argument("--profile", type=Path)
+    given = parser.parse_args()
+    run = _through_dagster if given.how == "dagster" else _by_domain
+    with closing(Connections()) as connections, _profiled(given.profile) if given.profile else nullcontext():
+        done = run(connections, lambda rows, of: _say(rows=rows, of=of))
+    _say(**asdict(done))
+
+
+@contextmanager
+def _profiled(file: Path) -> Iterator[None]:
+    """cProfile's numbers of what happens inside, in this thread and in those that begin and end: seconds at work, not
+    those of waiting.
+    """
+    own, others = cProfile.Profile(time.thread_time), list[cProfile.Profile]()
+    run = threading.Thread.run
+
+    def profiled(thread: threading.Thread) -> None:
+        of_thread = cProfile.Profile(time.thread_time)
+        of_thread.runcall(run, thread)
+        others.append(of_thread)
+
+    threading.Thread.run = profiled  # type: ignore[method-assign]
+    own.enable()
+    try:
+        yield
+    finally:
+        own.disable()
+        threading.Thread.run = run  # type: ignore[method-assign]
+        stats = pstats.Stats(own)
+        for other in others:
+            stats.add(other)
+        stats.dump_stats(file)
+
+
+if __name__ == "__main__":
+    main()
