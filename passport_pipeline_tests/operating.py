@@ -16,6 +16,7 @@ from bson import ObjectId
 from dagster._core.instance.ref import InstanceRef
 
 from passport_pipeline.automation.in_process import HospitalRun, InProcess, sync
+from passport_pipeline.automation.instance import NEW_CONFIG
 from passport_pipeline.hospitals.settings import Settings
 from passport_pipeline.partitions import FIRST_MONTH, last_month
 from passport_pipeline.resources import Connections
@@ -87,6 +88,11 @@ class Operator:
         known = set(self.database["patients"].distinct("nationalId"))
         return expected(sample, known, first_month=FIRST_MONTH, last_month=last_month())
 
+    def environment(self) -> dict[str, str]:
+        """Its settings, as the command line reads them."""
+        settings = self.settings.model_dump() | {"mongo_uri": self.settings.mongo_uri.get_secret_value()}
+        return {f"PASSPORT_{name.upper()}": str(value) for name, value in settings.items()}
+
     @property
     def database(self):
         return self.client[self.settings.mongo_database]
@@ -141,7 +147,9 @@ def operating(
     )
     load_passport(mongo[settings.mongo_database], people)
     try:
-        with dg.instance_for_test(temp_dir=str(folder), overrides=dagster) as instance:
+        # What a new DAGSTER_HOME is given: the storage that operators without PostgreSQL have.
+        custom = NEW_CONFIG["storage"]["custom"] | {"config": {"base_dir": str(folder)}}
+        with dg.instance_for_test({"storage": {"custom": custom}, **(dagster or {})}, temp_dir=str(folder)) as instance:
             yield Operator(samples, databases, people, settings, instance, admin, mongo)
     finally:
         mongo.drop_database(settings.mongo_database)

@@ -11,6 +11,8 @@ from datetime import date
 import pytest
 
 from passport_pipeline.partitions import Window, partition_key_of
+from passport_pipeline.passport.collections import ARRAYS
+from passport_pipeline.sample.events import Mutation
 from passport_pipeline.sample.generator import DEMO, generate
 from passport_pipeline.sample.ledger import wall_clock
 from passport_pipeline.sample.mutations import Mutations
@@ -31,7 +33,10 @@ AT_THE_HOSPITAL = [
     "insert", "late_row", "late_commit", "edit", "edit_chain", "void_of_a_new_row", "void_patient", "merge", "unmerge",
     "retire",
 ]  # fmt: skip
-IN_THE_PASSPORT = ["registered_later", "id_mistyped", "id_corrected", "deleted"]
+IN_THE_PASSPORT = [
+    "registered_later", "id_mistyped", "id_corrected", "restored_without_lists", "restored_with_old_lists",
+    "all_restored_without_lists", "deleted",
+]  # fmt: skip
 BY_TICK = [(kind,) for kind in (*AT_THE_HOSPITAL, *IN_THE_PASSPORT)]
 
 
@@ -142,6 +147,41 @@ class Happenings:
 
     def id_corrected(self):
         self.patients.update_one({"nationalId": "9" * 16}, {"$set": {"nationalId": self.mistyped}})
+
+    def restored_without_lists(self):
+        """From a dump of before there were records."""
+        return self.restore([self.a_patient()], empty=True)
+
+    def restored_with_old_lists(self):
+        """From a dump of before a record was retracted."""
+        whole = self.operator.database
+        live = {one["_id"] for one in whole.medicalrecords.find({}, {"_id": 1})}
+        patients = {str(one["_id"]): one for one in self.patients.find()}
+        gone = next(
+            one
+            for one in whole.retractedrecords.find()
+            if one["_id"] not in live and one["document"]["patientId"] in patients
+        )
+        patient = patients[gone["document"]["patientId"]]
+        patient[ARRAYS[gone["document"]["type"]]].append(gone["_id"])
+        self.restore([patient])
+        return Mutation("restored", (), (), frozenset({date.fromisoformat(gone["day"])}))
+
+    def all_restored_without_lists(self):
+        """As `mongorestore --drop` does."""
+        return self.restore(list(self.patients.find()), empty=True, drop=True)
+
+    def restore(self, patients, *, empty=False, drop=False):
+        """Copies of these patients take their place; gives the days of their records."""
+        ids = [one["_id"] for one in patients]
+        copies = [one | ({name: [] for name in ARRAYS.values()} if empty else {}) for one in patients]
+        if drop:
+            self.patients.drop()
+        else:
+            self.patients.delete_many({"_id": {"$in": ids}})
+        self.patients.insert_many(copies)
+        records = self.operator.database.medicalrecords.find({"patientId": {"$in": [str(one) for one in ids]}})
+        return Mutation("restored", (), (), frozenset(date.fromisoformat(one["source"]["day"]) for one in records))
 
     def deleted(self):
         self.patients.delete_one({"_id": self.a_patient()["_id"]})

@@ -1,4 +1,4 @@
-"""A run in a process of its own, which lists the fault points that it passes, or dies at one.
+"""A run, or a command, in a process of its own, which lists the fault points that it passes, or dies at one.
 
 What belongs here: what such a process does. What does not: starting it (processes).
 """
@@ -6,6 +6,8 @@ What belongs here: what such a process does. What does not: starting it (process
 import json
 import os
 import signal
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from dagster._core.instance.ref import InstanceRef
 
 from passport_pipeline.automation.in_process import HospitalRun, InProcess
 from passport_pipeline.automation.stopping import Stopped, stopping
+from passport_pipeline.cli import main
 from passport_pipeline.hospitals.settings import Settings
 from passport_pipeline.partitions import Window
 from passport_pipeline.resources import Connections
@@ -33,26 +36,42 @@ class Doom:
 def run_window(
     reference: InstanceRef, settings: Settings, window: Window, doom: Doom | None = None, listed: Path | None = None
 ) -> None:
-    """Run a window once; exit code 1 where it failed. Without a doom the points are listed in a file, in order."""
+    """Run a window once; prints why it failed, and ends with its exit code. Without a doom the points are listed in a
+    file, in order.
+    """
     seen: list[str] = []
-    if doom:
-        see = points.at(doom.name, doom.stage, doom.number, lambda: os.kill(os.getpid(), doom.by))
-    else:
-
-        def see(name: str, stage: str) -> None:
-            if stage == points.BEFORE:
-                seen.append(name)
-
-    connections = Connections(settings)
+    see = _dying(doom) if doom else _listing(seen)
+    connections, run = Connections(settings), HospitalRun(window.hospital)
     try:
         with (
             stopping() as stop,
             dg.DagsterInstance.from_ref(reference) as instance,
             points.watching(settings.batches, see),
         ):
-            done = InProcess(connections, instance, stop).window(window, HospitalRun(window.hospital))
+            InProcess(connections, instance, stop).window(window, run)
     except Stopped as stopped:
         os._exit(stopped.exit_code)
     if listed:
         listed.write_text(json.dumps(seen))
-    os._exit(0 if done else 1)
+    sys.stdout.write("".join(f"{failure}\n" for failure in run.failures))
+    sys.stdout.flush()
+    os._exit(run.exit_code)
+
+
+def command(arguments: Sequence[str], batches: str, doom: Doom | None = None) -> None:
+    """The command line with these arguments, in this environment."""
+    sys.argv = ["passport-pipeline", *arguments]
+    with points.watching(batches, _dying(doom) if doom else _listing([])):
+        main()
+
+
+def _dying(doom: Doom) -> points.See:
+    return points.at(doom.name, doom.stage, doom.number, lambda: os.kill(os.getpid(), doom.by))
+
+
+def _listing(seen: list[str]) -> points.See:
+    def see(name: str, stage: str) -> None:
+        if stage == points.BEFORE:
+            seen.append(name)
+
+    return see

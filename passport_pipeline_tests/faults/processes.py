@@ -12,8 +12,15 @@ from pathlib import Path
 from typing import Any
 
 CONTEXT = multiprocessing.get_context("forkserver")
-# The first process that is started in a session decides what all of them have imported.
-CONTEXT.set_forkserver_preload(["passport_pipeline_tests.operating", "passport_pipeline_tests.passport.factory"])
+# The first process that is started in a session decides what all of them have imported; the rest is what a run imports
+# when it gets there.
+CONTEXT.set_forkserver_preload([
+    "passport_pipeline_tests.operating", "passport_pipeline_tests.passport.factory",
+    "passport_pipeline_tests.faults.child", "passport_pipeline.cli.commands", "passport_pipeline.passport.resolving",
+    "dagster._core.storage.event_log", "dagster._core.storage.runs", "dagster._core.storage.schedules",
+    "dagster._core.storage.local_compute_log_manager", "dagster._core.instance.factory", "pyarrow.parquet", "pymysql",
+    "sqlalchemy.dialects.mysql.pymysql", "sqlalchemy.dialects.sqlite", "rich.console",
+])  # fmt: skip
 
 
 class Child:

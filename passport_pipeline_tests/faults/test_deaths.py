@@ -28,6 +28,9 @@ FIRST_WRITES = [
 # Now and then: set up again, and lookups that are renewed because a row names what they lack.
 SELDOM = re.compile("mongodb:(create|createIndexes|collMod):|file:replace:(concepts|providers|locations)$")
 
+FAR = 60_000
+"""Ids that were given out meanwhile, so that all that was there lies below the tail."""
+
 
 def run_in_a_child(operator, tmp_path, doom=None):
     """The exit code of a run of the window in a process of its own; negative where a signal ended it."""
@@ -52,7 +55,7 @@ def test_what_a_run_leaves_that_is_killed_at_a_write_the_next_one_completes(hosp
     for _ in range(2):
         hospital.change()
         killed = run_in_a_child(hospital.operator, tmp_path, Doom(name)) == -signal.SIGKILL
-        hospital.run()
+        hospital.bring_into_line()
         hospital.assert_in_line()
         if killed:
             return
@@ -78,3 +81,18 @@ def test_a_run_that_is_told_to_stop_gives_its_window_back_and_the_next_completes
     assert held["free"]
     hospital.run()
     hospital.assert_in_line()
+
+
+@pytest.mark.parametrize("stage", [points.BEFORE, points.AFTER])
+def test_a_run_that_is_killed_as_it_keeps_what_no_look_at_the_tail_shows_is_completed_by_the_next(
+    hospital, tmp_path, stage
+):
+    operator = hospital.operator
+    hospital.mutations.leap(FAR)
+    hospital.mutations.insert()
+    assert [run.failures for run in operator.sync()] == [[]]
+    hospital.mutations.change_value(next(number for number in hospital.shown() if number < FAR))
+    assert run_in_a_child(operator, tmp_path, Doom("file:replace:survey", stage)) == -signal.SIGKILL
+    hospital.bring_into_line()
+    hospital.assert_in_line()
+    assert operator.settle().ran == []

@@ -4,7 +4,9 @@ import os
 import re
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 
+import dagster as dg
 import pymongo
 import pytest
 import sqlalchemy as sa
@@ -19,12 +21,35 @@ from passport_pipeline_tests.faults.processes import Child
 from passport_pipeline_tests.faults.proxy import Proxy
 from passport_pipeline_tests.operating import backfill, operating, url_variable
 
-STAGES = [
-    ("mariadb:show:", "before"),
-    ("mariadb:select:obs", "after"),
-    ("mariadb:select:patient_identifier", "before"),
-    ("mongodb:insert:medicalrecords", "before"),
-    ("mongodb:update:sourcedays", "after"),
+# At which points connections are dropped, one in each step, so that each costs one retry: of a run of the window, and
+# of one that reads the lookups too.
+WINDOW_STAGES = {
+    "opening, matching, storing": [
+        ("mariadb:show:", points.BEFORE),
+        ("mariadb:select:patient_identifier", points.BEFORE),
+        ("mongodb:insert:medicalrecords", points.BEFORE),
+    ],
+    "surveying, finding patients, references": [
+        ("mariadb:select:person_merge_log", points.AFTER),
+        ("mongodb:find:patients", points.BEFORE),
+        ("mongodb:update:patients", points.AFTER),
+    ],
+    "reading rows, keeping a lease, audit": [
+        ("mariadb:select:encounter_provider", points.AFTER),
+        ("mongodb:update:windowleases", points.BEFORE),
+        ("mongodb:insert:auditlogs", points.AFTER),
+    ],
+    "taking a lease, retracting, closing": [
+        ("mongodb:findAndModify:windowleases", points.AFTER),
+        ("mongodb:delete:medicalrecords", points.AFTER),
+        ("mongodb:update:sourcedays", points.AFTER),
+    ],
+}
+LOOKUP_STAGES = [
+    ("mariadb:select:concept_name", points.AFTER),
+    ("mariadb:select:provider", points.BEFORE),
+    ("mariadb:select:location", points.AFTER),
+    ("mongodb:update:sourcehospitals", points.AFTER),
 ]
 
 
@@ -74,16 +99,42 @@ def through_proxies(hospital, monkeypatch):
         yield {"mariadb": mariadb, "mongodb": mongodb}, proxied
 
 
-@pytest.mark.parametrize(("name", "stage"), STAGES)
-def test_a_connection_that_is_dropped_at_any_stage_costs_a_retry_and_nothing_else(own, monkeypatch, name, stage):
+@contextmanager
+def dropping(stages, hospital, proxies):
+    """Every connection to the server is dropped when a run comes to one of these points for the first time."""
+    passed = []
+
+    def drop(name):
+        proxies[name.partition(":")[0]].drop()
+        passed.append(name)
+
+    sees = [points.at(name, stage, 1, partial(drop, name)) for name, stage in stages]
+
+    def see(name, stage):
+        for one in sees:
+            one(name, stage)
+
+    with points.watching(hospital.operator.settings.batches, see):
+        yield
+    assert sorted(passed) == sorted(name for name, _ in stages)
+    assert all(proxies[name.partition(":")[0]].dropped for name in passed)
+
+
+@pytest.mark.parametrize("stages", WINDOW_STAGES.values(), ids=WINDOW_STAGES)
+def test_connections_that_are_dropped_at_any_stage_cost_retries_and_nothing_else(own, monkeypatch, stages):
     _, hospital = own
     hospital.change()
-    with through_proxies(hospital, monkeypatch) as (proxies, behind):
-        proxy = proxies[name.partition(":")[0]]
-        see = points.at(name, stage, 1, proxy.drop)
-        with points.watching(hospital.operator.settings.batches, see):
-            behind.run()
-        assert proxy.dropped
+    with through_proxies(hospital, monkeypatch) as (proxies, behind), dropping(stages, hospital, proxies):
+        behind.run()
+    hospital.assert_in_line()
+
+
+def test_connections_that_are_dropped_while_lookups_are_read_cost_retries_and_nothing_else(own, monkeypatch):
+    _, hospital = own
+    hospital.mutations.rename_concept()
+    hospital.mutations.rename_provider()
+    with through_proxies(hospital, monkeypatch) as (proxies, behind), dropping(LOOKUP_STAGES, hospital, proxies):
+        assert [run.failures for run in behind.operator.sync()] == [[]]
     hospital.assert_in_line()
 
 
@@ -95,7 +146,9 @@ def test_a_connection_that_is_dropped_in_the_middle_of_an_answer_costs_a_retry_a
         def soon():
             proxies["mariadb"].drop_after(3_000)
 
-        with points.watching(hospital.operator.settings.batches, points.at("mariadb:select:obs", "before", 6, soon)):
+        with points.watching(
+            hospital.operator.settings.batches, points.at("mariadb:select:obs", points.BEFORE, 6, soon)
+        ):
             behind.run()
         assert proxies["mariadb"].dropped
     hospital.assert_in_line()
@@ -160,9 +213,13 @@ def test_a_full_disk_leaves_the_batches_as_they_were_and_is_told(hospital):
 def test_eight_processes_that_run_the_same_window_at_once_leave_what_one_would(hospital):
     hospital.change()
     operator = hospital.operator
+    before = {run.run_id for run in operator.instance.get_runs()}
     children = [Child(run_window, operator.instance.get_ref(), operator.settings, WINDOW) for _ in range(8)]
     assert [child.join(120) for child in children] == [0] * 8
+    runs = [run for run in operator.instance.get_runs() if run.run_id not in before]
+    assert [(run.job_name, run.status) for run in runs] == [("window_records", dg.DagsterRunStatus.SUCCESS)] * 8
     hospital.assert_in_line()
+    assert hospital.run().written == 0
 
 
 def test_a_backfill_beside_live_ticks_leaves_nothing_undone(hospital):

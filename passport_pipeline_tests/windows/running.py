@@ -32,9 +32,9 @@ def read_references(connections: Connections, key: str) -> None:
         renew_identifiers(source, connections.batches)
 
 
-def load_hospitals(connections: Connections) -> None:
-    """All windows of all hospitals, none of which was read before."""
-    for key in connections.hospitals:
+def load_hospitals(connections: Connections, *keys: str) -> None:
+    """All windows of these hospitals, or of all, as if none was ever read."""
+    for key in keys or connections.hospitals:
         read_references(connections, key)
         with connections.source(key) as source:
             months = renew_survey(source, connections.batches).months()

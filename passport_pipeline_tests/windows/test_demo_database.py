@@ -1,14 +1,13 @@
 """The demo database that OpenMRS wrote, registered as a hospital like any other."""
 
-import dagster as dg
 import pytest
 import sqlalchemy as sa
 
-from passport_pipeline.automation.in_process import InProcess, sync
 from passport_pipeline.partitions import FIRST_MONTH, last_month
 from passport_pipeline.resources import Connections
 from passport_pipeline.verification import verify_hospital
 from passport_pipeline_tests.passport.factory import patient
+from passport_pipeline_tests.windows.running import load_hospitals
 
 TYPE = "aaaaaaaa-0000-0000-0000-000000000001"
 
@@ -38,9 +37,7 @@ def register(passport, numbers):
     passport["patients"].insert_many([patient(number) | {"nationalId": f"11980{number:011d}"} for number in numbers])
 
 
-def test_every_row_has_an_outcome_and_the_765_diagnoses_are_conditions(
-    database, readonly_url, settings, monkeypatch, tmp_path
-):
+def test_every_row_has_an_outcome_and_the_765_diagnoses_are_conditions(database, readonly_url, settings, monkeypatch):
     name, numbers = database
     monkeypatch.setenv("DEMO_URL", readonly_url(name))
     settings.hospitals_file.write_text(
@@ -49,33 +46,31 @@ def test_every_row_has_an_outcome_and_the_765_diagnoses_are_conditions(
     connections = Connections(settings)
     passport = connections.passport
     register(passport, numbers[: len(numbers) * 3 // 4])
-    with dg.instance_for_test(temp_dir=str(tmp_path)) as instance:
 
-        def result():
-            (run,) = sync(InProcess(connections, instance), [connections.hospital("demo")], None, None)
-            assert run.failures == []
-            with connections.source("demo") as source:
-                found = verify_hospital(source, passport, FIRST_MONTH, last_month())
-            assert found.ok
-            assert found.live == 7632
-            parts = found.loaded, found.attached, sum(found.parked.values()), sum(found.skipped.values())
-            assert sum(parts) == 7632
-            return found
+    def result():
+        load_hospitals(connections)
+        with connections.source("demo") as source:
+            found = verify_hospital(source, passport, FIRST_MONTH, last_month())
+        assert found.ok
+        assert found.live == 7632
+        parts = found.loaded, found.attached, sum(found.parked.values()), sum(found.skipped.values())
+        assert sum(parts) == 7632
+        return found
 
-        first = result()
-        assert set(first.parked) == {"unknown_patient", "no_national_id"}
-        conditions = passport["medicalrecords"].count_documents({"type": "condition"})
-        parked = passport["parkedrows"].count_documents({"rows.role": "set"})
-        assert conditions + parked == 765
-        assert conditions > 400
-        # The rest of the patients is registered, and their history appears without touching what is there.
-        register(passport, numbers[len(numbers) * 3 // 4 :])
-        second = result()
-        assert set(second.parked) == {"no_national_id"}
-        assert second.loaded > first.loaded
-        sets = passport["medicalrecords"].count_documents({"type": "condition", "source.rows.role": "set"})
-        assert sets + passport["parkedrows"].count_documents({"rows.role": "set"}) == 765
-        kinds = passport["medicalrecords"].distinct("data.name", {"type": "condition"})
-        assert "Diagnosis certainty" not in kinds
-        assert "Diagnosis order" not in kinds
+    first = result()
+    assert set(first.parked) == {"unknown_patient", "no_national_id"}
+    conditions = passport["medicalrecords"].count_documents({"type": "condition"})
+    parked = passport["parkedrows"].count_documents({"rows.role": "set"})
+    assert conditions + parked == 765
+    assert conditions > 400
+    # The rest of the patients is registered, and their history appears without touching what is there.
+    register(passport, numbers[len(numbers) * 3 // 4 :])
+    second = result()
+    assert set(second.parked) == {"no_national_id"}
+    assert second.loaded > first.loaded
+    sets = passport["medicalrecords"].count_documents({"type": "condition", "source.rows.role": "set"})
+    assert sets + passport["parkedrows"].count_documents({"rows.role": "set"}) == 765
+    kinds = passport["medicalrecords"].distinct("data.name", {"type": "condition"})
+    assert "Diagnosis certainty" not in kinds
+    assert "Diagnosis order" not in kinds
     connections.close()
