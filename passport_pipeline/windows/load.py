@@ -239,14 +239,13 @@ def load_window(
     days = sorted(held | recounted(passport, hospital.key, [month]).keys() if full else stale)
     done = dict(zip(days, load.load(days, there), strict=True))
     # A record that moved between two days that were written at once has left a mark on one of them.
-    marked = [
-        day for day, record in recorded(passport, hospital.key, month).items() if day in done and not record.inputs
-    ]
+    after = recorded(passport, hospital.key, month)
+    marked = [day for day, record in after.items() if day in done and not record.inputs]
     for day, again in zip(marked, load.load(marked, there), strict=True):
         done[day] = again.after(done[day])
     for each in done.values():
         result.add(each)
-    result.records = sum(record.loaded for record in recorded(passport, hospital.key, month).values())
+    result.records = sum(done.get(day, record).loaded for day, record in after.items())
     inserted = [day for day, each in done.items() if each.inserted]
     result.lags = measure(passport, hospital.key, account.hospital_id, inserted, run_id)
     record_sync(passport, account, now)
