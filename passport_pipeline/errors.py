@@ -31,6 +31,11 @@ def unexpected(error: BaseException) -> str:
     return f"{type(error).__name__} (its text may hold a patient's data and is not shown) at {where}"
 
 
+def described(error: BaseException) -> str:
+    """What may be said of an error: the message of a PipelineError, of any other what `unexpected` says."""
+    return str(error) if isinstance(error, PipelineError) else unexpected(error)
+
+
 class PipelineError(Exception):
     """Something that an operator can act on. `transient` ones are retried, the others are not.
 

@@ -16,8 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from passport_pipeline.assets.failures import failing_clearly
 from passport_pipeline.automation.changes import rotated, side_by_side
-from passport_pipeline.automation.requests import asked_for, taking_part
-from passport_pipeline.errors import PipelineError, unexpected
+from passport_pipeline.automation.requests import SECONDS_OF_A_TICK, asked_for, taking_part, warn_of_others
 from passport_pipeline.hospitals.registry import Hospital
 from passport_pipeline.jobs import window_records
 from passport_pipeline.partitions import Window, first_month_of, last_month, partition_key_of
@@ -29,9 +28,6 @@ from passport_pipeline.passport.lists import faults_of_hospital, have_mended
 from passport_pipeline.passport.patient_changes import PatientChanges, have_lists_mended, hospitals_of, patient_changes
 from passport_pipeline.resources import Connections
 from passport_pipeline.windows.staleness import StaleWindow, basis, names_any, stale_windows
-
-SECONDS = 40
-"""A tick may take a minute before Dagster ends it."""
 
 POLL_MINUTES = 10
 """How often all hospitals are compared where MongoDB offers no change stream; a part of an hour."""
@@ -156,10 +152,12 @@ def changed_inputs(context: dg.SensorEvaluationContext, connections: dg.Resource
         chosen = taking_part(connections, context.instance)
         tick = Tick.of(connections, Cursor.read(context.cursor), asked_for(context.instance))
         turn = rotated(list(chosen), tick.before.last)
-        found, failed, late = side_by_side(turn, lambda key: tick.look(chosen[key]), seconds=SECONDS)
+        found, failed, late = side_by_side(turn, lambda key: tick.look(chosen[key]), seconds=SECONDS_OF_A_TICK)
     finally:
         connections.close()
-    _tell(context, tick, failed, late)
+    if tick.changes.token and tick.changes.unknown:
+        context.log.info(f"all hospitals are compared, because {tick.changes.unknown}")
+    warn_of_others(context, "compared", failed, late)
     requests = [one for key in turn if key in found for one in tick.requests(chosen[key], found[key])]
     nothing = dg.SkipReason(f"nothing is to be made anew in {len(found)} of {len(chosen)} hospitals")
     return dg.SensorResult(
@@ -167,18 +165,6 @@ def changed_inputs(context: dg.SensorEvaluationContext, connections: dg.Resource
         skip_reason=None if requests else nothing,
         cursor=tick.after(turn, found).model_dump_json(),
     )
-
-
-def _tell(
-    context: dg.SensorEvaluationContext, tick: Tick, failed: Mapping[str, BaseException], late: Sequence[str]
-) -> None:
-    if tick.changes.token and tick.changes.unknown:
-        context.log.info(f"all hospitals are compared, because {tick.changes.unknown}")
-    for key, error in failed.items():
-        text = str(error) if isinstance(error, PipelineError) else unexpected(error)
-        context.log.warning(f"{key} was not compared: {text}")
-    for key in late:
-        context.log.warning(f"{key} was not compared within {SECONDS} s")
 
 
 def _behind(passport: Passport, key: str) -> set[str]:

@@ -1,14 +1,17 @@
-"""What every sensor that requests windows has to know of Dagster: who takes part, and what is asked for already.
+"""What sensors that request windows have in common: who takes part, what is asked for already, who had no turn.
 
-What belongs here: questions to the Dagster instance. What does not: which windows are requested, and why (the sensors).
+What belongs here: questions to the Dagster instance, and warnings. What does not: which windows are requested, and why
+(the sensors).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 import dagster as dg
 
+from passport_pipeline.errors import described
 from passport_pipeline.hospitals.registry import Hospital
 from passport_pipeline.jobs import window_records
 from passport_pipeline.partitions import hospitals
@@ -16,16 +19,31 @@ from passport_pipeline.passport.hospital_states import hospital_states
 from passport_pipeline.resources import Connections
 from passport_pipeline.windows.guarding import HELD_BACK_TAG
 
+SECONDS_OF_A_TICK = 40
+"""For which hospitals are looked at: a tick may take a minute before Dagster ends it."""
+
+
+def enabled(connections: Connections, instance: dg.DagsterInstance) -> dict[str, Hospital]:
+    """The hospitals, by key, that are enabled, and partitions. Raises ConfigurationError."""
+    partitions = set(instance.get_dynamic_partitions(str(hospitals.name)))
+    return {key: one for key, one in connections.hospitals.items() if one.enabled and key in partitions}
+
 
 def taking_part(connections: Connections, instance: dg.DagsterInstance) -> dict[str, Hospital]:
-    """The hospitals, by key, that are enabled and active, and partitions. Raises ConfigurationError, PassportError."""
-    partitions = set(instance.get_dynamic_partitions(str(hospitals.name)))
-    states = hospital_states(connections.passport, connections.hospitals)
-    return {
-        key: hospital
-        for key, hospital in connections.hospitals.items()
-        if hospital.enabled and key in partitions and states[key].active
-    }
+    """Those of them that are active, too. Raises ConfigurationError, PassportError."""
+    chosen = enabled(connections, instance)
+    states = hospital_states(connections.passport, chosen)
+    return {key: hospital for key, hospital in chosen.items() if states[key].active}
+
+
+def warn_of_others(
+    context: dg.SensorEvaluationContext, looked_at: str, failed: Mapping[str, BaseException], late: Iterable[str]
+) -> None:
+    """Say which hospitals were not `looked_at` (surveyed, compared), and why."""
+    for key, error in failed.items():
+        context.log.warning(f"{key} was not {looked_at}: {described(error)}")
+    for key in late:
+        context.log.warning(f"{key} was not {looked_at} within {SECONDS_OF_A_TICK} s")
 
 
 def asked_for(instance: dg.DagsterInstance) -> set[str]:

@@ -11,16 +11,12 @@ import dagster as dg
 
 from passport_pipeline.assets.failures import failing_clearly
 from passport_pipeline.automation.changes import Seen, look_at, rotated, side_by_side
-from passport_pipeline.automation.requests import asked_for
-from passport_pipeline.errors import PipelineError, unexpected
+from passport_pipeline.automation.requests import SECONDS_OF_A_TICK, asked_for, enabled, warn_of_others
 from passport_pipeline.hospitals.registry import Hospital
 from passport_pipeline.jobs import hospital_references, window_records
 from passport_pipeline.partitions import Window, first_month_of, hospitals, last_month, partition_key_of
 from passport_pipeline.passport.hospital_states import RETIRED, hospital_states, note_looks
 from passport_pipeline.resources import Connections
-
-# A tick may take a minute before Dagster ends it.
-SECONDS_OF_A_TICK = 40
 
 
 @dg.sensor(minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
@@ -69,25 +65,25 @@ def source_changes(
     that is overdue is requested, too: a hospital that does not answer at night is surveyed when it does.
     """
     connections = connections.reread()
-    partitions = set(context.instance.get_dynamic_partitions(str(hospitals.name)))
-    enabled = {key: one for key, one in connections.hospitals.items() if one.enabled and key in partitions}
+    chosen = enabled(connections, context.instance)
     try:
-        states = hospital_states(connections.passport, enabled)
-        turn = rotated([key for key in enabled if states[key].active], context.cursor)
+        states = hospital_states(connections.passport, chosen)
+        turn = rotated([key for key in chosen if states[key].active], context.cursor)
         seen, failed, late = side_by_side(
             turn,
-            lambda key: look_at(connections, enabled[key], states[key], (first_month_of(enabled[key]), last_month())),
+            lambda key: look_at(connections, chosen[key], states[key], (first_month_of(chosen[key]), last_month())),
             seconds=SECONDS_OF_A_TICK,
         )
         note_looks(connections.passport, (one.look for one in seen.values()))
     finally:
         connections.close()
-    _warn(context, seen, failed, late, connections.settings.clock_skew)
+    warn_of_others(context, "surveyed", failed, late)
+    _warn_of_clocks(context, seen, connections.settings.clock_skew)
     queued = asked_for(context.instance)
-    requests = [one for key in turn if key in seen for one in _requests(enabled[key], seen[key], queued)]
+    requests = [one for key in turn if key in seen for one in _requests(chosen[key], seen[key], queued)]
     return dg.SensorResult(
         run_requests=requests,
-        skip_reason=None if requests else dg.SkipReason(_nothing(len(seen), len(turn), len(enabled))),
+        skip_reason=None if requests else dg.SkipReason(_nothing(len(seen), len(turn), len(chosen))),
         cursor=next((key for key in reversed(turn) if key in seen), context.cursor),
     )
 
@@ -97,18 +93,7 @@ def _nothing(seen: int, active: int, enabled: int) -> str:
     return f"nothing differs in {seen} of {active} hospitals{apart}"
 
 
-def _warn(
-    context: dg.SensorEvaluationContext,
-    seen: Mapping[str, Seen],
-    failed: Mapping[str, BaseException],
-    late: list[str],
-    skew_allowed: int,
-) -> None:
-    for key, error in failed.items():
-        text = str(error) if isinstance(error, PipelineError) else unexpected(error)
-        context.log.warning(f"{key} was not surveyed: {text}")
-    for key in late:
-        context.log.warning(f"{key} was not surveyed within {SECONDS_OF_A_TICK} s")
+def _warn_of_clocks(context: dg.SensorEvaluationContext, seen: Mapping[str, Seen], skew_allowed: int) -> None:
     for key, one in seen.items():
         skew = one.look.clock_skew
         if abs(skew) > skew_allowed:

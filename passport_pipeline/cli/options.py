@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, ParamSpec
 
 import typer
 
-from passport_pipeline.errors import ConfigurationError, PipelineError, unexpected
+from passport_pipeline.errors import ConfigurationError, described
 
 if TYPE_CHECKING:
     from passport_pipeline.hospitals.registry import Hospital
@@ -80,8 +80,7 @@ def failing_in_json(command: Callable[P, None]) -> Callable[P, None]:
             raise
         except Exception as error:
             if kwargs.get("as_json"):
-                text = str(error) if isinstance(error, PipelineError) else unexpected(error)
-                print_json({"ok": False, "error": text, "hospitals": []})
+                print_json({"ok": False, "error": described(error), "hospitals": []})
             raise
 
     return wrapped

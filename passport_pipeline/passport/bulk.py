@@ -1,4 +1,4 @@
-"""Bulk writes whose failures are known document by document.
+"""Bulk writes whose failures are known document by document, and lists cut to what fits a command.
 
 What belongs here: inserting and updating many documents at once, and saying for each one that did not land
 why: it was there already, or MongoDB refused it and which fields failed. What does not: what happens to it
@@ -7,9 +7,10 @@ then (reconciling). No value of a document leaves this module in a message.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import islice
+from typing import Any, TypeVar
 
 import bson
 from bson import ObjectId
@@ -20,6 +21,8 @@ from pymongo.collection import Collection
 from passport_pipeline.errors import PassportRefused, PassportUnreachable
 from passport_pipeline.failures import Origin, explained
 from passport_pipeline.passport.database import Document
+
+T = TypeVar("T")
 
 LARGEST = 16 * 1024 * 1024
 DUPLICATE = 11000
@@ -180,6 +183,13 @@ def _encodes(value: Any) -> bool:
     except CANNOT_ENCODE:
         return False
     return True
+
+
+def chunks(values: Iterable[T], size: int) -> Iterator[list[T]]:
+    """The values in lists of so many."""
+    rest = iter(values)
+    while some := list(islice(rest, size)):
+        yield some
 
 
 def object_ids(texts: Sequence[str]) -> list[ObjectId]:

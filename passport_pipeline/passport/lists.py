@@ -22,7 +22,6 @@ from passport_pipeline.passport import bulk
 from passport_pipeline.passport.collections import ARRAYS, PATIENTS, RECORDS, RETRACTED
 from passport_pipeline.passport.database import Document, Passport, answering
 from passport_pipeline.passport.marks import UNLISTED, mark
-from passport_pipeline.passport.patients import chunks
 
 CHUNK = 10_000
 
@@ -80,11 +79,11 @@ def faults_of_hospital(passport: Passport, hospital_key: str) -> ListFaults:
 def faults_of_patients(passport: Passport, patient_ids: Iterable[str]) -> ListFaults:
     """What is wrong with the lists of these patients (24 hex digits), whatever hospital. Raises PassportError."""
     missing, extra = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
-    for some in chunks(sorted(set(patient_ids)), CHUNK):
+    for some in bulk.chunks(sorted(set(patient_ids)), CHUNK):
         missing += _missing(passport, {"patientId": {"$in": some}, "source.hospital": {"$exists": True}})
         named = passport[PATIENTS].find({"_id": {"$in": bulk.object_ids(some)}}, dict.fromkeys(ARRAYS.values(), 1))
         listed = chain.from_iterable(patient.get(array) or () for patient in named for array in ARRAYS.values())
-        for ids in chunks(listed, CHUNK):
+        for ids in bulk.chunks(listed, CHUNK):
             extra += _extra(passport, {"_id": {"$in": ids}})
     return ListFaults(missing, extra)
 
@@ -94,7 +93,7 @@ def have_mended(passport: Passport, faults: ListFaults) -> None:
     """Leave a mark on these days, so that sensors ask for their windows and the next run of each mends the lists.
     Raises PassportError.
     """
-    for some in chunks(sorted(faults.days), CHUNK):
+    for some in bulk.chunks(sorted(faults.days), CHUNK):
         mark(passport, some, UNLISTED)
 
 
@@ -123,7 +122,7 @@ def _missing(passport: Passport, records: Document) -> Days:
     ]
     found: Days = Counter()
     patients = passport[RECORDS].aggregate(pipeline, allowDiskUse=True)
-    for ids in chunks(chain.from_iterable(patient["lacking"] for patient in patients), CHUNK):
+    for ids in bulk.chunks(chain.from_iterable(patient["lacking"] for patient in patients), CHUNK):
         found += _days(passport, ids)
     return found
 

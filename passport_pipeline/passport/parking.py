@@ -121,8 +121,8 @@ def _update(seen: Document, before: Document, after: Document, now: datetime) ->
 
 def clear(passport: Passport, ids: Sequence[ObjectId]) -> None:
     """These rows are parked no longer: they were loaded, or are gone."""
-    for start in range(0, len(ids), CHUNK):
-        passport[PARKED].delete_many({"_id": {"$in": list(ids[start : start + CHUNK])}})
+    for some in bulk.chunks(ids, CHUNK):
+        passport[PARKED].delete_many({"_id": {"$in": some}})
 
 
 def _content(parked: Mapping[str, Any]) -> Document:

@@ -8,10 +8,9 @@ only ever changed with $addToSet and $pull, so nothing that the application does
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from itertools import islice
-from typing import NamedTuple, Self, TypeVar
+from typing import NamedTuple, Self
 
 from bson import ObjectId
 from pymongo import UpdateOne
@@ -20,8 +19,6 @@ from passport_pipeline.errors import PassportRefused
 from passport_pipeline.passport import bulk
 from passport_pipeline.passport.collections import ARRAYS, PATIENTS
 from passport_pipeline.passport.database import Document, Passport, answering
-
-T = TypeVar("T")
 
 CHUNK = 20_000
 
@@ -47,7 +44,7 @@ def find_by_national_id(passport: Passport, national_ids: Sequence[str]) -> dict
     An id that no patient holds is absent. Raises PassportError.
     """
     found: dict[str, list[str]] = defaultdict(list)
-    for some in chunks(sorted(set(national_ids))):
+    for some in bulk.chunks(sorted(set(national_ids)), CHUNK):
         cursor = passport[PATIENTS].find(
             {"nationalId": {"$in": some}}, {"nationalId": 1}, batch_size=CHUNK, sort=[("_id", 1)]
         )
@@ -59,7 +56,7 @@ def find_by_national_id(passport: Passport, national_ids: Sequence[str]) -> dict
 def existing(passport: Passport, patient_ids: Iterable[str]) -> set[str]:
     """Those of these patients that are (still) there."""
     found: set[str] = set()
-    for some in chunks(sorted(set(patient_ids))):
+    for some in bulk.chunks(sorted(set(patient_ids)), CHUNK):
         cursor = passport[PATIENTS].find({"_id": {"$in": bulk.object_ids(some)}}, {"_id": 1}, batch_size=CHUNK)
         found.update(str(patient["_id"]) for patient in cursor)
     return found
@@ -86,7 +83,7 @@ def _compared(
         if reference.type in ARRAYS:
             wanted[reference.patient_id][reference.type].add(reference.record_id)
     found: list[Reference] = []
-    for some in chunks(sorted(wanted)):
+    for some in bulk.chunks(sorted(wanted), CHUNK):
         cursor = passport[PATIENTS].find(
             {"_id": {"$in": bulk.object_ids(some)}}, dict.fromkeys(ARRAYS.values(), 1), batch_size=1_000
         )
@@ -125,10 +122,3 @@ def _change(passport: Passport, references: Sequence[Reference], operator: str, 
     outcome = bulk.write(passport[PATIENTS], list(operations.values()), ids, trusted=True)
     if outcome.unfit:
         raise PassportRefused(f"{len(outcome.unfit)} patients hold more records than one MongoDB document has room for")
-
-
-def chunks(values: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
-    """The values in lists of so many, which fit a command."""
-    rest = iter(values)
-    while some := list(islice(rest, size)):
-        yield some

@@ -30,8 +30,8 @@ def retract(run: Run, ids: Sequence[ObjectId], why: str) -> int:
     `why` is not_live, parked or replaced. An edit that the application makes at the same time is kept, too.
     """
     gone = 0
-    for start in range(0, len(ids), CHUNK):
-        remaining = list(ids[start : start + CHUNK])
+    for some in bulk.chunks(ids, CHUNK):
+        remaining = some
         for _ in range(ATTEMPTS):
             records = list(run.passport[RECORDS].find({"_id": {"$in": remaining}}, batch_size=CHUNK + 1))
             if not records:
