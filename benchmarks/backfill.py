@@ -45,6 +45,7 @@ from passport_pipeline.windows.guarding import weigh
 from passport_pipeline.windows.load import load_window
 from passport_pipeline.windows.match import match_window
 from passport_pipeline.windows.references import renew_identifiers, renew_lookups
+from passport_pipeline.windows.staleness import compare_window
 from passport_pipeline.windows.surveys import survey_hospital
 
 HOW = ("dagster", "domain")
@@ -186,9 +187,10 @@ def _window(connections: Connections, hospital: Hospital, month: str) -> None:
     with held() as token, connections.admitted(key) as source:
         match_window(source, batches, passport, month, partial(confirm, passport, key, month, token))
     with held() as token:
-        if weigh(settings, hospital, batches, passport, month).faults:
+        compared = compare_window(hospital, batches, passport, month)
+        if weigh(settings, batches, passport, compared).faults:
             raise RuntimeError(f"{month} was held back")
-        load_window(settings, hospital, batches, passport, month, run_id=f"bench {month}", token=token)
+        load_window(settings, batches, passport, compared, run_id=f"bench {month}", token=token)
     if not all(day.accounted_for and day.agrees for day in days_of_window(batches, passport, key, month)):
         raise RuntimeError(f"{month}: not every live row has an outcome")
 

@@ -15,6 +15,7 @@ from passport_pipeline.passport.leases import lease
 from passport_pipeline.resources import Connections
 from passport_pipeline.windows.guarding import ACCEPT_TAG, HELD_BACK_TAG, weigh
 from passport_pipeline.windows.load import load_window
+from passport_pipeline.windows.staleness import compare_window
 
 # Checks of single partitions are a preview in Dagster 1.13; during runs of multi-partitions they were found to work.
 warnings.filterwarnings("ignore", "Specifying a partitions_def on an AssetCheckSpec", dg.PreviewWarning)
@@ -54,7 +55,8 @@ def medical_records(
     window, settings, run = window_of(context.partition_key), connections.settings, context.run
     hospital, batches, passport = connections.hospital(window.hospital), connections.batches, connections.passport
     with lease(passport, *window, run.run_id, settings.lease_seconds) as token:
-        found, accepted = weigh(settings, hospital, batches, passport, window.month), run.tags.get(ACCEPT_TAG) == "true"
+        compared = compare_window(hospital, batches, passport, window.month)
+        found, accepted = weigh(settings, batches, passport, compared), run.tags.get(ACCEPT_TAG) == "true"
         yield dg.AssetCheckResult(
             passed=accepted or not found.faults,
             description=found.message,
@@ -63,9 +65,7 @@ def medical_records(
         if found.message and not accepted:
             context.instance.add_run_tags(run.run_id, {HELD_BACK_TAG: "true"})
             raise WindowHeldBack(found.message)
-        loaded = load_window(
-            settings, hospital, batches, passport, window.month, run_id=run.run_id, token=token, full=config.full
-        )
+        loaded = load_window(settings, batches, passport, compared, run_id=run.run_id, token=token, full=config.full)
     yield dg.MaterializeResult(
         metadata={
             "dagster/partition_row_count": loaded.records,

@@ -15,16 +15,14 @@ from datetime import date
 import numpy as np
 
 from passport_pipeline.batches import Batches
-from passport_pipeline.hospitals.registry import Hospital
 from passport_pipeline.hospitals.settings import Settings
 from passport_pipeline.passport.database import Passport
-from passport_pipeline.passport.days import recorded
 from passport_pipeline.passport.shown import shown_rows
 from passport_pipeline.records.building import PARKED, build
 from passport_pipeline.records.documents import with_identity
 from passport_pipeline.references import Ids
-from passport_pipeline.windows.inputs import Inputs, stored_inputs
-from passport_pipeline.windows.staleness import window_states
+from passport_pipeline.windows.inputs import Inputs
+from passport_pipeline.windows.staleness import ComparedWindow
 
 ACCEPT_TAG = "passport/accept"
 HELD_BACK_TAG = "passport/held-back"
@@ -103,23 +101,21 @@ class Plausibility:
         )
 
 
-def weigh(settings: Settings, hospital: Hospital, batches: Batches, passport: Passport, month: str) -> Plausibility:
-    """Hold the days of a window that a run would load against what the passport recorded of them.
+def weigh(settings: Settings, batches: Batches, passport: Passport, compared: ComparedWindow) -> Plausibility:
+    """Hold the days of a window that a run would load (those that differ) against what the passport recorded of them.
 
     Costs next to nothing where no day would be loaded, else building the days' records once more. Raises PassportError,
     BatchError.
     """
-    made_of = stored_inputs(hospital, batches, month)
-    states = window_states(batches, made_of, month)
-    here = recorded(passport, hospital.key, month)
-    stale = [day for day in states.stale(here) if day in here]
-    days = [DayChange(day, here[day].digest.live, states[day].digest.live) for day in stale]
+    here, key = compared.here, compared.hospital.key
+    stale = [day for day in compared.stale if day in here]
+    days = [DayChange(day, here[day].digest.live, compared.there[day].digest.live) for day in stale]
     shown = sum(here[day].loaded + here[day].attached for day in stale)
-    parked = _parked(settings, batches, made_of, stale) if shown else {}
-    seen = shown_rows(passport, hospital.key, stale) if parked else ()
+    parked = _parked(settings, batches, compared.inputs, stale) if shown else {}
+    seen = shown_rows(passport, key, stale) if parked else ()
     counts = {reason: int(np.isin(rows, seen).sum()) for reason, rows in parked.items()}
     return Plausibility(
-        (hospital.key, month), settings, days, shown, {reason: rows for reason, rows in counts.items() if rows}
+        (key, compared.month), settings, days, shown, {reason: rows for reason, rows in counts.items() if rows}
     )
 
 

@@ -32,8 +32,7 @@ from passport_pipeline.passport.recounting import recounted
 from passport_pipeline.passport.retrying import Retries, due_days
 from passport_pipeline.records.building import build
 from passport_pipeline.records.documents import Documents, clinicians, documents
-from passport_pipeline.windows.inputs import stored_inputs
-from passport_pipeline.windows.staleness import DayState, DayStates, window_states
+from passport_pipeline.windows.staleness import ComparedWindow, DayState, DayStates
 
 WRITTEN = ("inserted", "updated", "retracted", "unchanged", "conflicts")
 OUTCOMES = ("loaded", "attached", "parked", "skipped")
@@ -208,34 +207,31 @@ def _results(closing: deque[Future[DayResult]]) -> Iterator[DayResult]:
 
 def load_window(
     settings: Settings,
-    hospital: Hospital,
     batches: Batches,
     passport: Passport,
-    month: str,
+    compared: ComparedWindow,
     *,
     run_id: str,
     token: int = 0,
     full: bool = False,
 ) -> Loaded:
-    """Load the days of a window whose raw batch, or anything else that records are made of, differs from what
-    the passport recorded, and those with parked rows that are due; `full` loads every day, those too that only
-    documents name.
+    """Load the days of a window that differ (`compared`) from what the passport recorded in their raw batch, or in
+    anything else that records are made of, and those with parked rows that are due; `full` loads every day, those too
+    that only documents name.
 
     `token` is that of the run's lease on the window (leases): without one, no day that was ever loaded under a lease
     is changed. Touches no hospital. Raises HospitalNotActive, PassportError, BatchError.
     """
+    hospital, month, made_of, there = compared.hospital, compared.month, compared.inputs, compared.there
     refuse_inactive(passport, hospital.key)
     now = datetime.now(UTC)
-    made_of = stored_inputs(hospital, batches, month)
     account = ensure_hospital(passport, hospital, settings)
     load = WindowLoad(
         settings, hospital, batches, passport, account, made_of.lookups, made_of.matches, run_id, now, token
     )
-    there = window_states(batches, made_of, month)
-    here = recorded(passport, hospital.key, month)
-    stale = {*there.stale(here), *due_days(passport, hospital.key, month, now)}
+    stale = {*compared.stale, *due_days(passport, hospital.key, month, now)}
     result = Loaded(days=len(there.by_day))
-    held = there.by_day.keys() | here.keys()
+    held = there.by_day.keys() | compared.here.keys()
     days = sorted(held | recounted(passport, hospital.key, [month]).keys() if full else stale)
     done = dict(zip(days, load.load(days, there), strict=True))
     # A record that moved between two days that were written at once has left a mark on one of them.

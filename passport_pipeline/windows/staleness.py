@@ -22,7 +22,7 @@ from passport_pipeline.identity.normalise import normalise_national_id
 from passport_pipeline.passport.database import Passport
 from passport_pipeline.passport.days import DayRecord, recorded
 from passport_pipeline.references import References
-from passport_pipeline.windows.inputs import Inputs, common
+from passport_pipeline.windows.inputs import Inputs, common, stored_inputs
 from passport_pipeline.windows.match import match_persons
 from passport_pipeline.windows.references import (
     CONCEPTS,
@@ -72,6 +72,34 @@ class StaleWindow:
     month: str
     days: int
     name: str
+
+
+@dataclass(frozen=True)
+class ComparedWindow:
+    """A window as it would be made now (`inputs`, `there`), and as the passport recorded its days (`here`)."""
+
+    month: str
+    inputs: Inputs
+    there: DayStates
+    here: Mapping[date, DayRecord]
+
+    @property
+    def hospital(self) -> Hospital:
+        """Whose window it is."""
+        return self.inputs.hospital
+
+    @property
+    def stale(self) -> list[date]:
+        """The days that differ, oldest first."""
+        return self.there.stale(self.here)
+
+
+def compare_window(hospital: Hospital, batches: Batches, passport: Passport, month: str) -> ComparedWindow:
+    """Hold a window's raw batches, lookups and matches against what was recorded of its days. Made under the window's
+    lease, so that the guard weighs what is then loaded. Raises PassportError, BatchError.
+    """
+    inputs = stored_inputs(hospital, batches, month)
+    return ComparedWindow(month, inputs, window_states(batches, inputs, month), recorded(passport, hospital.key, month))
 
 
 def window_states(batches: Batches, inputs: Inputs, month: str) -> DayStates:

@@ -9,6 +9,7 @@ from passport_pipeline.windows.extract import extract_window
 from passport_pipeline.windows.load import load_window
 from passport_pipeline.windows.match import match_window
 from passport_pipeline.windows.references import renew_identifiers, renew_lookups
+from passport_pipeline.windows.staleness import compare_window
 from passport_pipeline.windows.surveys import renew_survey
 
 
@@ -22,7 +23,8 @@ def run_windows(connections: Connections, windows: Iterable[Window]) -> None:
         ):
             extract_window(source, batches, month)
             match_window(source, batches, passport, month)
-            load_window(settings, source.hospital, batches, passport, month, run_id="run", token=token)
+            compared = compare_window(source.hospital, batches, passport, month)
+            load_window(settings, batches, passport, compared, run_id="run", token=token)
 
 
 def read_references(connections: Connections, key: str) -> None:

@@ -23,11 +23,6 @@ def database(openmrs_database):
 
 
 @pytest.fixture
-def source(database, open_source):
-    return open_source(database)
-
-
-@pytest.fixture
 def batches(source, tmp_path):
     batches = Batches(tmp_path)
     renew_survey(source, batches)

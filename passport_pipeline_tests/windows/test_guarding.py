@@ -14,6 +14,7 @@ from passport_pipeline.sample.seed_example import seed_example, seed_passport
 from passport_pipeline.windows.extract import extract_window
 from passport_pipeline.windows.guarding import ACCEPT_TAG, HELD_BACK_TAG, DayChange, Plausibility, weigh
 from passport_pipeline.windows.match import match_window
+from passport_pipeline.windows.staleness import compare_window
 from passport_pipeline_tests.daemon import later
 from passport_pipeline_tests.windows.test_load import run_window
 
@@ -68,7 +69,9 @@ def weighed(operator):
     with connections.source(KEY) as source:
         extract_window(source, connections.batches, MONTH)
         match_window(source, connections.batches, connections.passport, MONTH)
-    found = weigh(operator.settings, connections.hospital(KEY), connections.batches, connections.passport, MONTH)
+    batches, passport = connections.batches, connections.passport
+    compared = compare_window(connections.hospital(KEY), batches, passport, MONTH)
+    found = weigh(operator.settings, batches, passport, compared)
     connections.close()
     return found
 

@@ -17,6 +17,7 @@ from passport_pipeline.sample.seed_example import seed_example, seed_passport
 from passport_pipeline.windows.extract import extract_window
 from passport_pipeline.windows.load import load_window
 from passport_pipeline.windows.match import match_window
+from passport_pipeline.windows.staleness import compare_window
 
 MONTH = "2025-11"
 BACKLOG = """
@@ -44,7 +45,8 @@ def run_window(settings, *, full=False):
                 match_window(source, batches, passport, MONTH)
         hospital = connections.hospital("hospital-1")
         with turn() as token:
-            return load_window(settings, hospital, batches, passport, MONTH, run_id=run_id, token=token, full=full)
+            compared = compare_window(hospital, batches, passport, MONTH)
+            return load_window(settings, batches, passport, compared, run_id=run_id, token=token, full=full)
 
 
 def add(operator, rows, a_second):
