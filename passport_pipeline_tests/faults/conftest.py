@@ -56,6 +56,11 @@ class Hospital:
             if record["source"]["obsId"] in fit:
                 yield record["source"]["obsId"]
 
+    def measured(self):
+        """Those of them that hold a number: another answer to them is hardly the one that they have."""
+        values = self.mutations.hospital.obs["value_numeric"]
+        return (number for number in self.shown() if pd.notna(values[number]))
+
     def contradict(self, obs_id):
         """The same record is changed by a doctor and at the hospital."""
         self.mutations.change_value(obs_id)

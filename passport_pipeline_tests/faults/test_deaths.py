@@ -91,7 +91,7 @@ def test_a_run_that_is_killed_as_it_keeps_what_no_look_at_the_tail_shows_is_comp
     hospital.mutations.leap(FAR)
     hospital.mutations.insert()
     assert [run.failures for run in operator.sync()] == [[]]
-    hospital.mutations.change_value(next(number for number in hospital.shown() if number < FAR))
+    hospital.mutations.change_value(next(number for number in hospital.measured() if number < FAR))
     assert run_in_a_child(operator, tmp_path, Doom("file:replace:survey", stage)) == -signal.SIGKILL
     hospital.bring_into_line()
     hospital.assert_in_line()

@@ -4,7 +4,6 @@ import signal
 import time
 from contextlib import closing
 
-import pandas as pd
 import psutil
 import pytest
 
@@ -60,9 +59,7 @@ def test_a_run_under_which_the_hospital_is_paused_ends_cleanly_and_a_resume_leav
 @pytest.fixture(scope="module")
 def disputed(hospital):
     """disputed() -> the _id of an open conflict, and of the record that it is about; many were opened by one run."""
-    values = hospital.mutations.hospital.obs["value_numeric"]
-    # Of numbers there are always others: an answer of two would soon be what it was, and nothing left to decide.
-    shown = (number for number in hospital.shown() if pd.notna(values[number]))
+    shown = hospital.measured()
     for _ in range(len(WRITES) + 4):
         hospital.contradict(next(shown))
     hospital.bring_into_line()
