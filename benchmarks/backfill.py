@@ -1,7 +1,8 @@
 """A backfill of a whole hospital, from MariaDB to acknowledged in MongoDB, in a process of its own.
 
-    python -m benchmarks.backfill dagster    as `passport-pipeline sync` does it: runs of Dagster's jobs in the process
-    python -m benchmarks.backfill domain     the same steps, leases and checks, called without Dagster
+    python -m benchmarks.backfill dagster    as `passport-pipeline sync` does it: runs of Dagster's jobs, in
+                                             PASSPORT_PROCESSES processes where there is enough to do
+    python -m benchmarks.backfill domain     the same steps, leases and checks, called without Dagster in one process
 
 The process works on what the PASSPORT_* variables name, and says on its standard output what it has done, in lines of
 JSON. Its seconds are those of the survey, the lookups and all windows; imports and opening Dagster's storage are not in
@@ -32,9 +33,10 @@ from typing import Any
 import psutil
 
 from benchmarks.place import Pipeline
-from passport_pipeline.automation.in_process import InProcess, sync
+from passport_pipeline.automation.in_process import InProcess
 from passport_pipeline.automation.instance import dagster_instance
 from passport_pipeline.automation.outstanding import months_of
+from passport_pipeline.automation.sync import sync
 from passport_pipeline.hospitals.registry import Hospital
 from passport_pipeline.passport.leases import confirm, lease
 from passport_pipeline.resources import Connections
@@ -58,7 +60,7 @@ OnRows = Callable[[int, int], None]
 @dataclass(frozen=True)
 class Backfilled:
     """What a backfill took: live rows, wall-clock seconds, windows, the most memory in bytes, and seconds of processor
-    time of the process itself and of the two servers.
+    time of the process (and those that it began) and of the two servers.
     """
 
     live: int
@@ -150,14 +152,20 @@ def _through_dagster(connections: Connections, on_rows: OnRows) -> Backfilled:
     chosen = list(connections.hospitals.values())
     with dagster_instance() as instance:
         in_process = InProcess(connections, instance)
-        started, cpu = time.perf_counter(), time.process_time()
+        started, cpu = time.perf_counter(), _at_work()
         runs = sync(in_process, chosen, None, None, on_window=on_window)
-        seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
+        seconds, cpu = time.perf_counter() - started, _at_work() - cpu
     failures = [failure for run in runs for failure in run.failures]
     if failures:
         raise RuntimeError("; ".join(failures))
     windows = sum(run.windows for run in runs)
     return Backfilled(sum(run.live for run in runs), seconds, cpu, windows, _peak_bytes())
+
+
+def _at_work() -> float:
+    """Seconds of processor time of this process, and of those that it began and that have ended."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
 
 
 def _by_domain(connections: Connections, on_rows: OnRows) -> Backfilled:

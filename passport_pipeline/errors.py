@@ -13,6 +13,7 @@
     │   └── WindowTakenOver       permanent: another run has taken the window over, and does the work
     ├── BatchError                raw batches: a full disk, an unreadable file
     │   └── BatchUnreachable      transient: an object store that does not answer
+    ├── WorkerDied                transient: a process that ran windows was killed, for want of memory maybe
     └── WindowHeldBack            permanent: what a window is about to become is not plausible; someone has to decide
 
 What belongs here: exception classes, and what is said of any other exception. What does not: the table of which
@@ -105,6 +106,12 @@ class BatchError(PipelineError):
 
 class BatchUnreachable(BatchError):  # noqa: N818
     """The place of the raw batches did not answer, or stopped answering; trying again may help."""
+
+    transient = True
+
+
+class WorkerDied(PipelineError):  # noqa: N818
+    """A process that ran windows ended before it was done; trying again may help."""
 
     transient = True
 

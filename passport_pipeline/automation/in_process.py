@@ -1,27 +1,22 @@
 """Runs of the two jobs in this process, as the command line and the tests need them.
 
-What belongs here: registering hospitals as partitions, running windows one after another against a real Dagster
-instance. What does not: which windows there are and which are in line (outstanding), how progress is shown (cli).
+What belongs here: registering hospitals as partitions, running a window against a real Dagster instance, and what is
+told of it. What does not: which windows are run (sync), and in which process (workers).
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 import dagster as dg
 
 from passport_pipeline.assets import medical_records
-from passport_pipeline.automation.outstanding import months_of, outstanding
 from passport_pipeline.definitions import build_definitions
 from passport_pipeline.errors import PipelineError
 from passport_pipeline.hospitals.registry import Hospital
 from passport_pipeline.partitions import Window, hospitals, partition_key_of
-from passport_pipeline.passport.days import record_sync
-from passport_pipeline.passport.hospital_states import state_of
-from passport_pipeline.passport.people import ensure_hospital
 from passport_pipeline.resources import Connections
 from passport_pipeline.windows.guarding import ACCEPT_TAG
 
@@ -58,6 +53,14 @@ class HospitalRun:
             "seconds": round(self.seconds, 3),
             "failures": self.failures,
         }
+
+    def add(self, other: HospitalRun) -> None:
+        """Count what was done elsewhere for the same hospital."""
+        self.windows += other.windows
+        self.written += other.written
+        self.seconds += other.seconds
+        self.failures += [failure for failure in other.failures if failure not in self.failures]
+        self.exit_code = self.exit_code or other.exit_code
 
     def refuse(self, error: PipelineError) -> None:
         """Note what kept the hospital from being run at all."""
@@ -160,106 +163,3 @@ class InProcess:
             return result
         run.fail(where, result)
         return None
-
-
-def sync(
-    in_process: InProcess,
-    chosen: Sequence[Hospital],
-    first: str | None,
-    last: str | None,
-    *,
-    full: bool = False,
-    accept: bool = False,
-    leave_out_inactive: bool = False,
-    on_window: Callable[[Window, int, int], None] = lambda window, rows, of: None,
-) -> list[HospitalRun]:
-    """Bring every window of these hospitals that holds anything into line; a hospital that fails does not stop the
-    others. Windows that are in line already are not run, unless Dagster has never materialized them.
-
-    `full` and `accept` are those of `InProcess.window`; with `full` every window is run. A hospital that takes no part
-    fails, unless such ones are to be left out.
-    `on_window(window, live rows done, live rows in all of this hospital)` is called after each window.
-    """
-    runs = []
-    materialized = in_process.materialized()
-    for hospital in chosen:
-        run, begun = HospitalRun(hospital.key), datetime.now(UTC)
-        runs.append(run)
-        if leave_out_inactive:
-            state = state_of(in_process.connections.passport, hospital.key)
-            run.left_out = None if state.active else state.told
-        if run.left_out or not in_process.references(hospital, run):
-            continue
-        try:
-            months = months_of(in_process.connections, hospital, first, last)
-            wanted = _wanted(in_process.connections, hospital, months, materialized, begun, full=full)
-        except PipelineError as error:
-            run.refuse(error)
-            continue
-        run.in_line = len(months) - len(wanted)
-        _run_months(in_process, hospital, months, wanted, run, on_window, full=full, accept=accept)
-    return runs
-
-
-def _wanted(
-    connections: Connections,
-    hospital: Hospital,
-    months: Collection[str],
-    materialized: Collection[str],
-    at: datetime,
-    *,
-    full: bool,
-) -> set[str]:
-    """Those of the months that are to be run; where none is, the hospital counts as synchronised `at` this time."""
-    if full or not months:
-        return set(months)
-    wanted = outstanding(connections, hospital, months, at)
-    wanted |= {month for month in months if partition_key_of(Window(hospital.key, month)) not in materialized}
-    if not wanted:
-        account = ensure_hospital(connections.passport, hospital, connections.settings)
-        record_sync(connections.passport, account, at)
-    return wanted
-
-
-def run_windows(
-    in_process: InProcess,
-    windows: Mapping[Window, int],
-    *,
-    on_window: Callable[[Window, int, int], None] = lambda window, rows, of: None,
-) -> list[HospitalRun]:
-    """Run just these windows, each with the rows by which progress is told; a hospital that fails does not stop the
-    others. `on_window` is called as in `sync`. Raises ConfigurationError for a hospital that is not registered.
-    """
-    chosen = [in_process.connections.hospital(key) for key in sorted({window.hospital for window in windows})]
-    in_process.register(chosen)
-    runs = []
-    for hospital in chosen:
-        months = {window.month: rows for window, rows in sorted(windows.items()) if window.hospital == hospital.key}
-        run = HospitalRun(hospital.key)
-        runs.append(run)
-        if in_process.answers(hospital, run):
-            _run_months(in_process, hospital, months, months, run, on_window)
-    return runs
-
-
-def _run_months(  # noqa: PLR0917 - whose, which, and where it is noted
-    in_process: InProcess,
-    hospital: Hospital,
-    months: Mapping[str, int],
-    wanted: Collection[str],
-    run: HospitalRun,
-    on_window: Callable[[Window, int, int], None],
-    *,
-    full: bool = False,
-    accept: bool = False,
-) -> None:
-    """Run those of the months (with their rows) that are wanted; the others are in line, and come first."""
-    total = sum(months.values())
-    for month in sorted(months, key=lambda month: (month in wanted, month)):
-        window = Window(hospital.key, month)
-        if month not in wanted:
-            run.windows += 1
-            run.live += months[month]
-        elif in_process.window(window, run, full=full, accept=accept):
-            run.live += months[month]
-        on_window(window, months[month], total)

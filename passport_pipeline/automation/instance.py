@@ -57,9 +57,7 @@ def dagster_instance() -> Iterator[dg.DagsterInstance]:
         with (Path(home) / "opening.lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             _give_new_one_its_config(Path(home))
-            instance = dg.DagsterInstance.from_ref(InstanceRef.from_dir(home, overrides=OVERRIDES))
-            # Else PostgreSQL is given a new connection for every event: measured, that is a second for a window.
-            instance.optimize_for_webserver(statement_timeout=60_000, pool_recycle=3_600, max_overflow=20)
+            instance = opened(InstanceRef.from_dir(home, overrides=OVERRIDES))
     except Exception as error:  # noqa: BLE001 - whatever it is; its text may quote dagster.yaml's passwords
         failed = type(error).__name__
     else:
@@ -71,6 +69,14 @@ def dagster_instance() -> Iterator[dg.DagsterInstance]:
         "dagster.yaml is right, and that the database which that names answers; or set DAGSTER_HOME to a new, empty "
         "folder: no more than the list of past runs is kept there"
     )
+
+
+def opened(reference: InstanceRef) -> dg.DagsterInstance:
+    """The instance that another process has opened already, as this one is to use it."""
+    instance = dg.DagsterInstance.from_ref(reference)
+    # Else PostgreSQL is given a new connection for every event: measured, that is a second for a window.
+    instance.optimize_for_webserver(statement_timeout=60_000, pool_recycle=3_600, max_overflow=20)
+    return instance
 
 
 def _give_new_one_its_config(home: Path) -> None:

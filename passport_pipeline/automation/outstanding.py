@@ -13,6 +13,7 @@ from passport_pipeline.automation.changes import not_in_line
 from passport_pipeline.digests import window_of
 from passport_pipeline.hospitals.registry import Hospital
 from passport_pipeline.partitions import FIRST_MONTH, first_month_of, last_month
+from passport_pipeline.passport.database import Passport
 from passport_pipeline.passport.days import DayRecord, held_months, recorded, recorded_months
 from passport_pipeline.passport.retrying import due_windows
 from passport_pipeline.resources import Connections
@@ -55,6 +56,12 @@ def outstanding(connections: Connections, hospital: Hospital, months: Collection
     found |= {window_of(day) for day, record in here.items() if not _adds_up(record)}
     found |= set(months) - {window_of(day) for day in here}
     return found & set(months)
+
+
+def left_marked(passport: Passport, hospital_key: str) -> set[str]:
+    """The months with days that are not in line, whatever their rows are. Raises PassportError."""
+    days = recorded(passport, hospital_key, counts=False)
+    return {window_of(day) for day, record in days.items() if not record.inputs}
 
 
 def _adds_up(day: DayRecord) -> bool:

@@ -52,6 +52,23 @@ def stopping() -> Iterator[Callable[[], None]]:
         os.close(sending)
 
 
+@contextmanager
+def put_off() -> Iterator[None]:
+    """Let the signals wait in this thread until the block ends, and in a process that is begun in it until it calls
+    `let_in`.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def let_in() -> None:
+    """Take the signals that were put off where this process was begun."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+
+
 def _stop(number: int, _: FrameType | None) -> None:
     raise Stopped(number)
 

@@ -140,7 +140,7 @@ def _run_again(
 ) -> tuple[Replay, list[HospitalRun]]:
     from datetime import UTC, datetime
 
-    from passport_pipeline.automation.in_process import run_windows
+    from passport_pipeline.automation.sync import run_windows
     from passport_pipeline.cli.syncing import with_progress
     from passport_pipeline.partitions import Window
     from passport_pipeline.passport.replaying import mark_due

@@ -32,7 +32,7 @@ def sync_with_progress(
 
     Raises ConfigurationError where Dagster cannot work in DAGSTER_HOME.
     """
-    from passport_pipeline.automation.in_process import sync
+    from passport_pipeline.automation.sync import sync
 
     def run(in_process: InProcess, on_window: OnWindow) -> list[HospitalRun]:
         options = {"full": full, "accept": accept, "leave_out_inactive": leave_out_inactive}

@@ -59,6 +59,7 @@ class Settings(BaseSettings):
     statement_timeout      seconds that one SQL statement may take at a hospital
     batch_rows             rows that one frame aims at
     writers                days of a window that are written to MongoDB at once
+    processes              processes that the command line runs many windows in, side by side
     first_month            the first month that there is a window for
     clock_skew             seconds that a hospital's clock may be off before it is warned of
     stale_after            minutes for which a hospital may be unseen, or behind, before it counts as stale
@@ -82,6 +83,7 @@ class Settings(BaseSettings):
     statement_timeout: int = Field(default=300, ge=1, le=86_400)
     batch_rows: int = Field(default=20_000, ge=1, le=1_000_000)
     writers: int = Field(default=3, ge=1, le=32)
+    processes: int = Field(default=2, ge=1, le=32)
     first_month: Month = "2005-01"
     clock_skew: int = Field(default=120, ge=1, le=86_400)
     stale_after: int = Field(default=60, ge=1, le=10_080)

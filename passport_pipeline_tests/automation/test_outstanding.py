@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import pytest
 
-from passport_pipeline.automation.in_process import InProcess, sync
+from passport_pipeline.automation.in_process import InProcess
 from passport_pipeline.automation.outstanding import months_of, outstanding
+from passport_pipeline.automation.sync import sync
 from passport_pipeline.errors import PassportUnreachable
 from passport_pipeline.sample.seed_example import seed_example, seed_passport
 
@@ -134,7 +135,7 @@ def test_a_comparison_that_fails_fails_the_hospital_and_no_other(operator, monke
     def fail(*_):
         raise PassportUnreachable("MongoDB does not answer")
 
-    monkeypatch.setattr("passport_pipeline.automation.in_process.outstanding", fail)
+    monkeypatch.setattr("passport_pipeline.automation.sync.outstanding", fail)
     (run,) = operator.sync()
     assert run.failures == ["MongoDB does not answer"]
     assert run.exit_code == PassportUnreachable.exit_code
