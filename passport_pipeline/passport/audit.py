@@ -19,6 +19,8 @@ from passport_pipeline.passport.collections import AUDIT
 from passport_pipeline.passport.database import Document, Passport
 from passport_pipeline.passport.run import Run
 
+_EMPTY = blake2b(digest_size=8)  # a copy of one costs less than a new one
+
 Event = Literal["version", "left", "retracted"]
 # What an entry is made of; enough to write one that a run did not come to.
 NEEDED = {
@@ -39,8 +41,10 @@ NEEDED = {
 
 def entry_id(record_id: ObjectId, version: int, event: Event = "version") -> ObjectId:
     """The _id of an entry: the record's creation second, then a hash of what the entry is about."""
-    about = blake2b(record_id.binary + f":{version}:{event}".encode(), digest_size=8).digest()
-    return ObjectId(record_id.binary[:4] + about)
+    record = record_id.binary
+    about = _EMPTY.copy()
+    about.update(record + f":{version}:{event}".encode())
+    return ObjectId(record[:4] + about.digest())
 
 
 def entries(run: Run, record: Document) -> list[Document]:

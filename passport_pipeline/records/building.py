@@ -91,7 +91,7 @@ def build(observations: pd.DataFrame, lookups: Lookups, hospital_name: str) -> B
     rows = _rows(observations, vocabulary)
     empty = rows.values.value_type == None  # noqa: E711 - elementwise
     header = _headers(rows, vocabulary, empty)
-    part = np.isin(rows.categories.role.astype("U20"), evidence.PARTS) & ~header
+    part = np.array([role in evidence.PARTS for role in rows.categories.role.tolist()], dtype=bool) & ~header
     leading = ~header & ~part
     rows.reason[leading & empty & (rows.reason == None)] = NO_VALUE  # noqa: E711
     undated = observations["obs_datetime"].isna().to_numpy() & leading

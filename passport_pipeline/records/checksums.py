@@ -12,6 +12,8 @@ from typing import Any
 
 import orjson
 
+_EMPTY = blake2b(digest_size=16)  # a copy of one costs less than a new one
+
 NOT_COMPARED = frozenset({"_id", "syncDate", "createdAt", "updatedAt", "__v"})
 NOT_COMPARED_DATA = frozenset({"medicationStatus"})
 NOT_COMPARED_SOURCE = frozenset({"checksum", "dataChecksum", "rules", "runId", "version"})
@@ -21,7 +23,9 @@ Document = Mapping[str, Any]
 
 def hashed(value: Any) -> str:
     """32 hex digits of the value's canonical JSON (keys sorted, datetimes in UTC)."""
-    return blake2b(orjson.dumps(value, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
+    hashing = _EMPTY.copy()
+    hashing.update(orjson.dumps(value, option=orjson.OPT_SORT_KEYS))
+    return hashing.hexdigest()
 
 
 def data_checksum(data: Document) -> str:

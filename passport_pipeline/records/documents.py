@@ -6,15 +6,13 @@ What belongs here: every field and its order. What does not: what a row means (b
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import compress
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from passport_pipeline.hospitals.registry import Hospital
@@ -25,7 +23,7 @@ from passport_pipeline.records.checksums import hashed
 from passport_pipeline.records.clinicians import attribute, clinicians
 from passport_pipeline.records.contents import contents
 from passport_pipeline.records.evidence import RULES_VERSION
-from passport_pipeline.records.instants import utc_of
+from passport_pipeline.records.instants import moments, utc_of, written
 from passport_pipeline.records.provenance import Leads, openmrs_data, sources, uuids
 
 __all__ = ["NOT_MATCHED", "Documents", "clinicians", "documents", "with_identity"]
@@ -56,21 +54,6 @@ class Documents:
     outcomes: pd.DataFrame
 
 
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """A frame's documents are some 300,000 objects, none of them in a cycle, which Python's collector would
-    walk again and again while they are made: measured, it took a third of the time.
-    """
-    running = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if running:
-            gc.enable()
-
-
-@_collector_paused()
 def documents(  # noqa: PLR0917 - the parts of one step, in the order of the flow
     built: Built,
     observations: pd.DataFrame,
@@ -117,10 +100,9 @@ def with_identity(built: Built, observations: pd.DataFrame, matches: pd.DataFram
     unmatched = pd.Index(built.records["obs_id"].to_numpy()[missing])
     at = unmatched.get_indexer(pd.Index(outcomes["lead_obs_id"].to_numpy(dtype=np.int64, na_value=-1)))
     parked = (at >= 0) & outcomes["outcome"].isin([LEAD, ATTACHED]).to_numpy()
-    outcome, reason = outcomes["outcome"].to_numpy(dtype=object), outcomes["reason"].to_numpy(dtype=object)
-    outcome, reason = outcome.copy(), reason.copy()
-    outcome[parked], reason[parked] = PARKED, why[at[parked]]
-    return outcomes.assign(outcome=pd.Series(outcome, dtype="str"), reason=pd.Series(reason, dtype="str"))
+    reason = outcomes["reason"].copy()
+    reason[parked] = why[at[parked]]
+    return outcomes.assign(outcome=outcomes["outcome"].mask(parked, PARKED), reason=reason)
 
 
 def _patients(matches: pd.DataFrame) -> pd.DataFrame:
@@ -140,7 +122,7 @@ def _rows_of(outcomes: pd.DataFrame, observations: pd.DataFrame) -> dict[int, li
         for number, uuid, crc, role in zip(*columns, strict=True)
     ]
     own = (outcomes["role"] == LEAD).to_numpy()
-    rows = {made[at]["obsId"]: [made[at]] for at in np.flatnonzero(own).tolist()}
+    rows = {number: [row] for number, row in compress(zip(columns[0], made, strict=True), own.tolist())}
     led = ~own & outcomes["lead_obs_id"].notna().to_numpy()
     attached = np.flatnonzero(led)
     attached = attached[np.argsort(outcomes["obs_id"].to_numpy()[attached], kind="stable")]
@@ -164,13 +146,11 @@ def _records(
         return []
     who = attribute(leads.frame["providers"].to_numpy(dtype=object), leads.frame["creator"].tolist(), lookups)
     account = [accounts[key] for key in who.key]
-    local = np.datetime_as_string(leads.frame["obs_datetime"].to_numpy("datetime64[s]"), unit="s").tolist()
-    observed = _aware(utc_of(leads.frame["obs_datetime"], leads.hospital.zone))
-    created = _aware(leads.created)
-    limit = now - LIVE
-    live = [moment is not None and moment > limit for moment in created]
+    observed = moments(utc_of(leads.frame["obs_datetime"], leads.hospital.zone))
+    created = moments(leads.created)
+    live = (leads.created > np.datetime64((now - LIVE).replace(tzinfo=None))).tolist()
     types = records["type"].tolist()
-    data = contents(records, local, who)
+    data = contents(records, written(leads.frame["obs_datetime"], "s"), who)
     openmrs = openmrs_data(records, leads, lookups, who, observed=observed, created=created)
     source = sources(records, leads, lookups, who, [doctor for _, doctor in account])
     made = []
@@ -209,10 +189,6 @@ def _records(
     return made
 
 
-def _aware(instants: npt.NDArray[np.datetime64]) -> list[datetime]:
-    return [moment and moment.replace(tzinfo=UTC) for moment in instants.tolist()]
-
-
 def _parked(
     outcomes: pd.DataFrame,
     observations: pd.DataFrame,
@@ -228,7 +204,16 @@ def _parked(
     at = at[np.argsort(outcomes["obs_id"].to_numpy()[at], kind="stable")]
     leads = Leads(observations, at, hospital, rows)
     reasons = outcomes["reason"].iloc[at].tolist()
-    columns = (leads.ids, leads.obs_uuid, leads.obs_id, leads.person_uuid, leads.days, reasons, leads.rows)
+    columns = (
+        leads.ids,
+        leads.obs_uuid,
+        leads.obs_id,
+        leads.person_uuid,
+        leads.windows,
+        leads.days,
+        reasons,
+        leads.rows,
+    )
     return [
         {
             "_id": id_,
@@ -236,7 +221,7 @@ def _parked(
             "obsUuid": uuid,
             "obsId": number,
             "personUuid": person,
-            "window": day[:7],
+            "window": window,
             "day": day,
             "reason": reason,
             "rows": parts,
@@ -247,5 +232,5 @@ def _parked(
             "lastSeen": now,
             "runId": run_id,
         }
-        for id_, uuid, number, person, day, reason, parts in zip(*columns, strict=True)
+        for id_, uuid, number, person, window, day, reason, parts in zip(*columns, strict=True)
     ]

@@ -1,11 +1,13 @@
 """The hospital's local time as UTC: OpenMRS stores what the wall clock showed, without a zone.
 
-What belongs here: the one rule for times that a clock showed twice, or never. What does not: which time is
-shown to the patient (documents: always the wall clock's).
+What belongs here: the one rule for times that a clock showed twice, or never, and how documents hold times. What does
+not: which time is shown to the patient (documents: always the wall clock's).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -24,3 +26,24 @@ def utc_of(local: pd.Series, zone: ZoneInfo) -> npt.NDArray[np.datetime64]:
     aware = wall.tz_localize(zone, ambiguous=first, nonexistent="shift_forward")
     instants: npt.NDArray[np.datetime64] = aware.tz_convert("UTC").tz_localize(None).to_numpy("datetime64[us]")
     return instants
+
+
+def moments(instants: npt.NDArray[np.datetime64]) -> list[Any]:
+    """UTC instants as aware datetimes, None for NaT."""
+    return _each_once(instants, lambda distinct: pd.DatetimeIndex(distinct).tz_localize("UTC").to_pydatetime())
+
+
+def written(local: pd.Series, unit: Literal["s", "D", "M"]) -> list[Any]:
+    """Datetimes as ISO texts to the second, the day or the month, None for NaT."""
+    whole = local.to_numpy(dtype="datetime64[s]")
+    return _each_once(whole, lambda distinct: np.datetime_as_string(distinct, unit=unit))
+
+
+def _each_once(
+    values: npt.NDArray[np.datetime64], make: Callable[[npt.NDArray[np.datetime64]], npt.NDArray[Any]]
+) -> list[Any]:
+    """What `make` makes of each value; many rows of a hospital have the same time."""
+    at, distinct = pd.factorize(values)
+    made = np.full(len(distinct) + 1, None, dtype=object)  # NaT is found at position -1
+    made[:-1] = make(distinct)
+    return list(made[at].tolist())

@@ -6,7 +6,7 @@ What belongs here: every field of the two, in their order. What does not: what t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -18,11 +18,29 @@ from passport_pipeline.hospitals.registry import Hospital
 from passport_pipeline.openmrs.lookups import Lookups
 from passport_pipeline.records import evidence, values
 from passport_pipeline.records.clinicians import Attribution
-from passport_pipeline.records.instants import utc_of
+from passport_pipeline.records.instants import utc_of, written
 from passport_pipeline.records.object_ids import object_id
 from passport_pipeline.records.vocabulary import Vocabulary, vocabulary_of
 
 Document = dict[str, Any]
+Column = Iterable[tuple[int, Any]]  # values by the position of their document
+_COLUMNS = [
+    "obs_id",
+    "day",
+    "person_id",
+    "person_uuid",
+    "concept_id",
+    "encounter_uuid",
+    "location_id",
+    "obs_datetime",
+    "accession_number",
+    "comments",
+    "creator",
+    "date_created",
+    "previous_version",
+    "status",
+    "providers",
+]
 
 
 class Leads:
@@ -36,25 +54,17 @@ class Leads:
         rows: Mapping[int, list[Document]],
     ) -> None:
         self.observations = observations
-        frame = self.frame = observations.iloc[positions]
+        frame = self.frame = observations[_COLUMNS].iloc[positions]
         self.hospital = hospital
         self.obs_id: list[int] = frame["obs_id"].tolist()
-        self.obs_uuid = uuids(frame)
+        self.rows = [rows[number] for number in self.obs_id]
+        self.obs_uuid: list[str] = [parts[0]["obsUuid"] for parts in self.rows]
         self.created = utc_of(frame["date_created"], hospital.zone)
         self.ids = object_id(hospital.key, self.obs_uuid, self.created)
-        self.days: list[str] = np.datetime_as_string(frame["day"].to_numpy(dtype="datetime64[s]"), unit="D").tolist()
+        self.days = written(frame["day"], "D")
+        self.windows = written(frame["day"], "M")
         self.person_uuid: list[str] = frame["person_uuid"].tolist()
-        self.rows = [rows[number] for number in self.obs_id]
-
-    def column(self, name: str) -> list[Any]:
-        """A column's values, None for null."""
-        return _nullable(self.frame[name])
-
-
-def _nullable(column: pd.Series) -> list[Any]:
-    values: npt.NDArray[np.object_] = column.to_numpy(dtype=object, copy=True)
-    values[column.isna().to_numpy()] = None
-    return list(values.tolist())
+        self.encounter_uuid = _known(frame["encounter_uuid"])
 
 
 def uuids(frame: pd.DataFrame) -> list[str]:
@@ -76,23 +86,17 @@ def openmrs_data(
 ) -> list[Document]:
     """The application's own provenance block of each record; what is unknown is absent."""
     types = [values.APPLICATION_TYPES.get(kind, "text") for kind in records["value_type"].tolist()]
-    columns = (
-        leads.obs_id,
-        leads.frame["concept_id"].tolist(),
-        leads.frame["person_id"].tolist(),
-        observed,
-        who.key,
-        types,
-    )
+    frame = leads.frame
+    columns = (leads.obs_id, frame["concept_id"].tolist(), frame["person_id"].tolist(), observed, who.key, types)
     made: list[Document] = [
         {"obsId": a, "conceptId": b, "personId": c, "obsDatetime": d, "providerUuid": e, "valueType": f}
         for a, b, c, d, e, f in zip(*columns, strict=True)
     ]
     locations = lookups.locations.locations.set_index("location_id")["name"]
-    _add(made, "dateCreated", created)
-    _add(made, "creatorName", who.creator)
-    _add(made, "locationName", _nullable(leads.frame["location_id"].map(locations)))
-    _add(made, "encounterUuid", leads.column("encounter_uuid"))
+    _add(made, "dateCreated", enumerate(created))
+    _add(made, "creatorName", enumerate(who.creator))
+    _add(made, "locationName", _known(frame["location_id"].map(locations)))
+    _add(made, "encounterUuid", leads.encounter_uuid)
     return made
 
 
@@ -101,8 +105,8 @@ def sources(
 ) -> list[Document]:
     """The pipeline's own provenance, without what only the load decides."""
     vocabulary = vocabulary_of(lookups.concepts)
-    key = leads.hospital.key
-    columns = (leads.obs_uuid, leads.obs_id, leads.person_uuid, leads.days, leads.rows, doctors)
+    key, frame = leads.hospital.key, leads.frame
+    columns = (leads.obs_uuid, leads.obs_id, leads.person_uuid, leads.windows, leads.days, leads.rows, doctors)
     concepts = _concepts(vocabulary, records["question_position"].tolist())
     made: list[Document] = [
         {
@@ -110,7 +114,7 @@ def sources(
             "obsUuid": uuid,
             "obsId": number,
             "personUuid": person,
-            "window": day[:7],
+            "window": window,
             "day": day,
             "rows": rows,
             "doctorId": doctor,
@@ -118,19 +122,19 @@ def sources(
             "concept": concept,
             "valueType": kind,
         }
-        for uuid, number, person, day, rows, doctor, name, concept, kind in zip(
+        for uuid, number, person, window, day, rows, doctor, name, concept, kind in zip(
             *columns, who.name, concepts, records["value_type"].tolist(), strict=True
         )
     ]
-    _add(made, "encounterUuid", leads.column("encounter_uuid"))
-    _add(made, "providers", who.providers)
-    _add(made, "previousVersion", leads.column("previous_version"))
+    _add(made, "encounterUuid", leads.encounter_uuid)
+    _add(made, "providers", enumerate(who.providers))
+    _add(made, "previousVersion", _known(frame["previous_version"]))
     _add(made, "group", _groups(records, leads, vocabulary))
-    _add(made, "status", leads.column("status"))
-    _add(made, "certainty", records["certainty"].tolist())
-    _add(made, "order", records["order"].tolist())
-    _add(made, "comment", [values.clean(text) for text in leads.column("comments")])
-    _add(made, "accession", [values.clean(text) for text in leads.column("accession_number")])
+    _add(made, "status", _known(frame["status"]))
+    _add(made, "certainty", _known(records["certainty"]))
+    _add(made, "order", _known(records["order"]))
+    _add(made, "comment", [(at, values.clean(text)) for at, text in _known(frame["comments"])])
+    _add(made, "accession", [(at, values.clean(text)) for at, text in _known(frame["accession_number"])])
     return made
 
 
@@ -141,11 +145,10 @@ def _concepts(vocabulary: Vocabulary, positions: Sequence[int]) -> list[Document
     return [concepts[at] for at in positions]
 
 
-def _groups(records: pd.DataFrame, leads: Leads, vocabulary: Vocabulary) -> list[Document | None]:
+def _groups(records: pd.DataFrame, leads: Leads, vocabulary: Vocabulary) -> Column:
     """The header of the group that each record is a member of; not that of a diagnosis, which is one of its
     rows.
     """
-    made: list[Document | None] = [None] * len(records)
     positions = records["group_position"].to_numpy()
     members = np.flatnonzero((positions >= 0) & (records["type"] != evidence.CONDITION).to_numpy(dtype=bool))
     headers = leads.observations[["obs_id", "obs_uuid", "concept_id"]].iloc[positions[members]]
@@ -156,13 +159,20 @@ def _groups(records: pd.DataFrame, leads: Leads, vocabulary: Vocabulary) -> list
         vocabulary.uuid[question],
         vocabulary.name[question],
     )
-    for at, number, uuid, concept, name in zip(members.tolist(), *columns, strict=True):
-        made[at] = {"obsId": number, "obsUuid": uuid, "concept": concept, "name": name}
-    return made
+    return [
+        (at, {"obsId": number, "obsUuid": uuid, "concept": concept, "name": name})
+        for at, number, uuid, concept, name in zip(members.tolist(), *columns, strict=True)
+    ]
 
 
-def _add(documents: list[Document], name: str, column: Sequence[Any]) -> None:
+def _known(column: pd.Series) -> Column:
+    """The values of a column that are not null: most columns have few."""
+    at = np.flatnonzero(column.notna().to_numpy())
+    return list(zip(at.tolist(), column.iloc[at].tolist(), strict=True))
+
+
+def _add(documents: list[Document], name: str, column: Column) -> None:
     """Put a field into those documents whose value is known."""
-    for document, value in zip(documents, column, strict=True):
+    for at, value in column:
         if value is not None:
-            document[name] = value
+            documents[at][name] = value

@@ -12,7 +12,7 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 
-from passport_pipeline.records.values import NUMERIC, Values
+from passport_pipeline.records.values import NUMERIC, Values, cleaned
 from passport_pipeline.records.vocabulary import Texts, Vocabulary
 
 NORMAL, ABNORMAL, CRITICAL = "Normal", "Abnormal", "Critical"
@@ -40,13 +40,9 @@ def statuses(observations: pd.DataFrame, values: Values, vocabulary: Vocabulary)
     a normal range gives no Normal, and neither does a result of which only a limit is known ("< 20").
     """
     status = _by_ranges(observations, values, vocabulary)
-    stated = [
-        value.strip().upper() or None if isinstance(value, str) else None
-        for value in observations["interpretation"].tolist()
-    ]
-    said = np.array([*stated, None], dtype=object)[:-1]
+    said = cleaned(observations["interpretation"])
     spoken = said != None  # noqa: E711 - elementwise
-    status[spoken] = [INTERPRETATIONS.get(value) for value in said[spoken]]
+    status[spoken] = [INTERPRETATIONS.get(value.upper()) for value in said[spoken]]
     return status
 
 
@@ -56,12 +52,9 @@ def _by_ranges(observations: pd.DataFrame, values: Values, vocabulary: Vocabular
     if not len(rows):
         return status
     value = observations["value_numeric"].to_numpy(dtype=np.float64, na_value=np.nan)[rows]
-    modifier = np.array(
-        [text.strip() if isinstance(text, str) else "" for text in observations["value_modifier"].iloc[rows]],
-        dtype=object,
-    )
+    modifier = cleaned(observations["value_modifier"])[rows]
     bounds = {name: column[values.question[rows]] for name, column in vocabulary.ranges.items()}
-    exact = (modifier == "") | (modifier == "=")
+    exact = (modifier == None) | (modifier == "=")  # noqa: E711 - elementwise
     # "<20": the true value is below 20, so it is below every limit from 20 up; nothing is known of the other
     # side. At a critical limit is critical, at a normal one still normal, as OpenMRS itself shows it.
     low, high = bounds["low_critical"], bounds["hi_critical"]

@@ -83,6 +83,14 @@ def clean(value: object) -> str | None:
     return value.strip() or None
 
 
+def cleaned(column: pd.Series) -> Texts:
+    """A column of texts, each `clean`; the null ones, which are most, cost nothing."""
+    known = np.flatnonzero(column.notna().to_numpy())
+    texts = np.full(len(column), None, dtype=object)
+    texts[known] = [clean(value) for value in column.iloc[known].tolist()]
+    return texts
+
+
 def title(pointer: str) -> str:
     """What a `title|file` pointer shows: its title, else the file's own name."""
     heading, _, file = pointer.partition("|")
@@ -105,8 +113,7 @@ def value_types(observations: pd.DataFrame, datatypes: Texts, texts: Texts, poin
     dated = observations["value_datetime"].notna().to_numpy()
     if "bad_datetime" in observations:
         dated = dated | observations["bad_datetime"].fillna(value=False).to_numpy(dtype=bool)
-    written = np.array([text is not None for text in texts], dtype=bool)
-    pointed = np.array([text is not None for text in pointers], dtype=bool)
+    written, pointed = texts != None, pointers != None  # noqa: E711 - elementwise
     numeric, flagged = filled["value_numeric"], filled["value_boolean"]
     present: dict[str, Flags] = {
         CODED: filled["value_coded"],
@@ -134,8 +141,7 @@ def describe(observations: pd.DataFrame, vocabulary: Vocabulary) -> Values:
     """
     question = vocabulary.positions(observations["concept_id"])
     answer = vocabulary.positions(observations["value_coded"])
-    texts = np.array([clean(value) for value in observations["value_text"].tolist()] + [None], dtype=object)[:-1]
-    pointers = np.array([clean(value) for value in observations["value_complex"].tolist()] + [None], dtype=object)[:-1]
+    texts, pointers = cleaned(observations["value_text"]), cleaned(observations["value_complex"])
     kinds = value_types(observations, vocabulary.datatype_key[question], texts, pointers)
     truth = (answer == vocabulary.true_position) | (answer == vocabulary.false_position)
     kinds[(kinds == CODED) & truth] = BOOLEAN
@@ -209,10 +215,10 @@ def _show_numbers(
         return
     values = observations["value_numeric"].to_numpy(dtype=np.float64, na_value=np.nan)[rows]
     asked = question[rows]
-    modifiers = [clean(value) or "" for value in observations["value_modifier"].to_numpy(dtype=object)[rows]]
-    columns = (values.tolist(), vocabulary.precision[asked].tolist(), modifiers, vocabulary.units[asked])
+    modifiers = cleaned(observations["value_modifier"])[rows]
+    columns = (values.tolist(), vocabulary.precision[asked].tolist(), modifiers.tolist(), vocabulary.units[asked])
     display[rows] = [
-        f"{modifier}{number(value, precision)} {unit}" if unit else f"{modifier}{number(value, precision)}"
+        f"{modifier or ''}{number(value, precision)}{' ' + unit if unit else ''}"
         for value, precision, modifier, unit in zip(*columns, strict=True)
     ]
     ranges = vocabulary.ranges
@@ -225,15 +231,11 @@ def _show_numbers(
 
 
 def _show_dates(observations: pd.DataFrame, kinds: Texts, display: Texts, reason: Texts) -> None:
-    dated = np.isin(kinds.astype("U8"), (DATE, TIME, DATETIME)) if len(kinds) else np.zeros(0, dtype=bool)
-    if not dated.any():
-        return
     values: npt.NDArray[np.datetime64] = observations["value_datetime"].to_numpy(dtype="datetime64[s]")
-    local = np.datetime_as_string(values, unit="s").astype(object)
-    display[kinds == DATETIME] = local[kinds == DATETIME]
-    display[kinds == DATE] = [text[:10] for text in local[kinds == DATE]]
-    display[kinds == TIME] = [text[11:] for text in local[kinds == TIME]]
-    _refuse(dated & np.isnat(values), INVALID_DATE, display, reason)
+    for kind, part in ((DATETIME, slice(None)), (DATE, slice(10)), (TIME, slice(11, None))):
+        rows = kinds == kind
+        display[rows] = [text[part] for text in np.datetime_as_string(values[rows], unit="s").tolist()]
+        _refuse(rows & np.isnat(values), INVALID_DATE, display, reason)
 
 
 def _refuse(rows: Flags, why: str, display: Texts, reason: Texts) -> None:

@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime
 import pandas as pd
 
 from passport_pipeline.batches import Batches
+from passport_pipeline.collector import collecting_seldom
 from passport_pipeline.digests import differing
 from passport_pipeline.openmrs.lookups import Lookups, references, unknown_references
 from passport_pipeline.openmrs.observations import checksum_cells, read_observations
@@ -34,6 +35,7 @@ class Extracted:
     days_removed: int
 
 
+@collecting_seldom
 def extract_window(
     source: Source,
     batches: Batches,

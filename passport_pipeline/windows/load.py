@@ -18,6 +18,7 @@ from typing import Any
 import pandas as pd
 
 from passport_pipeline.batches import Batches
+from passport_pipeline.collector import collecting_seldom
 from passport_pipeline.digests import Digest
 from passport_pipeline.hospitals.registry import Hospital
 from passport_pipeline.hospitals.settings import Settings
@@ -205,6 +206,7 @@ def _results(closing: deque[Future[DayResult]]) -> Iterator[DayResult]:
         yield closing.popleft().result()
 
 
+@collecting_seldom
 def load_window(
     settings: Settings,
     batches: Batches,

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import pandas as pd
 
 from passport_pipeline.batches import Batches
+from passport_pipeline.collector import collecting_seldom
 from passport_pipeline.identity.matching import match
 from passport_pipeline.openmrs.source import Source
 from passport_pipeline.passport.database import Passport
@@ -31,6 +32,7 @@ def match_persons(passport: Passport, persons: pd.DataFrame, identifiers: pd.Dat
     return match(persons, identifiers, lambda national_ids: find_by_national_id(passport, national_ids))
 
 
+@collecting_seldom
 def match_window(
     source: Source, batches: Batches, passport: Passport, month: str, confirm: Callable[[], None] = lambda: None
 ) -> pd.DataFrame:

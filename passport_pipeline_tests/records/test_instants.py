@@ -1,12 +1,13 @@
 """The hospital's wall clock as UTC."""
 
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from passport_pipeline.records.instants import utc_of
+from passport_pipeline.records.instants import moments, utc_of, written
 
 
 def utc(local, zone):
@@ -36,3 +37,19 @@ def test_local_time_becomes_utc(local, zone, expected):
 def test_what_is_unknown_stays_unknown():
     assert utc(None, "Africa/Kigali") == "NaT"
     assert len(utc_of(pd.Series([], dtype="datetime64[us]"), ZoneInfo("Europe/Paris"))) == 0
+
+
+def test_documents_hold_aware_datetimes_to_the_microsecond_and_none_for_what_is_unknown():
+    instants = np.array(["2025-11-06T08:30:00.123456", "NaT", "1900-01-01", "9999-12-31T23:59:59"], "datetime64[us]")
+    known = datetime(2025, 11, 6, 8, 30, 0, 123456, tzinfo=UTC)
+    old, late = datetime(1900, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    assert moments(instants) == [known, None, old, late]
+    assert moments(instants[[0, 2, 0]]) == [known, old, known]
+    assert moments(instants[:0]) == []
+    assert type(moments(instants)[0]) is datetime
+
+
+@pytest.mark.parametrize(("unit", "text"), [("s", "2025-11-06T10:30:59"), ("D", "2025-11-06"), ("M", "2025-11")])
+def test_the_wall_clocks_time_is_written_to_the_unit_and_never_rounded_up(unit, text):
+    local = pd.Series(pd.to_datetime(["2025-11-06 10:30:59.9", None])).astype("datetime64[us]")
+    assert written(local, unit) == [text, None]
