@@ -16,7 +16,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import ExitStack, closing, suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -58,7 +58,6 @@ class RunWorkers:
 
     def __init__(self, in_process: InProcess) -> None:
         self.in_process = in_process
-        self._running = ExitStack()
         self._pipes: dict[Connection, BaseProcess] = {}
 
     def __enter__(self) -> Self:

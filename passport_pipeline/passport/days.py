@@ -1,19 +1,17 @@
 """What each day of a hospital holds in the passport, as recorded after a run.
 
-What belongs here: digests and counts of days, folding them, and when a hospital was last synchronised. What does not:
+What belongs here: digests and counts of days, and when a hospital was last synchronised. What does not:
 bringing a day into line (reconciling), recording it (marks), counting in the documents themselves (recounting).
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from itertools import chain
 from typing import Any, Self
 
-import numpy as np
 from pymongo import errors as mongo
 
 from passport_pipeline.digests import Digest, window_of
@@ -24,7 +22,6 @@ from passport_pipeline.passport.freshness import Lag
 from passport_pipeline.passport.people import Account
 from passport_pipeline.passport.retrying import exhausted_rows
 
-CHUNK = 10_000
 UNREAD = dict.fromkeys(("hospital", "window", "runId", "fence"), 0)
 
 
@@ -201,31 +198,6 @@ def held_months(passport: Passport, hospital_key: str) -> list[str]:
     return sorted({str(day)[:7] for day in days})
 
 
-def fold_conflicts(passport: Passport, hospital_key: str, day: str, fold: Fold) -> int:
-    """Let the rows of a day's open conflicts count in place of their records' own; returns how many conflicts there
-    are.
-    """
-    conflicts, records = in_conflict(passport, hospital_key, day)
-    for conflict in conflicts:
-        fold.add([conflict["day"]], [[row["crc"] for row in conflict["rows"]]])
-    for record in records:
-        fold.take_away(record["day"], [row["crc"] for row in record["rows"]])
-    return len(conflicts)
-
-
-def in_conflict(passport: Passport, hospital_key: str, day: str | None = None) -> tuple[list[Document], list[Document]]:
-    """The open conflicts of a day (None: of all), whose rows count, and their records, whose own rows do not.
-
-    Either as documents of `record` (its _id), `day` and `rows` (obsId and crc of each).
-    """
-    wanted = {"hospital": hospital_key, "state": "open"} | ({"day": day} if day else {})
-    conflicts = list(passport[CONFLICTS].find(wanted, {"record": 1, "day": 1, "rows.obsId": 1, "rows.crc": 1}))
-    records = {"_id": {"$in": [conflict["record"] for conflict in conflicts]}}
-    content = {"source.day": 1, "source.rows.obsId": 1, "source.rows.crc": 1}
-    held = passport[RECORDS].find(records, content) if conflicts else ()
-    return conflicts, [{"record": record["_id"], **record["source"]} for record in held]
-
-
 @answering("reading a hospital's status")
 def status_of(passport: Passport, hospital_key: str) -> HospitalStatus:
     """What the passport recorded of one hospital, cheaply. Raises PassportError."""
@@ -263,44 +235,6 @@ def record_sync(passport: Passport, account: Account, at: datetime) -> None:
             continue
         return
     raise PassportRefused("syncstatus holds a hospital's entry that cannot be updated")
-
-
-class Fold:
-    """Digests by day, folded from rows' checksums in a few vectorised steps."""
-
-    def __init__(self) -> None:
-        self._days: dict[str, list[int]] = {}
-
-    def add(self, days: Sequence[str], crcs: Sequence[Sequence[int]]) -> None:
-        """Take in documents: the day and the rows' checksums of each."""
-        if not days:
-            return
-        numbers: dict[str, int] = {}
-        codes = np.fromiter((numbers.setdefault(day, len(numbers)) for day in days), np.int64, len(days))
-        counts = np.fromiter(map(len, crcs), np.int64, len(crcs))
-        values = np.fromiter(chain.from_iterable(crcs), np.uint64, int(counts.sum()))
-        values = values[np.argsort(np.repeat(codes, counts), kind="stable")]
-        rows = np.bincount(codes, weights=counts, minlength=len(numbers)).astype(np.int64)
-        ends = np.cumsum(rows)
-        for day, code in numbers.items():
-            part = values[ends[code] - rows[code] : ends[code]]
-            if len(part):
-                self._merge(day, len(part), int(np.bitwise_xor.reduce(part)), int(part.sum()))
-
-    def take_away(self, day: str, crcs: Sequence[int]) -> None:
-        """Take out rows that were added."""
-        digest = Digest.of(crcs)
-        self._merge(day, -digest.live, digest.crc_xor, -digest.crc_sum)
-
-    def digests(self) -> dict[str, Digest]:
-        """What was added, by day."""
-        return {day: Digest(*parts) for day, parts in self._days.items()}
-
-    def _merge(self, day: str, rows: int, crc_xor: int, crc_sum: int) -> None:
-        parts = self._days.setdefault(day, [0, 0, 0])
-        parts[0] += rows
-        parts[1] ^= crc_xor
-        parts[2] += crc_sum
 
 
 def _of(hospital_key: str, month: str | None) -> Document:

@@ -18,14 +18,17 @@ from bson import ObjectId
 
 from passport_pipeline.digests import Digest, window_of
 from passport_pipeline.errors import PassportRefused
-from passport_pipeline.passport import days, parking, retracting
+from passport_pipeline.passport import parking, recounting, retracting
 from passport_pipeline.passport.collections import PARKED, RECORDS
 from passport_pipeline.passport.database import Document, Passport, answering
+from passport_pipeline.passport.days import DayCount
 from passport_pipeline.passport.marks import DayMarks, day_id
 from passport_pipeline.passport.people import Account
 from passport_pipeline.passport.retrying import INVALID_DOCUMENT, Retries
 from passport_pipeline.passport.run import Run
 from passport_pipeline.passport.storing import RecordStore
+
+CHUNK = 10_000
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,7 @@ class DayReconciler:
         self._store = RecordStore(self._run, hospital_key, self._marks, self._done)
         # As bytes: a day of some hundred thousand records stays small.
         self._records: set[bytes] = set()
+        self._rows = Digest()  # of these records
         self._parked: set[bytes] = set()
 
     @answering("storing records")
@@ -115,7 +119,10 @@ class DayReconciler:
         if loaded:
             self._marks.leave(known[one]["day"] for one in loaded)
             parking.clear(self._passport, loaded)
-        self._records |= {one.binary for one in wanted if one not in held_back}
+        for key in held_back:
+            wanted.pop(key, None)
+        self._records |= {key.binary for key in wanted}
+        self._rows += Digest.of([row["crc"] for one in wanted.values() for row in one["source"]["rows"]])
         self._parked |= {one.binary for one in held_back}
 
     @answering("closing a day")
@@ -126,13 +133,11 @@ class DayReconciler:
         `inputs` names what else records are made of. Raises PassportError.
         """
         self._marks.begin_chunk()
-        fold = days.Fold()
-        loaded = self._close_records(fold)
-        conflicts = days.fold_conflicts(self._passport, self._hospital_key, self._day.isoformat(), fold)
-        attached = self._held(fold).live - loaded
-        parked = self._close_parked(fold)
+        records = self._close_records()
+        conflicts, disputed = recounting.conflicts_of_day(self._passport, self._hospital_key, self._day.isoformat())
+        count = records + disputed + self._close_parked()
         left_out = {reason: part for reason, part in sorted(skipped.items()) if part}
-        held = sum(left_out.values(), self._held(fold))
+        held = sum(left_out.values(), count.digest)
         content = {
             "_id": day_id(self._hospital_key, self._day),
             "hospital": self._hospital_key,
@@ -141,9 +146,9 @@ class DayReconciler:
             "digest": held.to_json(),
             "inputs": inputs,
             "outcomes": {
-                "loaded": loaded,
-                "attached": attached,
-                "parked": parked,
+                "loaded": count.loaded,
+                "attached": count.attached,
+                "parked": count.parked,
                 "skipped": {reason: part.to_json() for reason, part in left_out.items()},
             },
             "runId": self._run.run_id,
@@ -152,9 +157,9 @@ class DayReconciler:
         self._marks.close(content)
         touched = self._done["inserted"] + self._done["updated"] + conflicts
         return DayResult(
-            loaded=loaded,
-            attached=attached,
-            parked=parked,
+            loaded=count.loaded,
+            attached=count.attached,
+            parked=count.parked,
             skipped={reason: part.live for reason, part in left_out.items()},
             inserted=self._done["inserted"],
             updated=self._done["updated"],
@@ -166,51 +171,43 @@ class DayReconciler:
             exhausted=self._exhausted,
         )
 
-    def _held(self, fold: days.Fold) -> Digest:
-        return fold.digests().get(self._day.isoformat(), Digest())
-
-    def _close_records(self, fold: days.Fold) -> int:
+    def _close_records(self) -> DayCount:
+        """Retract the records that the day no longer holds; returns what those that are there hold."""
         day = self._day.isoformat()
-        crcs: list[list[int]] = []
-        gone: list[ObjectId] = []
-        cursor = self._passport[RECORDS].find(
-            {"source.hospital": self._hospital_key, "source.day": day},
-            {"crcs": "$source.rows.crc"},
-            batch_size=days.CHUNK,
-        )
-        for record in cursor:
-            if record["_id"].binary in self._records:
-                crcs.append(record["crcs"])
-            else:
-                gone.append(record["_id"])
-        fold.add([day] * len(crcs), crcs)
-        if gone:
+        held = recounting.records_of_day(self._passport, self._hospital_key, day)
+        # So many records with the very rows that were stored are those that were stored; else their ids tell.
+        if (held.loaded, held.digest) != (len(self._records), self._rows) and (gone := self._gone(day)):
             self._marks.leave()
             self._done["retracted"] += retracting.retract(self._run, gone, "not_live")
+            held = recounting.records_of_day(self._passport, self._hospital_key, day)
         retracting.heal(self._run, self._hospital_key, day)
-        return len(crcs)
+        return held
 
-    def _close_parked(self, fold: days.Fold) -> dict[str, int]:
-        day = self._day.isoformat()
+    def _gone(self, day: str) -> list[ObjectId]:
+        here = {"source.hospital": self._hospital_key, "source.day": day}
+        found = self._passport[RECORDS].find(here, {"_id": 1}, batch_size=CHUNK)
+        return [one["_id"] for one in found if one["_id"].binary not in self._records]
+
+    def _close_parked(self) -> DayCount:
+        """Clear the parked rows that the day no longer holds; returns what the others count for."""
         by_reason: Counter[str] = Counter()
-        crcs: list[list[int]] = []
+        crcs: list[int] = []
         gone: list[ObjectId] = []
         cursor = self._passport[PARKED].find(
-            {"hospital": self._hospital_key, "day": day},
+            {"hospital": self._hospital_key, "day": self._day.isoformat()},
             {"reason": 1, "crcs": "$rows.crc"},
-            batch_size=days.CHUNK,
+            batch_size=CHUNK,
         )
         for row in cursor:
             if row["_id"].binary in self._parked:
                 by_reason[row["reason"]] += len(row["crcs"])
-                crcs.append(row["crcs"])
+                crcs += row["crcs"]
             else:
                 gone.append(row["_id"])
-        fold.add([day] * len(crcs), crcs)
         if gone:
             self._marks.leave()
             parking.clear(self._passport, gone)
-        return dict(sorted(by_reason.items()))
+        return DayCount(Digest.of(crcs), parked=by_reason)
 
     def _park(self, rows: Mapping[ObjectId, Document], known: Mapping[ObjectId, Document]) -> None:
         """Park these rows, and take out the records that they were until now."""

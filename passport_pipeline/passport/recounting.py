@@ -10,15 +10,15 @@ as long as reading the collection once; its XOR is folded here, since MongoDB ha
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date
 
 import pandas as pd
 
 from passport_pipeline.digests import ROW_COLUMNS, Digest
-from passport_pipeline.passport.collections import DAYS, PARKED, RECORDS
+from passport_pipeline.passport.collections import CONFLICTS, DAYS, PARKED, RECORDS
 from passport_pipeline.passport.database import Document, Passport, answering
-from passport_pipeline.passport.days import DayCount, held_months, in_conflict
+from passport_pipeline.passport.days import DayCount, held_months
 
 # Ids whose rows come in one document, which MongoDB limits to 16 MB however many rows a day has.
 BLOCK = 65_536
@@ -35,12 +35,12 @@ def recounted(passport: Passport, hospital_key: str, months: Iterable[str] | Non
     chosen = None if months is None else set(months)
     days = defaultdict[str, DayCount](DayCount)
     for month in held_months(passport, hospital_key) if chosen is None else sorted(chosen):
-        for found in passport[RECORDS].aggregate(_records_in(hospital_key, month), allowDiskUse=True):
-            days[found["_id"]["day"]] += _count(found["crcs"], found["documents"])
+        for day, count in _records_in(passport, hospital_key, _days(month)):
+            days[day] += count
         for found in passport[PARKED].aggregate(_parked_in(hospital_key, month), allowDiskUse=True):
             parked = {found["_id"]["reason"]: len(found["crcs"])}
             days[found["_id"]["day"]] += DayCount(Digest.of(found["crcs"]), parked=parked)
-    conflicts, records = in_conflict(passport, hospital_key)
+    conflicts, records = _in_conflict(passport, hospital_key)
     for conflict in conflicts:
         days[conflict["day"]] += _count(_crcs(conflict), 1)
     for record in records:
@@ -56,12 +56,25 @@ def recounted(passport: Passport, hospital_key: str, months: Iterable[str] | Non
     }
 
 
+def records_of_day(passport: Passport, hospital_key: str, day: str) -> DayCount:
+    """What the records of a day (ISO) hold, each with its own rows, whether or not it is in conflict."""
+    return sum((count for _, count in _records_in(passport, hospital_key, day)), DayCount())
+
+
+def conflicts_of_day(passport: Passport, hospital_key: str, day: str) -> tuple[int, DayCount]:
+    """How many open conflicts a day (ISO) has, and what their rows add to its count in place of their records' own."""
+    conflicts, records = _in_conflict(passport, hospital_key, day)
+    added = [_count(_crcs(conflict), 1) for conflict in conflicts]
+    taken = [_without(_crcs(record)) for record in records if record["day"] == day]
+    return len(conflicts), sum([*added, *taken], DayCount())
+
+
 @answering("reading a day's rows")
 def rows_of_day(passport: Passport, hospital_key: str, day: date) -> pd.DataFrame:
     """The rows that the documents of a day name, with ROW_COLUMNS, nothing null; a row that two documents name comes
     twice. Skipped rows have no document. Raises PassportError.
     """
-    conflicts, records = in_conflict(passport, hospital_key)
+    conflicts, records = _in_conflict(passport, hospital_key)
     undecided = {one["record"] for one in records}
     here = {"source.hospital": hospital_key, "source.day": day.isoformat()}
     rows = [row for one in conflicts if one["day"] == day.isoformat() for row in one["rows"]]
@@ -88,8 +101,26 @@ def _crcs(document: Document) -> list[int]:
     return [row["crc"] for row in document["rows"]]
 
 
-def _records_in(hospital_key: str, month: str) -> list[Document]:
-    return [{"$match": {"source.hospital": hospital_key, "source.day": _days(month)}}, *_collected("source.")]
+def _in_conflict(
+    passport: Passport, hospital_key: str, day: str | None = None
+) -> tuple[list[Document], list[Document]]:
+    """The open conflicts of a day (None: of all), whose rows count, and their records, whose own rows do not.
+
+    Either as documents of `record` (its _id), `day` and `rows` (obsId and crc of each).
+    """
+    wanted = {"hospital": hospital_key, "state": "open"} | ({"day": day} if day else {})
+    conflicts = list(passport[CONFLICTS].find(wanted, {"record": 1, "day": 1, "rows.obsId": 1, "rows.crc": 1}))
+    records = {"_id": {"$in": [conflict["record"] for conflict in conflicts]}}
+    content = {"source.day": 1, "source.rows.obsId": 1, "source.rows.crc": 1}
+    held = passport[RECORDS].find(records, content) if conflicts else ()
+    return conflicts, [{"record": record["_id"], **record["source"]} for record in held]
+
+
+def _records_in(passport: Passport, hospital_key: str, days: str | Document) -> Iterator[tuple[str, DayCount]]:
+    """What the records of these days hold, in parts, each with its day."""
+    chosen = {"$match": {"source.hospital": hospital_key, "source.day": days}}
+    for found in passport[RECORDS].aggregate([chosen, *_collected("source.")], allowDiskUse=True):
+        yield found["_id"]["day"], _count(found["crcs"], found["documents"])
 
 
 def _parked_in(hospital_key: str, month: str) -> list[Document]:

@@ -91,7 +91,9 @@ class RecordStore:
         there = {one["_id"]: one for one in cursor}
         this.untouched = [one for key, one in there.items() if _same(one, wanted[key])]
         changed = {key: wanted[key] for key in there.keys() - {one["_id"] for one in this.untouched}}
-        new = {key: one for key, one in wanted.items() if key not in there}
+        new = dict(wanted)
+        for key in there:
+            del new[key]
         # What an interrupted run owes for the versions that are there, before there are newer ones.
         self._heal_audit(there)
         self._without_patient(new)
@@ -140,17 +142,18 @@ class RecordStore:
         if not new:
             return
         self._marks.leave()
-        archived = self._archived(new)
-        documents = [merging.restored(archived[key], one) if key in archived else one for key, one in new.items()]
-        outcome = bulk.insert(self._run.passport[RECORDS], documents)
+        back = {key: merging.restored(one, new[key]) for key, one in self._archived(new).items()}
+        landed = new | back
+        outcome = bulk.insert(self._run.passport[RECORDS], list(landed.values()))
         self._refuse(outcome.unfit, new)
         this.pending |= {key: new[key] for key in outcome.same_id | outcome.same_key}
         self._replace([new[key] for key in outcome.same_key])
-        landed = [one for one in documents if one["_id"] not in outcome.failed]
-        this.stored += landed
+        for key in outcome.failed:
+            del landed[key]
+        this.stored += landed.values()
         self._done["inserted"] += len(landed)
         # What came back as it was, because both sides had changed it, becomes a conflict in the next round.
-        this.pending |= {one["_id"]: new[one["_id"]] for one in landed if not _same(one, new[one["_id"]])}
+        this.pending |= {key: new[key] for key in back.keys() & landed.keys() if not _same(landed[key], new[key])}
 
     def _archived(self, new: Records) -> Records:
         """As what those come back that were retracted, also under another _id, by their own; an interrupted retraction
@@ -160,7 +163,7 @@ class RecordStore:
         unfinished = [one for one in copies if one["state"] == "retracting" and one["_id"] in new]
         for why in {one["why"] for one in unfinished}:
             retracting.finish(self._run, [one["document"] for one in unfinished if one["why"] == why], why)
-        return merging.latest(copies, new.values())
+        return merging.latest(copies, new.values()) if copies else {}
 
     def _replace(self, records: Sequence[Document]) -> None:
         """Retract other records of the same observations: their creation second, so their _id, changed."""

@@ -1,8 +1,5 @@
 from datetime import date, timedelta
 
-import numpy as np
-
-from passport_pipeline.digests import Digest
 from passport_pipeline.passport import days
 from passport_pipeline.passport.collections import DAYS, SYNC
 from passport_pipeline_tests.passport.factory import DAY, NOW, digest_of, parked, record
@@ -38,25 +35,6 @@ def test_other_inputs_are_recorded_although_nothing_else_changed(world):
     world.run([record(1, world.patients[0])], inputs="abc")
     world.run([record(1, world.patients[0])], inputs="def")
     assert days.recorded(world.passport, "central")[DAY].inputs == "def"
-
-
-def test_the_fold_equals_the_digests_of_each_day():
-    generator = np.random.default_rng(7)
-    documents = [
-        (f"2025-11-{generator.integers(1, 28):02d}", generator.integers(0, 2**32, generator.integers(0, 5)).tolist())
-        for _ in range(500)
-    ]
-    fold = days.Fold()
-    for start in range(0, 500, 130):
-        some = documents[start : start + 130]
-        fold.add([day for day, _ in some], [crcs for _, crcs in some])
-    expected = {}
-    for day, crcs in documents:
-        expected[day] = expected.get(day, Digest()) + Digest.of(crcs)
-    assert fold.digests() == {day: digest for day, digest in expected.items() if digest}
-    fold.take_away(documents[0][0], documents[0][1])
-    without = sum((Digest.of(crcs) for day, crcs in documents[1:] if day == documents[0][0]), Digest())
-    assert fold.digests()[documents[0][0]] == without
 
 
 def test_the_time_of_synchronisation_only_moves_forward(world):
