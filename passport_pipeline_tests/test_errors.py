@@ -9,6 +9,7 @@ def test_what_may_heal_by_itself_is_transient_and_nothing_else():
         "SourceUnreachable",
         "PassportUnreachable",
         "WindowBusy",
+        "WorkerDied",
         "BatchUnreachable",
     }
 
