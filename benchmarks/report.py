@@ -115,8 +115,8 @@ class Report:
             ("backfill", rate, "obs/s", contract, "the floor with validators and indexes"),
             ("backfill", rate, "obs/s", slow, "the replaced algorithm, row by row"),
             ("backfill", rate, "obs/s", bulk, "the replaced algorithm in bulk"),
-            ("backfill", rate, "obs/s", compared.domain.rate, "the same without Dagster"),
-            ("backfill without Dagster", compared.domain.rate, "obs/s", strict, "the floor"),
+            ("backfill", rate, "obs/s", compared.domain.rate, "the same without Dagster, in one process"),
+            ("backfill without Dagster, in one process", compared.domain.rate, "obs/s", strict, "the floor"),
             ("floor: bare read", read, "obs/s", live / floor.reading["tuples"], "tuples, column by column"),
             ("floor: bare insert_many", floor.documents / floor.bare, "documents/s", rate, "the backfill's obs/s"),
             ("  with validators and indexes", floor.documents / floor.contract, "documents/s",
@@ -126,7 +126,7 @@ class Report:
         ):  # fmt: skip
             yield Figure("Backfill", name, each.hospital.rows, value, unit, value / of, over)
         for name, busy in (
-            ("process at work", each.backfill.cpu_seconds),
+            ("its processes at work", each.backfill.cpu_seconds),
             ("MariaDB at work", each.backfill.mariadb_cpu_seconds),
             ("MongoDB at work", each.backfill.mongodb_cpu_seconds),
         ):
