@@ -262,7 +262,7 @@ def _list_faults(passport: Passport, key: str, only: tuple[str, str] | None, wai
 
 def _in_line(day: DayRecord | None, source: Digest) -> bool:
     """Whether a run takes the day as it was recorded for what the hospital has, and leaves its documents alone."""
-    return not source if day is None else day.digest == source and bool(day.inputs)
+    return not source if day is None else day.digest == source and day.in_line
 
 
 def unreadable(key: str, error: str) -> HospitalVerification:

@@ -151,7 +151,7 @@ def not_in_line(there: Mapping[date, Digest], here: Mapping[date, DayRecord], mo
     (`there`) is not what the passport recorded (`here`), or which a run has left unfinished; oldest first.
     """
     unlike = differing(there, {day: record.digest for day, record in here.items()})
-    unfinished = (day for day, record in here.items() if not record.inputs)
+    unfinished = (day for day, record in here.items() if not record.in_line)
     return [day for day in sorted({*unlike, *unfinished}) if months[0] <= window_of(day) <= months[1]]
 
 

@@ -72,7 +72,7 @@ def dagster_instance() -> Iterator[dg.DagsterInstance]:
 
 
 def opened(reference: InstanceRef) -> dg.DagsterInstance:
-    """The instance that another process has opened already, as this one is to use it."""
+    """The instance that a reference names. Opening it first is for one process at a time (`dagster_instance`)."""
     instance = dg.DagsterInstance.from_ref(reference)
     # Else PostgreSQL is given a new connection for every event: measured, that is a second for a window.
     instance.optimize_for_webserver(statement_timeout=60_000, pool_recycle=3_600, max_overflow=20)

@@ -61,7 +61,7 @@ def outstanding(connections: Connections, hospital: Hospital, months: Collection
 def left_marked(passport: Passport, hospital_key: str) -> set[str]:
     """The months with days that are not in line, whatever their rows are. Raises PassportError."""
     days = recorded(passport, hospital_key, counts=False)
-    return {window_of(day) for day, record in days.items() if not record.inputs}
+    return {window_of(day) for day, record in days.items() if not record.in_line}
 
 
 def _adds_up(day: DayRecord) -> bool:

@@ -123,7 +123,7 @@ def _run_months(  # noqa: PLR0917 - whose, which, and where it is noted
         run.live += months[month]
         on_window(Window(hospital.key, month), months[month], total)
     rows = {Window(hospital.key, month): months[month] for month in sorted(wanted)}
-    succeeded = set()
+    succeeded: set[str] = set()
     for window, done in workers.run(rows, full=full, accept=accept):
         run.add(done)
         if done.windows:
@@ -131,7 +131,11 @@ def _run_months(  # noqa: PLR0917 - whose, which, and where it is noted
             run.live += rows[window]
         on_window(window, rows[window], total)
     # A record that moved between two windows that were run at once has left a mark on one of them.
-    marked = succeeded & left_marked(workers.in_process.connections.passport, hospital.key)
+    try:
+        marked = succeeded and succeeded & left_marked(workers.in_process.connections.passport, hospital.key)
+    except PipelineError as error:
+        run.refuse(error)
+        return
     for _, again in workers.run({Window(hospital.key, month): 0 for month in sorted(marked)}, accept=accept):
         again.windows = 0
         run.add(again)

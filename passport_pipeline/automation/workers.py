@@ -47,8 +47,8 @@ class Work:
     """One window, and the options of `InProcess.window`."""
 
     window: Window
-    full: bool = False
-    accept: bool = False
+    full: bool
+    accept: bool
 
 
 class RunWorkers:

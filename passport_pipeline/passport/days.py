@@ -41,6 +41,11 @@ class DayRecord:
     skipped: Mapping[str, int] = field(default_factory=dict)
     recorded_at: datetime | None = None
 
+    @property
+    def in_line(self) -> bool:
+        """Whether a run has closed the day, and none has left a mark on it since."""
+        return bool(self.inputs)
+
 
 @dataclass(frozen=True)
 class DayCount:

@@ -139,3 +139,14 @@ def test_a_comparison_that_fails_fails_the_hospital_and_no_other(operator, monke
     (run,) = operator.sync()
     assert run.failures == ["MongoDB does not answer"]
     assert run.exit_code == PassportUnreachable.exit_code
+
+
+def test_marks_that_cannot_be_read_after_the_runs_fail_the_hospital_and_no_other(operator, monkeypatch):
+    def fail(*_):
+        raise PassportUnreachable("MongoDB does not answer")
+
+    monkeypatch.setattr("passport_pipeline.automation.sync.left_marked", fail)
+    assert [run.failures for run in operator.sync()] == [[]]  # nothing was run, so no marks are looked for
+    (run,) = operator.sync(full=True)
+    assert (run.windows, run.failures) == (1, ["MongoDB does not answer"])
+    assert run.exit_code == PassportUnreachable.exit_code
