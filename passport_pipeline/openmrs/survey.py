@@ -7,7 +7,8 @@ ranges, and no index on `date_created` is ever needed. Rows that arrive late onl
 
 Measured on 2 cores for a million rows: 5 s; the tail above a known id takes milliseconds per thousand rows.
 The checksum is computed in a derived table that the server must not merge (hence its LIMIT), since XOR and
-SUM would each compute it otherwise: twice the time.
+SUM would each compute it otherwise: twice the time. That table is narrow, which is worth a fifth of the time: the day
+is a number (20241231), and a row that is not live has no checksum.
 
 What belongs here: cells, and the ways to get them. What does not: what a row's day, liveness and checksum are
 (openmrs.rows).
@@ -273,7 +274,8 @@ def read_cells(
     found = connection.execute(statement).all()
     columns = zip(*found, strict=True) if found else ((),) * len(CELL_COLUMNS)
     data: dict[str, Any] = dict(zip(CELL_COLUMNS, columns, strict=True))
-    data["day"] = pd.to_datetime(pd.Series(data["day"], dtype="str"), format="%Y-%m-%d", errors="coerce")
+    days = pd.Series(data["day"], dtype="Int64").astype("str").str.zfill(8)
+    data["day"] = pd.to_datetime(days, format="%Y%m%d", errors="coerce")
     return pd.DataFrame(data).astype(CELL_COLUMNS)
 
 
@@ -285,12 +287,11 @@ def _statement(
         wanted = sa.and_(wanted, rows.root_created >= between[0], rows.root_created < between[1])
     each = (
         sa.select(
-            sa.cast(sa.func.date(rows.root_created), sa.String).label("day"),
+            sa.type_coerce(sa.func.date(rows.root_created) + 0, sa.Integer).label("day"),
             rows.root_id.op("DIV")(BLOCK).label("root_block"),
             rows.obs.c.obs_id.op("DIV")(BLOCK).label("block"),
             rows.obs.c.obs_id.label("obs_id"),
-            rows.live.label("live"),
-            (sa.func.if_(rows.live, rows.checksum, 0) if checksums else sa.literal_column("0")).label("crc"),
+            sa.func.if_(rows.live, rows.checksum if checksums else 0, sa.null()).label("crc"),
         )
         .select_from(rows.joined)
         .where(wanted)
@@ -303,11 +304,11 @@ def _statement(
             each.c.root_block,
             each.c.block,
             sa.func.count(),
-            sa.func.sum(each.c.live),
+            sa.func.count(each.c.crc),
             sa.func.min(each.c.obs_id),
             sa.func.max(each.c.obs_id),
             sa.func.bit_xor(each.c.crc),
-            sa.func.sum(each.c.crc),
+            sa.func.ifnull(sa.func.sum(each.c.crc), 0),
         )
         .group_by(each.c.day, each.c.root_block, each.c.block)
         .order_by(None)
