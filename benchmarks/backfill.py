@@ -46,7 +46,7 @@ from passport_pipeline.windows.extract import extract_window
 from passport_pipeline.windows.guarding import weigh
 from passport_pipeline.windows.load import load_window
 from passport_pipeline.windows.match import match_window
-from passport_pipeline.windows.references import renew_identifiers, renew_lookups
+from passport_pipeline.windows.references import renew_lookups, renew_national_ids
 from passport_pipeline.windows.staleness import compare_window
 from passport_pipeline.windows.surveys import survey_hospital
 
@@ -175,7 +175,7 @@ def _by_domain(connections: Connections, on_rows: OnRows) -> Backfilled:
         with connections.admitted(hospital.key) as source:
             survey_hospital(source, connections.batches, connections.passport)
             renew_lookups(source, connections.batches)
-            renew_identifiers(source, connections.batches)
+            renew_national_ids(source, connections.batches)
         months = months_of(connections, hospital, None, None)
         for month, rows in months.items():
             _window(connections, hospital, month)

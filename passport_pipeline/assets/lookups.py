@@ -74,12 +74,12 @@ def patient_identifiers(
 ) -> dg.MaterializeResult[None]:
     """The national identifiers of the hospital's patients, of the identifier types that hospitals.yaml names."""
     with connections.admitted(context.partition_key) as source:
-        identifiers = references.renew_identifiers(source, connections.batches)
-    if identifiers.empty:
+        held = references.renew_national_ids(source, connections.batches)
+    if held.empty:
         context.log.warning("no national identifier was found: see `passport-pipeline hospitals check`")
     return dg.MaterializeResult(
         metadata={
-            "dagster/partition_row_count": len(identifiers),
-            "dagster/column_schema": columns_of(identifiers),
+            "dagster/partition_row_count": len(held),
+            "dagster/column_schema": columns_of(held),
         }
     )

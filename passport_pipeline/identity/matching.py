@@ -38,20 +38,21 @@ REASONS = (
     AMBIGUOUS_PATIENT,
 )
 
+# Raise it when a rule of `national_ids` or of normalising changes: what is kept of hospitals is then decided anew.
+IDENTITY_VERSION = 1
+
 FindPatients = Callable[[list[str]], Mapping[str, Sequence[str]]]
 """National ids -> for each that is known, the ids (24 hex digits) of the passport patients that hold it."""
 
 
-def match(persons: pd.DataFrame, identifiers: pd.DataFrame, find_patients: FindPatients) -> pd.DataFrame:
-    """The passport patient of each person, or why there is none.
+def national_ids(identifiers: pd.DataFrame) -> pd.DataFrame:
+    """The national id of each person that has any, and what at the hospital itself speaks against it.
 
-    persons      person_id int64, person_uuid str; one row each
-    identifiers  person_id int64, identifier str (may be null), of ALL persons of the hospital: an id is
-                 shared also with persons that nobody asked for
-    find_patients is asked once, for the ids that nothing speaks against; not at all where there are none.
+    `identifiers` has person_id int64, identifier str (may be null), of ALL persons of the hospital: an id is shared
+    also with persons that nobody asks for.
 
-    Gives one row per person, in their order: person_id int64, person_uuid str, patient_id str (24 hex digits,
-    null where unmatched), reason str (one of REASONS, null where matched). Raises what find_patients raises.
+    Gives one row per person, in the order of person_id: person_id int64, national_id str (normalised; one of them
+    where there are several), reason str (SEVERAL_NATIONAL_IDS, INVALID_NATIONAL_ID, SHARED_NATIONAL_ID; else null).
     """
     held = pd.DataFrame(
         {
@@ -60,20 +61,32 @@ def match(persons: pd.DataFrame, identifiers: pd.DataFrame, find_patients: FindP
         }
     )
     held = held[held["national_id"].notna() & (held["national_id"] != "")].drop_duplicates()
-    holders = held.groupby("national_id")["person_id"].nunique()
-    ids = held.groupby("person_id")["national_id"].agg(["nunique", "first"])
+    shared = held.duplicated("national_id", keep=False)
+    several = held.duplicated("person_id", keep=False)
+    reason = pd.Series(None, index=held.index, dtype="str")
+    reason = reason.mask(several, SEVERAL_NATIONAL_IDS)
+    reason = reason.mask(reason.isna() & ~valid(held["national_id"]), INVALID_NATIONAL_ID)
+    reason = reason.mask(reason.isna() & shared, SHARED_NATIONAL_ID)
+    found = held.assign(reason=reason.astype("str")).drop_duplicates("person_id")
+    return found.sort_values("person_id", ignore_index=True)
 
+
+def match(persons: pd.DataFrame, held: pd.DataFrame, find_patients: FindPatients) -> pd.DataFrame:
+    """The passport patient of each person, or why there is none.
+
+    persons  person_id int64, person_uuid str; one row each
+    held     what `national_ids` gives of their hospital
+    find_patients is asked once, for the ids that nothing speaks against; not at all where there are none.
+
+    Gives one row per person, in their order: person_id int64, person_uuid str, patient_id str (24 hex digits,
+    null where unmatched), reason str (one of REASONS, null where matched). Raises what find_patients raises.
+    """
     matched = persons[["person_id", "person_uuid"]].astype({"person_id": "int64", "person_uuid": "str"})
     matched = matched.reset_index(drop=True)
-    count = matched["person_id"].map(ids["nunique"]).fillna(0)
-    national_id = matched["person_id"].map(ids["first"]).astype("str")
-    shared = national_id.map(holders).fillna(0) > 1
-
-    reason = pd.Series(None, index=matched.index, dtype="str")
-    reason = reason.mask(count == 0, NO_NATIONAL_ID)
-    reason = reason.mask(count > 1, SEVERAL_NATIONAL_IDS)
-    reason = reason.mask(reason.isna() & ~valid(national_id), INVALID_NATIONAL_ID)
-    reason = reason.mask(reason.isna() & shared, SHARED_NATIONAL_ID)
+    theirs = held[held["person_id"].isin(matched["person_id"])].set_index("person_id")
+    theirs = theirs.reindex(matched["person_id"]).reset_index(drop=True)
+    national_id = theirs["national_id"].astype("str")
+    reason = theirs["reason"].astype("str").mask(national_id.isna(), NO_NATIONAL_ID)
 
     asked = national_id[reason.isna()].drop_duplicates().tolist()
     found = find_patients(asked) if asked else {}

@@ -23,13 +23,7 @@ from passport_pipeline.openmrs.tables import patient, patient_identifier, patien
 
 log = logging.getLogger(__name__)
 
-IDENTIFIERS = {
-    "person_id": "int64",
-    "person_uuid": "str",
-    "identifier": "str",
-    "identifier_type_uuid": "str",
-    "preferred": "bool",
-}
+IDENTIFIERS = {"person_id": "int64", "identifier": "str"}
 _NATIONAL = re.compile(
     r"\bnational\b.*\b(id|ids|identity|identification|identifier|card|number|no)\b"
     r"|\bcartes? (nationale )?d identite\b|\b(nin|nid|upid)\b|\bcitizens?\b.*\b(id|card|number|no)\b"
@@ -96,14 +90,7 @@ def read_identifiers(source: Source) -> pd.DataFrame:
     types = national_types(source)
     if not types:
         return _frame([])
-    statement = _selected(
-        types,
-        person.c.person_id,
-        person.c.uuid,
-        patient_identifier.c.identifier,
-        patient_identifier_type.c.uuid,
-        sa.func.ifnull(source.schema.column(patient_identifier, "preferred"), 0),
-    )
+    statement = _selected(types, patient_identifier.c.patient_id, patient_identifier.c.identifier)
     with source.reading() as connection:
         return _frame([tuple(row) for row in connection.execute(statement)])
 
@@ -113,17 +100,8 @@ def identifiers_digest(source: Source) -> str:
     types = national_types(source)
     if not types:
         return "none"
-    binary, one = sa.LargeBinary, patient_identifier.c.patient_id
-    line = sa.func.crc32(
-        sa.func.concat_ws(
-            "|",
-            person.c.person_id,
-            sa.cast(person.c.uuid, binary),
-            sa.cast(patient_identifier.c.identifier, binary),
-            sa.cast(patient_identifier_type.c.uuid, binary),
-            sa.func.ifnull(source.schema.column(patient_identifier, "preferred"), 0),
-        )
-    )
+    one = patient_identifier.c.patient_id
+    line = sa.func.crc32(sa.func.concat_ws("|", one, sa.cast(patient_identifier.c.identifier, sa.LargeBinary)))
     statement = _selected(types, sa.func.count(one), sa.func.bit_xor(line), sa.func.ifnull(sa.func.sum(line), 0))
     with source.reading() as connection:
         count, xor, total = tuple(connection.execute(statement).one())
@@ -144,8 +122,8 @@ def _selected(types: tuple[str, ...], *columns: ColumnElement[Any]) -> sa.Select
 
 
 def _frame(rows: list[tuple[object, ...]]) -> pd.DataFrame:
-    frame = pd.DataFrame(rows, columns=list(IDENTIFIERS)).astype({**IDENTIFIERS, "preferred": "int64"})
-    return frame.astype(IDENTIFIERS).sort_values(["person_id", "identifier"], ignore_index=True)
+    frame = pd.DataFrame(rows, columns=list(IDENTIFIERS)).astype(IDENTIFIERS)
+    return frame.sort_values(["person_id", "identifier"], ignore_index=True)
 
 
 def _plain(name: str) -> str:

@@ -16,7 +16,7 @@ from passport_pipeline.identity.matching import match
 from passport_pipeline.openmrs.source import Source
 from passport_pipeline.passport.database import Passport
 from passport_pipeline.passport.patients import find_by_national_id
-from passport_pipeline.windows.references import renew_identifiers
+from passport_pipeline.windows.references import renew_national_ids
 
 
 def matches_name(month: str) -> str:
@@ -24,12 +24,12 @@ def matches_name(month: str) -> str:
     return f"matches-{month}"
 
 
-def match_persons(passport: Passport, persons: pd.DataFrame, identifiers: pd.DataFrame) -> pd.DataFrame:
+def match_persons(passport: Passport, persons: pd.DataFrame, held: pd.DataFrame) -> pd.DataFrame:
     """Match these persons with the patients whom the passport has now; frames as `identity.matching.match`.
 
     Raises PassportError.
     """
-    return match(persons, identifiers, lambda national_ids: find_by_national_id(passport, national_ids))
+    return match(persons, held, lambda national_ids: find_by_national_id(passport, national_ids))
 
 
 @collecting_seldom
@@ -43,7 +43,7 @@ def match_window(
     matched). Raises SourceError, PassportError, BatchError.
     """
     key = source.hospital.key
-    matches = match_persons(passport, batches.persons(key, month), renew_identifiers(source, batches))
+    matches = match_persons(passport, batches.persons(key, month), renew_national_ids(source, batches))
     confirm()
     batches.write_frames(key, matches_name(month), {"matches": matches}, {})
     confirm()

@@ -1,4 +1,4 @@
-"""Snapshots of what observations refer to: concepts, providers, locations, identifiers.
+"""Snapshots of what observations refer to: concepts, providers, locations, national ids.
 
 What belongs here: keeping them beside the raw batches, so that a replay needs no hospital, and renewing them
 when a window needs more than they hold. What does not: reading them (openmrs), where files lie (batches).
@@ -9,6 +9,7 @@ from __future__ import annotations
 import pandas as pd
 
 from passport_pipeline.batches import Batches
+from passport_pipeline.identity.matching import IDENTITY_VERSION, national_ids
 from passport_pipeline.openmrs.identifiers import identifiers_digest, read_identifiers
 from passport_pipeline.openmrs.lookups import (
     ConceptLookup,
@@ -22,7 +23,7 @@ from passport_pipeline.openmrs.lookups import (
 from passport_pipeline.openmrs.source import Source
 
 CONCEPTS, PROVIDERS, LOCATIONS = "concepts", "providers", "locations"
-IDENTIFIERS = "identifiers"
+NATIONAL_IDS = "national-ids"
 
 
 def renew_concepts(source: Source, batches: Batches) -> ConceptLookup:
@@ -46,24 +47,25 @@ def renew_locations(source: Source, batches: Batches) -> LocationLookup:
     return lookup
 
 
-def renew_identifiers(source: Source, batches: Batches) -> pd.DataFrame:
-    """Read the national identifiers, unless the kept ones have the digest that the hospital shows now.
+def renew_national_ids(source: Source, batches: Batches) -> pd.DataFrame:
+    """Read who has which national id, unless the identifiers still have the digest that they were kept with.
 
-    Columns as `openmrs.identifiers.read_identifiers`.
+    What one person's id is worth depends on everybody's, so it is decided here, once for all windows. Columns as
+    `identity.matching.national_ids`. Raises SourceError, BatchError.
     """
-    digest = identifiers_digest(source)
-    stored = batches.read_frames(source.hospital.key, IDENTIFIERS)
+    digest = f"{identifiers_digest(source)} {IDENTITY_VERSION}"
+    stored = batches.read_frames(source.hospital.key, NATIONAL_IDS)
     if stored and stored[1].get("digest") == digest:
-        return stored[0][IDENTIFIERS]
-    identifiers = read_identifiers(source)
-    batches.write_frames(source.hospital.key, IDENTIFIERS, {IDENTIFIERS: identifiers}, {"digest": digest})
-    return identifiers
+        return stored[0][NATIONAL_IDS]
+    held = national_ids(read_identifiers(source))
+    batches.write_frames(source.hospital.key, NATIONAL_IDS, {NATIONAL_IDS: held}, {"digest": digest})
+    return held
 
 
-def stored_identifiers(hospital_key: str, batches: Batches) -> pd.DataFrame | None:
-    """The kept national identifiers, if there are any; columns as `openmrs.identifiers.read_identifiers`."""
-    stored = batches.read_frames(hospital_key, IDENTIFIERS)
-    return stored[0][IDENTIFIERS] if stored else None
+def stored_national_ids(hospital_key: str, batches: Batches) -> pd.DataFrame | None:
+    """Who has which national id, if that was ever kept; columns as `identity.matching.national_ids`."""
+    stored = batches.read_frames(hospital_key, NATIONAL_IDS)
+    return stored[0][NATIONAL_IDS] if stored else None
 
 
 def stored_lookups(hospital_key: str, batches: Batches) -> Lookups | None:

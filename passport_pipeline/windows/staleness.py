@@ -18,7 +18,6 @@ from passport_pipeline.batches import Batches, DayBatch
 from passport_pipeline.digests import Digest, window_of
 from passport_pipeline.errors import BatchError
 from passport_pipeline.hospitals.registry import Hospital
-from passport_pipeline.identity.normalise import normalise_national_id
 from passport_pipeline.passport.database import Passport
 from passport_pipeline.passport.days import DayRecord, recorded
 from passport_pipeline.references import References
@@ -26,11 +25,11 @@ from passport_pipeline.windows.inputs import Inputs, common, stored_inputs
 from passport_pipeline.windows.match import match_persons
 from passport_pipeline.windows.references import (
     CONCEPTS,
-    IDENTIFIERS,
     LOCATIONS,
+    NATIONAL_IDS,
     PROVIDERS,
-    stored_identifiers,
     stored_lookups,
+    stored_national_ids,
 )
 
 
@@ -123,8 +122,8 @@ def stale_windows(hospital: Hospital, batches: Batches, passport: Passport) -> l
     A day whose raw batch is gone or cannot be read is stale too, so that it is read again. One that a run has left
     unfinished, or that is marked, is not: whoever looks at the hospital finds it. Raises PassportError, BatchError.
     """
-    lookups, identifiers = stored_lookups(hospital.key, batches), stored_identifiers(hospital.key, batches)
-    if lookups is None or identifiers is None:
+    lookups, held = stored_lookups(hospital.key, batches), stored_national_ids(hospital.key, batches)
+    if lookups is None or held is None:
         return None
     here = recorded(passport, hospital.key)
     files: dict[date, DayBatch | None] = {}
@@ -132,7 +131,7 @@ def stale_windows(hospital: Hospital, batches: Batches, passport: Passport) -> l
         files |= batches.month(hospital.key, month)
     everybody = References.union(file.references for file in files.values() if file)["person"]
     persons = pd.DataFrame({"person_id": everybody, "person_uuid": pd.Series("", range(len(everybody)), dtype="str")})
-    states = DayStates(files, Inputs(hospital, lookups, match_persons(passport, persons, identifiers)))
+    states = DayStates(files, Inputs(hospital, lookups, match_persons(passport, persons, held)))
     windows: dict[str, list[date]] = {}
     for day in states.stale(here):
         if day not in here or here[day].in_line:
@@ -145,7 +144,7 @@ def basis(hospital: Hospital, batches: Batches) -> str | None:
     lookups, identifiers, rules, name or zone. None where lookups or identifiers were never kept. Raises BatchError.
     """
     parts = [common(hospital)]
-    for name, text in ((CONCEPTS, "hash"), (PROVIDERS, "hash"), (LOCATIONS, "hash"), (IDENTIFIERS, "digest")):
+    for name, text in ((CONCEPTS, "hash"), (PROVIDERS, "hash"), (LOCATIONS, "hash"), (NATIONAL_IDS, "digest")):
         kept = batches.read_texts(hospital.key, name)
         if kept is None:
             return None
@@ -154,11 +153,13 @@ def basis(hospital: Hospital, batches: Batches) -> str | None:
 
 
 def names_any(hospital_key: str, batches: Batches, national_ids: frozenset[str]) -> bool:
-    """Whether somebody at the hospital has one of these (normalised) national ids. Raises BatchError."""
-    identifiers = stored_identifiers(hospital_key, batches) if national_ids else None
-    if identifiers is None:
+    """Whether somebody at the hospital goes by one of these (normalised) national ids, with nothing there that speaks
+    against it. Raises BatchError.
+    """
+    held = stored_national_ids(hospital_key, batches) if national_ids else None
+    if held is None:
         return False
-    return bool(normalise_national_id(identifiers["identifier"]).isin(national_ids).any())
+    return bool((held["reason"].isna() & held["national_id"].isin(national_ids)).any())
 
 
 def _name(days: list[date], states: DayStates, here: Mapping[date, DayRecord]) -> str:

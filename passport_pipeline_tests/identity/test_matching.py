@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from passport_pipeline.identity import matching
-from passport_pipeline.identity.matching import REASONS, match
+from passport_pipeline.identity.matching import REASONS, match, national_ids
 from passport_pipeline.identity.normalise import normalise_national_id
 from passport_pipeline_tests.identity.test_normalise import full_width
 
@@ -31,6 +31,10 @@ def identifiers(*rows):
     )
 
 
+def matched(asked, rows, passport):
+    return match(asked, national_ids(rows), passport)
+
+
 class Passport:
     """Patients by national id, and what was asked for."""
 
@@ -45,7 +49,7 @@ class Passport:
 
 def one(identifier_rows, passport=None):
     passport = passport or Passport(**{f"n{ID}": [PATIENT]})
-    row = match(persons(7), identifiers(*identifier_rows), passport).iloc[0]
+    row = matched(persons(7), identifiers(*identifier_rows), passport).iloc[0]
     return row["reason"] if isinstance(row["reason"], str) else row["patient_id"]
 
 
@@ -101,14 +105,14 @@ def test_two_patients_with_one_id_are_never_chosen_between():
 def test_the_passport_is_asked_once_and_only_for_ids_that_can_match():
     passport = Passport(**{f"n{ID}": [PATIENT]})
     rows = identifiers((1, ID), (2, "12345"), (3, OTHER), (4, OTHER))
-    match(persons(1, 2, 3, 4, 5), rows, passport)
+    matched(persons(1, 2, 3, 4, 5), rows, passport)
     assert passport.asked == [[ID]]
-    match(persons(5), rows, passport)
+    matched(persons(5), rows, passport)
     assert len(passport.asked) == 1
 
 
 def test_the_result_has_one_row_a_person_in_their_order_and_exactly_one_answer():
-    found = match(persons(9, 3, 5), identifiers((3, ID)), Passport(**{f"n{ID}": [PATIENT]}))
+    found = matched(persons(9, 3, 5), identifiers((3, ID)), Passport(**{f"n{ID}": [PATIENT]}))
     assert found.columns.tolist() == ["person_id", "person_uuid", "patient_id", "reason"]
     assert found["person_id"].tolist() == [9, 3, 5]
     assert found.dtypes.astype(str).tolist() == ["int64", "str", "str", "str"]
@@ -116,7 +120,7 @@ def test_the_result_has_one_row_a_person_in_their_order_and_exactly_one_answer()
 
 
 def test_no_persons_give_an_empty_frame():
-    found = match(persons(), identifiers(), Passport())
+    found = matched(persons(), identifiers(), Passport())
     assert len(found) == 0
     assert found.dtypes.astype(str).tolist() == ["int64", "str", "str", "str"]
 
@@ -134,7 +138,7 @@ POOL = ["1000000001", "1000000002", "1000-000-003", full_width("1000000001"), "1
 )
 def test_nobody_is_matched_by_anything_but_an_id_that_is_theirs_alone(held, known):
     rows = identifiers(*held)
-    found = match(persons(1, 2, 3, 4, 5, 6), rows, lambda ids: {i: known[i] for i in ids if i in known})
+    found = matched(persons(1, 2, 3, 4, 5, 6), rows, lambda ids: {i: known[i] for i in ids if i in known})
     plain = rows.assign(plain=normalise_national_id(rows["identifier"])).dropna()
     plain = plain[plain["plain"] != ""]
     for person, patient, reason in zip(found["person_id"], found["patient_id"], found["reason"], strict=True):

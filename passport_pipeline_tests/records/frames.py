@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from passport_pipeline.hospitals.registry import Hospital
-from passport_pipeline.identity.matching import match
+from passport_pipeline.identity.matching import match, national_ids
 from passport_pipeline.openmrs.lookups import ConceptLookup, LocationLookup, Lookups, ProviderLookup
 from passport_pipeline.openmrs.observations import OBSERVATION_COLUMNS
 from passport_pipeline.openmrs.statements import (
@@ -124,7 +124,7 @@ def matched(rows: pd.DataFrame, patients: Mapping[int, str] | None = None) -> pd
         {"person_id": "int64", "identifier": "str"},
         [{"person_id": p, "identifier": f"{p:012d}"} for p in persons["person_id"].tolist()],
     )
-    return match(persons, identifiers, lambda ids: {i: [told[int(i)]] for i in ids if int(i) in told})
+    return match(persons, national_ids(identifiers), lambda ids: {i: [told[int(i)]] for i in ids if int(i) in told})
 
 
 def built_of(rows: pd.DataFrame, known: ConceptLookup) -> Built:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 import pandas as pd
 
-from passport_pipeline.identity.matching import match
+from passport_pipeline.identity.matching import match, national_ids
 from passport_pipeline.openmrs.lookups import Lookups, read_concepts, read_locations, read_providers
 from passport_pipeline.openmrs.observations import read_observations
 from passport_pipeline.openmrs.source import Source
@@ -30,4 +30,4 @@ def patient_of(national_id: str) -> str:
 def match_known(rows: pd.DataFrame, identifiers: pd.DataFrame, known: Collection[str]) -> pd.DataFrame:
     """Matches of the rows' persons in a passport that knows these national ids."""
     persons = rows[["person_id", "person_uuid"]].drop_duplicates("person_id")
-    return match(persons, identifiers, lambda ids: {i: [patient_of(i)] for i in ids if i in known})
+    return match(persons, national_ids(identifiers), lambda ids: {i: [patient_of(i)] for i in ids if i in known})

@@ -8,7 +8,7 @@ from passport_pipeline.resources import Connections
 from passport_pipeline.windows.extract import extract_window
 from passport_pipeline.windows.load import load_window
 from passport_pipeline.windows.match import match_window
-from passport_pipeline.windows.references import renew_identifiers, renew_lookups
+from passport_pipeline.windows.references import renew_lookups, renew_national_ids
 from passport_pipeline.windows.staleness import compare_window
 from passport_pipeline.windows.surveys import renew_survey
 
@@ -31,7 +31,7 @@ def read_references(connections: Connections, key: str) -> None:
     """What the nightly job reads of a hospital anew, but for its survey."""
     with connections.source(key) as source:
         renew_lookups(source, connections.batches)
-        renew_identifiers(source, connections.batches)
+        renew_national_ids(source, connections.batches)
 
 
 def load_hospitals(connections: Connections, *keys: str) -> None:

@@ -11,13 +11,13 @@ import pytest
 
 from passport_pipeline.digests import Digest, window_of
 from passport_pipeline.errors import BatchError
-from passport_pipeline.identity.normalise import normalise_national_id
 from passport_pipeline.partitions import Window
 from passport_pipeline.passport.days import recorded
 from passport_pipeline.sample.generator import DEMO, generate
 from passport_pipeline.sample.population import newcomers, passport_patients
+from passport_pipeline.windows import references
 from passport_pipeline.windows.inputs import stored_inputs
-from passport_pipeline.windows.references import stored_identifiers
+from passport_pipeline.windows.references import stored_national_ids
 from passport_pipeline.windows.staleness import basis, names_any, stale_windows, window_states
 from passport_pipeline_tests.windows.running import load_hospitals, read_references, run_windows
 
@@ -83,8 +83,8 @@ def removed(passport, collection, wanted):
 
 
 def person_of(connections, patient):
-    identifiers = stored_identifiers("central", connections.batches)
-    return identifiers.loc[normalise_national_id(identifiers["identifier"]) == patient["nationalId"], "person_id"]
+    held = stored_national_ids("central", connections.batches)
+    return held.loc[held["national_id"] == patient["nationalId"], "person_id"]
 
 
 def test_what_was_just_loaded_is_not_stale(look):
@@ -185,7 +185,7 @@ def test_the_basis_moves_with_all_that_a_hospital_keeps_and_with_nothing_else(co
     read_references(connections, "central")
     assert basis(hospital, batches) == before
     seen = {before, *(basis(hospital.model_copy(update={key: "Asia/Tokyo"}), batches) for key in ("name", "timezone"))}
-    for name in ("concepts", "providers", "locations", "identifiers"):
+    for name in ("concepts", "providers", "locations", "national-ids"):
         frames, texts = batches.read_frames("central", name)
         batches.write_frames("central", name, frames, dict.fromkeys(texts, "other"))
         seen.add(basis(hospital, batches))
@@ -202,6 +202,29 @@ def test_whether_a_hospital_knows_a_national_id_however_it_is_written_there(conn
     assert not names_any("central", connections.batches, frozenset({"9" * 16}))
     assert not names_any("central", connections.batches, frozenset())
     assert not names_any("nowhere", connections.batches, known)
+
+
+def test_an_id_that_its_holders_hospital_speaks_against_is_not_known_to_it(connections):
+    batches, name = connections.batches, references.NATIONAL_IDS
+    frames, texts = batches.read_frames("central", name)
+    held = frames[name]
+    batches.write_frames("central", name, {name: held.assign(reason="shared_national_id")}, texts)
+    assert not names_any("central", batches, frozenset(held["national_id"]))
+    batches.write_frames("central", name, {name: held}, texts)
+    assert names_any("central", batches, frozenset(held["national_id"]))
+
+
+def test_national_ids_are_decided_anew_only_where_an_identifier_or_a_rule_has_changed(connections, monkeypatch):
+    def read(source):
+        raise LookupError
+
+    monkeypatch.setattr(references, "read_identifiers", read)
+    with connections.source("central") as source:
+        kept = references.renew_national_ids(source, connections.batches)
+        pd.testing.assert_frame_equal(kept, stored_national_ids("central", connections.batches))
+        monkeypatch.setattr(references, "IDENTITY_VERSION", references.IDENTITY_VERSION + 1)
+        with pytest.raises(LookupError):
+            references.renew_national_ids(source, connections.batches)
 
 
 def test_a_renamed_concept_that_was_read_again_makes_the_days_stale_that_show_it(synced, connections, look):
