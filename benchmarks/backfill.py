@@ -6,7 +6,8 @@
 
 The process works on what the PASSPORT_* variables name, and says on its standard output what it has done, in lines of
 JSON. Its seconds are those of the survey, the lookups and all windows; imports and opening Dagster's storage are not in
-them. Its peak memory is its own and that of every process that it starts, at the same time.
+them. Its peak memory is its own and that of every process that it starts, at the same time; a page that several of them
+share counts once.
 
 What belongs here: running it, and what it took. What does not: setting up (place), what it is held against (floor,
 replaced).
@@ -51,8 +52,8 @@ from passport_pipeline.windows.staleness import compare_window
 from passport_pipeline.windows.surveys import survey_hospital
 
 HOW = ("dagster", "domain")
-EVERY = 0.1
-"""Seconds between two looks at the process's memory."""
+EVERY = 0.5
+"""Seconds between two looks at the processes' memory, which take some milliseconds each."""
 
 OnRows = Callable[[int, int], None]
 
@@ -128,7 +129,8 @@ def _watched(pid: int) -> Iterator[Callable[[], int]]:
         process = psutil.Process(pid)
         while not ended.wait(EVERY):
             try:
-                most = max(most, sum(one.memory_info().rss for one in (process, *process.children(recursive=True))))
+                family = (process, *process.children(recursive=True))
+                most = max(most, sum(one.memory_full_info().pss for one in family))
             except psutil.Error:  # one of them has ended in between
                 continue
 
