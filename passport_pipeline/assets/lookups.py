@@ -72,7 +72,9 @@ def location_lookup(
 def patient_identifiers(
     context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections]
 ) -> dg.MaterializeResult[None]:
-    """The national identifiers of the hospital's patients, of the identifier types that hospitals.yaml names."""
+    """Who has which national id, of the identifier types that hospitals.yaml names, and what at the hospital itself
+    speaks against it.
+    """
     with connections.admitted(context.partition_key) as source:
         held = references.renew_national_ids(source, connections.batches)
     if held.empty:
@@ -81,5 +83,7 @@ def patient_identifiers(
         metadata={
             "dagster/partition_row_count": len(held),
             "dagster/column_schema": columns_of(held),
+            "usable": int(held["reason"].isna().sum()),
+            **{str(reason): int(persons) for reason, persons in held["reason"].value_counts().items()},
         }
     )

@@ -3,11 +3,13 @@
 import re
 from contextlib import closing
 
+import dagster as dg
 import pandas as pd
 import pytest
 from bson import ObjectId
 
 from passport_pipeline.cli.tables import verification_table
+from passport_pipeline.identity.matching import REASONS
 from passport_pipeline.sample.hospital import PASSWORD_CANARY
 from passport_pipeline.sample.mutations import Mutations
 
@@ -69,6 +71,17 @@ def assert_as_the_oracle(operator):
 
 def test_every_live_row_becomes_what_the_oracle_knows(synced):
     assert_as_the_oracle(synced)
+
+
+def test_how_many_national_ids_are_usable_is_shown_and_why_others_are_not(synced):
+    for sample in synced.samples:
+        wanted = dg.AssetRecordsFilter(asset_key=dg.AssetKey("patient_identifiers"), asset_partitions=[sample.spec.key])
+        (shown,) = synced.instance.fetch_materializations(wanted, limit=1).records
+        metadata = {name: value.value for name, value in shown.asset_materialization.metadata.items()}
+        counts = {name: metadata[name] for name in ("usable", *REASONS) if name in metadata}
+        assert sum(counts.values()) == metadata["dagster/partition_row_count"]
+        assert 0 < counts["usable"] <= len({one for one in sample.identities.values() if one})
+        assert counts.keys() > {"usable"}
 
 
 def test_verify_accounts_for_every_row_and_agrees_on_every_day(synced):
