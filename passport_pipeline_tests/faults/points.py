@@ -117,7 +117,7 @@ def _file(see: See, command: str, batches: str, place: Any, do: Callable[[], Non
     if not path.is_relative_to(batches) or path.suffix == ".partial":
         do()
         return
-    kept = re.match(r"[a-z]+", path.stem)
+    kept = re.match(r"[a-z]+(-[a-z]+)*", path.stem)
     name = f"file:{command}:{kept[0] if kept else 'obs_batch'}"
     see(name, BEFORE)
     do()

@@ -14,7 +14,7 @@ from passport_pipeline_tests.faults.processes import Child
 # Every write of a run of a window in which everything changes.
 WRITES = [
     "mongodb:findAndModify:windowleases", "mongodb:update:windowleases", "file:replace:obs_batch",
-    "file:replace:identifiers", "file:replace:matches", "mongodb:update:sourcedays", "mongodb:insert:medicalrecords",
+    "file:replace:national-ids", "file:replace:matches", "mongodb:update:sourcedays", "mongodb:insert:medicalrecords",
     "mongodb:update:medicalrecords", "mongodb:delete:medicalrecords", "mongodb:update:patients",
     "mongodb:insert:auditlogs", "mongodb:update:retractedrecords", "mongodb:delete:retractedrecords",
     "mongodb:update:conflicts", "mongodb:insert:parkedrows", "mongodb:update:parkedrows", "mongodb:delete:parkedrows",
@@ -92,7 +92,7 @@ def test_a_run_that_is_killed_as_it_keeps_what_no_look_at_the_tail_shows_is_comp
     hospital.mutations.insert()
     assert [run.failures for run in operator.sync()] == [[]]
     hospital.mutations.change_value(next(number for number in hospital.measured() if number < FAR))
-    assert run_in_a_child(operator, tmp_path, Doom("file:replace:survey", stage)) == -signal.SIGKILL
+    assert run_in_a_child(operator, tmp_path, Doom("file:replace:survey-since", stage)) == -signal.SIGKILL
     hospital.bring_into_line()
     hospital.assert_in_line()
     assert operator.settle().ran == []
