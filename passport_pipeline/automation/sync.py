@@ -130,9 +130,11 @@ def _run_months(  # noqa: PLR0917 - whose, which, and where it is noted
             succeeded.add(window.month)
             run.live += rows[window]
         on_window(window, rows[window], total)
+    if not succeeded:
+        return
     # A record that moved between two windows that were run at once has left a mark on one of them.
     try:
-        marked = succeeded and succeeded & left_marked(workers.in_process.connections.passport, hospital.key)
+        marked = succeeded & left_marked(workers.in_process.connections.passport, hospital.key)
     except PipelineError as error:
         run.refuse(error)
         return

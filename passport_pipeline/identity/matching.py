@@ -83,8 +83,7 @@ def match(persons: pd.DataFrame, held: pd.DataFrame, find_patients: FindPatients
     """
     matched = persons[["person_id", "person_uuid"]].astype({"person_id": "int64", "person_uuid": "str"})
     matched = matched.reset_index(drop=True)
-    theirs = held[held["person_id"].isin(matched["person_id"])].set_index("person_id")
-    theirs = theirs.reindex(matched["person_id"]).reset_index(drop=True)
+    theirs = matched[["person_id"]].merge(held, on="person_id", how="left")
     national_id = theirs["national_id"].astype("str")
     reason = theirs["reason"].astype("str").mask(national_id.isna(), NO_NATIONAL_ID)
 

@@ -65,7 +65,7 @@ person_merge_log = _table(
 patient = _table("patient", numbers="patient_id voided", dates="date_voided")
 patient_identifier = _table(
     "patient_identifier",
-    numbers="patient_identifier_id patient_id identifier_type preferred voided",
+    numbers="patient_id identifier_type voided",
     texts="identifier",
 )
 patient_identifier_type = _table(
