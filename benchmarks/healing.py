@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from pymongo.database import Database
 
-ADDED = frozenset({"insert", "late_row", "late_commit", "edit", "merge"})
-TAKEN_OUT = frozenset({"void", "purge", "void_patient"})
+ADDED = frozenset({"insert", "late_row", "late_commit", "edit", "merge", "unvoid_encounter"})
+TAKEN_OUT = frozenset({"void", "purge", "void_patient", "void_encounter", "misfile"})
 
 
 @dataclass(frozen=True)

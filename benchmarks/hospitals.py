@@ -29,7 +29,8 @@ ROUND = 1.0
 SELDOM = {
     "purge": 100, "unvoid": 60, "change_value": 60, "change_datetime": 20, "change_person": 20, "late_row": 50,
     "merge": 6, "unmerge": 2, "void_patient": 2, "withdraw_identifier": 1, "rename_concept": 3, "rename_provider": 3,
-    "rename_location": 3, "retire": 3,
+    "rename_location": 3, "retire": 3, "exchange_values": 60, "correct_many": 10, "void_encounter": 10,
+    "unvoid_encounter": 6, "misfile": 4, "insert_odd_date": 20,
 }  # fmt: skip
 
 

@@ -100,6 +100,7 @@ class Events:
         form asks."""
         obs = self.hospital.obs
         fit = obs["voided"].eq(0) & obs["person_id"].isin(self._standing())
+        fit &= ~obs["encounter_id"].isin(oracle.withdrawn_encounters(self.hospital))
         if leaf:
             fit &= ~obs.index.isin(obs["obs_group_id"].dropna())
         if answered:

@@ -8,17 +8,25 @@ What does not: how both sides are written (ledger), what must become of it (orac
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from passport_pipeline.sample.events import Events, Mutation, Note, unvoided, voided
-from passport_pipeline.sample.frames import ADMIN
+from passport_pipeline.sample import oracle
+from passport_pipeline.sample.concepts import concepts
+from passport_pipeline.sample.events import Events, Mutation, Note, filled, unvoided, voided
+from passport_pipeline.sample.forms import VALUES
+from passport_pipeline.sample.frames import ADMIN, DAEMON
 from passport_pipeline.sample.hospital import Merge
 from passport_pipeline.sample.ledger import Held
 from passport_pipeline.sample.people import NURSE_PROVIDER
 from passport_pipeline.sample.schema import tables
 
 __all__ = ["Mutation", "Mutations"]
+
+FIRST_MOMENT, LAST_MOMENT = pd.Timestamp("0001-01-01 00:30:00"), pd.Timestamp("9999-12-31 23:59:59")
 
 
 class Mutations(Events):
@@ -42,7 +50,8 @@ class Mutations(Events):
         return [
             self.edit, self.void, self.unvoid, self.purge, self.insert, self.late_row, self.merge, self.unmerge,
             self.void_patient, self.withdraw_identifier, self.change_person, self.change_datetime, self.change_value,
-            self.rename_concept, self.rename_provider, self.rename_location, self.retire,
+            self.exchange_values, self.correct_many, self.void_encounter, self.unvoid_encounter, self.misfile,
+            self.insert_odd_date, self.rename_concept, self.rename_provider, self.rename_location, self.retire,
         ]  # fmt: skip
 
     def edit(self, obs_id: int | None = None) -> Mutation:
@@ -214,6 +223,75 @@ class Mutations(Events):
         note = self._note("change_value", [chosen])
         with self._ledger as ledger:
             ledger.update("obs", [chosen], self._others([chosen])[0])
+        return note.made()
+
+    def exchange_values(self) -> Mutation:
+        """Two rows of one question and day exchange their answers in place, as when two patients were mixed up."""
+        obs = self.hospital.obs.loc[self.answered()]
+        day = oracle.days_of(self.hospital, obs.index)
+        alike = [group.index for _, group in obs.groupby([obs["concept_id"], day]) if len(group) > 1]
+        rows = alike[self._one(None, range(len(alike)))]
+        one, other = (int(n) for n in self._ledger.rng.choice(rows.to_numpy(), 2, replace=False))
+        note = self._note("exchange_values", [one, other])
+        with self._ledger as ledger:
+            values = {n: filled(obs.loc[n, list(VALUES)].to_dict()) for n in (one, other)}
+            ledger.update("obs", [one], values[other])
+            ledger.update("obs", [other], values[one])
+        return note.made()
+
+    def correct_many(self, count: int = 20) -> Mutation:
+        """One more for up to `count` measurements of one question, by SQL: the same change in place in each."""
+        obs = self.hospital.obs.loc[self.answered()]
+        measured = obs[obs["value_numeric"].notna()]
+        concept = self._one(None, sorted(measured["concept_id"].unique()))
+        chosen = measured.index[measured["concept_id"].eq(concept)][-count:]
+        note = self._note("correct_many", chosen)
+        with self._ledger as ledger:
+            for n in chosen:
+                ledger.update("obs", [int(n)], {"value_numeric": float(measured["value_numeric"][n]) + 1})
+        return note.made()
+
+    def void_encounter(self, encounter_id: int | None = None) -> Mutation:
+        """Void an encounter by SQL: its rows of obs stay as they are."""
+        met = self.hospital.tables["encounter"]
+        fit = met["voided"].eq(0) & met.index.isin(self.hospital.obs["encounter_id"][self._live()])
+        return self._encounter("void_encounter", encounter_id, fit, voided(self.hospital.clock, "entered in error"))
+
+    def unvoid_encounter(self, encounter_id: int | None = None) -> Mutation:
+        """The reverse, of a patient who is not voided."""
+        met = self.hospital.tables["encounter"]
+        fit = met["voided"].eq(1) & met["patient_id"].isin(self._standing())
+        return self._encounter("unvoid_encounter", encounter_id, fit, unvoided())
+
+    def misfile(self, encounter_id: int | None = None) -> Mutation:
+        """Give an encounter to another patient by SQL: its rows of obs stay those of their person."""
+        met = self.hospital.tables["encounter"]
+        fit = met["voided"].eq(0) & met.index.isin(self.hospital.obs["encounter_id"][self._live()])
+        other = self._one(None, self._standing())
+        return self._encounter("misfile", encounter_id, fit, {"patient_id": other})
+
+    def _encounter(self, kind: str, named: int | None, fit: pd.Series, changes: dict[str, Any]) -> Mutation:
+        chosen = self._one(named, self._rows(fit))
+        note = self._note(kind, self._rows(self.hospital.obs["encounter_id"].eq(chosen).fillna(value=False)))
+        with self._ledger as ledger:
+            ledger.tick()
+            ledger.update("encounter", [chosen], changes)
+        return note.made()
+
+    def insert_odd_date(self, person_id: int | None = None) -> Mutation:
+        """A measurement, in no encounter, whose time never was by UTC: the first of the calendar, or the last."""
+        person = self._one(person_id, self._standing())
+        east = ZoneInfo(self.hospital.spec.timezone).utcoffset(self.hospital.clock) > timedelta(0)  # type: ignore[operator]
+        note = self._note("insert_odd_date", [], person)
+        with self._ledger as ledger:
+            made = ledger.tick()
+            row: dict[str, Any] = {
+                "person_id": person,
+                "concept_id": self.hospital.concept_ids["weight"],
+                "value_numeric": 60.0,
+            }
+            row |= {"obs_datetime": FIRST_MOMENT if east else LAST_MOMENT, "date_created": made, "creator": DAEMON}
+            note.add(*ledger.insert_obs([row | {"status": "FINAL"}], [(concepts()["weight"].becomes, "invalid_date")]))
         return note.made()
 
     def rename_concept(self, concept_id: int | None = None) -> Mutation:

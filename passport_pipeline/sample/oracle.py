@@ -5,6 +5,7 @@ What does not: the pipeline's code, whose answers are compared with these; nothi
 
 Where the rules leave room, this is what a clinician would call right:
 * a value's fault comes before the patient's identity; a row skipped by a rule is skipped whoever's it is;
+* a row in an encounter of another patient is parked by itself, whatever it is, and says nothing of any other row;
 * the parts of a diagnosis and its header share the fate of the diagnosis, so the whole set is parked;
 * a header goes with the leading row below it (at any depth) of the lowest obs_id; where only faulty rows are
   below it, it is parked as they are.
@@ -78,7 +79,10 @@ def live(hospital: SampleHospital) -> pd.DataFrame:
     person, patient = hospital.tables["person"], hospital.tables["patient"]
     gone = set(person.index[person["voided"].eq(1)]) | set(patient.index[patient["voided"].eq(1)])
     rows = obs[obs["voided"].eq(0) & ~obs["person_id"].isin(gone) & obs["person_id"].isin(person.index)]
+    rows = rows[~rows["encounter_id"].isin(withdrawn_encounters(hospital))]
     notes = hospital.notes.reindex(rows.index)
+    met = rows["encounter_id"].map(hospital.tables["encounter"]["patient_id"])
+    theirs = met.notna() & met.ne(rows["person_id"])
     return pd.DataFrame(
         {
             "obs_id": rows.index,
@@ -87,11 +91,21 @@ def live(hospital: SampleHospital) -> pd.DataFrame:
             "person_uuid": rows["person_id"].map(person["uuid"]),
             "concept_id": rows["concept_id"].astype("int64"),
             "group": rows["obs_group_id"],
-            "becomes": notes["becomes"].astype(str),
-            "fault": notes["fault"],
+            "becomes": notes["becomes"].astype(str).mask(theirs, "visit"),
+            "fault": notes["fault"].mask(theirs, "encounter_of_another_patient"),
         },
         index=rows.index,
     ).sort_index()
+
+
+def withdrawn_encounters(hospital: SampleHospital) -> pd.Index:
+    """The encounters that are voided, or whose visit is."""
+    met = hospital.tables["encounter"]
+    gone = met["voided"].eq(1)
+    if "visit" in hospital.tables and "visit_id" in met:
+        visit = hospital.tables["visit"]
+        gone |= met["visit_id"].isin(visit.index[visit["voided"].eq(1)])
+    return met.index[gone]
 
 
 def days_of(hospital: SampleHospital, obs_ids: pd.Index) -> pd.Series:

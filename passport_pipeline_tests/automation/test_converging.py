@@ -26,12 +26,14 @@ FAR = 60_000
 # older rows again; several share a night.
 BY_NIGHT = [
     ("unvoid", "purge", "void", "change_person", "change_datetime", "change_value"),
+    ("exchange_values", "correct_many", "misfile"),
+    ("unvoid_encounter",),
     ("withdraw_identifier", "rename_concept", "rename_provider", "rename_location"),
 ]
 # What a tick finds, within a minute: at the tail, or in MongoDB.
 AT_THE_HOSPITAL = [
-    "insert", "late_row", "late_commit", "edit", "edit_chain", "void_of_a_new_row", "void_patient", "merge", "unmerge",
-    "retire",
+    "insert", "insert_odd_date", "late_row", "late_commit", "edit", "edit_chain", "void_of_a_new_row", "void_encounter",
+    "void_patient", "merge", "unmerge", "retire",
 ]  # fmt: skip
 IN_THE_PASSPORT = [
     "registered_later", "id_mistyped", "id_corrected", "restored_without_lists", "restored_with_old_lists",
@@ -78,6 +80,8 @@ class Happenings:
         match kind:
             case "edit" | "void" | "purge" | "change_person" | "change_datetime" | "change_value":
                 return (int(row["obs_id"]),)
+            case "void_encounter" | "misfile":
+                return (int(encounter),)
             case "void_patient" | "withdraw_identifier":
                 return (int(row["person_id"]),)
             case "merge":
@@ -110,6 +114,13 @@ class Happenings:
         known = self.operator.oracle(self.sample).query("outcome == 'lead'")["person_id"]
         fit = obs["voided"].eq(1) & obs["person_id"].isin(known) & ~obs.index.isin(obs["previous_version"].dropna())
         return self.mutations.unvoid(int(obs.index[fit][0]))
+
+    def unvoid_encounter(self):
+        """An encounter that was voided, and whose records have gone."""
+        (encounter,) = self.whom("void_encounter")
+        self.mutations.void_encounter(encounter)
+        assert self.operator.settle().ran
+        return self.mutations.unvoid_encounter(encounter)
 
     def edit_chain(self):
         done = self.mutations.edit(*self.whom("edit"))
