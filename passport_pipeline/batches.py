@@ -144,7 +144,9 @@ class Batches:
         """
         waiting: list[pa.Table] = []
         for table in self._row_groups(hospital_key, days):
-            if waiting and sum(each.num_rows for each in waiting) + table.num_rows > batch_rows:
+            full = sum(each.num_rows for each in waiting) + table.num_rows > batch_rows
+            # Files of an earlier version may lack columns: these come by themselves.
+            if waiting and (full or table.schema != waiting[0].schema):
                 yield _to_pandas(pa.concat_tables(waiting))
                 waiting = []
             waiting.append(table)

@@ -102,7 +102,7 @@ def _missing(absent: pd.Series, left_out: Digest) -> list[int] | None:
     if not left_out:
         return [int(obs_id) for obs_id in absent.index]
     rest = Digest.of(absent.to_numpy()) - left_out
-    if rest == Digest():
+    if rest.agrees(Digest()):
         return []
     one = absent[absent == rest.crc_xor]
     return [int(one.index[0])] if rest.live == 1 and rest.crc_xor == rest.crc_sum and len(one) == 1 else None

@@ -262,7 +262,7 @@ def _list_faults(passport: Passport, key: str, only: tuple[str, str] | None, wai
 
 def _in_line(day: DayRecord | None, source: Digest) -> bool:
     """Whether a run takes the day as it was recorded for what the hospital has, and leaves its documents alone."""
-    return not source if day is None else day.digest == source and day.in_line
+    return not source if day is None else day.digest.agrees(source) and day.in_line
 
 
 def unreadable(key: str, error: str) -> HospitalVerification:
@@ -304,7 +304,7 @@ def days_of_window(batches: Batches, passport: Passport, hospital_key: str, mont
                 attached=record.attached if record else 0,
                 parked=sum(record.parked.values()) if record else 0,
                 skipped=sum(record.skipped.values()) if record else 0,
-                agrees=there.get(day, NOTHING.digest) == here.get(day, NOTHING).digest,
+                agrees=there.get(day, NOTHING.digest).agrees(here.get(day, NOTHING).digest),
             )
         )
     return days

@@ -1,10 +1,14 @@
+import random
+import zlib
 from datetime import date
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from passport_pipeline.digests import Digest, differing, window_of
+from passport_pipeline_tests.crafting import exchange_that_two_folds_miss
 
 CRCS = st.lists(st.integers(0, 2**32 - 1), max_size=50)
 
@@ -39,3 +43,75 @@ def test_a_day_that_one_side_lacks_differs_unless_it_is_empty():
 
 def test_a_day_lies_in_the_window_of_its_month():
     assert window_of(date(2025, 1, 31)) == "2025-01"
+
+
+def row(rng, number):
+    """The text of a row as its checksum covers it, in parts: what stays, and the value that is changed."""
+    return [
+        f"{number},{rng.randint(100, 999)},5089,{rng.randint(10**6, 10**7 - 1)}|",
+        f"{rng.randint(100, 999)}",
+        "|||",
+    ]
+
+
+def digest(rows):
+    return Digest.of([zlib.crc32("".join(parts).encode()) for parts in rows])
+
+
+def exchanged(rng, day):
+    one, other = rng.sample(range(len(day)), 2)
+    day[one][1], day[other][1] = day[other][1], day[one][1]
+
+
+def corrected(rng, day):
+    change = rng.choice([1, 2, 4, 8])
+    for one in rng.sample(range(len(day)), 2):
+        day[one][1] = day[one][1][:-1] + chr(ord(day[one][1][-1]) ^ change)
+
+
+def mixed_up(rng, day):
+    """A bulk edit: every row gets the value of the next one."""
+    values = [parts[1] for parts in day]
+    for parts, value in zip(day, values[1:] + values[:1], strict=True):
+        parts[1] = value
+
+
+@pytest.mark.parametrize("happens", [exchanged, corrected, mixed_up])
+def test_no_change_in_place_of_rows_of_equal_length_is_missed_in_ten_thousand(happens):
+    rng = random.Random(happens.__name__)
+    missed = 0
+    for _ in range(10_000):
+        before = [row(rng, number) for number in range(1_000, 1_000 + rng.randint(2, 12))]
+        after = [list(parts) for parts in before]
+        happens(rng, after)
+        missed += before != after and digest(before).agrees(digest(after))
+    assert missed == 0
+
+
+def test_no_move_of_a_row_between_two_days_is_missed_in_ten_thousand():
+    rng, day, next_day = random.Random("moved"), date(2025, 11, 6), date(2025, 11, 7)
+    for _ in range(10_000):
+        days = [[row(rng, number) for number in range(start, start + rng.randint(1, 6))] for start in (1_000, 2_000)]
+        before = {day: digest(days[0]), next_day: digest(days[1])}
+        days[1].append(days[0].pop())
+        assert differing(before, {day: digest(days[0]), next_day: digest(days[1])}) == [day, next_day]
+
+
+def test_an_exchange_that_xor_and_sum_miss_is_seen_by_the_third_fold():
+    first, second = exchange_that_two_folds_miss(
+        lambda value: f"1,7,5089,{value}|||".encode(), lambda value: f"2,9,5089,{value}|||".encode()
+    )
+    before = Digest.of([zlib.crc32(f"1,7,5089,{first}|||".encode()), zlib.crc32(f"2,9,5089,{second}|||".encode())])
+    after = Digest.of([zlib.crc32(f"1,7,5089,{second}|||".encode()), zlib.crc32(f"2,9,5089,{first}|||".encode())])
+    assert (before.live, before.crc_xor, before.crc_sum) == (after.live, after.crc_xor, after.crc_sum)
+    assert not before.agrees(after)
+
+
+def test_a_digest_of_an_earlier_version_is_compared_by_what_it_has():
+    old = Digest.from_json({"live": 2, "crcXor": 3, "crcSum": 3})
+    assert not old.complete
+    assert old.to_json() == {"live": 2, "crcXor": 3, "crcSum": 3}
+    assert old.agrees(Digest(2, 3, 3, 77)) and Digest(2, 3, 3, 77).agrees(old)
+    assert not old.agrees(Digest(2, 3, 4, 77))
+    assert not (old + Digest.of([1])).complete and not (Digest.of([1]) - old).complete
+    assert differing({date(2025, 11, 6): old}, {date(2025, 11, 6): Digest(2, 3, 3, 77)}) == []

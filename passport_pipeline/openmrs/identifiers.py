@@ -18,6 +18,7 @@ import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.sql.elements import ColumnElement
 
+from passport_pipeline.openmrs.rows import mixed
 from passport_pipeline.openmrs.source import Source
 from passport_pipeline.openmrs.tables import patient, patient_identifier, patient_identifier_type, person
 
@@ -102,10 +103,11 @@ def identifiers_digest(source: Source) -> str:
         return "none"
     one = patient_identifier.c.patient_id
     line = sa.func.crc32(sa.func.concat_ws("|", one, sa.cast(patient_identifier.c.identifier, sa.LargeBinary)))
-    statement = _selected(types, sa.func.count(one), sa.func.bit_xor(line), sa.func.ifnull(sa.func.sum(line), 0))
+    sums = (sa.func.ifnull(sa.func.sum(part), 0) for part in (line, mixed(line)))
+    statement = _selected(types, sa.func.count(one), sa.func.bit_xor(line), *sums)
     with source.reading() as connection:
-        count, xor, total = tuple(connection.execute(statement).one())
-    return f"{int(count)}-{int(xor)}-{int(total)}-{','.join(sorted(types))}"
+        folds = "-".join(str(int(fold)) for fold in connection.execute(statement).one())
+    return f"{folds}-{','.join(sorted(types))}"
 
 
 def _selected(types: tuple[str, ...], *columns: ColumnElement[Any]) -> sa.Select[Any]:

@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
 
+from passport_pipeline.digests import mixed
 from passport_pipeline.openmrs.packing import DATES, Packed, read_packed, unpacked
 from passport_pipeline.openmrs.source import LONGEST_TEXT, Source, hang_up
 from passport_pipeline.openmrs.survey import BLOCK, CELL_COLUMNS, at_most, cell_ranges
@@ -61,14 +62,18 @@ OBSERVATION_COLUMNS = {
     "status": "str",
     "interpretation": "str",
     "providers": "str",
+    "encounter_patient_id": "Int64",
+    "unreadable": "bool",
     "row_crc": "int64",
 }
 """One row a live observation. Never null: obs_id, root_id, day, person_id, person_uuid, concept_id,
-bad_datetime, creator, row_crc; obs_uuid where the database enforces it (1.9 does not).
+bad_datetime, creator, unreadable, row_crc; obs_uuid where the database enforces it (1.9 does not).
 
 Datetimes are the hospital's local time; a zero or impossible one is NaT, and `bad_datetime` says so of
 value_datetime. `location_id` is the encounter's, else the observation's. `providers` are the encounter's as
 "provider_id:role_id provider_id:role_id" in the order in which they were entered; a role may be empty.
+`encounter_patient_id` is the patient of the row's encounter where that is not the row's own person, else null.
+`unreadable` rows have texts that are longer than the server can hand over: but for the uuids, all their texts are null.
 `row_crc` is the CRC32 that the survey folded, 0 to 2**32 - 1.
 """
 
@@ -109,6 +114,7 @@ def checksum_cells(frame: pd.DataFrame) -> pd.DataFrame:
             "block": frame["obs_id"] // BLOCK,
             "obs_id": frame["obs_id"],
             "crc": frame["row_crc"],
+            "mix": mixed(frame["row_crc"].to_numpy()),
         }
     )
     cells = rows.groupby(["day", "root_block", "block"], sort=False).agg(
@@ -116,6 +122,7 @@ def checksum_cells(frame: pd.DataFrame) -> pd.DataFrame:
         max_obs_id=("obs_id", "max"),
         crc_xor=("crc", lambda crcs: np.bitwise_xor.reduce(crcs.to_numpy())),
         crc_sum=("crc", "sum"),
+        crc_mix=("mix", "sum"),
     )
     return cells.reset_index().assign(rows=0, live=0)[list(CELL_COLUMNS)].astype(CELL_COLUMNS)
 

@@ -7,7 +7,8 @@ arrays; those that are not stored as UTF-8 come once more as the server converts
 encounter. It is one statement, hence one moment and one journey there and back.
 
 No text becomes longer than the server's `max_allowed_packet`; what is more, it cuts. The last mark and the number of
-rows show it, and the ids are read again in halves.
+rows show it, and the ids are read again in halves. One row that is too long by itself comes without its texts, with
+the checksum that the server gives it.
 
 What belongs here: the statement, and taking its texts apart. What does not: which rows (openmrs.observations), what
 is in one (openmrs.rows).
@@ -17,9 +18,10 @@ from __future__ import annotations
 
 import secrets
 import zlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -27,15 +29,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import sqlalchemy as sa
+from sqlalchemy.sql.elements import ColumnElement
 
-from passport_pipeline.errors import SourceRefused
-from passport_pipeline.openmrs.rows import PACKED, TEXTS, Rows, sized
+from passport_pipeline.openmrs.rows import PACKED, TEXTS, Rows, joined_by_bars, place_of_provider, sized
 from passport_pipeline.openmrs.schema import Schema
 from passport_pipeline.openmrs.source import Source
 from passport_pipeline.openmrs.survey import Ranges, within
 from passport_pipeline.openmrs.tables import obs
 
 DATES = ("root_created", "encounter_datetime", "obs_datetime", "value_datetime", "date_created")
+
+UUIDS = ("obs_uuid", "person_uuid", "encounter_uuid")
 
 _MARK = secrets.token_hex(8)
 _END = f"|{_MARK}".encode()
@@ -56,12 +60,24 @@ class Packed:
 
     rows: bytes
     providers: bytes
+    unreadable: Sequence[Unreadable] = ()
+
+
+class Unreadable(NamedTuple):
+    """A row that is longer than the server can hand over: `packed`, its three uuids, and the server's checksum."""
+
+    packed: bytes
+    obs_uuid: str | None
+    person_uuid: str | None
+    encounter_uuid: str | None
+    row_crc: int
 
 
 def read_packed(connection: sa.Connection, source: Source, ranges: Ranges, first: datetime, after: datetime) -> Packed:
     """The live rows in these id ranges whose root was created from `first` until before `after`. Raises SourceError."""
     rows = Rows(source.schema)
     whole: dict[str, list[bytes]] = {"rows": [], "providers": []}
+    unreadable: list[Unreadable] = []
     waiting = [ranges]
     while waiting:
         some = waiting.pop()
@@ -69,45 +85,56 @@ def read_packed(connection: sa.Connection, source: Source, ranges: Ranges, first
         if all(_is_whole(joined, number) for _, joined, number in found):
             for kind, joined, _ in found:
                 whole[kind].append(joined or b"")
+        elif halves := _halves(some):
+            waiting += halves
         else:
-            waiting += _halves(source, some)
-    return Packed(**{kind: b"".join(parts) for kind, parts in whole.items()})
+            unreadable += map(Unreadable._make, connection.execute(_without_texts(rows, some, first, after)))
+    return Packed(b"".join(whole["rows"]), b"".join(whole["providers"]), unreadable)
 
 
 def unpacked(schema: Schema, packed: Packed) -> pa.Table:
     """The rows, in no order.
 
     Columns, as openmrs.observations describes them: PACKED (int64, value_numeric float64, DATES timestamp[us]; all of
-    DATES string, as they are stored, where one is no date), TEXTS and `providers` (large_string), `row_crc` (int64).
+    DATES string, as they are stored, where one is no date), TEXTS and `providers` (large_string), `row_crc` and
+    `encounter_patient_id` (int64), `unreadable` (bool).
     """
-    rows = Rows(schema)
+    rows, unreadable = Rows(schema), packed.unreadable
     lines = packed.rows.split(_END)[:-1]
     fields = _Fields(packed.rows, lines)
-    columns = _numbers(fields.packed())
-    columns |= {name: fields.text() for name, _, _ in TEXTS}
-    provider = fields.provider()
-    if rows.recoded:
-        lines = [line[:size] for line, size in zip(lines, fields.passed.tolist(), strict=True)]
-        columns |= {name: fields.text() for name in rows.recoded}
-    columns |= {name: columns[name].cast(pa.large_string()) for name, _, _ in TEXTS}
-    crcs = map(zlib.crc32, lines)
+    columns = _numbers(fields.packed() + b"".join(row.packed + b"\n" for row in unreadable))
+    texts = {name: fields.text() for name, _, _ in TEXTS}
+    provider, covered = fields.provider(), fields.passed
+    texts |= {name: fields.text() for name in rows.recoded}
+    patients = _encounter_patients(lines, fields.passed)
+    if rows.recoded or patients:
+        lines = [line[:size] for line, size in zip(lines, covered.tolist(), strict=True)]
+    for name, found in texts.items():
+        columns[name] = _with([getattr(row, name, None) for row in unreadable], found.cast(pa.large_string()))
+    crcs: Iterable[int] = map(zlib.crc32, lines)
     if rows.has_providers:
         columns["providers"], checksums = _providers(packed.providers, columns["encounter_id"])
         crcs = map(zlib.crc32, checksums.to_pylist(), crcs)
     else:
-        columns["providers"] = pc.binary_join_element_wise(provider, _text(""), _text(":"))
-    return pa.table({**columns, "row_crc": pa.array(np.fromiter(crcs, np.int64, len(lines)))})
+        listed = pc.binary_join_element_wise(provider, _text(""), _text(":"))
+        columns["providers"] = _with([None] * len(unreadable), listed)
+    covering = [*crcs, *(row.row_crc for row in unreadable)]
+    for at, patient in patients.items():
+        covering[at] = zlib.crc32(b"@%d" % patient, covering[at])
+    columns["row_crc"] = pa.array(covering, pa.int64())
+    columns["encounter_patient_id"] = pa.array(map(patients.get, range(len(covering))), pa.int64())
+    columns["unreadable"] = pa.array([False] * len(lines) + [True] * len(unreadable))
+    return pa.table(columns)
 
 
 def _statement(rows: Rows, ranges: Ranges, first: datetime, after: datetime) -> sa.CompoundSelect[Any]:
     converted = [
         sized(sa.func.convert(text.op("USING")(sa.literal_column("utf8mb4")))) for text in rows.recoded.values()
     ]
-    line = sa.func.concat_ws("|", *rows.own, rows.provider_of_encounter, *converted, _MARK)
+    patient = sa.func.ifnull(sa.func.concat("|", rows.encounter_patient), "")
+    line = sa.func.concat(joined_by_bars([*rows.own, rows.provider_of_encounter, *converted]), patient, f"|{_MARK}")
     statements = [
-        _joined("rows", line)
-        .select_from(rows.joined)
-        .where(within(rows.obs.c.obs_id, ranges), rows.live == 1, rows.root_created >= first, rows.root_created < after)
+        _joined("rows", line).select_from(rows.joined).where(*_live(rows, ranges, first, after)),
     ]
     if rows.has_providers:
         theirs = sa.select(obs.c.encounter_id).where(within(obs.c.obs_id, ranges), obs.c.encounter_id.is_not(None))
@@ -116,6 +143,17 @@ def _statement(rows: Rows, ranges: Ranges, first: datetime, after: datetime) -> 
         providers = _joined("providers", sa.func.concat_ws("|", sa.func.concat_ws(",", *numbers), _MARK))
         statements.append(providers.select_from(joined).prefix_with("STRAIGHT_JOIN"))
     return sa.union_all(*statements)
+
+
+def _live(rows: Rows, ranges: Ranges, first: datetime, after: datetime) -> list[ColumnElement[bool]]:
+    day = (rows.root_created >= first, rows.root_created < after)
+    return [within(rows.obs.c.obs_id, ranges), rows.live == 1, *day]
+
+
+def _without_texts(rows: Rows, ranges: Ranges, first: datetime, after: datetime) -> sa.Select[Any]:
+    uuids = [text for text in rows.texts if text.name in UUIDS]
+    columns = [sa.cast(rows.packed, sa.LargeBinary), *uuids, rows.checksum]
+    return sa.select(*columns).select_from(rows.joined).where(*_live(rows, ranges, first, after))
 
 
 def _joined(kind: str, line: Any) -> Any:
@@ -129,14 +167,11 @@ def _is_whole(joined: bytes | None, number: int) -> bool:
     return (joined or b"").count(_END) == number and (not number or (joined or b"").endswith(_END))
 
 
-def _halves(source: Source, ranges: Ranges) -> list[Ranges]:
-    """The ids in two parts. Raises SourceRefused where there is but one."""
+def _halves(ranges: Ranges) -> list[Ranges]:
+    """The ids in two parts; nothing where there is but one."""
     half = sum(high - low + 1 for low, high in ranges) // 2
     if not half:
-        raise SourceRefused(
-            f"{source.hospital.key}: observation {ranges[0][0]} is longer than the server's max_allowed_packet; "
-            "raise that setting of the server"
-        )
+        return []
     left: Ranges = []
     for number, (low, high) in enumerate(ranges):
         if half <= high - low:
@@ -145,6 +180,17 @@ def _halves(source: Source, ranges: Ranges) -> list[Ranges]:
         left.append((low, high))
         half -= high - low + 1
     return [left]
+
+
+def _encounter_patients(lines: list[bytes], passed: _Places) -> dict[int, int]:
+    """Of the lines that go on behind what is `passed`, which are few, by position: the patient of the encounter."""
+    sizes = np.fromiter(map(len, lines), np.int64, len(lines))
+    return {at: int(lines[at][passed[at] + 1 :]) for at in np.flatnonzero(sizes > passed).tolist()}
+
+
+def _with(values: Sequence[str | None], found: Any) -> Any:
+    """A column of texts, and these behind it."""
+    return pa.concat_arrays([found, pa.array(values, pa.large_string())])
 
 
 class _Fields:
@@ -229,7 +275,7 @@ def _providers(content: bytes, encounters: Any) -> tuple[Any, Any]:
     found = _csv(content.replace(_END, b"\n"), _ENTERED)
     found = found.sort_by([("encounter_id", "ascending"), ("encounter_provider_id", "ascending")])
     ids, starts = np.unique(found["encounter_id"].to_numpy(), return_index=True)
-    checksums = np.bitwise_xor.reduceat(found["checksum"].to_numpy(), starts) if len(ids) else ids
+    checksums = _entry_checksums(found, starts) if len(ids) else []
     named = found.filter(found["provider_id"].is_valid())
     numbers = [named[name].cast(pa.large_string()) for name in ("provider_id", "role_id")]
     each = pc.binary_join_element_wise(*numbers, _text(":"), null_handling="replace").combine_chunks()
@@ -237,8 +283,21 @@ def _providers(content: bytes, encounters: Any) -> tuple[Any, Any]:
     listed = pc.binary_join(pa.LargeListArray.from_arrays(pa.array(offsets), each), _text(" "))
     wanted = pc.index_in(encounters, pa.array(ids, pa.int64())).combine_chunks()
     providers = pc.if_else(pc.equal(listed, _text("")), None, listed).take(wanted)
-    digits = pa.array(checksums, pa.int64()).cast(pa.large_string()).take(wanted)
+    digits = pa.array(checksums, pa.large_string()).take(wanted)
     return providers, pc.fill_null(digits, _text("0")).cast(pa.large_binary())
+
+
+def _entry_checksums(entered: pa.Table, starts: npt.NDArray[np.intp]) -> list[str]:
+    """What the checksum covers of each encounter's entries, which begin at `starts`."""
+    numbers: list[Any] = [entered[name] for name in ("encounter_provider_id", "provider_id", "role_id")]
+    entry, provider, role = (column.fill_null(0).to_numpy() for column in numbers)
+    xors = np.bitwise_xor.reduceat(entered["checksum"].to_numpy(), starts)
+    places = np.add.reduceat(place_of_provider(entry, provider, role), starts)
+    several = np.diff(starts, append=len(entered)) > 1
+    return [
+        f"{xor}:{place}" if many else str(xor)
+        for xor, place, many in zip(xors.tolist(), places.tolist(), several.tolist(), strict=True)
+    ]
 
 
 def _text(text: str) -> Any:

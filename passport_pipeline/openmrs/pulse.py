@@ -27,7 +27,7 @@ from passport_pipeline.openmrs.schema import Schema
 SETTLED = 30  # seconds
 
 # Whatever decides which rows are live, on which day and with what checksum, and where the tail leads.
-TABLES = ("obs", "encounter", "encounter_provider", "provider", "person", "patient", "person_merge_log")
+TABLES = ("obs", "encounter", "encounter_provider", "provider", "visit", "person", "patient", "person_merge_log")
 
 _PULSE = sa.text(
     """

@@ -5,13 +5,17 @@ from extracted rows agree by construction.
 
 * The root is the outermost group, four parents up; `obs_group_id` that names no row, or the row itself, makes
   the row its own root. The day is that of the root's `date_created`.
-* A row is live when neither it, nor its person, nor its patient is voided. No patient row is no obstacle, no
-  person row is one.
+* A row is live when neither it, nor its encounter, nor the encounter's visit, nor its person, nor its patient is
+  voided. No encounter, visit or patient row is no obstacle, no person row is one.
+* `encounter_patient` is the patient of the row's encounter where that is not the row's own person. Such a row is live,
+  and for people to decide about.
 * `packed` is every number and date that is read, in one text: numbers and dates hold no comma, so it comes
   apart again without loss.
-* `checksum` is a CRC32 over the row's own bytes (`packed` and every text that is read) and its encounter's
-  providers. An empty text counts as `0=`, NULL as nothing, and every value has its own place, so NULL, '' and a
-  value in another column all differ. Texts count as the bytes that are stored: no conversion, hence no illegal
+* `checksum` is a CRC32 over the row's own bytes (`packed` and every text that is read), its encounter's
+  providers and, behind these, `encounter_patient`. An empty text counts as `0=`, NULL as nothing, and every value has
+  its own place, so NULL, '' and a value in another column all differ. Where the server cannot put these bytes together,
+  because they are longer than its `max_allowed_packet`, the checksum is that of `packed` alone: the row still counts.
+  Texts count as the bytes that are stored: no conversion, hence no illegal
   mix of collations, and a third of the time. The extraction reads these very bytes (openmrs.packing), so what
   it sums up is what arrived.
 * An encounter's providers are a subquery per row: for a range of ids of any width it costs as the
@@ -23,6 +27,7 @@ What belongs here: these expressions. What does not: folding them (openmrs.surve
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
@@ -31,7 +36,15 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import FromClause
 
 from passport_pipeline.openmrs.schema import Schema
-from passport_pipeline.openmrs.tables import encounter, encounter_provider, obs, patient, person, provider
+from passport_pipeline.openmrs.tables import (
+    encounter,
+    encounter_provider,
+    obs,
+    patient,
+    person,
+    provider,
+    visit,
+)
 
 PARENTS = 4
 
@@ -82,19 +95,22 @@ class Rows:
         self.obs = obs.alias("o")
         self.parents = [obs.alias(f"g{level + 1}") for level in range(PARENTS)]
         self.encounter = encounter.alias("e")
+        self.visit = visit.alias("v")
         self.person = person.alias("n")
         self.patient = patient.alias("p")
         self._aliases = {"obs": self.obs, "encounter": self.encounter, "person": self.person}
 
     @cached_property
     def joined(self) -> FromClause:
-        """obs with its four parents, encounter, person and patient; never more rows than obs has."""
+        """obs with its four parents, encounter, visit, person and patient; never more rows than obs has."""
         joined: FromClause = self.obs
         below = self.obs
         for parent in self.parents:
             joined = joined.outerjoin(parent, parent.c.obs_id == below.c.obs_group_id)
             below = parent
         joined = joined.outerjoin(self.encounter, self.encounter.c.encounter_id == self.obs.c.encounter_id)
+        if self._has_visits:
+            joined = joined.outerjoin(self.visit, self.visit.c.visit_id == self.encounter.c.visit_id)
         joined = joined.outerjoin(self.person, self.person.c.person_id == self.obs.c.person_id)
         return joined.outerjoin(self.patient, self.patient.c.patient_id == self.obs.c.person_id)
 
@@ -114,8 +130,15 @@ class Rows:
     @cached_property
     def live(self) -> ColumnElement[Any]:
         """1 where the row is live, else 0."""
-        live = sa.and_(self.obs.c.voided == 0, self.person.c.voided == 0, sa.func.ifnull(self.patient.c.voided, 0) == 0)
-        return sa.func.ifnull(live, 0)
+        around = [self.encounter, *([self.visit] if self._has_visits else []), self.patient]
+        unvoided = (sa.func.ifnull(table.c.voided, 0) == 0 for table in around)
+        return sa.func.ifnull(sa.and_(self.obs.c.voided == 0, self.person.c.voided == 0, *unvoided), 0)
+
+    @cached_property
+    def encounter_patient(self) -> ColumnElement[Any]:
+        """patient_id of the encounter where it is not the row's person, else NULL."""
+        theirs = self.encounter.c.patient_id
+        return sa.func.if_(theirs != self.obs.c.person_id, theirs, sa.null())
 
     @cached_property
     def packed(self) -> ColumnElement[str]:
@@ -157,8 +180,20 @@ class Rows:
 
     @cached_property
     def checksum(self) -> ColumnElement[int]:
-        """CRC32 over everything that the extraction reads of the row."""
-        return sa.func.crc32(sa.func.concat_ws("|", *self.own, sa.func.ifnull(self._providers_checksum(), "")))
+        """CRC32 over everything that the extraction reads of the row; never NULL."""
+        return sa.func.ifnull(sa.func.crc32(self.covered), sa.func.crc32(self.packed))
+
+    @cached_property
+    def covered(self) -> ColumnElement[Any]:
+        """The bytes that the checksum covers; NULL where the server cannot put them together."""
+        behind = sa.func.concat(sa.func.ifnull(self._providers_checksum(), ""), self.encounter_patient_suffix)
+        return sa.func.concat_ws("|", *self.own, behind)
+
+    @cached_property
+    def encounter_patient_suffix(self) -> ColumnElement[Any]:
+        """`encounter_patient` as the checksum covers it: `@7`, or "" for none."""
+        theirs = self.encounter.c.patient_id
+        return sa.func.if_(theirs != self.obs.c.person_id, sa.func.concat("@", theirs), "")
 
     @cached_property
     def own(self) -> list[ColumnElement[Any]]:
@@ -177,7 +212,7 @@ class Rows:
 
     def entered_providers(self, encounters: FromClause) -> tuple[FromClause, list[ColumnElement[Any]]]:
         """The providers of `encounters` (encounter_id): encounter_id, encounter_provider_id, checksum, provider_id,
-        role, all numbers, NULL as "". The checksums of an encounter's are folded with XOR.
+        role, all numbers, NULL as "". `_providers_checksum` says how the checksums of an encounter's are folded.
         """
         table = encounter_provider.alias("ep")
         matching = sa.and_(table.c.encounter_id == encounters.c.encounter_id, table.c.voided == 0)
@@ -189,9 +224,17 @@ class Rows:
         return self.schema.column(self._aliases[table], column)
 
     def _providers_checksum(self) -> ColumnElement[Any]:
+        """XOR of the entries' checksums; where there are several, `:` and the sum of their `place_of_provider`: two
+        that exchange their providers, or roles, leave XOR as it is.
+        """
         if self.has_providers:
             table = encounter_provider.alias("ep")
-            return self._of_encounter(table, sa.func.bit_xor(sa.func.crc32(self._entered(table))))
+            role = sa.func.ifnull(self._role(table), 0)
+            places = sa.func.sum(place_of_provider(table.c.encounter_provider_id, table.c.provider_id, role))
+            several = sa.func.if_(sa.func.count() > 1, sa.func.concat(":", places), "")
+            return self._of_encounter(
+                table, sa.func.concat(sa.func.bit_xor(sa.func.crc32(self._entered(table))), several)
+            )
         return self._provider_id() if self._provider_of_encounter else sa.null()
 
     def _entered(self, table: Any) -> ColumnElement[str]:
@@ -205,6 +248,10 @@ class Rows:
     def _of_encounter(self, table: Any, aggregate: ColumnElement[Any]) -> ColumnElement[Any]:
         matching = sa.and_(table.c.encounter_id == self.obs.c.encounter_id, table.c.voided == 0)
         return sa.select(aggregate).select_from(table).where(matching).correlate(self.obs).scalar_subquery()
+
+    @property
+    def _has_visits(self) -> bool:
+        return self.schema.has("encounter", "visit_id") and self.schema.has("visit", "voided")
 
     @property
     def _provider_of_encounter(self) -> bool:
@@ -222,5 +269,24 @@ class Rows:
 
 
 def sized(text: ColumnElement[Any]) -> ColumnElement[Any]:
-    """The bytes of a text behind their number, as `5=bytes`; "" for NULL."""
-    return sa.func.ifnull(sa.func.concat(sa.func.length(text), "=", sa.cast(text, sa.LargeBinary)), "")
+    """The bytes of a text behind their number, as `5=bytes`; "" for NULL, NULL where the server cannot join them."""
+    return sa.func.if_(text.is_(None), "", sa.func.concat(sa.func.length(text), "=", sa.cast(text, sa.LargeBinary)))
+
+
+def mixed(crc: ColumnElement[Any]) -> ColumnElement[Any]:
+    """A checksum's upper half times its lower half, as digests.mixed."""
+    return crc.op(">>")(16).op("*")(crc.op("&")(0xFFFF))
+
+
+def place_of_provider(entry: Any, provider: Any, role: Any) -> Any:
+    """A number that tells which entry of an encounter names which provider in which role; numbers, columns or arrays.
+
+    What is multiplied has 31, 20 and 10 bits at most, so that no server finds the product out of range.
+    """
+    return entry * (provider % 2**20 + 31 * (role % 2**10))
+
+
+def joined_by_bars(values: Iterable[ColumnElement[Any]]) -> ColumnElement[Any]:
+    """The values with a bar between two; NULL where one is, so that none is ever left out."""
+    parts = [part for value in values for part in ("|", value)]
+    return sa.func.concat(*parts[1:])

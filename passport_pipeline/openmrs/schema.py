@@ -23,7 +23,7 @@ REQUIRED = {
     for table, columns in {
         "obs": "obs_id person_id concept_id encounter_id obs_datetime obs_group_id value_coded "
         "value_datetime value_numeric value_text creator date_created voided uuid",
-        "encounter": "encounter_id encounter_type location_id encounter_datetime uuid",
+        "encounter": "encounter_id patient_id encounter_type location_id encounter_datetime voided uuid",
         "person": "person_id voided uuid",
         "patient": "patient_id voided",
         "patient_identifier": "patient_id identifier identifier_type voided",

@@ -40,10 +40,11 @@ obs = _table(
 )
 encounter = _table(
     "encounter",
-    numbers="encounter_id encounter_type location_id visit_id provider_id",
+    numbers="encounter_id patient_id encounter_type location_id visit_id provider_id voided",
     texts="uuid",
-    dates="encounter_datetime",
+    dates="encounter_datetime date_voided",
 )
+visit = _table("visit", numbers="visit_id voided", dates="date_voided")
 encounter_provider = _table(
     "encounter_provider", numbers="encounter_provider_id encounter_id provider_id encounter_role_id voided"
 )

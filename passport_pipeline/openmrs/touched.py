@@ -1,4 +1,4 @@
-"""Where older rows may have changed: what newer rows, recent voids, merges and voided patients say.
+"""Where older rows may have changed: what newer rows, recent voids, merges and voided encounters and patients say.
 
 A survey of the tail reads the newest ids alone. Most changes of older rows leave a trace there or in a small table,
 and by it their blocks are found, so that these are read again, too.
@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from passport_pipeline.openmrs.schema import Schema
-from passport_pipeline.openmrs.tables import obs, patient, person_merge_log
+from passport_pipeline.openmrs.tables import encounter, obs, patient, person_merge_log, visit
 
 if TYPE_CHECKING:
     from passport_pipeline.openmrs.survey import Survey
 
 # Of whom older rows are looked for, and in how many blocks of them: 64 take about 5 s to read.
 PERSONS, MOST_TOUCHED = 100, 64
+# Voided encounters and visits are looked for among the newest ones: neither table has an index on the time.
+NEWEST_ENCOUNTERS = 16_384
 
 
 def touched_blocks(connection: sa.Connection, schema: Schema, survey: Survey, since: datetime, width: int) -> set[int]:
@@ -50,11 +52,15 @@ def touched_blocks(connection: sa.Connection, schema: Schema, survey: Survey, si
         ]
     if schema.has_index("obs", "date_voided"):
         statements.append(sa.select(obs.c.obs_id.op("DIV")(width)).where(obs.c.date_voided >= since).distinct())
-    persons = _merged_or_voided(connection, schema, since)
-    if persons:
-        theirs = sa.select(obs.c.obs_id.op("DIV")(width).label("block"))
-        theirs = theirs.where(obs.c.person_id.in_(persons), obs.c.obs_id < first).distinct()
-        statements.append(theirs.order_by(sa.desc("block")).limit(MOST_TOUCHED))
+    concerned = {
+        obs.c.person_id: _merged_or_voided(connection, schema, since),
+        obs.c.encounter_id: _voided_encounters(connection, schema, since),
+    }
+    for column, ids in concerned.items():
+        if ids:
+            theirs = sa.select(obs.c.obs_id.op("DIV")(width).label("block"))
+            theirs = theirs.where(column.in_(ids), obs.c.obs_id < first).distinct()
+            statements.append(theirs.order_by(sa.desc("block")).limit(MOST_TOUCHED))
     return {int(block) for statement in statements for (block,) in connection.execute(statement)}
 
 
@@ -65,6 +71,20 @@ def _first_new(connection: sa.Connection, survey: Survey, first: int) -> int:
     counted = int(survey.cells["rows"][survey.cells["block"] >= survey.tail].sum())
     there = sa.select(sa.func.count()).select_from(obs).where(obs.c.obs_id.between(first, survey.max_obs_id))
     return survey.max_obs_id + 1 if connection.execute(there).scalar() == counted else first
+
+
+def _voided_encounters(connection: sa.Connection, schema: Schema, since: datetime) -> list[int]:
+    """Those of the newest encounters that were voided, or whose visit was, since a (local) time."""
+    if not schema.has("encounter", "date_voided"):
+        return []
+    newest = sa.select(sa.func.max(encounter.c.encounter_id)).scalar_subquery() - NEWEST_ENCOUNTERS
+    voided, joined = encounter.c.date_voided >= since, encounter
+    if schema.has("visit", "date_voided") and schema.has("encounter", "visit_id"):
+        joined = encounter.outerjoin(visit, visit.c.visit_id == encounter.c.visit_id)  # type: ignore[assignment]
+        voided = sa.or_(voided, visit.c.date_voided >= since)
+    statement = sa.select(encounter.c.encounter_id).select_from(joined)
+    statement = statement.where(encounter.c.encounter_id > newest, voided).order_by(encounter.c.encounter_id.desc())
+    return [int(one) for (one,) in connection.execute(statement.limit(PERSONS))]
 
 
 def _merged_or_voided(connection: sa.Connection, schema: Schema, since: datetime) -> list[int]:

@@ -64,7 +64,8 @@ STAMPS = {"createdAt": DATE, "updatedAt": DATE, "__v": NUMBER}
 ROWS = array(document(("obsId", "obsUuid", "crc", "role"), obsId=NUMBER, obsUuid=LINE, crc=NUMBER, role=LINE)) | {
     "minItems": 1
 }
-DIGEST = document(("live", "crcXor", "crcSum"), live=NUMBER, crcXor=NUMBER, crcSum=NUMBER)
+# `crcMix` is missing where the day was recorded before there was a third fold.
+DIGEST = document(("live", "crcXor", "crcSum"), live=NUMBER, crcXor=NUMBER, crcSum=NUMBER, crcMix=NUMBER)
 HISTORY = array(document(("state", "at"), state=LINE, at=DATE, by=LINE, runId=LINE)) | {"minItems": 1}
 
 SOURCE = document(

@@ -167,7 +167,7 @@ class DayReconciler:
             unchanged=max(0, len(self._records) - touched),
             conflicts=conflicts,
             digest=held,
-            agrees=held == digest,
+            agrees=held.agrees(digest),
             exhausted=self._exhausted,
         )
 

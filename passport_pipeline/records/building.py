@@ -8,7 +8,8 @@ What does not: what an observation is (evidence), which person it is of (identit
     attached  it belongs to the record that `lead_obs_id` leads: the certainty and order of a diagnosis, the
               header of a group to the group's first record
     parked    it, or the row that it belongs to, cannot be shown (values.REASONS); the rows of one record are
-              parked together
+              parked together. A row that is unreadable, or in an encounter of another patient, says nothing of any
+              other row: it is parked by itself, whatever it is
     skipped   there is nothing in it to show: `empty_group`, `diagnosis_part_without_diagnosis`
 """
 
@@ -25,7 +26,14 @@ from passport_pipeline.openmrs.lookups import Lookups
 from passport_pipeline.records import evidence
 from passport_pipeline.records.categories import Categories, affirmed, decide, parents_of
 from passport_pipeline.records.statuses import statuses
-from passport_pipeline.records.values import INVALID_DATE, NO_VALUE, Values, describe
+from passport_pipeline.records.values import (
+    ENCOUNTER_OF_ANOTHER_PATIENT,
+    INVALID_DATE,
+    NO_VALUE,
+    UNREADABLE,
+    Values,
+    describe,
+)
 from passport_pipeline.records.vocabulary import Flags, Positions, Texts, Vocabulary, vocabulary_of
 
 LEAD, ATTACHED, PARKED, SKIPPED = "lead", "attached", "parked", "skipped"
@@ -90,8 +98,11 @@ def build(observations: pd.DataFrame, lookups: Lookups, hospital_name: str) -> B
     vocabulary = vocabulary_of(lookups.concepts)
     rows = _rows(observations, vocabulary)
     empty = rows.values.value_type == None  # noqa: E711 - elementwise
-    header = _headers(rows, vocabulary, empty)
-    part = np.array([role in evidence.PARTS for role in rows.categories.role.tolist()], dtype=bool) & ~header
+    withheld = _withheld(rows)
+    header = _headers(rows, vocabulary, empty) & ~withheld
+    part = (
+        np.array([role in evidence.PARTS for role in rows.categories.role.tolist()], dtype=bool) & ~header & ~withheld
+    )
     leading = ~header & ~part
     rows.reason[leading & empty & (rows.reason == None)] = NO_VALUE  # noqa: E711
     undated = observations["obs_datetime"].isna().to_numpy() & leading
@@ -99,7 +110,7 @@ def build(observations: pd.DataFrame, lookups: Lookups, hospital_name: str) -> B
     parked = leading & (rows.reason != None)  # noqa: E711
 
     lead = np.where(leading, np.arange(rows.size), -1)
-    diagnoses = leading & (rows.group >= 0) & _diagnosed(rows)
+    diagnoses = leading & (rows.group >= 0) & _diagnosed(rows) & ~withheld
     lead[part] = _diagnosis_of(rows, part, diagnoses, parked)
     lead[header] = _first_of_group(rows, header, leading, parked)
     role = _roles(rows, header, part, diagnoses)
@@ -121,6 +132,18 @@ def _rows(observations: pd.DataFrame, vocabulary: Vocabulary) -> _Rows:
         categories=decide(observations, values, vocabulary),
         reason=values.reason.copy(),
     )
+
+
+def _withheld(rows: _Rows) -> Flags:
+    """Rows that are for people to decide about, their reasons set. Batches of earlier versions lack the columns."""
+    withheld = np.zeros(rows.size, dtype=bool)
+    for column, why in (("unreadable", UNREADABLE), ("encounter_patient_id", ENCOUNTER_OF_ANOTHER_PATIENT)):
+        if column in rows.observations:
+            values = rows.observations[column]
+            told = values.to_numpy(dtype=bool) if values.dtype == bool else values.notna().to_numpy()
+            rows.reason[told] = why
+            withheld |= told
+    return withheld
 
 
 def _headers(rows: _Rows, vocabulary: Vocabulary, empty: Flags) -> Flags:

@@ -20,7 +20,8 @@ DATE, TIME, DATETIME = "date", "time", "datetime"
 
 UNKNOWN_CONCEPT, INVALID_VALUE, INVALID_DATE = "unknown_concept", "invalid_value", "invalid_date"
 NO_VALUE = "no_value"
-REASONS = (UNKNOWN_CONCEPT, INVALID_DATE, INVALID_VALUE, NO_VALUE)
+UNREADABLE, ENCOUNTER_OF_ANOTHER_PATIENT = "unreadable", "encounter_of_another_patient"
+REASONS = (UNKNOWN_CONCEPT, INVALID_DATE, INVALID_VALUE, NO_VALUE, UNREADABLE, ENCOUNTER_OF_ANOTHER_PATIENT)
 
 APPLICATION_TYPES = {CODED: "coded", BOOLEAN: "coded", DRUG: "coded", NUMERIC: "numeric"}
 """The application knows three types (openmrsData.valueType); what is not here is text to it."""
@@ -45,7 +46,7 @@ class Values:
     value_type  one of the nine types, None where the row has no value
     display     the answer as text, None where there is none or it is not valid
     dosage      the strength of the drug answered, None where unknown
-    reason      why the value cannot be shown (one of REASONS but NO_VALUE), None where it can
+    reason      why the value cannot be shown (UNKNOWN_CONCEPT, INVALID_DATE, INVALID_VALUE), None where it can
     question    position of the question in the vocabulary, -1 where unknown
     answer      position of the coded answer, -1 where there is none or it is unknown
     """

@@ -40,6 +40,10 @@ class DayState:
     digest: Digest
     inputs: str
 
+    def agrees(self, recorded: DayRecord) -> bool:
+        """Whether that is what a run recorded of the day."""
+        return self.inputs == recorded.inputs and self.digest.agrees(recorded.digest)
+
 
 class DayStates:
     """The states that days are to have, by their raw batches; a day without one is to be empty."""
@@ -58,7 +62,7 @@ class DayStates:
         return [
             day
             for day in sorted(self.by_day.keys() | here.keys())
-            if day not in here or DayState(here[day].digest, here[day].inputs) != self[day]
+            if day not in here or not self[day].agrees(here[day])
         ]
 
 

@@ -51,12 +51,13 @@ def renew_survey(source: Source, batches: Batches) -> Survey:
 
 
 def stored_survey(hospital_key: str, batches: Batches) -> Survey | None:
-    """The last full survey that was kept, with what runs of windows have found since; None where there is none.
+    """The last full survey that was kept, with what runs of windows have found since; None where there is none, or
+    only one of an earlier version.
 
     Raises BatchError.
     """
     stored = batches.read_frames(hospital_key, SURVEY)
-    if stored is None:
+    if stored is None or not Survey.readable(stored[0]):
         return None
     survey = Survey.from_frames(*stored)
     finished = stored[1].get(FINISHED, stored[1]["takenAt"])

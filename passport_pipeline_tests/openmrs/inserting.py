@@ -32,7 +32,7 @@ def create_tables(engine: sa.Engine, database: str, dump: Path) -> None:
 
 
 class Database:
-    """One database, written to as a root would."""
+    """One database, written to as a root would. An encounter is person 1's unless told otherwise."""
 
     def __init__(self, engine: sa.Engine, name: str) -> None:
         self.engine = engine
@@ -52,6 +52,7 @@ class Database:
                 self.tables.add(table)
                 value = "2000-01-01" if kind in ("datetime", "date") else 0 if "int" in kind or kind == "double" else ""
                 self._needed.setdefault(table, {})[column] = value
+            self._needed.get("encounter", {})["patient_id"] = 1
 
     def clear(self) -> None:
         """Remove every row that a test may have inserted, so that the next one starts anew."""

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
-from passport_pipeline.errors import SourceRefused, SourceUnreachable
+from passport_pipeline.digests import Digest
+from passport_pipeline.errors import SourceUnreachable
 from passport_pipeline.hospitals.settings import Settings
 from passport_pipeline.openmrs.observations import OBSERVATION_COLUMNS, read_observations
 from passport_pipeline.openmrs.rows import NUMBERS_AND_DATES, TEXTS, Rows
@@ -55,6 +56,7 @@ def field_by_field(source, month=MONTH):
     of = {"obs": rows.obs, "encounter": rows.encounter, "person": rows.person}
     columns = [source.schema.column(of[table], column).label(name) for name, table, column in NUMBERS_AND_DATES]
     labelled = {"root_id": rows.root_id, "root_created": rows.root_created, "providers": rows.providers}
+    labelled |= {"encounter_patient_id": rows.encounter_patient, "unreadable": sa.literal(value=False)}
     statement = sa.select(
         *columns,
         *(source.schema.column(of[table], column).label(name) for name, table, column in TEXTS),
@@ -94,6 +96,7 @@ def odd(openmrs_database):
     for number in range(1, 6):
         moment = "0000-00-00 00:00:00" if number == 2 else CREATED
         encounter = {"encounter_id": number, "uuid": f"enc-{number}", "encounter_datetime": moment, "location_id": 9}
+        encounter["patient_id"] = 2 if number == 4 else 1
         database.insert("encounter", encounter | ({"visit_id": 4} if number % 2 else {}))
     entered = [(3, 7, 2, 0), (1, 9, 1, 0), (2, 7, 2, 0), (1, 3, 2, 1), (1, 5, 1, 0), (4, 6, 2, 1)]
     for number, (encounter, provider, role, voided) in enumerate(entered, start=1):
@@ -175,12 +178,53 @@ def test_what_the_server_cuts_off_is_read_again_in_halves(openmrs_database, open
     assert source.statements - before > 30
 
 
-def test_a_row_that_is_longer_than_any_text_the_server_gives_is_told(openmrs_database, open_source):
+@pytest.fixture
+def short_packets(mariadb_admin):
+    """short_packets(bytes): sessions from now on get no longer text than that; put back after the test."""
+    with mariadb_admin.connect() as connection:
+        before = connection.exec_driver_sql("SELECT @@GLOBAL.max_allowed_packet").scalar()
+
+    def limit(size):
+        with mariadb_admin.connect() as connection:
+            connection.exec_driver_sql(f"SET GLOBAL max_allowed_packet = {size}")
+
+    yield limit
+    limit(before)
+
+
+@pytest.mark.parametrize("version", ["1.9.8", "2.5"])
+@pytest.mark.parametrize("size", [65_400, 65_535])  # so that the row alone is too long, and so that its checksum is too
+def test_a_row_that_the_server_cannot_hand_over_counts_and_comes_without_its_texts(
+    openmrs_database, open_source, short_packets, version, size
+):
+    database = openmrs_database(version)
+    database.insert("encounter", {"encounter_id": 1, "uuid": "enc-1", "encounter_datetime": CREATED})
+    database.obs(1, value_text="short")
+    database.obs(7, value_text="x" * size, comments="y", encounter_id=1, obs_datetime="0000-00-00 00:00:00")
+    database.obs(8, obs_group_id=7)
+    database.obs(9, value_text="short")
+    short_packets(65_536)
+    source = open_source(database)
+    frame = joined(source)
+    assert frame["obs_id"].tolist() == [1, 7, 8, 9]
+    assert frame.dtypes.astype(str).to_dict() == OBSERVATION_COLUMNS
+    assert frame["unreadable"].tolist() == [False, True, False, False]
+    long = frame.loc[1]
+    assert [long["obs_uuid"], long["person_uuid"], long["encounter_uuid"]] == ["obs-7", "person-1", "enc-1"]
+    assert long[["value_text", "comments"]].isna().all()
+    assert full_survey(source).digests() == {date(2025, 11, 6): Digest.of(frame["row_crc"].to_numpy())}
+
+
+def test_a_change_of_a_row_that_cannot_be_handed_over_is_seen_as_far_as_its_numbers_go(
+    openmrs_database, open_source, short_packets
+):
     database = openmrs_database("2.5")
-    database.obs(1)
-    database.obs(7, value_text="x" * 30_000)
-    with pytest.raises(SourceRefused, match="central: observation 7 is longer than the server's max_allowed_packet"):
-        joined(open_source(database), group_concat_max_len=20_000)
+    database.obs(7, value_text="x" * 65_535)
+    short_packets(65_536)
+    source = open_source(database)
+    before = full_survey(source).digests()
+    database.run("UPDATE obs SET value_coded = 3 WHERE obs_id = 7")
+    assert full_survey(source).digests() != before
 
 
 def test_frames_are_no_larger_than_one_text_can_be(openmrs_database, open_source):

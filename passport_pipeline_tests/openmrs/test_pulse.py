@@ -54,6 +54,8 @@ HAPPENINGS = {
     "encounter": "UPDATE encounter SET encounter_datetime = NOW() WHERE encounter_id = 1",
     "provider": "INSERT INTO encounter_provider (encounter_id, provider_id, encounter_role_id, creator, date_created, "
     "uuid) VALUES (1, 7, 1, 1, NOW(), UUID())",
+    "visit": "INSERT INTO visit (visit_id, patient_id, visit_type_id, date_started, creator, date_created, uuid) "
+    "VALUES (9, 1, 1, NOW(), 1, NOW(), UUID())",
     "patient": "UPDATE patient SET voided = 1 WHERE patient_id = 2",
     "person": "UPDATE person SET voided = 1 WHERE person_id = 2",
     "merge": "INSERT INTO person_merge_log (winner_person_id, loser_person_id, merged_data, creator, date_created, "

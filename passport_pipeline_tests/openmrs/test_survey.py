@@ -165,7 +165,8 @@ def changing_database(openmrs_database):
     database = openmrs_database("2.8", own=True)
     database.run("ALTER TABLE obs ADD COLUMN value_boolean tinyint(1) NULL")
     database.persons(2)
-    database.insert("encounter", {"encounter_id": 1, "uuid": "enc-1", "encounter_datetime": CREATED})
+    database.insert("encounter", {"encounter_id": 1, "uuid": "enc-1", "encounter_datetime": CREATED, "visit_id": 1})
+    database.insert("visit", {"visit_id": 1, "uuid": "visit-1"})
     database.insert("encounter", {"encounter_id": 2, "uuid": "enc-2", "encounter_datetime": CREATED})
     database.insert(
         "encounter_provider",
@@ -235,15 +236,57 @@ def test_a_value_that_moves_to_the_next_column_and_an_empty_text_that_becomes_nu
             "UPDATE patient SET voided = 1 WHERE patient_id = 1",
             "UPDATE patient SET voided = 0 WHERE patient_id = 1",
         ),
+        (
+            "UPDATE encounter SET voided = 1 WHERE encounter_id = 1",
+            "UPDATE encounter SET voided = 0 WHERE encounter_id = 1",
+        ),
+        (
+            "UPDATE visit SET voided = 1 WHERE visit_id = 1",
+            "UPDATE visit SET voided = 0 WHERE visit_id = 1",
+        ),
     ],
 )
-def test_void_and_unvoid_of_row_person_or_patient_change_the_digest_and_back(changing, change, undo):
+def test_void_and_unvoid_of_what_a_row_belongs_to_change_the_digest_and_back(changing, change, undo):
     database, digests = changing
     before = digests()
     database.database.run(change)
     assert digests().get(DAY, Digest()).live < before[DAY].live
     database.database.run(undo)
     assert digests() == before
+
+
+def test_an_encounter_that_becomes_another_patients_changes_the_digest_and_its_rows_say_so(
+    openmrs_database, open_source
+):
+    database = openmrs_database("2.8")
+    database.persons(2)
+    for number in (1, 2):
+        database.insert("encounter", {"encounter_id": number, "uuid": f"enc-{number}"})
+        database.obs(number, encounter_id=number)
+    source = open_source(database)
+    before = full_survey(source).digests()
+    database.run("UPDATE encounter SET patient_id = 2 WHERE encounter_id = 2")
+    rows, digests, survey = extracted(source)
+    assert rows["encounter_patient_id"].fillna(0).tolist() == [0, 2]
+    assert digests == survey.digests() == {DAY: Digest.of(rows["row_crc"].to_numpy())}
+    assert digests != before
+    assert digests[DAY].live == before[DAY].live
+
+
+def test_two_providers_of_one_encounter_who_change_places_change_the_digest(openmrs_database, open_source):
+    database = openmrs_database("2.8")
+    database.insert("encounter", {"encounter_id": 1, "uuid": "enc-1"})
+    for number in (1, 2):
+        entry = {"encounter_id": 1, "provider_id": number, "uuid": f"ep-{number}", "voided": 0}
+        database.insert("encounter_provider", {"encounter_provider_id": number} | entry)
+    database.obs(1, encounter_id=1)
+    source = open_source(database)
+    before = full_survey(source).digests()
+    database.run("UPDATE encounter_provider SET provider_id = 3 - provider_id")
+    rows, digests, _ = extracted(source)
+    assert rows["providers"].str.startswith("2:").all()
+    assert digests == {DAY: Digest.of(rows["row_crc"].to_numpy())}
+    assert digests != before
 
 
 def test_a_purged_row_changes_the_digest(openmrs_database, open_source):
@@ -368,6 +411,19 @@ def test_a_patient_who_is_voided_is_found_by_the_tail(openmrs_database, open_sou
     survey = full_survey(source)
     for voided in {table, "patient"}:
         database.run(f"UPDATE {voided} SET voided = 1, date_voided = UTC_TIMESTAMP() WHERE {voided}_id = 3")
+    assert tail_survey(source, survey).digests() == full_survey(source).digests() != survey.digests()
+
+
+@pytest.mark.parametrize("table", ["encounter", "visit"])
+def test_an_encounter_that_is_voided_without_its_rows_is_found_by_the_tail(openmrs_database, open_source, table):
+    database = openmrs_database("2.8")
+    database.insert("visit", {"visit_id": 3, "uuid": "visit-3"})
+    database.insert("encounter", {"encounter_id": 3, "uuid": "enc-3", "visit_id": 3})
+    database.obs(1, encounter_id=3)
+    database.obs(3 * BLOCK)
+    source = open_source(database, timezone="UTC")
+    survey = full_survey(source)
+    database.run(f"UPDATE {table} SET voided = 1, date_voided = UTC_TIMESTAMP() WHERE {table}_id = 3")
     assert tail_survey(source, survey).digests() == full_survey(source).digests() != survey.digests()
 
 

@@ -200,10 +200,40 @@ def test_a_row_with_a_value_and_members_leads_itself():
         (obs(1, NOTE, value_text="x", obs_datetime=None), "invalid_date"),
         (obs(1, NOTE, bad_datetime=True), "invalid_date"),
         (obs(1, POTASSIUM, value_numeric=99.0), "invalid_value"),
+        (obs(1, NOTE, unreadable=True), "unreadable"),
+        (obs(1, NOTE, value_text="x", encounter_patient_id=790), "encounter_of_another_patient"),
     ],
 )
 def test_a_row_that_cannot_be_shown_is_parked_with_the_reason(row, reason):
     assert outcomes(row) == [("parked", 1, reason)]
+
+
+def test_the_rows_of_an_encounter_of_another_patient_are_parked_each_by_itself():
+    rows = [row | {"encounter_patient_id": 790} for row in diagnosis(1)]
+    assert outcomes(*rows) == [("parked", number, "encounter_of_another_patient") for number in range(1, 5)]
+
+
+def test_a_part_in_an_encounter_of_another_patient_says_nothing_of_the_diagnosis():
+    rows = diagnosis(1)
+    rows[2] |= {"encounter_patient_id": 790}
+    assert outcomes(*rows)[1:3] == [("lead", 2, None), ("parked", 3, "encounter_of_another_patient")]
+    assert record(*rows)["certainty"] is None
+
+
+def test_a_diagnosis_in_an_encounter_of_another_patient_takes_no_row_along():
+    rows = diagnosis(1)
+    rows[1] |= {"encounter_patient_id": 790}
+    assert outcomes(*rows) == [
+        ("parked", 2, "encounter_of_another_patient"),
+        ("parked", 2, "encounter_of_another_patient"),
+        ("skipped", None, "diagnosis_part_without_diagnosis"),
+        ("skipped", None, "diagnosis_part_without_diagnosis"),
+    ]
+
+
+def test_batches_of_an_earlier_version_lack_what_was_not_read_then():
+    frame = observations(obs(1, NOTE, value_text="x")).drop(columns=["unreadable", "encounter_patient_id"])
+    assert built_of(frame, DICTIONARY).outcomes["outcome"].tolist() == ["lead"]
 
 
 def test_a_header_needs_neither_name_nor_date():
