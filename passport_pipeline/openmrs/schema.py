@@ -72,10 +72,11 @@ _UTF8 = ("utf8mb4", "utf8mb3", "utf8", "ascii")
 
 _PROBE = sa.text(
     """
-    SELECT 'column' AS kind, table_name AS table_name, column_name AS column_name, character_set_name AS charset
+    SELECT 'column' AS kind, table_name AS table_name, column_name AS column_name, character_set_name AS charset,
+           data_type AS data_type
     FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name IN :tables
     UNION ALL
-    SELECT 'index', table_name, column_name, NULL
+    SELECT 'index', table_name, column_name, NULL, NULL
     FROM information_schema.statistics
     WHERE table_schema = DATABASE() AND table_name IN :tables AND seq_in_index = 1
     """
@@ -85,11 +86,13 @@ _PROBE = sa.text(
 @dataclass(frozen=True)
 class Schema:
     """What one database has. All hold (table, column), lower-case; `indexed` are columns that an index starts with,
-    `recoded` texts whose stored bytes are not UTF-8."""
+    `recoded` texts whose stored bytes are not UTF-8, `bits` of type BIT, as Hibernate makes flags where it makes the
+    tables: as text they are a byte 0 or 1, and no digit."""
 
     columns: frozenset[tuple[str, str]]
     indexed: frozenset[tuple[str, str]] = frozenset()
     recoded: frozenset[tuple[str, str]] = frozenset()
+    bits: frozenset[tuple[str, str]] = frozenset()
 
     def has(self, table: str, column: str | None = None) -> bool:
         """Whether the database has this column; without one, whether it has the table."""
@@ -102,12 +105,14 @@ class Schema:
         return (table, column) in self.indexed
 
     def column(self, table: FromClause, name: str) -> ColumnElement[Any]:
-        """A column of a table or of an alias of it; typed NULL where the database lacks it."""
+        """A column of a table or of an alias of it, a BIT as the number that it is; typed NULL where the database lacks
+        it.
+        """
         column: ColumnElement[Any] = table.c[name]
         base = table.element if isinstance(table, sa.Alias) else table
-        if isinstance(base, sa.Table) and self.has(base.name, name):
-            return column
-        return sa.type_coerce(sa.null(), column.type)
+        if not (isinstance(base, sa.Table) and self.has(base.name, name)):
+            return sa.type_coerce(sa.null(), column.type)
+        return column + sa.literal_column("0", sa.Integer) if (base.name, name) in self.bits else column
 
     @property
     def version(self) -> str:
@@ -133,12 +138,12 @@ def probe(connection: sa.Connection, hospital_key: str) -> Schema:
     """
     tables = sorted({*metadata.tables, *MARKERS})
     rows = connection.execute(_PROBE, {"tables": tables}).all()
+    found = [(row.kind, (row.table_name.lower(), row.column_name.lower()), row) for row in rows]
     schema = Schema(
-        columns=frozenset((row.table_name.lower(), row.column_name.lower()) for row in rows if row.kind == "column"),
-        indexed=frozenset((row.table_name.lower(), row.column_name.lower()) for row in rows if row.kind == "index"),
-        recoded=frozenset(
-            (row.table_name.lower(), row.column_name.lower()) for row in rows if (row.charset or "ascii") not in _UTF8
-        ),
+        columns=frozenset(name for kind, name, _ in found if kind == "column"),
+        indexed=frozenset(name for kind, name, _ in found if kind == "index"),
+        recoded=frozenset(name for _, name, row in found if (row.charset or "ascii") not in _UTF8),
+        bits=frozenset(name for _, name, row in found if (row.data_type or "").lower() == "bit"),
     )
     missing = _missing(schema)
     if "obs" in missing and "person" in missing and "encounter" in missing:
