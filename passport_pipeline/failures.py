@@ -177,8 +177,16 @@ def explained(origin: Origin, subject: str, error: BaseException, **words: str) 
     return kind(f"{subject}: {advice.format(**words)} ({name})")
 
 
+def timed_out(error: BaseException) -> bool:
+    """Whether an error of PyMySQL comes of an answer that did not come; its number is that of any lost connection."""
+    inner = error.__context__
+    return isinstance(inner, TimeoutError) and any(number in error.args for number in (2003, 2006, 2013))
+
+
 def _keys(origin: Origin, error: BaseException) -> Iterator[int | str]:
     """What an error may be listed under, the most telling first."""
+    if timed_out(error):
+        yield "TimeoutError"
     # Where PyMySQL cannot connect, the error inside tells why.
     inner = getattr(error, "original_exception", None)
     for kind in type(inner).__mro__ if inner else ():

@@ -52,21 +52,23 @@ class KeptSource:
         return time.monotonic() > self._until
 
     def serves(self, hospital: Hospital, settings: Settings) -> bool:
-        """Whether it is still what these would open, and the hospital still answers on it."""
+        """Whether it is still what these would open, and the hospital still answers on the same line."""
         if self.over or self._made_of != (hospital, hospital.url(), settings):
             return False
+        before = self._line
         try:
             self._ask()
         except SourceError:
             return False
-        return True
+        return self._line is before  # a pulse says nothing to that of another session
 
     def close(self) -> None:
         """Give the connection back."""
         self._opened.close()
 
     def _ask(self) -> None:
-        with self.source.engine.connect() as connection:
+        with self.source.reading() as connection:
+            self._line = connection.connection.dbapi_connection
             self.clock, self.pulse = read_clock(connection), read_pulse(connection, self.source.schema)
 
 

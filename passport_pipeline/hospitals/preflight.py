@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -19,10 +20,10 @@ from passport_pipeline.hospitals.registry import Hospital
 from passport_pipeline.hospitals.settings import Settings
 from passport_pipeline.openmrs import inspection
 from passport_pipeline.openmrs.clock import read_clock
-from passport_pipeline.openmrs.grants import beyond_reading
+from passport_pipeline.openmrs.grants import Rights, read_rights
 from passport_pipeline.openmrs.identifiers import suggest_types
 from passport_pipeline.openmrs.schema import probe
-from passport_pipeline.openmrs.source import Source, autocommitting, connect
+from passport_pipeline.openmrs.source import Source, connect
 from passport_pipeline.openmrs.survey import full_survey
 
 State = Literal["ok", "warning", "fault"]
@@ -66,7 +67,7 @@ class Preflight:
 
 
 def check_hospital(hospital: Hospital, settings: Settings) -> Preflight:
-    """Look at one hospital: connection, grants, version, clock, indexes, locales, identifiers, rows, cost.
+    """Look at one hospital: connection, encryption, grants, version, clock, indexes, locales, identifiers, rows, cost.
 
     Reads only, and never raises for what is wrong with the hospital: that is a finding.
     """
@@ -93,25 +94,64 @@ def check_hospital(hospital: Hospital, settings: Settings) -> Preflight:
 
 def _opened(report: Preflight, hospital: Hospital, settings: Settings, engine: sa.Engine) -> Source | None:
     """The source, or None where it cannot be read at all; what is in the way is noted."""
-    with _noted(report, "reachable", hospital), autocommitting(engine) as connection:
+    with _noted(report, "reachable", hospital), engine.connect() as connection:
         report.add("reachable", "ok", f"the server answers: {inspection.read_version(connection)}")
     if not report.ok:
         return None
+    with _noted(report, "encryption", hospital):
+        _encryption(report, hospital, engine)
     with _noted(report, "grants", hospital):
-        beyond = beyond_reading(engine)
-        if not beyond:
-            report.add("grants", "ok", "the account can read and nothing else")
-        elif settings.allow_writable_source:
-            report.add("grants", "warning", f"the account can write, which is allowed now: {', '.join(beyond)}")
-        else:
-            report.add("grants", "fault", f"the account can do more than read: {', '.join(beyond)}")
-    with _noted(report, "version", hospital), autocommitting(engine) as connection:
+        _grants(report, hospital, read_rights(engine), may_write=settings.allow_writable_source)
+    with _noted(report, "version", hospital), engine.connect() as connection:
         schema = probe(connection, hospital.key)
         report.add("version", "ok", f"by its columns OpenMRS {schema.version}")
         for warning in schema.warnings():
             report.add("version", "warning", warning)
         return Source(hospital, engine, schema)
     return None
+
+
+def _grants(report: Preflight, hospital: Hospital, rights: Rights, *, may_write: bool) -> None:
+    beyond = ", ".join(rights.beyond)
+    if rights.beyond and may_write:
+        report.add("grants", "warning", f"the account can write, which is allowed now: {beyond}")
+    elif rights.beyond:
+        report.add("grants", "fault", f"the account can do more than read: {beyond}")
+    elif rights.accounts:
+        report.add(
+            "grants",
+            "warning",
+            f"the account can also read the password hashes of the server's accounts ({', '.join(rights.accounts)}); "
+            f"REVOKE that and GRANT SELECT ON {hospital.url().database}.* instead",
+        )
+    else:
+        report.add("grants", "ok", "the account can read and nothing else")
+
+
+def _encryption(report: Preflight, hospital: Hospital, engine: sa.Engine) -> None:
+    with engine.connect() as connection:
+        cipher = inspection.read_cipher(connection)
+    if cipher:
+        report.add("encryption", "ok", f"the session is encrypted with {cipher}")
+    elif _within_this_machine(hospital):
+        report.add("encryption", "ok", "the session is not encrypted, and does not leave this machine")
+    else:
+        report.add(
+            "encryption",
+            "warning",
+            "the session is not encrypted, so patients' data crosses the network in clear; set up TLS on the server, "
+            "or reach it through a tunnel",
+        )
+
+
+def _within_this_machine(hospital: Hospital) -> bool:
+    url = hospital.url()
+    if "unix_socket" in url.query or url.host in {None, "", "localhost"}:
+        return True
+    try:
+        return ip_address(str(url.host)).is_loopback
+    except ValueError:  # a name
+        return False
 
 
 def _zone(report: Preflight, source: Source, skew_allowed: int) -> None:

@@ -1,7 +1,7 @@
-"""What an account may do beyond reading, as SHOW GRANTS tells it.
+"""What an account may do beyond reading the OpenMRS database, as SHOW GRANTS tells it.
 
 What belongs here: reading the grants, those of roles too. What does not: what follows from it (openmrs.source
-refuses such an account).
+refuses an account that can write, hospitals.preflight warns of one that reads passwords).
 """
 
 from __future__ import annotations
@@ -35,27 +35,39 @@ READING = frozenset(
 _EVERYONE = "PUBLIC"
 _QUOTED = re.compile(r"`(?:[^`]|``)*`|'(?:[^'\\]|''|\\.)*'|\"(?:[^\"\\]|\"\"|\\.)*\"")
 _HELD = re.compile("\0(\\d+)\0")
+_OBJECT = re.compile(r"(?P<database>\*|`(?:[^`]|``)*`|\"(?:[^\"]|\"\")*\"|\w+)\.(?P<table>.+)", re.DOTALL)
+_OF_ACCOUNTS = "mysql"
+"""The database in which the server keeps its accounts, with the hashes of their passwords."""
 
 
 class Grants(NamedTuple):
-    """One account's or role's SHOW GRANTS: privileges beyond reading ("INSERT on `openmrs`.*"), and roles."""
+    """One account's or role's SHOW GRANTS: privileges beyond reading ("INSERT on `openmrs`.*"), roles, and privileges
+    to read the server's own accounts ("SELECT on *.*").
+    """
 
     beyond: list[str]
     roles: list[str]
+    accounts: list[str]
+
+
+class Rights(NamedTuple):
+    """What an account holds, by itself or by a role: privileges beyond reading, and to read the server's accounts."""
+
+    beyond: list[str]
+    accounts: list[str]
 
 
 def parse_grants(lines: Iterable[str]) -> Grants:
     """What the lines of SHOW GRANTS grant. A line that is not understood counts as a right to write."""
-    beyond: list[str] = []
-    roles: list[str] = []
+    grants = Grants([], [], [])
     for line in lines:
-        _parse_line(line, beyond, roles)
-    return Grants(beyond, roles)
+        _parse_line(line, grants)
+    return grants
 
 
-def beyond_reading(engine: sa.Engine) -> list[str]:
-    """Each privilege of the engine's account that is more than reading, with the object and the role it comes
-    by; empty for a read-only account.
+def read_rights(engine: sa.Engine) -> Rights:
+    """Each privilege of the engine's account that is more than reading, or that lets it read the server's accounts,
+    with the object and the role it comes by; both empty for an account that reads the OpenMRS database alone.
 
     A role counts whether or not it is active, because the account may activate it; that is what is done
     here where its grants are not shown otherwise, on a connection that is not used again. A role whose grants
@@ -63,18 +75,20 @@ def beyond_reading(engine: sa.Engine) -> list[str]:
     """
     with engine.connect() as connection:
         try:
-            return _beyond(connection)
+            return _rights(connection)
         finally:
             connection.invalidate()
 
 
-def _beyond(connection: sa.Connection) -> list[str]:
+def _rights(connection: sa.Connection) -> Rights:
     own = parse_grants(_show(connection, ""))
-    beyond = list(own.beyond)
+    rights = Rights(list(own.beyond), list(own.accounts))
     # What a role shows includes what it has from other roles, so these are not looked at by themselves.
     for role in dict.fromkeys((*own.roles, _EVERYONE)):
-        beyond += [f"{privilege} (by the role {role})" for privilege in _of_role(connection, role).beyond]
-    return list(dict.fromkeys(beyond))
+        theirs = _of_role(connection, role)
+        for all_of_them, some in ((rights.beyond, theirs.beyond), (rights.accounts, theirs.accounts)):
+            all_of_them += [f"{privilege} (by the role {role})" for privilege in some]
+    return Rights(*(list(dict.fromkeys(some)) for some in rights))
 
 
 def _show(connection: sa.Connection, whose: str) -> list[str]:
@@ -93,11 +107,11 @@ def _of_role(connection: sa.Connection, role: str) -> Grants:
                 connection.exec_driver_sql(first.replace("%", "%%"))
             return parse_grants(_show(connection, whose))
         if role == _EVERYONE:  # Servers without a PUBLIC role refuse to show it.
-            return Grants([], [])
-    return Grants(["rights that the account does not see"], [])
+            return Grants([], [], [])
+    return Grants(["rights that the account does not see"], [], [])
 
 
-def _parse_line(line: str, beyond: list[str], roles: list[str]) -> None:
+def _parse_line(line: str, grants: Grants) -> None:
     held = _QUOTED.findall(line)
     counter = iter(range(len(held)))
     plain = _QUOTED.sub(lambda _: f"\0{next(counter)}\0", line)
@@ -105,20 +119,41 @@ def _parse_line(line: str, beyond: list[str], roles: list[str]) -> None:
     def shown(text: str) -> str:
         return _HELD.sub(lambda found: held[int(found.group(1))], text).strip()
 
-    if plain.startswith(("REVOKE ", "SET DEFAULT ROLE ")):
+    if plain.startswith("REVOKE "):  # MySQL takes a part of a grant away again
+        if re.search(r"\bSELECT\b.* ON [`\"]mysql[`\"]\.\*", line):
+            grants.accounts.clear()
+        return
+    if plain.startswith("SET DEFAULT ROLE "):
         return
     on = re.match(r"GRANT (.+?) ON (.+?) TO (.+)$", plain, re.DOTALL)
     if on is None:
         to = re.match(r"GRANT (.+?) TO (.+)$", plain, re.DOTALL)
         if to is None:
-            beyond.append("a grant that is not understood")
+            grants.beyond.append("a grant that is not understood")
         elif "@" in to.group(2) or to.group(2).strip() == _EVERYONE:
-            roles += [shown(role) for role in to.group(1).split(",")]
+            grants.roles.extend(shown(role) for role in to.group(1).split(","))
         # Else a role has a role; what the inner one grants stands among the lines already.
         return
     privileges = re.sub(r"\([^)]*\)", "", on.group(1))
     where = shown(on.group(2))
     named = [" ".join(privilege.split()).upper() for privilege in privileges.split(",")]
-    beyond += [f"{privilege} on {where}" for privilege in named if privilege not in READING]
+    grants.beyond.extend(f"{privilege} on {where}" for privilege in named if privilege not in READING)
+    if not {"SELECT", "ALL PRIVILEGES"}.isdisjoint(named) and _reaches_accounts(where):
+        grants.accounts.append(f"SELECT on {where}")
     if "WITH GRANT OPTION" in on.group(3).upper() and "PROXY" not in named:
-        beyond.append(f"GRANT OPTION on {where}")
+        grants.beyond.append(f"GRANT OPTION on {where}")
+
+
+def _reaches_accounts(where: str) -> bool:
+    """Whether an object of a grant holds the accounts; a database's name is a pattern of LIKE, but for one table's."""
+    found = _OBJECT.fullmatch(where)
+    if found is None:
+        return False
+    database, table = found["database"], found["table"].strip('`"')
+    if database == "*":
+        return True
+    name = database.strip('`"')
+    if table != "*":
+        return name == _OF_ACCOUNTS and table in {"user", "global_priv"}
+    pattern = re.sub(r"\\?.", lambda part: {"%": ".*", "_": "."}.get(part[0]) or re.escape(part[0][-1]), name)
+    return re.fullmatch(pattern, _OF_ACCOUNTS) is not None

@@ -59,6 +59,11 @@ def read_version(connection: sa.Connection) -> str:
     return str(connection.exec_driver_sql("SELECT VERSION()").scalar())
 
 
+def read_cipher(connection: sa.Connection) -> str:
+    """What the session is encrypted with; "" where it is not. Raises SourceError."""
+    return str(connection.exec_driver_sql("SHOW SESSION STATUS LIKE 'Ssl_cipher'").one()[1])
+
+
 def missing_indexes(schema: Schema) -> list[str]:
     """Expected indexes that the database lacks, as "table(column)"."""
     return [

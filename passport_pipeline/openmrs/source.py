@@ -1,8 +1,11 @@
 """A hospital's database, open for reading and for nothing else.
 
-Every session is read-only, has a statement timeout and speaks utf8mb4, whatever the URL or the server says,
-and an account that could write is refused. Driver errors become SourceUnreachable or SourceRefused in one
-place, for every statement of the engine, in words that name neither URL nor account.
+Every session is read-only, has a statement timeout, no sql_mode and speaks utf8mb4, whatever the URL or the server
+says, and an account that could write is refused. A session is made so before SQLAlchemy looks at it: SQLAlchemy quotes
+names by the sql_mode that it finds. Outside of a snapshot every statement is a transaction of its own.
+
+Driver errors become SourceUnreachable or SourceRefused in one place, for every statement of the engine, in words that
+name neither URL nor account. A line that was closed while nobody used it is noticed, and another one is opened.
 
 What belongs here: sessions, snapshots, errors. What does not: any statement about OpenMRS, what an error number
 means (failures).
@@ -19,14 +22,17 @@ from typing import Any, Self
 import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import ExceptionContext
 
-from passport_pipeline.errors import ConfigurationError, PipelineError, SourceRefused
-from passport_pipeline.failures import Origin, explained
+from passport_pipeline.errors import ConfigurationError, PipelineError, SourceRefused, SourceUnreachable
+from passport_pipeline.failures import Origin, explained, timed_out
 from passport_pipeline.hospitals.registry import Hospital
 from passport_pipeline.hospitals.settings import Settings
-from passport_pipeline.openmrs.grants import beyond_reading
+from passport_pipeline.openmrs.grants import read_rights
 from passport_pipeline.openmrs.schema import Schema, probe
 
-CONNECT_TIMEOUT = 10  # seconds
+CONNECT_TIMEOUT = 10
+"""Seconds for which each answer is waited for while a session is opened, or a line is asked whether it still lives."""
+GRACE = 30
+"""Seconds for which a statement's answer is waited for after the server would have ended the statement."""
 LONGEST_TEXT = "passport.longest_text"
 """Where the `info` of a connection says how many bytes one text has at most that the server puts together."""
 
@@ -54,8 +60,8 @@ class Source:
         engine = connect(hospital, settings)
         try:
             if not settings.allow_writable_source:
-                refuse_writable(hospital, beyond_reading(engine))
-            with autocommitting(engine) as connection:
+                refuse_writable(hospital, read_rights(engine).beyond)
+            with engine.connect() as connection:
                 schema = probe(connection, hospital.key)
             yield cls(hospital, engine, schema)
         finally:
@@ -68,14 +74,17 @@ class Source:
             connection.exec_driver_sql("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
             try:
                 yield connection
-            finally:
-                connection.rollback()
+            except BaseException:
+                connection.invalidate()  # which ends the transaction too, and cannot hide what went wrong
+                raise
+            if not connection.invalidated:
+                connection.exec_driver_sql("ROLLBACK")
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """A connection on which each statement sees the database as it is then, so that a long walk over a
         table keeps no old row versions alive at the hospital."""
-        with autocommitting(self.engine) as connection:
+        with self.engine.connect() as connection:
             yield connection
 
     def _count(self, *_: Any) -> None:
@@ -91,26 +100,32 @@ def connect(hospital: Hospital, settings: Settings) -> sa.Engine:
     if url.get_driver_name() == "pymysql":
         arguments = {
             "charset": "utf8mb4",
+            "autocommit": True,
             "connect_timeout": CONNECT_TIMEOUT,
-            # For the greeting and the session's settings; `_session` gives statements longer.
             "read_timeout": CONNECT_TIMEOUT,
+            "write_timeout": CONNECT_TIMEOUT,  # holds for the TLS handshake
+            "defer_connect": True,
         }
         url = url.difference_update_query(arguments)
     try:
-        engine = sa.create_engine(url, pool_size=1, max_overflow=2, connect_args=arguments, hide_parameters=True)
+        engine = sa.create_engine(
+            url,
+            isolation_level="AUTOCOMMIT",
+            skip_autocommit_rollback=True,
+            pool_size=1,
+            max_overflow=2,
+            pool_pre_ping=True,
+            pool_reset_on_return=None,  # snapshots end their transactions themselves
+            connect_args=arguments,
+            hide_parameters=True,
+        )
     except (sa.exc.ArgumentError, ImportError, TypeError, ValueError) as error:
         raise _unusable(hospital, error) from None
-    sa.event.listen(engine, "do_connect", _connector(hospital))
-    sa.event.listen(engine, "connect", _session(settings.statement_timeout))
+    sa.event.listen(engine, "do_connect", _connector(hospital, settings.statement_timeout))
+    sa.event.listen(engine, "checkout", _waiting(settings.statement_timeout + GRACE))
+    sa.event.listen(engine, "checkin", _waiting(CONNECT_TIMEOUT))
     sa.event.listen(engine, "handle_error", _translator(hospital.key))
     return engine
-
-
-@contextmanager
-def autocommitting(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """A connection without a transaction around its statements."""
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        yield connection
 
 
 def hang_up(line: Any) -> None:
@@ -134,14 +149,39 @@ def refuse_writable(hospital: Hospital, beyond: list[str]) -> None:
         )
 
 
-def _connector(hospital: Hospital) -> Any:
-    def connect(dialect: sa.Dialect, _: object, arguments: Any, named: Any) -> Any:
+def _connector(hospital: Hospital, statement_timeout: int) -> Any:
+    def connect(dialect: sa.Dialect, record: Any, arguments: Any, named: Any) -> Any:
+        driver_error = dialect.loaded_dbapi.Error
         try:
-            return dialect.connect(*arguments, **named)
-        except (TypeError, ValueError, OSError) as error:  # an unknown option, a certificate that is not there
+            line: Any = dialect.connect(*arguments, **named)
+        except driver_error:
+            raise
+        except Exception as error:  # noqa: BLE001 - an unknown option, a certificate that is not there
             raise _unusable(hospital, error) from None
+        try:
+            if named.get("defer_connect"):
+                line.connect()
+            _prepare(line, record, statement_timeout)
+        except Exception as error:  # noqa: BLE001 - whatever the driver makes of what it was answered
+            line.close()
+            raise _not_opened(hospital, error, isinstance(error, driver_error)) from None
+        return line
 
     return connect
+
+
+def _not_opened(hospital: Hospital, error: Exception, of_driver: bool) -> PipelineError:
+    if timed_out(error):
+        return SourceUnreachable(
+            f"{hospital.key}: no answer within {CONNECT_TIMEOUT} s while connecting; is the server running, may this "
+            "machine reach its port, and does it speak MySQL's protocol there?"
+        )
+    if of_driver and "Packet sequence" not in str(error):
+        return translated(hospital.key, error)
+    return SourceUnreachable(
+        f"{hospital.key}: what answers does not speak MySQL's protocol; check the server's name and port in "
+        f"{hospital.url_env} ({type(error).__name__})"
+    )
 
 
 def _unusable(hospital: Hospital, error: Exception) -> ConfigurationError:
@@ -152,34 +192,41 @@ def _unusable(hospital: Hospital, error: Exception) -> ConfigurationError:
     )
 
 
-def _session(timeout: int) -> Any:
-    def prepare(connection: Any, record: Any) -> None:
-        cursor = connection.cursor()
-        cursor.execute("SELECT VERSION(), @@max_allowed_packet")
-        version, record.info[LONGEST_TEXT] = cursor.fetchone()
-        if "mariadb" in str(version).lower():
-            cursor.execute(f"SET SESSION max_statement_time = {timeout}")
-        else:
-            # MySQL 8 would show an AUTO_INCREMENT of a day ago; for 5.7 what is between the marks is a comment.
-            latest = "/*!80003 , information_schema_stats_expiry = 0 */"
-            cursor.execute(f"SET SESSION max_execution_time = {timeout * 1000} {latest}")
-        cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        cursor.execute("SET NAMES utf8mb4")
-        # The server's modes decide what a zero date and a quoted name mean; here they always mean the same.
-        # Joined texts may become as long as the server lets any become.
-        cursor.execute("SET SESSION sql_mode = '', group_concat_max_len = @@max_allowed_packet")
-        cursor.close()
-        # A dead line shows itself a little after the server would have ended the statement. PyMySQL sets it for all
-        # reads or for none, so a port that accepts and never speaks would be waited for as long as a long statement.
-        if hasattr(connection, "_read_timeout"):
-            connection._read_timeout = timeout + 30
+def _prepare(line: Any, record: Any, timeout: int) -> None:
+    """Set what holds for the whole session; `line` is the driver's connection, `record` the pool's note of it."""
+    cursor = line.cursor()
+    # The server's modes decide what a zero date and a quoted name mean; here they always mean the same.
+    # Joined texts may become as long as the server lets any become.
+    cursor.execute("SET SESSION sql_mode = '', group_concat_max_len = @@max_allowed_packet")
+    cursor.execute("SELECT VERSION(), @@max_allowed_packet")
+    version, record.info[LONGEST_TEXT] = cursor.fetchone()
+    if "mariadb" in str(version).lower():
+        cursor.execute(f"SET SESSION max_statement_time = {timeout}")
+    else:
+        # MySQL 8 would show an AUTO_INCREMENT of a day ago; for 5.7 what is between the marks is a comment.
+        latest = "/*!80003 , information_schema_stats_expiry = 0 */"
+        cursor.execute(f"SET SESSION max_execution_time = {timeout * 1000} {latest}")
+    cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    cursor.execute("SET NAMES utf8mb4")
+    cursor.close()
 
-    return prepare
+
+def _waiting(seconds: int) -> Any:
+    """A listener that lets a line be waited for so long. PyMySQL knows one time for all reads, or none: a line that
+    nobody uses is not to be waited for as long as a statement is."""
+
+    def wait(line: Any, *_: object) -> None:
+        if hasattr(line, "_read_timeout"):
+            line._read_timeout = line._write_timeout = seconds
+
+    return wait
 
 
 def _translator(hospital_key: str) -> Any:
     def translate(context: ExceptionContext) -> None:
         error = context.original_exception
+        if context.is_pre_ping and context.is_disconnect:
+            return  # another line is opened
         # An interruption is no failure of the hospital's, and whoever interrupts has to see it.
         if isinstance(error, Exception) and not isinstance(error, PipelineError):
             raise translated(hospital_key, error)

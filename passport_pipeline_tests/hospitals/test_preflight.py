@@ -4,11 +4,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from passport_pipeline.hospitals import preflight
 from passport_pipeline.hospitals.preflight import check_hospital
 from passport_pipeline.hospitals.settings import Settings
 from passport_pipeline.openmrs.clock import read_clock
+from passport_pipeline.sample import mariadb, processes
 
 
 @pytest.fixture
@@ -46,6 +51,7 @@ def test_a_hospital_that_is_well_is_looked_at_from_every_side(database, hospital
         "version",
         "zone",
         "clock",
+        "encryption",
         "indexes",
         "locales",
         "identifiers",
@@ -148,3 +154,104 @@ def test_a_hospital_that_cannot_be_read_is_one_fault_and_never_an_error(
 def test_a_database_that_is_no_openmrs_is_a_fault(hospital_of, make_database):
     report = check_hospital(hospital_of(make_database("empty")), Settings())
     assert not report.ok and "holds no OpenMRS tables" in found(report, "version")[0][1]
+
+
+def granted(admin, servers, database, *statements):
+    """The URL of a new account with these grants, as {db} and {account} are filled in."""
+    name = f"a{secrets.token_hex(5)}"
+    with admin.connect() as connection:
+        connection.exec_driver_sql(f"CREATE USER {name}@'%%' IDENTIFIED BY 'secret-word'")
+        for statement in statements:
+            connection.exec_driver_sql(statement.format(db=database, account=f"{name}@'%%'"))
+    url = sa.make_url(servers.mariadb_root_url(database)).set(username=name, password="secret-word")
+    return url.render_as_string(hide_password=False)
+
+
+@pytest.mark.parametrize("by_role", [False, True], ids=["itself", "by a role"])
+def test_an_account_that_reads_the_password_hashes_of_the_server_is_a_warning(
+    database, hospital_of, mariadb_admin, servers, by_role
+):
+    statements = ["GRANT SELECT ON *.* TO {account}"]
+    if by_role:
+        role = f"r{secrets.token_hex(5)}"
+        statements = [f"CREATE ROLE {role}", f"GRANT SELECT ON *.* TO {role}", f"GRANT {role} TO {{account}}"]
+        statements.append("GRANT SELECT ON {db}.* TO {account}")
+    hospital = hospital_of(database.name, url=granted(mariadb_admin, servers, database.name, *statements))
+    report = check_hospital(hospital, Settings())
+    ((state, text),) = found(report, "grants")
+    assert report.ok and state == "warning" and "password hashes" in text and "SELECT on *.*" in text
+    assert f"GRANT SELECT ON {database.name}.* instead" in text and "\n" not in text
+
+
+def test_an_unencrypted_session_is_a_warning_but_within_this_machine(database, hospital_of, monkeypatch):
+    hospital = hospital_of(database.name)
+    assert found(check_hospital(hospital, Settings()), "encryption") == [
+        ("ok", "the session is not encrypted, and does not leave this machine")
+    ]
+    monkeypatch.setattr(preflight, "_within_this_machine", lambda _: False)
+    ((state, text),) = found(check_hospital(hospital, Settings()), "encryption")
+    assert state == "warning" and "crosses the network in clear" in text and "TLS" in text
+
+
+@pytest.mark.parametrize(
+    ("address", "within"),
+    [
+        ("127.0.0.1:3306", True),
+        ("127.9.9.9", True),
+        ("[::1]:3306", True),
+        ("localhost", True),
+        ("", True),
+        ("10.0.0.7", False),
+        ("[fe80::1]", False),
+        ("db.hospital.example", False),
+        ("localhost.example", False),
+    ],
+)
+def test_what_is_within_this_machine_is_told_by_the_address(hospital_of, address, within):
+    url = f"mysql+pymysql://reader:word@{address}/openmrs"
+    assert preflight._within_this_machine(hospital_of("x", url=url)) is within
+    by_socket = f"{url}?unix_socket=/run/mysqld/mysqld.sock"
+    assert preflight._within_this_machine(hospital_of("x", url=by_socket)) is True
+
+
+@pytest.fixture
+def encrypting(tmp_path, monkeypatch):
+    """The root URL of a MariaDB of its own that offers TLS."""
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    make_certificate(key, certificate)
+    server = processes.Server
+
+    def with_tls(name, data, log, command, answers):
+        def start(port):
+            return [*command(port), f"--ssl-key={key}", f"--ssl-cert={certificate}"]
+
+        return server(name, data, log, start, answers)
+
+    monkeypatch.setattr(mariadb, "Server", with_tls)
+    state = processes.State(password=secrets.token_hex(8))
+    try:
+        mariadb.ensure(tmp_path, state, die_with_parent=True)
+        yield mariadb.url("root", state.password, state.ports[mariadb.NAME], "mysql")
+    finally:
+        processes.end(tmp_path / "mariadb")
+
+
+def make_certificate(key_file, certificate_file):
+    """A key and a certificate that is signed with it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a hospital of a test")])
+    now = datetime.now(UTC)
+    named = x509.CertificateBuilder().subject_name(name).issuer_name(name).serial_number(x509.random_serial_number())
+    made = named.public_key(key.public_key()).not_valid_before(now).not_valid_after(now + timedelta(days=1))
+    plain = serialization.NoEncryption()
+    pem = serialization.Encoding.PEM
+    key_file.write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain))
+    certificate_file.write_bytes(made.sign(key, hashes.SHA256()).public_bytes(pem))
+
+
+def test_an_encrypted_session_is_told_with_its_cipher(encrypting, hospital_of):
+    ((state, text),) = found(check_hospital(hospital_of("mysql", url=encrypting), Settings()), "encryption")
+    assert state == "ok" and text.startswith("the session is encrypted with TLS_")
+    url = f"{encrypting}&ssl_disabled=true"
+    ((state, text),) = found(check_hospital(hospital_of("mysql", url=url), Settings()), "encryption")
+    assert (state, text) == ("ok", "the session is not encrypted, and does not leave this machine")

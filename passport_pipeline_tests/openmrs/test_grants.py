@@ -34,6 +34,30 @@ def test_a_line_of_show_grants_is_read_for_what_is_more_than_reading(line, beyon
     assert parse_grants([line]).beyond == beyond
 
 
+@pytest.mark.parametrize(
+    ("lines", "accounts"),
+    [
+        (["GRANT SELECT ON *.* TO `r`@`%`"], ["SELECT on *.*"]),
+        (["GRANT PROCESS, SELECT ON *.* TO `r`@`%`"], ["SELECT on *.*"]),
+        (["GRANT ALL PRIVILEGES ON *.* TO `r`@`%`"], ["SELECT on *.*"]),
+        (["GRANT SELECT ON `mysql`.* TO `r`@`%`"], ["SELECT on `mysql`.*"]),
+        (['GRANT SELECT ON "mysql".* TO "r"@"%"'], ['SELECT on "mysql".*']),
+        (["GRANT SELECT ON `%`.* TO `r`@`%`"], ["SELECT on `%`.*"]),
+        (["GRANT SELECT ON `m_s%`.* TO `r`@`%`"], ["SELECT on `m_s%`.*"]),
+        (["GRANT SELECT ON `mysql`.`global_priv` TO `r`@`%`"], ["SELECT on `mysql`.`global_priv`"]),
+        (["GRANT SELECT (`User`) ON `mysql`.`user` TO `r`@`%`"], ["SELECT on `mysql`.`user`"]),
+        (["GRANT USAGE ON *.* TO `r`@`%`", "GRANT SELECT ON `openmrs`.* TO `r`@`%`"], []),
+        (["GRANT PROCESS ON *.* TO `r`@`%`"], []),
+        (["GRANT SELECT ON `my\\\\_ql`.* TO `r`@`%`", "GRANT SELECT ON `m%s`.* TO `r`@`%`"], []),
+        (["GRANT SELECT ON `mysql`.`help_topic` TO `r`@`%`", "GRANT SELECT ON `%`.`user` TO `r`@`%`"], []),
+        (["GRANT SELECT ON `a``.b`.`mysql` TO `r`@`%`", "GRANT SELECT ON `openmrs`.`user` TO `r`@`%`"], []),
+        (["GRANT SELECT ON *.* TO `r`@`%`", "REVOKE SELECT ON `mysql`.* FROM `r`@`%`"], []),
+    ],
+)
+def test_a_grant_that_lets_the_servers_own_accounts_be_read_is_told(lines, accounts):
+    assert parse_grants(lines).accounts == accounts
+
+
 def test_roles_are_named_as_the_server_quotes_them():
     assert parse_grants(["GRANT `a`@`%`,`b,c`@`%` TO `reader`@`%`"]).roles == ["`a`@`%`", "`b,c`@`%`"]
 
