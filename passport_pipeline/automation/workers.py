@@ -28,6 +28,7 @@ from dagster._core.instance.ref import InstanceRef
 from passport_pipeline.automation.in_process import HospitalRun, InProcess
 from passport_pipeline.automation.instance import opened
 from passport_pipeline.automation.stopping import Stopped, let_in, put_off, stopping
+from passport_pipeline.cli.terminal import complain
 from passport_pipeline.errors import WorkerDied, described
 from passport_pipeline.hospitals.settings import Settings
 from passport_pipeline.partitions import Window
@@ -160,7 +161,7 @@ def _serve(settings: Settings, reference: InstanceRef, pipe: Connection) -> None
                 while True:
                     pipe.send(_done(in_process, pipe.recv()))
     except Exception as error:  # noqa: BLE001 - whatever it is, its text must not reach a terminal or a log
-        sys.stderr.write(f"passport-pipeline: {described(error)}\n")
+        complain(f"passport-pipeline: {described(error)}")
         sys.exit(1)
 
 

@@ -5,8 +5,7 @@ What belongs here: arguments, tables, progress bars, exit codes. What does not: 
 
 from __future__ import annotations
 
-import sys
-
+from passport_pipeline.cli.terminal import complain
 from passport_pipeline.errors import PipelineError, unexpected
 
 
@@ -21,14 +20,14 @@ def main() -> None:
     try:
         app()
     except PipelineError as error:
-        sys.stderr.write(f"passport-pipeline: {error}\n")
+        complain(f"passport-pipeline: {error}")
         raise SystemExit(error.exit_code) from None
     except Stopped as stopped:
-        sys.stderr.write("passport-pipeline: stopped; run the same command again to continue\n")
+        complain("passport-pipeline: stopped; run the same command again to continue")
         raise SystemExit(stopped.exit_code) from None
     except KeyboardInterrupt:
-        sys.stderr.write("passport-pipeline: interrupted; the next run completes what is missing\n")
+        complain("passport-pipeline: interrupted; the next run completes what is missing")
         raise SystemExit(130) from None
     except Exception as error:  # noqa: BLE001 - whatever it is, its text must not reach a terminal or a log
-        sys.stderr.write(f"passport-pipeline: {unexpected(error)}\n")
+        complain(f"passport-pipeline: {unexpected(error)}")
         raise SystemExit(1) from None

@@ -8,7 +8,6 @@ Values are shown by `conflicts show --values` alone, on standard output; all els
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from passport_pipeline.cli.options import ByOption, HospitalOption, JsonOption, failing_in_json, month, print_json
+from passport_pipeline.cli.terminal import complain, say, shown
 from passport_pipeline.errors import ConfigurationError, PipelineError
 
 if TYPE_CHECKING:
@@ -109,8 +109,7 @@ def resolve(
     from datetime import UTC, datetime
     from secrets import token_hex
 
-    from rich.console import Console
-
+    from passport_pipeline.cli.consoles import errors
     from passport_pipeline.passport.conflict_queue import choose
     from passport_pipeline.passport.decisions import Decision
     from passport_pipeline.passport.resolving import resolve_all
@@ -119,7 +118,7 @@ def resolve(
     decision, connections, now = Decision.parse(take, _fields(field or ())), Connections(), datetime.now(UTC)
     keys = [connections.hospital(key).key for key in hospital or ()]
     chosen = choose(connections.passport, now, ids=ids or (), hospitals=keys, month=window)
-    with Console(stderr=True, quiet=as_json).status(f"deciding {len(chosen)} conflicts"):
+    with errors(quiet=as_json).status(f"deciding {len(chosen)} conflicts"):
         outcomes = resolve_all(
             *(connections.passport, chosen, decision, by),
             settings=connections.settings,
@@ -146,10 +145,11 @@ def _fields(named: Sequence[str]) -> dict[str, str]:
 def _print_list(found: Sequence[Conflict], limit: int) -> None:
     from rich.table import Table
 
-    from passport_pipeline.cli.tables import minute, output
+    from passport_pipeline.cli.consoles import output
+    from passport_pipeline.cli.tables import minute
 
     if not found:
-        sys.stdout.write(f"{NONE}\n")
+        say(NONE)
         return
     table = Table(title=f"Conflicts: {len(found)} (times in UTC)")
     table.add_column("id", no_wrap=True)
@@ -160,28 +160,27 @@ def _print_list(found: Sequence[Conflict], limit: int) -> None:
         table.add_row(*told, f"{one.state}: {one.decision}" if one.decision else one.state)
     output().print(table)
     if len(found) > limit:
-        sys.stdout.write(f"and {len(found) - limit} more; see --limit\n")
+        say(f"and {len(found) - limit} more; see --limit")
 
 
 def _print_one(found: Conflict, *, values: bool) -> None:
     from rich.table import Table
-    from rich.text import Text
 
-    from passport_pipeline.cli.tables import minute, output
+    from passport_pipeline.cli.consoles import output
+    from passport_pipeline.cli.tables import minute
 
     table = Table(title=f"{found.shown}: {found.hospital} {found.day}, {found.type}, {found.state}")
     for name in ("field", "", *(("theirs (the application's)", "ours (the hospital's)") if values else ())):
         table.add_column(name, overflow="fold")
     for name in dict.fromkeys([*found.theirs, *found.ours]):
-        # As Text: what a doctor wrote is no markup.
-        said = [Text(_told(side, name)) for side in (found.theirs, found.ours)] if values else []
-        table.add_row(Text(name), _where(found, name), *said)
+        said = [_told(side, name) for side in (found.theirs, found.ours)] if values else []
+        table.add_row(name, _where(found, name), *said)
     output().print(table)
     for entry in found.history:
-        who = f" by {entry['by']}" if "by" in entry else ""
-        sys.stdout.write(f"{minute(entry['at'])} UTC {entry['state']}{who}\n")
+        who = f" by {shown(entry['by'])}" if "by" in entry else ""
+        say(f"{minute(entry['at'])} UTC {entry['state']}{who}")
     if found.decision:
-        sys.stdout.write(f"decision: {found.decision}\n")
+        say(f"decision: {shown(found.decision)}")
 
 
 def _told(side: Mapping[str, Any], name: str) -> str:
@@ -201,8 +200,8 @@ def _print_outcomes(outcomes: Sequence[Outcome], *, as_json: bool) -> None:
         print_json({"ok": done, "counts": counts, "conflicts": [one.to_json() for one in outcomes]})
     else:
         for one in outcomes:
-            (sys.stdout if one.done else sys.stderr).write(f"{one.conflict}: {one.message}\n")
+            (say if one.done else complain)(f"{one.conflict}: {one.message}")
         told = ", ".join(f"{count} {result}" for result, count in sorted(counts.items()))
-        sys.stdout.write(f"{told or NONE}\n")
+        say(told or NONE)
     if not done:
         raise typer.Exit(1)

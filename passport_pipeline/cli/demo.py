@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from passport_pipeline.cli.terminal import say
 from passport_pipeline.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -73,18 +74,18 @@ def write_hospitals(path: Path) -> None:
 def load_hospitals(engine: sa.Engine, passport_uri: str, *, scale: float, seed: int) -> None:
     """Generate the three hospitals into MariaDB and their patients into an emptied passport, with a progress bar."""
     import pymongo
-    from rich.console import Console
-    from rich.progress import track
+    from rich.progress import MofNCompleteColumn
 
+    from passport_pipeline.cli.consoles import bars, errors
     from passport_pipeline.sample.generator import DEMO_CITIZENS, demo_hospitals
     from passport_pipeline.sample.loading import load, load_passport
     from passport_pipeline.sample.population import passport_patients
 
-    console = Console(stderr=True)
-    with console.status("generating three hospitals"):
+    with errors().status("generating three hospitals"):
         generated = demo_hospitals(seed, scale)
-    for hospital in track(generated, description="loading hospitals", console=console):
-        load(engine, database_of(hospital.spec.key), hospital)
+    with bars(MofNCompleteColumn()) as progress:
+        for hospital in progress.track(generated, description="loading hospitals"):
+            load(engine, database_of(hospital.spec.key), hospital)
     with pymongo.MongoClient[dict[str, Any]](passport_uri) as client:
         refuse_other_hospitals(client)
         client.drop_database(DATABASE)
@@ -111,8 +112,8 @@ def run_demo(home: Path, *, scale: float, seed: int) -> bool:
     import shutil
 
     import sqlalchemy as sa
-    from rich.console import Console
 
+    from passport_pipeline.cli.consoles import errors
     from passport_pipeline.cli.syncing import sync_with_progress
     from passport_pipeline.cli.tables import verification_table
     from passport_pipeline.cli.verifying import verify_with_progress
@@ -120,7 +121,7 @@ def run_demo(home: Path, *, scale: float, seed: int) -> bool:
     from passport_pipeline.sample.dagster_home import prepare
     from passport_pipeline.sample.servers import start
 
-    with Console(stderr=True).status("starting private MariaDB and MongoDB"):
+    with errors().status("starting private MariaDB and MongoDB"):
         servers = start(home)
         prepare(home)
     shutil.rmtree(home / "batches", ignore_errors=True)
@@ -137,7 +138,7 @@ def run_demo(home: Path, *, scale: float, seed: int) -> bool:
     verification_table(results, {run.hospital: run.live / run.seconds if run.seconds else 0.0 for run in runs})
     show_a_passport(connections)
     ok = all(result.ok for result in results) and not any(run.failures for run in runs)
-    sys.stdout.write(last_line(results, ok=ok) + "\n")
+    say(last_line(results, ok=ok))
     return ok
 
 
@@ -185,7 +186,7 @@ def run_ui(home: Path, port: int) -> None:
     os.environ.update(environment(home, servers))
     with dagster_instance():  # sets the storage up, which several processes at once cannot
         pass
-    sys.stdout.write(f"the sample's Dagster UI: http://127.0.0.1:{port} (Ctrl-C ends it)\n")
+    say(f"the sample's Dagster UI: http://127.0.0.1:{port} (Ctrl-C ends it)")
     sys.stdout.flush()
     serve(port)
 

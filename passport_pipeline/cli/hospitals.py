@@ -6,7 +6,6 @@ What belongs here: arguments and exit codes of these commands. What does not: ta
 
 from __future__ import annotations
 
-import sys
 from contextlib import closing
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +19,7 @@ from passport_pipeline.cli.options import (
     failing_in_json,
     print_json,
 )
+from passport_pipeline.cli.terminal import say, shown
 
 if TYPE_CHECKING:
     from passport_pipeline.resources import Connections
@@ -100,7 +100,7 @@ def _change(key: str, state: str, reason: str, by: str, *, accept_restored: bool
         now = change_state(
             connections.passport, connections.hospitals, key, state, reason, by, accept_restored=accept_restored
         )
-    sys.stdout.write(f"{key} is {now.told}\n")
+    say(f"{key} is {shown(now.told)}")
 
 
 def _registered(connections: Connections, key: str) -> dict[str, object]:

@@ -6,7 +6,6 @@ What belongs here: arguments, tables and exit codes of these commands. What does
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
@@ -23,6 +22,7 @@ from passport_pipeline.cli.options import (
     month,
     print_json,
 )
+from passport_pipeline.cli.terminal import complain, say, shown
 from passport_pipeline.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from passport_pipeline.passport.replaying import Group, Replay, Row, Selection
     from passport_pipeline.resources import Connections
 
-NONE = "no parked row fits (0 rows)\n"
+NONE = "no parked row fits (0 rows)"
 WIDTH_OF_A_ROW = 170
 
 parked_app = typer.Typer(help="Rows that could not be brought into a passport.", no_args_is_help=True)
@@ -130,7 +130,7 @@ def _that_can_run(connections: Connections, selection: Selection) -> Selection |
     chosen = chosen_hospitals(connections, list(selection.hospitals))
     states = hospital_states(connections.passport, (hospital.key for hospital in chosen))
     for state in (states[hospital.key] for hospital in chosen if not states[hospital.key].active):
-        sys.stderr.write(f"{state.key} is left out: {state.told}\n")
+        complain(f"{state.key} is left out: {shown(state.told)}")
     keys = [hospital.key for hospital in chosen if states[hospital.key].active]
     return replaced(selection, hospitals=keys, months=(FIRST_MONTH, last_month())) if keys else None
 
@@ -193,10 +193,10 @@ def _show_outcome(
         )
     else:
         _print_outcome(before, after)
-        sys.stdout.write(f"{cleared} of {done.records} parked rows cleared\n")
+        say(f"{cleared} of {done.records} parked rows cleared")
         _tell_left_out(left_out)
     if failed:
-        sys.stderr.write("what failed stays due: it is tried again by the next run of its window\n")
+        complain("what failed stays due: it is tried again by the next run of its window")
         raise typer.Exit(failed[0].exit_code or 1)
 
 
@@ -213,19 +213,20 @@ def _by_reason(found: Sequence[Group]) -> Counter[str]:
 
 def _tell_left_out(left_out: int) -> None:
     if left_out:
-        sys.stderr.write(
+        complain(
             f"{left_out} are left out: their hospital is not enabled or takes no part, or there is no window of their "
-            "month\n"
+            "month"
         )
 
 
 def _print_groups(found: Sequence[Group], limit: int, title: str) -> None:
     from rich.table import Table
 
-    from passport_pipeline.cli.tables import minute, output
+    from passport_pipeline.cli.consoles import output
+    from passport_pipeline.cli.tables import minute
 
     if not found:
-        sys.stdout.write(NONE)
+        say(NONE)
         return
     table = Table(title=f"{title} (times in UTC)")
     for name in ("hospital", "window", "reason", "state"):
@@ -241,16 +242,16 @@ def _print_groups(found: Sequence[Group], limit: int, title: str) -> None:
         )
     output().print(table)
     if len(found) > limit:
-        sys.stdout.write(f"and {len(found) - limit} more lines; see --limit\n")
+        say(f"and {len(found) - limit} more lines; see --limit")
 
 
 def _print_rows(listed: Sequence[Row], records: int) -> None:
     from rich.table import Table
 
-    from passport_pipeline.cli.tables import output
+    from passport_pipeline.cli.consoles import output
 
     if not listed:
-        sys.stdout.write(NONE)
+        say(NONE)
         return
     table = Table(title=f"{len(listed)} of {records} parked (times in UTC)", box=None)
     for name in ("id", "observation", "hospital", "day", "reason", "attempts", "waits for", "state"):
@@ -276,7 +277,7 @@ def _waits_for(one: Group | Row) -> str:
 def _print_outcome(before: Counter[str], after: Counter[str]) -> None:
     from rich.table import Table
 
-    from passport_pipeline.cli.tables import output
+    from passport_pipeline.cli.consoles import output
 
     table = Table(title="Parked records that were tried again")
     for name in ("reason", "before", "parked again"):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING
+
+from passport_pipeline.cli.terminal import complain, shown
 
 if TYPE_CHECKING:
     from passport_pipeline.automation.in_process import HospitalRun, InProcess
@@ -56,20 +57,19 @@ def with_progress(
     SIGTERM and Ctrl-C end it at once, as Stopped. Raises ConfigurationError, before `run` is called, where Dagster
     cannot work in DAGSTER_HOME.
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import MofNCompleteColumn
 
     from passport_pipeline.automation.in_process import InProcess
     from passport_pipeline.automation.instance import dagster_instance
     from passport_pipeline.automation.stopping import stopping
+    from passport_pipeline.cli.consoles import bars as new_bars
+    from passport_pipeline.cli.consoles import coloured, errors
 
-    console = Console(stderr=True, quiet=quiet)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with (
         closing(connections),
         stopping() as stop,
         dagster_instance() as instance,
-        Progress(*columns, console=console) as progress,
+        new_bars(MofNCompleteColumn(), quiet=quiet) as progress,
     ):
         bars = {key: progress.add_task(key, total=None) for key in keys}
 
@@ -81,13 +81,13 @@ def with_progress(
         runs = run(InProcess(connections, instance, stop), on_window)
     for one in runs:
         if one.left_out:
-            Console(stderr=True).print(f"{one.hospital} is left out: {one.left_out}", soft_wrap=True, highlight=False)
+            complain(f"{one.hospital} is left out: {shown(one.left_out)}")
         for failure in one.failures:
-            Console(stderr=True).print(f"[red]failed[/red] {failure}", soft_wrap=True, highlight=False)
+            errors().print(coloured("failed", "red"), failure, soft_wrap=True, highlight=False)
     return runs
 
 
 def _tell_in_line(runs: Iterable[HospitalRun]) -> None:
     for one in runs:
         if one.in_line:
-            sys.stderr.write(f"{one.hospital}: {one.windows} windows are in line, {one.in_line} of them were already\n")
+            complain(f"{one.hospital}: {one.windows} windows are in line, {one.in_line} of them were already")

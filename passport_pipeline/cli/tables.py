@@ -9,8 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.table import Table
+
+from passport_pipeline.cli.consoles import PlainConsole, coloured, output
+from passport_pipeline.cli.terminal import shown
 
 if TYPE_CHECKING:
     from passport_pipeline.hospitals.preflight import Preflight
@@ -20,16 +22,8 @@ if TYPE_CHECKING:
     from passport_pipeline.passport.timeline import Entry
     from passport_pipeline.verification import HospitalVerification
 
-MARKS = {"ok": "[green]ok[/green]", "warning": "[yellow]warning[/yellow]", "fault": "[red]fault[/red]"}
-
-WIDTH_OF_A_FILE = 132
+MARKS = {name: coloured(name, colour) for name, colour in (("ok", "green"), ("warning", "yellow"), ("fault", "red"))}
 DAYS_SHOWN = 20
-
-
-def output() -> Console:
-    """Standard output; wide enough for a table where it is no terminal."""
-    console = Console()
-    return console if console.is_terminal else Console(width=WIDTH_OF_A_FILE)
 
 
 def by_reason(counts: Mapping[str, int]) -> str:
@@ -65,7 +59,7 @@ def verification_table(results: Sequence[HospitalVerification], rates: Mapping[s
     console.print(table)
     for result in results:
         if result.error:
-            console.print(f"[red]{result.key}[/red]: {result.error}", highlight=False)
+            console.print(coloured(result.key, "red"), f": {result.error}", sep="", highlight=False)
         if result.differences:
             _differences_table(console, result)
         if result.lists:
@@ -85,7 +79,7 @@ def verification_table(results: Sequence[HospitalVerification], rates: Mapping[s
             )
 
 
-def _differences_table(console: Console, result: HospitalVerification) -> None:
+def _differences_table(console: PlainConsole, result: HospitalVerification) -> None:
     from passport_pipeline.narrowing import ROW_STATES
 
     table = Table(title=f"Days of {result.key} that differ")
@@ -133,12 +127,12 @@ def hospitals_table(states: Iterable[HospitalState], registered: Mapping[str, Ho
         in_line = f"behind since {minute(one.behind_since)}" if one.behind_since else minute(one.in_line_at)
         table.add_row(
             one.key,
-            hospital.name if hospital else "not in hospitals.yaml",
+            shown(hospital.name) if hospital else "not in hospitals.yaml",
             "yes" if hospital and hospital.enabled else "no",
             one.state,
             minute(one.since),
-            one.by or "-",
-            one.reason or "-",
+            shown(one.by or "-"),
+            shown(one.reason or "-"),
             minute(one.surveyed_at),
             in_line,
         )
@@ -168,6 +162,6 @@ def timeline_table(entries: Sequence[Entry]) -> None:
     for name in ("when", "hospital", "type", "what", "clinician"):
         table.add_column(name, overflow="fold" if name == "what" else "ellipsis", no_wrap=name != "what")
     for entry in entries:
-        text = entry.text if len(entry.text) <= 80 else entry.text[:79] + "…"
-        table.add_row(entry.when[:16].replace("T", " "), entry.hospital, entry.type, text, entry.clinician)
+        text = shown(entry.text if len(entry.text) <= 80 else entry.text[:79] + "…")
+        table.add_row(entry.when[:16].replace("T", " "), entry.hospital, entry.type, text, shown(entry.clinician))
     output().print(table)

@@ -33,14 +33,13 @@ def verify_with_progress(
 
     With `first` or `last` (`YYYY-MM`) only these months are read; `wait`, `narrow` and `lists` are as in verification.
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import TaskProgressColumn
 
+    from passport_pipeline.cli.consoles import bars
     from passport_pipeline.verification import unreadable
 
     results = []
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True, quiet=quiet), transient=True) as progress:
+    with bars(TaskProgressColumn(), quiet=quiet, transient=True) as progress:
         for hospital in chosen:
             bar = _Bar(progress, hospital.key, wait)
             try:

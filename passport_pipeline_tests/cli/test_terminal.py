@@ -1,0 +1,174 @@
+"""What somebody else wrote commands no terminal: it is shown, whichever command prints it."""
+
+import ast
+import json
+import sys
+import unicodedata
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import yaml
+
+from passport_pipeline import cli
+from passport_pipeline.cli import consoles, main
+from passport_pipeline.cli.tables import (
+    hospitals_table,
+    preflight_table,
+    status_table,
+    timeline_table,
+    verification_table,
+)
+from passport_pipeline.cli.terminal import complain, say, shown, shown_lines
+from passport_pipeline.hospitals.preflight import Preflight
+from passport_pipeline.hospitals.registry import Hospital
+from passport_pipeline.passport.days import HospitalStatus, Totals
+from passport_pipeline.passport.hospital_states import HospitalState
+from passport_pipeline.passport.timeline import Entry
+from passport_pipeline.verification import unreadable
+
+COLOUR, LINK, TITLE, TURNED = "\x1b[31m", "\x1b]8;;http://x.test\x1b\\", "\x1b]0;owned\x07", "\u202e"
+MARKUP = "[red]a[/red] [/] [link=http://x.test]b[/link] :smile:"
+HOSTILE = f"{MARKUP} {COLOUR}{LINK}{TITLE}{TURNED}\x9b1m\r\x00\u2028end"
+SEEN = r"[red]a[/red] [/] [link=http://x.test]b[/link] :smile: \x1b[31m\x1b]8;;http://x.test\x1b\\x1b]0;owned\x07\u202e"
+AT = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
+
+
+def commands_in(text):
+    """The characters of a text that command a terminal; lines and a program's own colours are none."""
+    return {one for one in text if one != "\n" and unicodedata.category(one) in ("Cc", "Cf", "Cs", "Zl", "Zp")}
+
+
+@pytest.fixture
+def command(settings, monkeypatch, tmp_path, capsys):
+    """command("hospitals", "list") -> exit code, standard output, standard error; of a hospital with a hostile name."""
+    entries = [{"key": "central", "name": HOSTILE, "url_env": "X_URL", "timezone": "UTC"}]
+    settings.hospitals_file.write_text(yaml.safe_dump({"hospitals": entries}))
+    monkeypatch.setenv("PASSPORT_HOSPITALS_FILE", str(settings.hospitals_file))
+    monkeypatch.setenv("PASSPORT_MONGO_URI", settings.mongo_uri.get_secret_value())
+    monkeypatch.setenv("PASSPORT_MONGO_DATABASE", settings.mongo_database)
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["passport-pipeline", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return ended.value.code or 0, *capsys.readouterr()
+
+    return run
+
+
+def test_what_commands_a_terminal_is_escaped_and_all_else_stays():
+    assert shown(HOSTILE) == rf"{SEEN}\x9b1m\r\x00\u2028end"
+    assert shown(shown(HOSTILE)) == shown(HOSTILE)
+    assert shown("a\nb\tc") == r"a\nb\tc" and shown_lines("a\nb\tc") == "a\nb\\tc"
+    assert shown("\udc80") == r"\udc80" and shown("\U000e0041") == r"\U000e0041"
+    # Names and words of any language are none of these, nor are the joiners that some are written with.
+    for word in ("Hôpital de la Colline", "می\u200cخ", "शर्मा", "क्\u200dष", "病院", "😀", "5 < 6 \\ [7]"):
+        assert shown(word) == shown_lines(word) == word
+
+
+def test_lines_are_written_as_lines_that_command_nothing(capsys):
+    say(f"one {HOSTILE}\ntwo")
+    complain(f"three {HOSTILE}")
+    out, err = capsys.readouterr()
+    assert out.startswith(f"one {SEEN}") and out.endswith("end\ntwo\n")
+    assert err.startswith(f"three {SEEN}") and err.endswith("end\n")
+    assert not commands_in(out + err)
+
+
+def test_names_and_reasons_are_shown_by_the_commands_that_list_and_change_hospitals(command):
+    code, out, err = command("hospitals", "pause", "central", "--reason", f"{HOSTILE}\nx", "--by", HOSTILE)
+    assert (code, err) == (0, "") and out.count("\n") == 1
+    assert out.count(SEEN) == 2 and not commands_in(out)
+    code, out, _ = command("hospitals", "list")
+    assert code == 0 and not commands_in(out)
+    for piece in ("[/]", ":smile:"):
+        assert out.count(piece) == 3  # name, by, reason
+    code, out, _ = command("hospitals", "list", "--json")
+    (listed,) = json.loads(out)["hospitals"]
+    assert (listed["name"], listed["by"]) == (HOSTILE, HOSTILE)
+    code, out, err = command("sync")
+    assert code == 0 and f"({SEEN}" in err and not commands_in(out + err)
+    code, out, err = command("sync", "--hospital", "central")
+    assert code == 3 and SEEN in err and not commands_in(out + err)
+    code, out, err = command("parked", "replay", "--all")
+    assert code == 0 and SEEN in err and not commands_in(out + err)
+
+
+def test_an_error_is_shown_whatever_it_quotes(command):
+    code, out, err = command("hospitals", "pause", HOSTILE, "--reason", "x")
+    assert code == 2 and "[red]a[/red]" in err and not commands_in(out + err)
+    code, out, err = command("conflicts", "show", HOSTILE)
+    assert code != 0 and not commands_in(out + err)
+
+
+def every_table(text):
+    """Print all tables with this text wherever somebody else's may stand."""
+    hospitals_table(
+        [HospitalState("central", "paused", AT, text, text), HospitalState("east")],
+        {"central": Hospital(key="central", name=text, url_env="X_URL", timezone="UTC")},
+    )
+    status_table([HospitalStatus(text, 1, None, Totals(parked={text: 1}), None)])
+    verification_table([unreadable(text, text)])
+    report = Preflight(text)
+    for state in ("ok", "warning", "fault"):
+        report.add(text, state, text)
+    preflight_table([report])
+    timeline_table([Entry("2026-11-21T09:30", text, text, text, text)])
+
+
+def test_no_table_takes_a_text_for_a_command(capsys):
+    every_table(HOSTILE)
+    told = capsys.readouterr().out
+    assert not commands_in(told)
+    assert told.count("[/red]") > 5 and told.count(r"\u202e") > 5
+
+
+def test_on_a_terminal_only_the_program_itself_has_colours(capsys, monkeypatch):
+    monkeypatch.setattr(consoles.PlainConsole, "is_terminal", True)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    every_table(HOSTILE)
+    told = capsys.readouterr().out
+    assert "\x1b[32mok" in told
+    assert "\x1b[31ma" not in told and "http://x.test\x1b" not in told and "\x1b]" not in told
+    assert commands_in(told) == {"\x1b"}
+
+
+def test_bars_and_spinners_take_no_text_for_a_command(capsys):
+    from rich.progress import MofNCompleteColumn
+
+    with consoles.bars(MofNCompleteColumn()) as progress:
+        task = progress.add_task(HOSTILE, total=1)
+        progress.update(task, advance=1, description=f"{HOSTILE} 2026-11")
+    with consoles.errors().status(HOSTILE) as status:
+        consoles.errors().print(status.renderable)
+    told = capsys.readouterr().err
+    assert "[red]a[/red]" in told and not commands_in(told)
+
+
+DOORS = {"terminal.py", "consoles.py"}
+MODULES = sorted(path for path in Path(cli.__file__).parent.glob("*.py") if path.name not in DOORS)
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.name)
+def test_no_command_writes_to_a_terminal_but_by_the_two_modules_that_escape(module):
+    """Texts are escaped where they are written, so what holds is that nothing else writes. JSON escapes by itself."""
+    tree = ast.parse(module.read_text())
+    imported = {
+        (node.module, alias.name) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names
+    }
+    assert {name for name in imported if name[0].split(".")[0] == "rich"} <= {
+        ("rich.table", "Table"),
+        ("rich.progress", "MofNCompleteColumn"),
+        ("rich.progress", "TaskProgressColumn"),
+        ("rich.progress", "Progress"),  # for types alone
+    }
+    writing = [
+        node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr in ("write", "writelines")
+    ]
+    in_json = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == "print_json"]
+    assert not [node for node in writing if not any(one.lineno <= node.lineno <= one.end_lineno for one in in_json)]
+    called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+    assert not called & {"print", "Progress", "Console", "Text"}
+    assert not [node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr in ("echo", "secho")]
