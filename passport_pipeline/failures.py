@@ -98,6 +98,7 @@ _ADVICE: Mapping[tuple[Origin, type[PipelineError]], Mapping[str, tuple[int | st
         "{table} is damaged; have it repaired": (126, 127, 144, 145, 1194, 1195, 1877, 1932),
         "a view or its definer no longer exists; have it made anew": (1356, 1449),
         "the account lacks a privilege": (1227,),
+        "the server is too old to limit how long a statement takes; MariaDB 10.1 or MySQL 5.7.8 is needed": (1193,),
         "the account may not run a routine": (1370,),
         "the server cannot write to its disk; free space there": (3, 28, 1021, 1030),
         "a row is larger than the server sends; raise its max_allowed_packet": (1153, 2020),

@@ -196,8 +196,9 @@ def _prepare(line: Any, record: Any, timeout: int) -> None:
     """Set what holds for the whole session; `line` is the driver's connection, `record` the pool's note of it."""
     cursor = line.cursor()
     # The server's modes decide what a zero date and a quoted name mean; here they always mean the same.
-    # Joined texts may become as long as the server lets any become.
-    cursor.execute("SET SESSION sql_mode = '', group_concat_max_len = @@max_allowed_packet")
+    # Joined texts may become as long as the server lets any become, and no answer is cut to some rows.
+    cursor.execute(f"SET SESSION sql_mode = '', sql_select_limit = {2**64 - 1}")
+    cursor.execute("SET SESSION group_concat_max_len = @@max_allowed_packet")
     cursor.execute("SELECT VERSION(), @@max_allowed_packet")
     version, record.info[LONGEST_TEXT] = cursor.fetchone()
     if "mariadb" in str(version).lower():

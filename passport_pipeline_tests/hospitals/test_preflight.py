@@ -1,6 +1,7 @@
 import json
 import secrets
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 
 import pytest
 import sqlalchemy as sa
@@ -216,9 +217,8 @@ def test_what_is_within_this_machine_is_told_by_the_address(hospital_of, address
 
 @pytest.fixture
 def encrypting(tmp_path, monkeypatch):
-    """The root URL of a MariaDB of its own that offers TLS."""
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    make_certificate(key, certificate)
+    """The root URL of a MariaDB of its own that offers TLS, and its certificate."""
+    key, certificate = make_certificate(tmp_path, "server")
     server = processes.Server
 
     def with_tls(name, data, log, command, answers):
@@ -231,27 +231,48 @@ def encrypting(tmp_path, monkeypatch):
     state = processes.State(password=secrets.token_hex(8))
     try:
         mariadb.ensure(tmp_path, state, die_with_parent=True)
-        yield mariadb.url("root", state.password, state.ports[mariadb.NAME], "mysql")
+        yield mariadb.url("root", state.password, state.ports[mariadb.NAME], "mysql"), certificate
     finally:
         processes.end(tmp_path / "mariadb")
 
 
-def make_certificate(key_file, certificate_file):
-    """A key and a certificate that is signed with it."""
+def make_certificate(folder, name):
+    """The files of a key, and of a certificate of 127.0.0.1 that is signed with it."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a hospital of a test")])
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)
-    named = x509.CertificateBuilder().subject_name(name).issuer_name(name).serial_number(x509.random_serial_number())
-    made = named.public_key(key.public_key()).not_valid_before(now).not_valid_after(now + timedelta(days=1))
-    plain = serialization.NoEncryption()
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .serial_number(x509.random_serial_number())
+        .public_key(key.public_key())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
     pem = serialization.Encoding.PEM
-    key_file.write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain))
-    certificate_file.write_bytes(made.sign(key, hashes.SHA256()).public_bytes(pem))
+    plain = (pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    files = folder / f"{name}-key.pem", folder / f"{name}.pem"
+    for file, content in zip(files, (key.private_bytes(*plain), made.public_bytes(pem)), strict=True):
+        file.write_bytes(content)
+    return files
 
 
-def test_an_encrypted_session_is_told_with_its_cipher(encrypting, hospital_of):
-    ((state, text),) = found(check_hospital(hospital_of("mysql", url=encrypting), Settings()), "encryption")
-    assert state == "ok" and text.startswith("the session is encrypted with TLS_")
-    url = f"{encrypting}&ssl_disabled=true"
-    ((state, text),) = found(check_hospital(hospital_of("mysql", url=url), Settings()), "encryption")
-    assert (state, text) == ("ok", "the session is not encrypted, and does not leave this machine")
+def test_an_encrypted_session_is_told_with_its_cipher_and_may_be_insisted_upon(
+    encrypting, database, hospital_of, readonly_url, tmp_path
+):
+    url, certificate = encrypting
+
+    def said(url, topic="encryption"):
+        return found(check_hospital(hospital_of("mysql", url=url), Settings()), topic)
+
+    for option in ("", f"&ssl_ca={certificate}"):
+        ((state, text),) = said(url + option)
+        assert state == "ok" and text.startswith("the session is encrypted with TLS_")
+    assert said(f"{url}&ssl_disabled=true") == [("ok", "the session is not encrypted, and does not leave this machine")]
+    _, another = make_certificate(tmp_path, "another")
+    for refused in (f"{url}&ssl_ca={another}", f"{readonly_url(database.name)}&ssl_ca={certificate}"):
+        ((state, text),) = said(refused, "reachable")
+        assert state == "fault" and text.startswith("an encrypted connection could not be made; check the certificates")

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from passport_pipeline.errors import SourceUnreachable
 from passport_pipeline.hospitals.settings import Settings
 from passport_pipeline.openmrs import source as source_module
-from passport_pipeline.openmrs.source import Source
+from passport_pipeline.openmrs.source import LONGEST_TEXT, Source
 from passport_pipeline_tests.openmrs.breaking import BreakingLine
 
 pytestmark = pytest.mark.timeout(120)
@@ -104,7 +104,7 @@ def test_a_server_that_hangs_in_the_tls_handshake_is_given_up(through, server_po
     assert len(asked[0]) == 36  # the request for TLS, and no password
 
 
-@pytest.mark.parametrize("at", range(8))
+@pytest.mark.parametrize("at", range(9))
 def test_a_server_that_falls_silent_at_any_message_while_connecting_is_given_up(through, server_port, impatient, at):
     with (
         BreakingLine(server_port, at, "after", silent=True) as line,
@@ -162,6 +162,10 @@ def test_a_line_that_was_closed_while_it_was_not_in_use_is_opened_again(through,
                 admin.exec_driver_sql(f"KILL {own}")
             with way() as connection:
                 assert connection.exec_driver_sql("SELECT CONNECTION_ID()").scalar() != own
+                settings = "SELECT @@max_allowed_packet, @@tx_read_only, @@max_statement_time"
+                packet, read_only, limit = connection.exec_driver_sql(settings).one()
+                assert (read_only, limit) == (1, Settings().statement_timeout)
+                assert connection.info[LONGEST_TEXT] == packet
 
 
 def test_a_line_that_the_server_closed_for_being_idle_is_opened_again(through, server_port):

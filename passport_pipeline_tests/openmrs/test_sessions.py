@@ -62,11 +62,20 @@ def test_whatever_sql_mode_the_server_has_the_same_is_read(mariadb_admin, open_s
             assert_same(everything(source), expected)
 
 
+def test_answers_are_whole_where_the_server_cuts_those_of_others(mariadb_admin, open_sample):
+    expected = everything(open_sample())
+    with (
+        global_setting(mariadb_admin, "sql_select_limit", 5),
+        global_setting(mariadb_admin, "group_concat_max_len", 1024),
+    ):
+        assert_same(everything(open_sample()), expected)
+
+
 def test_a_url_cannot_set_what_sessions_are_set_to(sample, hospital_of, readonly_url):
     _, database = sample
     options = {
         "init_command": "SET SESSION sql_mode = 'ANSI', tx_read_only = 0, tx_isolation = 'READ-COMMITTED', "
-        "group_concat_max_len = 1024, max_statement_time = 0, character_set_results = latin1",
+        "group_concat_max_len = 1024, sql_select_limit = 1, max_statement_time = 0, character_set_results = latin1",
         "sql_mode": "ORACLE",
         "autocommit": "0",
         "defer_connect": "0",
@@ -79,9 +88,9 @@ def test_a_url_cannot_set_what_sessions_are_set_to(sample, hospital_of, readonly
     with Source.open(hospital, Settings(statement_timeout=7)) as source, source.reading() as connection:
         settings = connection.exec_driver_sql(
             "SELECT @@sql_mode, @@tx_read_only, @@tx_isolation, @@group_concat_max_len = @@max_allowed_packet, "
-            "@@max_statement_time, @@character_set_results, @@autocommit"
+            "@@max_statement_time, @@character_set_results, @@autocommit, @@sql_select_limit"
         ).one()
-        assert tuple(settings) == ("", 1, "REPEATABLE-READ", 1, 7.0, "utf8mb4", 1)
+        assert tuple(settings) == ("", 1, "REPEATABLE-READ", 1, 7.0, "utf8mb4", 1, 2**64 - 1)
         packet = connection.exec_driver_sql("SELECT @@max_allowed_packet").scalar()
         assert connection.info[LONGEST_TEXT] == packet
 
