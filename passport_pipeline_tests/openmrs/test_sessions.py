@@ -6,6 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from passport_pipeline.errors import ConfigurationError
+from passport_pipeline.hospitals.preflight import check_hospital
 from passport_pipeline.hospitals.settings import Settings
 from passport_pipeline.openmrs.source import CONNECT_TIMEOUT, GRACE, LONGEST_TEXT, Source
 from passport_pipeline.sample.loading import load
@@ -60,6 +61,13 @@ def test_whatever_sql_mode_the_server_has_the_same_is_read(mariadb_admin, open_s
             with source.reading() as connection:
                 assert connection.exec_driver_sql("SELECT @@sql_mode, @@global.sql_mode").one()[0] == ""
             assert_same(everything(source), expected)
+
+
+def test_a_server_that_quotes_otherwise_is_fit_to_be_read(mariadb_admin, sample, hospital_of):
+    hospital, database = sample
+    with global_setting(mariadb_admin, "sql_mode", "ANSI,ORACLE"):
+        report = check_hospital(hospital_of(database, national_id_types=hospital.spec.national_id_types), Settings())
+    assert report.ok and {"version", "grants", "rows", "months"} <= {finding.topic for finding in report.findings}
 
 
 def test_answers_are_whole_where_the_server_cuts_those_of_others(mariadb_admin, open_sample):
