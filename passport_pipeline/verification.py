@@ -24,6 +24,7 @@ from passport_pipeline.narrowing import RowDifferences, compare_rows
 from passport_pipeline.openmrs.row_checksums import read_row_checksums
 from passport_pipeline.openmrs.source import Source
 from passport_pipeline.openmrs.survey import Survey, cell_digests, full_survey, tail_survey, window_cells
+from passport_pipeline.openmrs.withdrawn import withdrawn_rows
 from passport_pipeline.passport import leases
 from passport_pipeline.passport.database import Passport
 from passport_pipeline.passport.days import DayCount, DayRecord, Totals, recorded, recorded_months
@@ -65,8 +66,9 @@ class Difference:
 class HospitalVerification:
     """One hospital at both ends; every count is of live source rows.
 
-    `unsettled` are days that were being changed, at the hospital or by a run, while they were looked at; `lists` is
-    what is wrong with patients' lists of its records, None where nobody looked.
+    `withdrawn` are rows that nobody voided and that are not live all the same, by reason (openmrs.withdrawn); only
+    where all of the hospital was looked at. `unsettled` are days that were being changed, at the hospital or by a run,
+    while they were looked at; `lists` is what is wrong with patients' lists of its records, None where nobody looked.
     """
 
     key: str
@@ -76,6 +78,7 @@ class HospitalVerification:
     parked: Mapping[str, int]
     skipped: Mapping[str, int]
     outside: int = 0
+    withdrawn: Mapping[str, int] = field(default_factory=dict)
     differences: list[Difference] = field(default_factory=list)
     unsettled: list[date] = field(default_factory=list)
     lists: ListFaults | None = None
@@ -111,6 +114,7 @@ class HospitalVerification:
             "parked": dict(self.parked),
             "skipped": dict(self.skipped),
             "outside": self.outside,
+            "withdrawn": dict(self.withdrawn),
             "differences": [difference.to_json() for difference in self.differences],
             "unsettled": [day.isoformat() for day in self.unsettled],
             "lists": None if self.lists is None else self.lists.to_json(),
@@ -195,6 +199,7 @@ def verify_hospital(
         parked=counts.parked,
         skipped=counts.skipped,
         outside=survey.outside(first_month, last_month),
+        withdrawn={} if only else _withdrawn(source),
         differences=differences,
         unsettled=sorted(set(ends.differing()) - {difference.day for difference in differences}),
         lists=_list_faults(passport, key, only, wait) if lists else None,
@@ -210,6 +215,11 @@ def _cells(source: Source, survey: Survey, months: Iterable[str]) -> pd.DataFram
     with source.reading() as connection:
         found = [window_cells(connection, source.schema, survey, month) for month in months]
     return pd.concat(found, ignore_index=True) if found else survey.cells[:0]
+
+
+def _withdrawn(source: Source) -> dict[str, int]:
+    with source.reading() as connection:
+        return withdrawn_rows(connection, source.schema)
 
 
 def _inside(digests: Mapping[date, Digest], first_month: str, last_month: str) -> dict[date, Digest]:

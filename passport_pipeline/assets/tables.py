@@ -39,6 +39,8 @@ def verification_metadata(found: HospitalVerification) -> dict[str, int | dg.Mar
         "parked": sum(found.parked.values()),
         "skipped": sum(found.skipped.values()),
         "rows_outside_every_window": found.outside,
+        "withdrawn": sum(found.withdrawn.values()),
+        "withdrawn_by_reason": counts_table("reason", found.withdrawn),
         "days_that_differ": len(found.differences),
         "days_being_changed": len(found.unsettled),
         **_list_counts(found.lists),

@@ -62,6 +62,9 @@ def verification_table(results: Sequence[HospitalVerification], rates: Mapping[s
             console.print(coloured(result.key, "red"), f": {result.error}", sep="", highlight=False)
         if result.differences:
             _differences_table(console, result)
+        if result.withdrawn:
+            counts = ", ".join(f"{rows} {reason}" for reason, rows in sorted(result.withdrawn.items()))
+            console.print(f"{result.key}: rows that are not voided and not shown either: {counts}", soft_wrap=True)
         if result.lists:
             missing, extra = result.lists.missing.total(), result.lists.extra.total()
             console.print(

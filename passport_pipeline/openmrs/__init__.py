@@ -8,6 +8,7 @@ rows          the one definition of an observation's root, day, liveness and che
 survey        digests by day, over id ranges
 touched       where older rows may have changed, as newer ones tell
 pulse         when a change was last committed
+withdrawn     how many rows are not live though nobody voided them
 observations  the rows themselves, in frames
 lookups       concepts, providers, locations: what observations refer to
 names         the locale chain of concept names, and persons' names
