@@ -12,7 +12,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Self
+from datetime import datetime
+from typing import Any, Self, cast
 
 from pymongo import ASCENDING, MongoClient
 from pymongo import errors as mongo
@@ -20,7 +21,7 @@ from pymongo.collection import Collection as MongoCollection
 from pymongo.database import Database
 from pymongo.monitoring import _EventListener
 
-from passport_pipeline.errors import PassportRefused, PipelineError
+from passport_pipeline.errors import PassportRefused, PassportUnreachable, PipelineError
 from passport_pipeline.failures import Origin, explained
 from passport_pipeline.hospitals.settings import Settings
 from passport_pipeline.passport.collections import COLLECTIONS
@@ -29,6 +30,21 @@ from passport_pipeline.passport.schemas import Collection, Index
 Document = dict[str, Any]
 
 SELECTION_TIMEOUT_MS = 5_000
+# Whatever the address asks for: nothing that was acknowledged may be lost, and nothing that may yet be rolled back is
+# taken for granted. What is read decides what is not written (a day is in line, a record is unchanged), and what is
+# kept outside of MongoDB. The primary answers a write of a majority only when a read of a majority sees it, so each
+# run reads what it wrote.
+CONCERNS: Document = {
+    "w": "majority",
+    "journal": True,
+    "fsync": False,
+    "readConcernLevel": "majority",
+    "readPreference": "primary",
+    "readPreferenceTags": "",
+    "maxStalenessSeconds": -1,
+    "retryWrites": True,
+    "retryReads": True,
+}
 ALREADY_THERE = {48}  # NamespaceExists
 OTHER_INDEX_OPTIONS = {85, 86}  # IndexOptionsConflict, IndexKeySpecsConflict
 # LockBusy, ConflictingOperationInProgress, WriteConflict, IndexBuildAborted, BackgroundOperationInProgress...
@@ -63,7 +79,8 @@ class Passport:
     @classmethod
     @answering("connecting to the passport")
     def connect(cls, settings: Settings, *, listeners: Sequence[_EventListener] = ()) -> Self:
-        """Connect and see that there is a primary. Writes are acknowledged by a majority and retried once.
+        """Connect and see that there is a primary. Writes are acknowledged by a majority, in its journals, and retried
+        once; reads are of the primary and of what a majority holds, whatever PASSPORT_MONGO_URI asks for.
 
         A server outside a replica set is used with a warning: no transaction is needed, but nothing outlives
         the loss of that one server. Raises PassportUnreachable after about five seconds without a primary,
@@ -76,6 +93,12 @@ class Passport:
         except mongo.PyMongoError:
             client.close()
             raise
+        if not hello.get("isWritablePrimary"):
+            client.close()
+            raise PassportUnreachable(
+                "connecting to the passport: the server that PASSPORT_MONGO_URI names is not the primary; run again "
+                "when it is, or take directConnection out of the address and name the replica set there"
+            )
         if not hello.get("setName") and hello.get("msg") != "isdbgrid":
             log.warning(
                 "the passport's MongoDB is no replica set: writes cannot be retried over a restart; "
@@ -86,6 +109,14 @@ class Passport:
     def close(self) -> None:
         """Give the connections back."""
         self.client.close()
+
+    @answering("reading MongoDB's clock")
+    def now(self) -> datetime:
+        """The time by MongoDB's clock, in UTC. Every stored time that is compared with another is taken from it, so
+        that the clocks of the machines that runs are on do not matter. Raises PassportError.
+        """
+        hello = self.client.admin.command("hello", codec_options=self.db.codec_options)
+        return cast("datetime", hello["localTime"])
 
     def __enter__(self) -> Self:
         return self
@@ -176,13 +207,11 @@ def _client(settings: Settings, listeners: Sequence[_EventListener]) -> MongoCli
         return MongoClient(
             settings.mongo_uri.get_secret_value(),
             tz_aware=True,
-            retryWrites=True,
-            retryReads=True,
-            w="majority",
             serverSelectionTimeoutMS=SELECTION_TIMEOUT_MS,
             connectTimeoutMS=SELECTION_TIMEOUT_MS,
             appname="passport-pipeline",
             event_listeners=list(listeners),
+            **CONCERNS,
         )
     except (ValueError, TypeError):
         raise mongo.InvalidURI from None
