@@ -45,6 +45,10 @@ CONFLICTS = "conflicts"
 RETRACTED = "retractedrecords"
 SOURCE_HOSPITALS = "sourcehospitals"
 LEASES = "windowleases"
+CONTRACT_CHANGES = "contractchanges"
+
+# Those that the application has too; all others are the pipeline's alone.
+SHARED = (USERS, PATIENTS, DOCTORS, HOSPITALS, RECORDS, AUDIT, SYNC)
 
 # Which array of a patient holds the ids of which type of record; images have none.
 ARRAYS = {
@@ -136,6 +140,22 @@ RECORD = document(
 ) | {"dependencies": {"source": {"required": ["syncDate", "openmrsData", *STAMPS]}}}
 
 COLLECTIONS = (
+    Collection(
+        CONTRACT_CHANGES,
+        document(
+            ("_id",),
+            _id=LINE,
+            # The application's own rules of the collection; the validator as extended JSON.
+            theirs=document(
+                ("validator", "validationLevel", "validationAction"),
+                validator=LINE,
+                validationLevel=LINE,
+                validationAction=LINE,
+            ),
+            # Names of those that the pipeline made there.
+            indexes=array(LINE),
+        ),
+    ),
     Collection(
         USERS,
         document(

@@ -1,31 +1,28 @@
-"""The connection to MongoDB, and the collections as the contract wants them.
+"""The connection to MongoDB.
 
-What belongs here: connecting, putting validators and indexes in place beside a living application, and turning
-MongoDB's errors into the pipeline's. What does not: what the validators say (collections), what an error means
-(failures).
+What belongs here: connecting, MongoDB's clock, and turning MongoDB's errors into the pipeline's. What does not: putting
+validators and indexes in place (contract), what they say (collections), what an error means (failures).
 """
 
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self, cast
 
-from pymongo import ASCENDING, MongoClient
+from pymongo import MongoClient
 from pymongo import errors as mongo
 from pymongo.collection import Collection as MongoCollection
 from pymongo.database import Database
 from pymongo.monitoring import _EventListener
 
-from passport_pipeline.errors import PassportRefused, PassportUnreachable, PipelineError
+from passport_pipeline.errors import PassportUnreachable, PipelineError
 from passport_pipeline.failures import Origin, explained
 from passport_pipeline.hospitals.settings import Settings
-from passport_pipeline.passport.collections import COLLECTIONS
-from passport_pipeline.passport.schemas import Collection, Index
+from passport_pipeline.passport.contract import Change, put_in_place, take_out
 
 Document = dict[str, Any]
 
@@ -45,10 +42,6 @@ CONCERNS: Document = {
     "retryWrites": True,
     "retryReads": True,
 }
-ALREADY_THERE = {48}  # NamespaceExists
-OTHER_INDEX_OPTIONS = {85, 86}  # IndexOptionsConflict, IndexKeySpecsConflict
-# LockBusy, ConflictingOperationInProgress, WriteConflict, IndexBuildAborted, BackgroundOperationInProgress...
-SOMEONE_ELSE_IS_AT_IT = {46, 112, 117, 276, 12587}
 
 log = logging.getLogger(__name__)
 
@@ -128,78 +121,24 @@ class Passport:
         return self.db[name]
 
     @answering("setting up the passport's collections")
-    def ensure(self) -> None:
-        """Put collections, validators and indexes in place; never drops, renames or rewrites anything.
+    def ensure(self, *, count_unfit: bool = False) -> list[Change]:
+        """Put collections, validators and indexes in place; never drops, renames or rewrites a document. Says of each
+        collection what was done, and with `count_unfit` also where nothing was how many documents do not fit.
 
-        Any number of processes may do so at once, and doing it again changes nothing. Documents of the
-        application that do not fit a new validator are counted in a warning. Raises PassportRefused where the
-        application's documents contradict a unique index, or the account may not set validators.
+        What the application demands of the collections that it shares goes on to hold beside ours. Any number of
+        processes may do so at once, and doing it again changes nothing. Documents that do not fit a new validator are
+        counted in a warning. Raises PassportRefused where the application's documents contradict a unique index, or
+        the account may not set validators; PassportError.
         """
-        there = {found["name"]: found.get("options", {}) for found in self.db.list_collections()}
-        for collection in COLLECTIONS:
-            if collection.name not in there:
-                self._create(collection)
-            elif not _in_force(collection, there[collection.name]):
-                self._modify(collection)
-            for index in collection.indexes:
-                self._index(collection.name, index)
+        return put_in_place(self.db, count_unfit=count_unfit)
 
-    def _create(self, collection: Collection) -> None:
-        rules: Document = {
-            "validator": collection.validator,
-            "validationLevel": "strict",
-            "validationAction": "error",
-        }
-        try:
-            _patiently(lambda: self.db.command("create", collection.name, **rules))
-        except mongo.OperationFailure as error:
-            if error.code not in ALREADY_THERE:
-                raise
-            self._modify(collection)
-
-    def _modify(self, collection: Collection) -> None:
-        unfit = self.db[collection.name].count_documents({"$nor": [collection.validator]}, limit=1_000)
-        if unfit:
-            log.warning(
-                "%s: %s%d documents do not fit the application's own rules and cannot be saved until they do",
-                collection.name,
-                "at least " if unfit == 1_000 else "",
-                unfit,
-            )
-        rules: Document = {
-            "validator": collection.validator,
-            "validationLevel": "strict",
-            "validationAction": "error",
-        }
-        _patiently(lambda: self.db.command("collMod", collection.name, **rules))
-
-    def _index(self, name: str, index: Index) -> None:
-        options: Document = {"unique": True} if index.unique else {}
-        if index.filter:
-            options["partialFilterExpression"] = index.filter
-        keys = [(key, ASCENDING) for key in index.keys]
-        refused: str | None = None
-        try:
-            _patiently(lambda: self.db[name].create_index(keys, **options))
-        except mongo.DuplicateKeyError:
-            refused = (
-                f"{name}: several documents hold the same {' and '.join(index.keys)}, which has to be "
-                f"unique; find them with db.{name}.aggregate([{{$group: {{_id: "
-                f"{_group(index)}, n: {{$sum: 1}}}}}}, {{$match: {{n: {{$gt: 1}}}}}}]), "
-                "merge or correct them, then run again"
-            )
-        except mongo.OperationFailure as error:
-            if error.code not in OTHER_INDEX_OPTIONS:
-                raise
-            # The application made one on the same keys; another kind serves as well, unless ours has to be
-            # unique.
-            if index.unique:
-                refused = (
-                    f"{name}: there is an index on {' and '.join(index.keys)} that is not unique, which the "
-                    "pipeline needs; drop it (the pipeline makes its own), then run again"
-                )
-        if refused:
-            raise PassportRefused(refused)
+    @answering("giving the application's collections their own rules back")
+    def undo(self) -> list[Change]:
+        """Take ours out of the collections that the application shares: their rules become the application's own, and
+        the indexes that the pipeline made there go. No document is touched. Says of each of these collections what was
+        done. Raises PassportError.
+        """
+        return take_out(self.db)
 
 
 def _client(settings: Settings, listeners: Sequence[_EventListener]) -> MongoClient[Document]:
@@ -215,30 +154,3 @@ def _client(settings: Settings, listeners: Sequence[_EventListener]) -> MongoCli
         )
     except (ValueError, TypeError):
         raise mongo.InvalidURI from None
-
-
-def _group(index: Index) -> str:
-    if len(index.keys) == 1:
-        return f'"${index.keys[0]}"'
-    return "{" + ", ".join(f'{key.replace(".", "_")}: "${key}"' for key in index.keys) + "}"
-
-
-def _in_force(collection: Collection, options: Document) -> bool:
-    return (
-        options.get("validator") == collection.validator
-        and options.get("validationLevel", "strict") == "strict"
-        and options.get("validationAction", "error") == "error"
-    )
-
-
-def _patiently(operation: Callable[[], object]) -> None:
-    """Try again while another process is at the same thing."""
-    for attempt in range(50):
-        try:
-            operation()
-        except mongo.OperationFailure as error:
-            if error.code not in SOMEONE_ELSE_IS_AT_IT or attempt == 49:
-                raise
-            time.sleep(0.05 * (attempt + 1))
-        else:
-            return

@@ -12,6 +12,9 @@ from typing import Any
 
 Schema = dict[str, Any]
 
+TITLE = "passport-pipeline"
+"""By which the pipeline's own rules are known among those of a collection, in any version."""
+
 
 @dataclass(frozen=True)
 class Index:
@@ -41,7 +44,7 @@ class Collection:
     @property
     def validator(self) -> Schema:
         """As MongoDB takes it."""
-        return {"$jsonSchema": self.schema}
+        return {"$jsonSchema": {"title": TITLE, **self.schema}}
 
 
 def document(required: Sequence[str], **properties: Schema) -> Schema:
