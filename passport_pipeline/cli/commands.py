@@ -135,6 +135,30 @@ def status(hospital: HospitalOption = None, as_json: JsonOption = False) -> None
         status_table(statuses)
 
 
+@app.command(epilog="Example: passport-pipeline init, and to take it back: passport-pipeline init --undo")
+@failing_in_json
+def init(
+    undo: Annotated[
+        bool, typer.Option("--undo", help="Give collections that the application shares their own rules back.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before --undo.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Put collections, validators and indexes in place in the passport's MongoDB, and show what was changed.
+
+    The application's own validators go on to hold beside the pipeline's. No document is changed. Documents that do not
+    fit are counted; that may take a minute where there are millions. Runs and most commands do the same by themselves,
+    so this is for those who want to see it first.
+
+    With --undo the collections that the application shares get back the validators that it had, and lose the indexes
+    that the pipeline made there. The pipeline's own collections, and all documents, stay. The next run, sensor or
+    command, and `init`, put everything in place again, so stop the daemon first.
+    """
+    from passport_pipeline.cli.initialising import initialise
+
+    initialise(undo=undo, yes=yes, as_json=as_json)
+
+
 ScaleOption = Annotated[float, typer.Option("--scale", help="1 makes about 45,000 observations.", min=0.05)]
 SeedOption = Annotated[int, typer.Option("--seed", help="The sample is the same for the same seed.")]
 HomeOption = Annotated[Path, typer.Option("--home", help="The folder of the throwaway servers.", file_okay=False)]

@@ -53,6 +53,20 @@ class Change:
         """Whether anything was done."""
         return bool(self.rules or self.indexes)
 
+    @property
+    def unfit_told(self) -> str:
+        """How many documents do not fit, in words."""
+        return f"at least {self.unfit}" if self.unfit == COUNTED else str(self.unfit)
+
+    def to_json(self) -> Document:
+        """As `passport-pipeline init --json` prints it."""
+        return {
+            "collection": self.collection,
+            "rules": self.rules or None,
+            "indexes": list(self.indexes),
+            "documentsThatDoNotFit": self.unfit,
+        }
+
 
 def put_in_place(db: Database[Document], *, count_unfit: bool = False) -> list[Change]:
     """Collections, validators and indexes as the contract has them; says of each collection what was done. Documents
@@ -138,10 +152,9 @@ def _set_rules(db: Database[Document], collection: Collection, now: Rules, kept:
     unfit = _unfit(db, collection)
     if unfit:
         log.warning(
-            "%s: %s%d documents do not fit the pipeline's rules, which are the application's own models; %s",
+            "%s: %s documents do not fit the pipeline's rules, which are the application's own models; %s",
             collection.name,
-            "at least " if unfit == COUNTED else "",
-            unfit,
+            Change(collection.name, unfit=unfit).unfit_told,
             "they cannot be saved until they do" if wanted.level == STRICT else "they can be saved as they are",
         )
     if theirs is not None:

@@ -15,6 +15,7 @@ COMMANDS = (
     ["sync"],
     ["verify"],
     ["status"],
+    ["init"],
     ["hospitals", "check"],
     ["parked", "list"],
     ["parked", "replay"],

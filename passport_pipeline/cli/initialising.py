@@ -1,0 +1,65 @@
+"""`init`: the contract put in place in the passport's MongoDB, and taken out again.
+
+What belongs here: asking, and the table. What does not: what is done (passport.contract).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import typer
+
+from passport_pipeline.cli.options import print_json
+from passport_pipeline.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from passport_pipeline.passport.contract import Change
+
+QUESTION = (
+    "Collections that the application shares get their own rules back, and lose the indexes that the pipeline made. "
+    "No document is touched. Any run, sensor or command of the pipeline puts everything in place again. Go on?"
+)
+
+
+def initialise(*, undo: bool, yes: bool, as_json: bool) -> None:
+    """Put the contract in place, or with `undo` take it out of what the application shares; print what was done.
+
+    `undo` asks first, unless `yes` is given. Raises ConfigurationError where nobody can be asked, typer.Abort where
+    the answer is no, PassportError.
+    """
+    from passport_pipeline.passport.database import Passport
+    from passport_pipeline.resources import Connections
+
+    settings = Connections().settings
+    if undo and not yes:
+        if as_json:
+            raise ConfigurationError("init --undo --json asks nobody; add --yes where it is meant")
+        typer.confirm(f"{settings.mongo_database}: {QUESTION}", abort=True)
+    with Passport.connect(settings) as passport:
+        changes = passport.undo() if undo else passport.ensure(count_unfit=True)
+    if as_json:
+        print_json({"ok": True, "collections": [one.to_json() for one in changes]})
+    else:
+        _print(changes, undo=undo)
+
+
+def _print(changes: Iterable[Change], *, undo: bool) -> None:
+    from rich.table import Table
+
+    from passport_pipeline.cli.tables import output
+
+    table = Table(title="What was put back" if undo else "What was put in place")
+    for name in ("collection", "rules", "indexes removed" if undo else "indexes made"):
+        table.add_column(name, overflow="fold")
+    if not undo:
+        table.add_column("documents that do not fit", justify="right")
+    told = [one for one in changes if one or one.unfit]
+    for one in told:
+        row = (one.collection, one.rules or "unchanged", "\n".join(one.indexes) or "-")
+        table.add_row(*row, *(() if undo else (one.unfit_told,)))
+    if told:
+        output().print(table)
+    else:
+        sys.stdout.write(f"Nothing is to be {'put back' if undo else 'changed: everything is in place'}\n")
