@@ -49,6 +49,7 @@ def obs_batch(
             batch_rows=settings.batch_rows,
             full=config.full,
             confirm=partial(confirm, passport, *window, token),
+            now=passport.now,
         )
     return dg.MaterializeResult(
         metadata={

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TypeVar, cast
 
 from passport_pipeline.digests import Digest, differing, window_of
@@ -98,7 +98,7 @@ def look_at(connections: Connections, hospital: Hospital, state: HospitalState, 
     What cannot have changed since the last look (Basis) is not looked at again, for as long as the connection is kept.
     Windows that a run is at just now are left to it. Raises SourceError, PassportError, BatchError.
     """
-    passport, at, lineage = connections.passport, datetime.now(UTC), None
+    passport, at, lineage = connections.passport, connections.passport.now(), None
     with connections.kept.source(hospital, connections.settings) as kept:
         busy = held(passport, hospital.key)
         basis = _basis(connections, hospital.key, kept.pulse, (months, state.survey_after))

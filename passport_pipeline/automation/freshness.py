@@ -4,7 +4,7 @@ What belongs here: the check and the sensor that evaluates it. What does not: wh
 (passport.freshness).
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import dagster as dg
 
@@ -48,8 +48,8 @@ def _staleness(connections: Connections) -> Staleness:
     connections = connections.reread()
     enabled = [key for key, hospital in connections.hospitals.items() if hospital.enabled]
     try:
-        states = hospital_states(connections.passport, enabled)
+        states, now = hospital_states(connections.passport, enabled), connections.passport.now()
     finally:
         connections.close()
     allowed = timedelta(minutes=connections.settings.stale_after)
-    return staleness((states[key] for key in enabled), datetime.now(UTC), allowed)
+    return staleness((states[key] for key in enabled), now, allowed)

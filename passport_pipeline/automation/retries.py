@@ -5,7 +5,7 @@ a run does with them (windows.load).
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 
 import dagster as dg
 
@@ -25,8 +25,9 @@ def parked_retries(
     """Requests the windows that hold parked rows whose next attempt is due, of the hospitals that take part; looks at
     no hospital. Each attempt is requested once, and again in the next hour where its run did not come to it.
     """
-    connections, now = connections.reread(), datetime.now(UTC)
+    connections = connections.reread()
     try:
+        now = connections.passport.now()
         keys = list(taking_part(connections, context.instance))
         due = due_windows(connections.passport, keys, now)
     finally:

@@ -7,7 +7,7 @@ finding out what is not in line (outstanding), running (in_process, workers), ho
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from passport_pipeline.automation.in_process import HospitalRun, InProcess
 from passport_pipeline.automation.outstanding import left_marked, months_of, outstanding
@@ -45,8 +45,13 @@ def sync(
     materialized = in_process.materialized()
     with RunWorkers(in_process) as workers:
         for hospital in chosen:
-            run, begun = HospitalRun(hospital.key), datetime.now(UTC)
+            run = HospitalRun(hospital.key)
             runs.append(run)
+            try:
+                begun = in_process.connections.passport.now()
+            except PipelineError as error:
+                run.refuse(error)
+                continue
             if leave_out_inactive:
                 state = state_of(in_process.connections.passport, hospital.key)
                 run.left_out = None if state.active else state.told

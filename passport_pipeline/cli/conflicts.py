@@ -41,8 +41,6 @@ def list_conflicts(
     as_json: JsonOption = False,
 ) -> None:
     """List conflicts: where, of which type, which fields differ, and since when. No values."""
-    from datetime import UTC, datetime
-
     from passport_pipeline.passport.conflict_queue import listed
     from passport_pipeline.resources import Connections
 
@@ -50,7 +48,7 @@ def list_conflicts(
         raise ConfigurationError(f"--state is one of {', '.join(STATES)}")
     connections = Connections()
     keys = [connections.hospital(key).key for key in hospital or ()]
-    found = listed(connections.passport, datetime.now(UTC), hospitals=keys, month=window, state=state)
+    found = listed(connections.passport, connections.passport.now(), hospitals=keys, month=window, state=state)
     if as_json:
         print_json({"ok": True, "count": len(found), "conflicts": [one.to_json() for one in found[:limit]]})
     else:
@@ -67,13 +65,12 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Show one conflict: its fields, and its history."""
-    from datetime import UTC, datetime
-
     from passport_pipeline.passport.conflict_queue import Shown, one
     from passport_pipeline.resources import Connections
 
     shown = Shown.parse(conflict_id)
-    found = one(Connections().passport, shown, datetime.now(UTC))
+    passport = Connections().passport
+    found = one(passport, shown, passport.now())
     if found is None:
         raise PipelineError(f"there is no conflict {shown.id}; `conflicts list --state any` shows those that there are")
     if as_json:
@@ -106,7 +103,6 @@ def resolve(
     as_json: JsonOption = False,
 ) -> None:
     """Decide conflicts: those that are named, or all open ones of a hospital or month. Exit 1 where one was not."""
-    from datetime import UTC, datetime
     from secrets import token_hex
 
     from passport_pipeline.cli.consoles import errors
@@ -115,8 +111,9 @@ def resolve(
     from passport_pipeline.passport.resolving import resolve_all
     from passport_pipeline.resources import Connections
 
-    decision, connections, now = Decision.parse(take, _fields(field or ())), Connections(), datetime.now(UTC)
+    decision, connections = Decision.parse(take, _fields(field or ())), Connections()
     keys = [connections.hospital(key).key for key in hospital or ()]
+    now = connections.passport.now()
     chosen = choose(connections.passport, now, ids=ids or (), hospitals=keys, month=window)
     with errors(quiet=as_json).status(f"deciding {len(chosen)} conflicts"):
         outcomes = resolve_all(

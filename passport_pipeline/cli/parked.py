@@ -138,8 +138,6 @@ def _that_can_run(connections: Connections, selection: Selection) -> Selection |
 def _run_again(
     connections: Connections, selection: Selection, by: str, found: Sequence[Group], *, quiet: bool
 ) -> tuple[Replay, list[HospitalRun]]:
-    from datetime import UTC, datetime
-
     from passport_pipeline.automation.sync import run_windows
     from passport_pipeline.cli.syncing import with_progress
     from passport_pipeline.partitions import Window
@@ -148,7 +146,7 @@ def _run_again(
     marked: list[Replay] = []
 
     def run(in_process: InProcess, on_window: OnWindow) -> list[HospitalRun]:
-        marked.append(mark_due(connections.passport, selection, by, datetime.now(UTC)))
+        marked.append(mark_due(connections.passport, selection, by, connections.passport.now()))
         rows: Counter[Window] = Counter()
         for group in marked[0].before:
             rows[Window(group.hospital, group.window)] += group.rows

@@ -1,7 +1,6 @@
 """Deciding conflicts."""
 
 from collections import Counter
-from datetime import UTC, datetime
 
 import dagster as dg
 
@@ -37,7 +36,8 @@ def decide_conflicts(
     """Decide conflicts between the application and hospitals; fails where one of them was not. The output's metadata
     counts them.
     """
-    decision, now, passport = Decision.parse(config.take, config.fields), datetime.now(UTC), connections.passport
+    decision, passport = Decision.parse(config.take, config.fields), connections.passport
+    now = passport.now()
     hospitals = [connections.hospital(config.hospital).key] if config.hospital else []
     chosen = choose(passport, now, ids=config.conflicts, hospitals=hospitals, month=config.window)
     outcomes = resolve_all(

@@ -1,7 +1,6 @@
 """Having parked rows tried again."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 import dagster as dg
 
@@ -49,9 +48,9 @@ def mark_parked_due(
     """Mark parked rows as due, whatever they wait for; the sensor `parked_retries` then requests their windows, unless
     the hospital is paused or not enabled. The output's metadata counts them.
     """
-    selection, now = config.selection(), datetime.now(UTC)
-    passport = connections.passport
-    found = groups(passport, selection) if config.dry_run else mark_due(passport, selection, config.by, now).before
+    selection, passport = config.selection(), connections.passport
+    marked = None if config.dry_run else mark_due(passport, selection, config.by, passport.now())
+    found = marked.before if marked else groups(passport, selection)
     context.add_output_metadata(
         {
             "records": sum(group.records for group in found),

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -72,7 +72,7 @@ def measure(passport: Passport, hospital_key: str, hospital_id: str, days: Itera
     recent = [day.isoformat() for day in days if day >= first.date() - timedelta(days=1)]
     if not recent:
         return []
-    now = datetime.now(UTC)
+    now = passport.now()
     inserted = passport[RECORDS].find(
         {
             "source.hospital": hospital_key,

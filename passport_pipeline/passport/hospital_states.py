@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from pymongo import UpdateOne
@@ -140,7 +140,7 @@ def change_state(  # noqa: PLR0917 - whose, what, why, who
         raise ConfigurationError(f"{key}: say why the hospital is to be {state}, and who decided it")
     if state == ACTIVE and known[key].active and not accept_restored:
         return known[key]
-    now = _now()
+    now = passport.now()
     change: Document = {"$set": {"state": state}, "$push": {"stateHistory": _entry(state, now, by, reason)}}
     if state == ACTIVE:
         change["$set"]["surveyAfter"] = now
@@ -153,7 +153,7 @@ def change_state(  # noqa: PLR0917 - whose, what, why, who
 @answering("stopping a hospital")
 def stop(passport: Passport, seen: HospitalState, reason: str) -> None:
     """Stop an active hospital, unless somebody has decided about it since `seen`. Raises PassportError."""
-    change = {"$set": {"state": STOPPED}, "$push": {"stateHistory": _entry(STOPPED, _now(), PIPELINE, reason)}}
+    change = {"$set": {"state": STOPPED}, "$push": {"stateHistory": _entry(STOPPED, passport.now(), PIPELINE, reason)}}
     passport[SOURCE_HOSPITALS].update_one({"_id": seen.key, "state": ACTIVE} | _same_lineage(seen), change)
 
 
@@ -219,12 +219,6 @@ def _way_back(state: HospitalState) -> str:
 
 def _entry(state: str, at: datetime, by: str, reason: str) -> Document:
     return {"state": state, "at": at, "by": by, "reason": reason}
-
-
-def _now() -> datetime:
-    """Now in UTC, in the milliseconds that MongoDB keeps."""
-    now = datetime.now(UTC)
-    return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
 def _iso(at: datetime | None) -> str | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 
 import pandas as pd
 
@@ -21,7 +21,7 @@ from passport_pipeline.openmrs.observations import checksum_cells, read_observat
 from passport_pipeline.openmrs.source import Source
 from passport_pipeline.openmrs.survey import cell_digests, tail_survey, window_cells, with_checksums
 from passport_pipeline.windows.references import renew_lookups, stored_lookups
-from passport_pipeline.windows.surveys import keep_window, renew_survey, stored_survey
+from passport_pipeline.windows.surveys import keep_window, machines_clock, renew_survey, stored_survey
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ def extract_window(
     batch_rows: int = 20_000,
     full: bool = False,
     confirm: Callable[[], None] = lambda: None,
+    now: Callable[[], datetime] = machines_clock,
 ) -> Extracted:
     """Bring the raw batches of a window into line with the hospital.
 
@@ -51,12 +52,12 @@ def extract_window(
     every day is to be read, because there is no file yet or with `full`, the hospital only counts the rows, and the
     digests are those of the rows that come. About `batch_rows` rows are held in memory, and as many are under way.
     `confirm` is called before each file is replaced or removed and after the last, and raises where it is not to be.
-    What the window holds that a survey of the tail does not show is kept with the survey. Raises SourceError,
-    BatchError.
+    What the window holds that a survey of the tail does not show is kept with the survey, under its time by `now`, the
+    clock of all surveys that are kept. Raises SourceError, BatchError.
     """
     key = source.hospital.key
-    stored = stored_survey(key, batches) or renew_survey(source, batches)
-    survey, at = tail_survey(source, stored), datetime.now(UTC)
+    stored = stored_survey(key, batches) or renew_survey(source, batches, now)
+    survey, at = tail_survey(source, stored), now()
     with source.snapshot() as connection:
         files = batches.month(key, month)
         # A file without the third fold may hold what the other two did not see change: it is read again.

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any
 
 import pandas as pd
@@ -226,7 +226,7 @@ def load_window(
     """
     hospital, month, made_of, there = compared.hospital, compared.month, compared.inputs, compared.there
     refuse_inactive(passport, hospital.key)
-    now = datetime.now(UTC)
+    now = passport.now()
     account = ensure_hospital(passport, hospital, settings)
     load = WindowLoad(
         settings, hospital, batches, passport, account, made_of.lookups, made_of.matches, run_id, now, token

@@ -12,6 +12,8 @@ lie (batches).
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pandas as pd
@@ -32,8 +34,8 @@ def survey_hospital(source: Source, batches: Batches, passport: Passport) -> tup
     """Survey an active hospital in full, and note its clock and its lineage. Raises SourceError, PassportError,
     BatchError.
     """
-    state, at = refuse_inactive(passport, source.hospital.key), datetime.now(UTC)
-    survey = renew_survey(source, batches)
+    state, at = refuse_inactive(passport, source.hospital.key), passport.now()
+    survey = renew_survey(source, batches, passport.now)
     with source.reading() as connection:
         lineage = renewed_lineage(connection, state, survey.max_obs_id, at)
         look = Look(state, at, read_clock(connection).skew, lineage=lineage)
@@ -41,11 +43,21 @@ def survey_hospital(source: Source, batches: Batches, passport: Passport) -> tup
     return survey, look
 
 
-def renew_survey(source: Source, batches: Batches) -> Survey:
-    """Survey the whole hospital and keep the result. Raises SourceError, BatchError."""
-    survey = full_survey(source)
+def machines_clock() -> datetime:
+    """The time by this machine's clock, in UTC: good enough where no other machine keeps surveys at the same place."""
+    return datetime.now(UTC)
+
+
+def renew_survey(source: Source, batches: Batches, now: Callable[[], datetime] = machines_clock) -> Survey:
+    """Survey the whole hospital and keep the result, with the times at which it was begun and finished by `now`.
+
+    What is held against these times has to go by the same clock: a run hands Passport.now. Raises SourceError,
+    BatchError, and what `now` raises.
+    """
+    begun = now()
+    survey = replace(full_survey(source), taken_at=begun)
     frames, metadata = survey.to_frames()
-    finished = {FINISHED: datetime.now(UTC).isoformat()}
+    finished = {FINISHED: now().isoformat()}
     batches.write_frames(source.hospital.key, SURVEY, frames, metadata | finished)
     return survey
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from passport_pipeline.passport import database
+from passport_pipeline.passport import contract
 from passport_pipeline.passport.collections import COLLECTIONS, PARKED, RECORDS
 from passport_pipeline.sample.seed_example import OBS_ID, seed_example, seed_passport
 from passport_pipeline_tests.windows.test_load import add, run_window
@@ -25,7 +25,7 @@ def refusing(obs_id):
 def faulty(monkeypatch):
     """The passport's validator has a fault until this is undone."""
     with monkeypatch.context() as patched:
-        patched.setattr(database, "COLLECTIONS", refusing(OBS_ID))
+        patched.setattr(contract, "COLLECTIONS", refusing(OBS_ID))
         yield patched
 
 
