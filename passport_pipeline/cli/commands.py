@@ -14,6 +14,7 @@ import typer
 
 from passport_pipeline.cli.conflicts import conflicts_app
 from passport_pipeline.cli.hospitals import hospitals_app
+from passport_pipeline.cli.leases import leases_app
 from passport_pipeline.cli.options import (
     FirstOption,
     HospitalOption,
@@ -37,6 +38,7 @@ sample_app = typer.Typer(help="The sample: generated hospitals on throwaway serv
 app.add_typer(hospitals_app, name="hospitals")
 app.add_typer(conflicts_app, name="conflicts")
 app.add_typer(parked_app, name="parked")
+app.add_typer(leases_app, name="leases")
 app.add_typer(sample_app, name="sample")
 
 

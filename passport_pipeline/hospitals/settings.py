@@ -16,6 +16,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from passport_pipeline.errors import ConfigurationError
 
 PREFIX = "PASSPORT_"
+LONGEST_LEASE = 3_600
+"""Seconds that a lease may be given for."""
 
 
 def month(value: str) -> str:
@@ -87,7 +89,7 @@ class Settings(BaseSettings):
     first_month: Month = "2005-01"
     clock_skew: int = Field(default=120, ge=1, le=86_400)
     stale_after: int = Field(default=60, ge=1, le=10_080)
-    lease_seconds: int = Field(default=30, ge=1, le=3_600)
+    lease_seconds: int = Field(default=30, ge=1, le=LONGEST_LEASE)
     max_shrink: float = Field(default=0.2, ge=0, le=1)
     max_parked: float = Field(default=0.2, ge=0, le=1)
     guard_rows: int = Field(default=100, ge=1)

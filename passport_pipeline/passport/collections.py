@@ -8,6 +8,7 @@ because the application owns more than the pipeline knows; what only the pipelin
 
 from __future__ import annotations
 
+from passport_pipeline.passport.bookkeeping import CONTRACT_CHANGE, LEASE
 from passport_pipeline.passport.schemas import (
     BCRYPT,
     BOOLEAN,
@@ -44,8 +45,6 @@ PARKED = "parkedrows"
 CONFLICTS = "conflicts"
 RETRACTED = "retractedrecords"
 SOURCE_HOSPITALS = "sourcehospitals"
-LEASES = "windowleases"
-CONTRACT_CHANGES = "contractchanges"
 
 # Those that the application has too; all others are the pipeline's alone.
 SHARED = (USERS, PATIENTS, DOCTORS, HOSPITALS, RECORDS, AUDIT, SYNC)
@@ -140,22 +139,7 @@ RECORD = document(
 ) | {"dependencies": {"source": {"required": ["syncDate", "openmrsData", *STAMPS]}}}
 
 COLLECTIONS = (
-    Collection(
-        CONTRACT_CHANGES,
-        document(
-            ("_id",),
-            _id=LINE,
-            # The application's own rules of the collection; the validator as extended JSON.
-            theirs=document(
-                ("validator", "validationLevel", "validationAction"),
-                validator=LINE,
-                validationLevel=LINE,
-                validationAction=LINE,
-            ),
-            # Names of those that the pipeline made there.
-            indexes=array(LINE),
-        ),
-    ),
+    CONTRACT_CHANGE,
     Collection(
         USERS,
         document(
@@ -362,19 +346,7 @@ COLLECTIONS = (
         ),
         (Index(("hospital", "day")), Index(("hospital", "document.source.obsUuid"))),
     ),
-    Collection(
-        LEASES,
-        document(
-            ("_id", "hospital", "window", "holder", "token", "expiresAt"),
-            _id=LINE,
-            hospital=LINE,
-            window=WINDOW,
-            holder=LINE,
-            token=NUMBER,
-            expiresAt=DATE,
-        ),
-        (Index(("hospital",)),),
-    ),
+    LEASE,
     Collection(
         SOURCE_HOSPITALS,
         document(

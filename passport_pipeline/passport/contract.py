@@ -19,7 +19,8 @@ from pymongo import errors as mongo
 from pymongo.database import Database
 
 from passport_pipeline.errors import PassportRefused
-from passport_pipeline.passport.collections import COLLECTIONS, CONTRACT_CHANGES, SHARED
+from passport_pipeline.passport.bookkeeping import CONTRACT_CHANGES
+from passport_pipeline.passport.collections import COLLECTIONS, SHARED
 from passport_pipeline.passport.rules import STRICT, Rules, apart, of_application, together
 from passport_pipeline.passport.schemas import Collection, Index
 

@@ -17,6 +17,8 @@ COMMANDS = (
     ["status"],
     ["init"],
     ["hospitals", "check"],
+    ["leases", "list"],
+    ["leases", "release"],
     ["parked", "list"],
     ["parked", "replay"],
     ["demo"],

@@ -7,10 +7,10 @@ import pytest
 from pymongo.errors import WriteError
 
 from passport_pipeline.passport import bulk
+from passport_pipeline.passport.bookkeeping import CONTRACT_CHANGES
 from passport_pipeline.passport.collections import (
     AUDIT,
     COLLECTIONS,
-    CONTRACT_CHANGES,
     DAYS,
     HOSPITALS,
     PATIENTS,

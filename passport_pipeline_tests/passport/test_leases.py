@@ -12,7 +12,8 @@ import pytest
 
 from passport_pipeline.errors import WindowBusy, WindowTakenOver
 from passport_pipeline.passport import leases
-from passport_pipeline.passport.collections import DAYS, LEASES, RECORDS
+from passport_pipeline.passport.bookkeeping import LEASES
+from passport_pipeline.passport.collections import DAYS, RECORDS
 from passport_pipeline.passport.leases import confirm, held, lease
 from passport_pipeline_tests.passport.factory import DAY, record
 
@@ -114,6 +115,30 @@ def test_a_run_that_was_taken_over_neither_renews_nor_gives_back_the_others_leas
         thread.join(20)
         assert not thread.is_alive()
     assert passport[LEASES].find_one() == taken
+
+
+def set_ahead(passport, days):
+    """What a clock of MongoDB that was so far ahead, and is right again, leaves of a lease."""
+    ahead = {"$set": {"expiresAt": {"$add": ["$expiresAt", days * 86_400_000]}}}
+    assert passport[LEASES].update_one({}, [ahead]).modified_count == 1
+
+
+def test_a_lease_that_ends_years_from_now_is_not_waited_for_and_the_message_says_what_frees_the_window(passport):
+    leases._take(passport, *WINDOW, "gone", 30)
+    set_ahead(passport, days=1_000)
+    with (
+        pytest.raises(WindowBusy, match=rf"leases release central --month {WINDOW[1]}") as caught,
+        lease(passport, *WINDOW, "next", 30),
+    ):
+        pass
+    assert "gone" in str(caught.value) and "clock" in str(caught.value)
+
+
+def test_a_window_whose_lease_ends_years_from_now_is_not_left_alone(passport):
+    leases._take(passport, *WINDOW, "gone", 30)
+    leases._take(passport, "central", "2020-01", "alive", 3_600)
+    set_ahead(passport, days=1_000)
+    assert held(passport, "central") == {"2020-01"}
 
 
 HOLDER = """
