@@ -145,6 +145,7 @@ def test_eight_at_once_merge_once_and_lose_nothing(application, settings):
     assert not [one for one in passport.ensure() if one]
     passport.undo()
     assert rules(passport, PATIENTS) == (THEIRS, "moderate", "warn")
+    assert set(passport[USERS].index_information()) == {"_id_", "role_1"}
 
 
 def test_rules_by_which_an_earlier_version_replaced_the_applications_do_not_count_as_its_own(application):
@@ -177,6 +178,14 @@ def test_undo_gives_the_application_back_what_it_had(application):
     # What is the pipeline's alone stays as it is.
     assert rules(passport, DAYS) == (OURS[DAYS], "strict", "error")
     assert passport[CONTRACT_CHANGES].count_documents({}) == 0
+
+
+def test_of_indexes_that_nothing_is_remembered_of_only_those_go_that_nobody_else_can_have_made(empty):
+    empty.ensure()
+    empty[CONTRACT_CHANGES].delete_many({})
+    assert {one.indexes for one in empty.undo() if one.collection != RECORDS} == {()}
+    assert {"patientId_1_type_1", "createdBy_1"} < set(empty[RECORDS].index_information())
+    assert not [name for name in empty[RECORDS].index_information() if "source" in name]
 
 
 def test_undo_twice_changes_nothing_and_ensure_puts_everything_in_place_again(application):
