@@ -154,7 +154,8 @@ def init(
 
     With --undo the collections that the application shares get back the validators that it had, and lose the indexes
     that the pipeline made there. The pipeline's own collections, and all documents, stay. The next run, sensor or
-    command, and `init`, put everything in place again, so stop the daemon first.
+    command, and `init`, put everything in place again, so stop the daemon first. Restart the application afterwards: it
+    may have relied on the pipeline's indexes, and makes its own where there are none.
     """
     from passport_pipeline.cli.initialising import initialise
 

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 QUESTION = (
     "Collections that the application shares get their own rules back, and lose the indexes that the pipeline made. "
-    "No document is touched. Any run, sensor or command of the pipeline puts everything in place again. Go on?"
+    "No document is touched. Any run, sensor or command of the pipeline puts everything in place again; restart the "
+    "application, so that it makes the indexes that it needs. Go on?"
 )
 
 

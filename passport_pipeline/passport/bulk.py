@@ -144,8 +144,9 @@ def _paths(node: Any, prefix: str) -> Iterator[str]:
             return
         yield from (f"{prefix}{name}" for name in node.get("missingProperties", ()))
         # A rule of the application that is no schema names its field so; in a schema this would be the rule itself.
-        if str(node.get("operatorName", "")).startswith("$"):
-            yield from (name for name in node.get("specifiedAs", ()) if not name.startswith("$"))
+        rule = node.get("specifiedAs")
+        if str(node.get("operatorName", "")).startswith("$") and isinstance(rule, dict):
+            yield from (name for name in rule if not name.startswith("$"))
         # Everything else that MongoDB reports beside these quotes the value or the rule.
         for name in ("details", "schemaRulesNotSatisfied", "propertiesNotSatisfied", "failingDependencies"):
             yield from _paths(node.get(name), prefix)
