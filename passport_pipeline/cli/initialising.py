@@ -5,13 +5,13 @@ What belongs here: asking, and the table. What does not: what is done (passport.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import typer
 
 from passport_pipeline.cli.options import print_json
+from passport_pipeline.cli.terminal import say
 from passport_pipeline.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def initialise(*, undo: bool, yes: bool, as_json: bool) -> None:
 def _print(changes: Iterable[Change], *, undo: bool) -> None:
     from rich.table import Table
 
-    from passport_pipeline.cli.tables import output
+    from passport_pipeline.cli.consoles import output
 
     table = Table(title="What was put back" if undo else "What was put in place")
     for name in ("collection", "rules", "indexes removed" if undo else "indexes made"):
@@ -63,4 +63,4 @@ def _print(changes: Iterable[Change], *, undo: bool) -> None:
     if told:
         output().print(table)
     else:
-        sys.stdout.write(f"Nothing is to be {'put back' if undo else 'changed: everything is in place'}\n")
+        say(f"Nothing is to be {'put back' if undo else 'changed: everything is in place'}")

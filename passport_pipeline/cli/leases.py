@@ -6,7 +6,6 @@ releasing does (passport.releasing).
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Annotated
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from passport_pipeline.cli.options import ByOption, HospitalOption, JsonOption, failing_in_json, month, print_json
+from passport_pipeline.cli.terminal import say, shown
 
 if TYPE_CHECKING:
     from passport_pipeline.passport.releasing import Held, Release
@@ -64,19 +64,20 @@ def release(
 
     with closing(Connections()) as connections:
         done = releasing.release(connections.passport, key, window, reason, by)
-    sys.stdout.write(
+    say(
         f"{key} {window} is free: the lease of run {done.lease.holder}, which ended at "
-        f"{done.lease.expires:%Y-%m-%d %H:%M} UTC, was released by {done.by} ({done.reason})\n"
+        f"{done.lease.expires:%Y-%m-%d %H:%M} UTC, was released by {shown(done.by)} ({shown(done.reason)})"
     )
 
 
 def _print(held: Sequence[Held], released: Sequence[Release]) -> None:
     from rich.table import Table
 
-    from passport_pipeline.cli.tables import minute, output
+    from passport_pipeline.cli.consoles import output
+    from passport_pipeline.cli.tables import minute
 
     if not held:
-        sys.stdout.write("No run is at any window\n")
+        say("No run is at any window")
     else:
         table = Table(title="Windows that a run is at (times in UTC)")
         for name in ("hospital", "month", "run", "since", "until, unless renewed"):
