@@ -25,6 +25,7 @@ import pandas as pd
 from passport_pipeline.openmrs.lookups import Lookups
 from passport_pipeline.records import evidence
 from passport_pipeline.records.categories import Categories, affirmed, decide, parents_of
+from passport_pipeline.records.instants import are_instants
 from passport_pipeline.records.statuses import statuses
 from passport_pipeline.records.values import (
     ENCOUNTER_OF_ANOTHER_PATIENT,
@@ -41,9 +42,6 @@ EMPTY_GROUP = "empty_group"
 PART_WITHOUT_DIAGNOSIS = "diagnosis_part_without_diagnosis"
 SKIP_REASONS = (EMPTY_GROUP, PART_WITHOUT_DIAGNOSIS)
 PANEL = "panel"
-
-_LAST = np.iinfo(np.int64).max
-_AFTER_LIVE = np.int64(1) << 60  # a parked row comes after every one that is not
 
 _CERTAINTIES = {
     "confirmed": ("emrapi:Confirmed", "CIEL:159392"),
@@ -105,7 +103,7 @@ def build(observations: pd.DataFrame, lookups: Lookups, hospital_name: str) -> B
     )
     leading = ~header & ~part
     rows.reason[leading & empty & (rows.reason == None)] = NO_VALUE  # noqa: E711
-    undated = observations["obs_datetime"].isna().to_numpy() & leading
+    undated = ~are_instants(observations["obs_datetime"]) & leading
     rows.reason[undated & (rows.reason == None)] = INVALID_DATE  # noqa: E711
     parked = leading & (rows.reason != None)  # noqa: E711
 
@@ -171,8 +169,7 @@ def _diagnosis_of(rows: _Rows, part: Flags, diagnoses: Flags, parked: Flags) -> 
     None (-1) where it is somebody else's: no row ever says something of another person's record.
     """
     candidates = np.flatnonzero(diagnoses)
-    rank = rows.obs_id[candidates] + np.where(parked[candidates], _AFTER_LIVE, 0)
-    candidates = candidates[np.argsort(rank, kind="stable")]
+    candidates = candidates[np.lexsort((rows.obs_id[candidates], parked[candidates]))]
     groups, first = np.unique(rows.group[candidates], return_index=True)
     wanted = rows.group[part]
     at = np.searchsorted(groups, wanted)
@@ -190,8 +187,12 @@ def _first_of_group(rows: _Rows, header: Flags, leading: Flags, parked: Flags) -
 
     Ranks only ever fall, so the walk ends also where rows are members of each other.
     """
-    rank = np.where(leading, rows.obs_id + np.where(parked, _AFTER_LIVE, 0), _LAST)
-    members = np.flatnonzero((rows.parent >= 0) & ((rank < _LAST) | header))
+    order = np.lexsort((rows.obs_id, parked))
+    none = rows.size
+    rank = np.full(rows.size, none)
+    rank[order] = np.arange(rows.size)
+    rank[~leading] = none
+    members = np.flatnonzero((rows.parent >= 0) & ((rank < none) | header))
     parents = rows.parent[members]
     inner = header[parents]  # a row with a value of its own leads itself, whatever its members are
     members, parents = members[inner], parents[inner]
@@ -201,11 +202,8 @@ def _first_of_group(rows: _Rows, header: Flags, leading: Flags, parked: Flags) -
         if (lower == rank).all():
             break
         rank = lower
-    best = rank[header]
-    wanted = np.where(best >= _AFTER_LIVE, best - _AFTER_LIVE, best)
-    order = np.argsort(rows.obs_id, kind="stable")
-    at = np.minimum(np.searchsorted(rows.obs_id, wanted, sorter=order), max(rows.size - 1, 0))
-    return np.where(best == _LAST, -1, order[at]).astype(np.intp)
+    first: Positions = np.append(order, -1)[rank[header]].astype(np.intp)
+    return first
 
 
 def _roles(rows: _Rows, header: Flags, part: Flags, diagnoses: Flags) -> Texts:

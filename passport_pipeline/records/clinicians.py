@@ -63,6 +63,7 @@ class _People:
             for number, uuid, name, prefix, identifier in zip(providers["provider_id"].tolist(), *columns, strict=True)
             if uuid
         }
+        self.written = {str(number): provider for number, provider in self.providers.items()}
         users = lookup.users
         own = users["provider_id"].to_numpy(dtype=np.int64, na_value=-1).tolist()
         self.users = {
@@ -79,7 +80,7 @@ class _People:
         first, everyone = None, []
         for entry in (written or "").split():
             number, _, role = entry.partition(":")
-            provider = self.providers.get(int(number)) if number.isdigit() else None
+            provider = self.written.get(number)
             if provider is None:
                 continue
             first = first or provider

@@ -1,7 +1,7 @@
 """The hospital's local time as UTC: OpenMRS stores what the wall clock showed, without a zone.
 
-What belongs here: the one rule for times that a clock showed twice, or never, and how documents hold times. What does
-not: which time is shown to the patient (documents: always the wall clock's).
+What belongs here: the one rule for times that a clock showed twice, or never, or that have no UTC, and how documents
+hold times. What does not: which time is shown to the patient (documents: always the wall clock's).
 """
 
 from __future__ import annotations
@@ -14,22 +14,37 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+# The first and the last day of the calendar have no UTC at hospitals east or west of it: no date of either is taken for
+# an instant, wherever the hospital is, so that a row has one outcome whatever the zone.
+_FIRST, _END = np.datetime64("0001-01-02", "us"), np.datetime64("9999-12-31", "us")
+
 
 def utc_of(local: pd.Series, zone: ZoneInfo) -> npt.NDArray[np.datetime64]:
-    """Naive local datetimes (NaT where unknown) as UTC, datetime64[us], NaT where unknown.
+    """Naive local datetimes (NaT where unknown) as UTC, datetime64[us], NaT where unknown or no instant.
 
     A time that the clock showed twice is the first of the two; one that it skipped moves forward to the next
-    that there was. Never raises.
+    that there was. Never raises, and gives no time that a datetime cannot hold.
     """
-    wall = pd.DatetimeIndex(local.to_numpy(dtype="datetime64[us]"))
+    shown = local.to_numpy(dtype="datetime64[us]")
+    wall = pd.DatetimeIndex(np.where(_in_calendar(shown), shown, np.datetime64("NaT", "us")))
     first = np.ones(len(wall), dtype=bool)
     aware = wall.tz_localize(zone, ambiguous=first, nonexistent="shift_forward")
     instants: npt.NDArray[np.datetime64] = aware.tz_convert("UTC").tz_localize(None).to_numpy("datetime64[us]")
     return instants
 
 
+def are_instants(local: pd.Series) -> npt.NDArray[np.bool_]:
+    """Which of these naive local datetimes `utc_of` can tell the UTC of, in any zone."""
+    return _in_calendar(local.to_numpy(dtype="datetime64[us]"))
+
+
+def _in_calendar(shown: npt.NDArray[np.datetime64]) -> npt.NDArray[np.bool_]:
+    inside: npt.NDArray[np.bool_] = (shown >= _FIRST) & (shown < _END)  # NaT is not
+    return inside
+
+
 def moments(instants: npt.NDArray[np.datetime64]) -> list[Any]:
-    """UTC instants as aware datetimes, None for NaT."""
+    """UTC instants as `utc_of` gives them, as aware datetimes, None for NaT."""
     return _each_once(instants, lambda distinct: pd.DatetimeIndex(distinct).tz_localize("UTC").to_pydatetime())
 
 

@@ -63,7 +63,10 @@ class Leads:
         self.ids = object_id(hospital.key, self.obs_uuid, self.created)
         self.days = written(frame["day"], "D")
         self.windows = written(frame["day"], "M")
-        self.person_uuid: list[str] = frame["person_uuid"].tolist()
+        self.person_uuid = [
+            uuid or f"person-{number}"
+            for uuid, number in zip(frame["person_uuid"].tolist(), frame["person_id"].tolist(), strict=True)
+        ]
         self.encounter_uuid = _known(frame["encounter_uuid"])
 
 

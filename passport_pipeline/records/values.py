@@ -26,6 +26,8 @@ REASONS = (UNKNOWN_CONCEPT, INVALID_DATE, INVALID_VALUE, NO_VALUE, UNREADABLE, E
 APPLICATION_TYPES = {CODED: "coded", BOOLEAN: "coded", DRUG: "coded", NUMERIC: "numeric"}
 """The application knows three types (openmrsData.valueType); what is not here is text to it."""
 
+_MOST_DECIMALS = 15  # a double has no more; a dictionary may ask for two thousand million
+
 _BY_DATATYPE = {
     "coded": CODED,
     "boolean": BOOLEAN,
@@ -62,7 +64,7 @@ class Values:
 def number(value: float, precision: float = math.nan) -> str:
     """A number as it was measured: "5" for 5.0, and "5.0" where the concept's display precision is 1.
 
-    The precision adds zeros and never rounds: a digit that somebody wrote is not dropped.
+    The precision adds zeros, up to 15 decimals, and never rounds: a digit that somebody wrote is not dropped.
     """
     text = f"{value:.15g}"  # the digits that a double is certain of: 0.1 + 0.2 reads 0.3
     if "e" in text:
@@ -70,7 +72,7 @@ def number(value: float, precision: float = math.nan) -> str:
     if text == "-0":
         text = "0"
     whole, _, decimals = text.partition(".")
-    wanted = 0 if math.isnan(precision) else max(0, int(precision))
+    wanted = 0 if math.isnan(precision) else int(min(max(0.0, precision), _MOST_DECIMALS))
     padded = decimals.ljust(wanted, "0")
     return f"{whole}.{padded}" if padded else whole
 

@@ -117,6 +117,14 @@ def test_parts_of_a_group_prefer_the_diagnosis_that_can_be_shown():
     ]
 
 
+@pytest.mark.parametrize("answer", [MALARIA, 4711])
+def test_rows_with_the_highest_numbers_there_are_lead_and_belong_as_all_others(answer):
+    first = np.iinfo(np.int64).max - 3
+    low = outcomes(*diagnosis(1, answer=answer))
+    high = outcomes(*(row | {"row_crc": 7} for row in diagnosis(first, answer=answer)))
+    assert [(o, lead - first, reason) for o, lead, reason in high] == [(o, lead - 1, reason) for o, lead, reason in low]
+
+
 def test_two_certainties_that_disagree_say_nothing():
     rows = [*diagnosis(1), obs(9, CERTAINTY, obs_group_id=1, value_coded=PRESUMED)]
     assert record(*rows)["certainty"] is None

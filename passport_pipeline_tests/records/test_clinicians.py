@@ -34,6 +34,7 @@ def who(**columns):
         ({"providers": "2:9 1:"}, "provider-2", "Dr. Bob Mugisha"),
         ({"providers": "1:"}, "provider-1", "Prof. Alice Uwase"),
         ({"providers": "77: 1:"}, "provider-1", "Prof. Alice Uwase"),
+        ({"providers": f"{'9' * 5000}: ²: 1:9:9 :: x 2:"}, "provider-1", "Prof. Alice Uwase"),
         ({"providers": "3:"}, "provider-3", "Dr. Clinician N-17"),
         ({"creator": 101}, "provider-2", "Dr. Bob Mugisha"),
         ({"providers": "77:", "creator": 101}, "provider-2", "Dr. Bob Mugisha"),

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import bson
+import numpy as np
 import pandas as pd
 import pytest
 from bson.codec_options import CodecOptions
@@ -286,6 +287,36 @@ def test_documents_come_in_the_order_of_their_observations_with_fixed_keys():
 def test_a_row_without_a_uuid_goes_by_its_number():
     (record,) = documents_of(observations(obs(1, NOTE, value_text="x", obs_uuid=None)), DICTIONARY).records
     assert record["source"]["obsUuid"] == record["source"]["rows"][0]["obsUuid"] == "obs-1"
+
+
+def test_a_person_without_a_uuid_goes_by_its_number():
+    rows = observations(obs(1, NOTE, value_text="x", person_uuid=""), obs(2, NOTE, person_uuid=""))
+    made = documents_of(rows, DICTIONARY)
+    assert [one["source"]["personUuid"] for one in made.records] == ["person-789"]
+    assert [one["personUuid"] for one in made.parked] == ["person-789"]
+
+
+@pytest.mark.parametrize("observed", ["0001-01-01 00:00:00", "9999-12-31 23:59:59"])
+@pytest.mark.parametrize("zone", ["Africa/Kigali", "America/Lima", "UTC"])
+def test_an_observation_of_no_instant_is_parked_and_no_other(observed, zone):
+    rows = pd.concat(
+        [observations(obs(1, NOTE, value_text="a")), observations(obs(2, NOTE, value_text="b"))], ignore_index=True
+    )
+    rows.loc[0, "obs_datetime"] = np.datetime64(observed, "us")
+    made = documents_of(rows, DICTIONARY, hospital=HOSPITAL.model_copy(update={"timezone": zone}))
+    assert [(one["obsId"], one["reason"]) for one in made.parked] == [(1, "invalid_date")]
+    assert [one["source"]["obsId"] for one in made.records] == [2]
+
+
+@pytest.mark.parametrize("created", ["0001-01-01 00:00:00", "9999-12-31 23:59:59", "NaT"])
+@pytest.mark.parametrize("zone", ["Africa/Kigali", "America/Lima"])
+def test_a_row_that_was_created_at_no_instant_has_an_id_without_a_second_and_no_date_of_creation(created, zone):
+    rows = observations(obs(1, NOTE, value_text="a"))
+    rows.loc[0, "date_created"] = np.datetime64(created, "us")
+    (record,) = documents_of(rows, DICTIONARY, hospital=HOSPITAL.model_copy(update={"timezone": zone})).records
+    assert record["_id"].binary[:4] == bytes(4)
+    assert "dateCreated" not in record["openmrsData"]
+    assert record["syncDate"] == min(record["openmrsData"]["obsDatetime"], NOW)
 
 
 def test_two_hospitals_with_the_same_numbers_make_two_documents():

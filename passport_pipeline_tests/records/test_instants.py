@@ -1,13 +1,13 @@
 """The hospital's wall clock as UTC."""
 
 from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from passport_pipeline.records.instants import moments, utc_of, written
+from passport_pipeline.records.instants import are_instants, moments, utc_of, written
 
 
 def utc(local, zone):
@@ -37,6 +37,33 @@ def test_local_time_becomes_utc(local, zone, expected):
 def test_what_is_unknown_stays_unknown():
     assert utc(None, "Africa/Kigali") == "NaT"
     assert len(utc_of(pd.Series([], dtype="datetime64[us]"), ZoneInfo("Europe/Paris"))) == 0
+
+
+CALENDAR = ["0001-01-01", "0001-01-01 23:59:59.999999", "9999-12-31", "9999-12-31 23:59:59.999999"]
+INSTANTS = [
+    *("0001-01-02", "1582-10-10", "1677-09-21 00:12:43", "1883-11-18 12:01", "1900-01-01", "1970-01-01"),
+    *("2011-12-30 12:00", "2025-03-30 02:30", "2025-10-26 02:30", "2262-04-12", "9999-12-30 23:59:59.999999"),
+]
+
+
+@pytest.mark.parametrize(
+    "zone", ["Pacific/Kiritimati", "Africa/Kigali", "UTC", "America/Lima", "America/Port-au-Prince"]
+)
+def test_the_first_and_the_last_day_of_the_calendar_are_no_instant_in_any_zone_and_disturb_no_other_time(zone):
+    local = pd.Series(np.array([*CALENDAR, "2025-11-06 10:30:00", "NaT"], dtype="datetime64[us]"))
+    found = utc_of(local, ZoneInfo(zone))
+    assert np.isnat(found).tolist() == [True, True, True, True, False, True]
+    assert found[4] == utc_of(local.iloc[4:5], ZoneInfo(zone))[0]
+    assert are_instants(local).tolist() == [False, False, False, False, True, False]
+
+
+def test_every_other_time_is_a_datetime_in_every_zone_there_is():
+    local = pd.Series(np.array(INSTANTS, dtype="datetime64[us]"))
+    assert are_instants(local).all()
+    for zone in sorted(available_timezones()):
+        found = moments(utc_of(local, ZoneInfo(zone)))
+        assert len(found) == len(INSTANTS), zone
+        assert None not in found, zone
 
 
 def test_documents_hold_aware_datetimes_to_the_microsecond_and_none_for_what_is_unknown():

@@ -89,6 +89,10 @@ def test_a_boolean_question_may_be_answered_with_another_concept():
         (123456789012345.0, math.nan, "123456789012345"),
         (0.00001, math.nan, "0.00001"),
         (1e21, math.nan, "1000000000000000000000"),
+        (5.0, 2.0**31, "5.000000000000000"),  # a dictionary may state any precision
+        (5.0, math.inf, "5.000000000000000"),
+        (5.0, -3, "5"),
+        (5e-324, math.nan, "0"),
     ],
 )
 def test_a_number_shows_every_digit_that_was_written_and_no_other(value, precision, text):
