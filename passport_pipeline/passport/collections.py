@@ -281,6 +281,7 @@ COLLECTIONS = (
             reason=text(pattern="^[a-z_]+$"),
             rows=ROWS,
             fields=array(TEXT),
+            error=LINE,
             state=one_of(*PARKED_ROW.names),
             stateHistory=HISTORY,
             attempts=NUMBER,

@@ -34,6 +34,7 @@ CONTENT = (
     "rows",
     "fields",
     "refused",
+    "error",
 )
 SCHEDULE = ("tries", "nextAttempt")
 CHUNK = 20_000

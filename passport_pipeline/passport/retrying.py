@@ -22,7 +22,7 @@ from passport_pipeline.passport.collections import PARKED
 from passport_pipeline.passport.database import Document, Passport, answering
 from passport_pipeline.passport.states import PARKED_ROW
 from passport_pipeline.records import values
-from passport_pipeline.records.documents import NOT_MATCHED
+from passport_pipeline.records.documents import NOT_MATCHED, UNBUILDABLE
 
 INVALID_DOCUMENT = "invalid_document"
 DELETED_PATIENT = "deleted_patient"
@@ -42,6 +42,7 @@ WAITS_FOR: Mapping[str, WaitsFor] = {
     NOT_MATCHED: WaitsFor.TIME,
     **dict.fromkeys(matching.REASONS, WaitsFor.IDENTITY),
     **dict.fromkeys(values.REASONS, WaitsFor.SOURCE),
+    UNBUILDABLE: WaitsFor.SOURCE,
 }
 BY_TIME = tuple(reason for reason, what in WAITS_FOR.items() if what is WaitsFor.TIME)
 

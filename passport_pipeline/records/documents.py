@@ -26,7 +26,7 @@ from passport_pipeline.records.evidence import RULES_VERSION
 from passport_pipeline.records.instants import moments, utc_of, written
 from passport_pipeline.records.provenance import Leads, openmrs_data, sources, uuids
 
-__all__ = ["NOT_MATCHED", "Documents", "clinicians", "documents", "with_identity"]
+__all__ = ["NOT_MATCHED", "UNBUILDABLE", "Documents", "clinicians", "documents", "parked_rows", "with_identity"]
 
 Document = dict[str, Any]
 
@@ -34,8 +34,19 @@ NOT_MATCHED = "not_matched"
 """Why a row is parked whose person nobody has matched yet; the other reasons are those of identity.matching.
 """
 
+UNBUILDABLE = "unbuildable"
+"""Why a row is parked of which no document can be made: something that nobody has foreseen was raised over it.
+"""
+
 LIVE = timedelta(hours=3)
 """A record younger than this is live: the application still lets its clinician edit it."""
+
+MOST_ROWS = 20_000
+"""Rows of one record; a document has room for more, but not twice, as a conflict over it needs."""
+
+
+class TooManyRows(Exception):  # noqa: N818 - its name is what an operator reads
+    """A record is made of more rows than MOST_ROWS."""
 
 
 @dataclass(frozen=True)
@@ -68,21 +79,39 @@ def documents(  # noqa: PLR0917 - the parts of one step, in the order of the flo
 
     `observations` is the frame that `built` was built from. `matches` is identity.matching's frame.
     `accounts` has for each clinician_key of `clinicians` the ids of user and doctor. `now` is aware. A record
-    whose person has no patient is parked whole. Raises KeyError where a clinician has no account.
+    whose person has no patient is parked whole. Raises KeyError where a clinician has no account, and TooManyRows.
     """
     patients = _patients(matches)
     outcomes = with_identity(built, observations, matches)
     rows = _rows_of(outcomes, observations)
     loaded = (outcomes["outcome"] == LEAD).to_numpy()
     records = built.records[loaded[built.records["position"].to_numpy()]]
-    stamp = now.astimezone(UTC)
-    stamp = stamp.replace(microsecond=stamp.microsecond // 1000 * 1000)  # MongoDB keeps milliseconds
+    stamp = _stamp(now)
     leads = Leads(observations, records["position"].to_numpy(), hospital, rows)
     patient = patients["patient_id"].reindex(leads.frame["person_id"]).tolist()
     made = _records(records, leads, lookups, patient=patient, accounts=accounts, now=stamp, run_id=run_id)
     skipped = outcomes.loc[outcomes["outcome"] == SKIPPED, ["day", "reason", "row_crc"]]
     parked = _parked(outcomes, observations, hospital, rows=rows, now=stamp, run_id=run_id)
     return Documents(made, parked, skipped.reset_index(drop=True), outcomes)
+
+
+def parked_rows(observations: pd.DataFrame, reason: str, hospital: Hospital, now: datetime, run_id: str) -> Documents:
+    """Every row of a frame parked by itself, for one reason, whatever it says."""
+    obs_id = observations["obs_id"]
+    outcomes = observations[["obs_id", "row_crc", "day"]].assign(
+        outcome=pd.Series(PARKED, obs_id.index, dtype="str"),
+        lead_obs_id=obs_id.astype("Int64"),
+        role=pd.Series(LEAD, obs_id.index, dtype="str"),
+        reason=pd.Series(reason, obs_id.index, dtype="str"),
+    )
+    rows = _rows_of(outcomes, observations)
+    parked = _parked(outcomes, observations, hospital, rows=rows, now=_stamp(now), run_id=run_id)
+    return Documents([], parked, outcomes.loc[[], ["day", "reason", "row_crc"]], outcomes)
+
+
+def _stamp(now: datetime) -> datetime:
+    stamp = now.astimezone(UTC)
+    return stamp.replace(microsecond=stamp.microsecond // 1000 * 1000)  # MongoDB keeps milliseconds
 
 
 def with_identity(built: Built, observations: pd.DataFrame, matches: pd.DataFrame) -> pd.DataFrame:
@@ -129,6 +158,8 @@ def _rows_of(outcomes: pd.DataFrame, observations: pd.DataFrame) -> dict[int, li
     leads = outcomes["lead_obs_id"].to_numpy(dtype=np.int64, na_value=-1)[attached].tolist()
     for lead, at in zip(leads, attached.tolist(), strict=True):
         rows[lead].append(made[at])
+    if max(map(len, rows.values()), default=0) > MOST_ROWS:
+        raise TooManyRows
     return rows
 
 

@@ -10,16 +10,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 
 import numpy as np
+import pandas as pd
 
 from passport_pipeline.batches import Batches
 from passport_pipeline.hospitals.settings import Settings
 from passport_pipeline.passport.database import Passport
 from passport_pipeline.passport.shown import shown_rows
-from passport_pipeline.records.building import PARKED, build
-from passport_pipeline.records.documents import with_identity
+from passport_pipeline.records.building import PARKED
+from passport_pipeline.records.frames import Making
 from passport_pipeline.references import Ids
 from passport_pipeline.windows.inputs import Inputs
 from passport_pipeline.windows.staleness import ComparedWindow
@@ -126,10 +127,15 @@ def _exceeds(rows: int, of: int, share: float, least: int) -> bool:
 def _parked(settings: Settings, batches: Batches, made_of: Inputs, days: Sequence[date]) -> dict[str, Ids]:
     """The obs_ids of the rows of these days that would be parked, by reason."""
     found: defaultdict[str, list[Ids]] = defaultdict(list)
+    making = Making(made_of.lookups, made_of.hospital, made_of.matches, _nobodys, datetime.now(UTC), "")
     for observations in batches.read_days(made_of.hospital.key, days, settings.batch_rows):
-        built = build(observations, made_of.lookups, made_of.hospital.name)
-        outcomes = with_identity(built, observations, made_of.matches)
+        outcomes = making.documents_of(observations).outcomes
         parked = outcomes.loc[outcomes["outcome"] == PARKED, ["obs_id", "reason"]]
         for reason, rows in parked.groupby("reason"):
             found[str(reason)].append(rows["obs_id"].to_numpy(dtype=np.int64))
     return {reason: np.concatenate(parts) for reason, parts in found.items()}
+
+
+def _nobodys(clinicians: pd.DataFrame) -> dict[str, tuple[str, str]]:
+    """Accounts that serve as well, since no document is kept: what is only looked at makes nobody known."""
+    return dict.fromkeys(clinicians["clinician_key"], ("", ""))

@@ -31,8 +31,8 @@ from passport_pipeline.passport.people import Account, ensure_clinicians, ensure
 from passport_pipeline.passport.reconciling import DayReconciler, DayResult
 from passport_pipeline.passport.recounting import recounted
 from passport_pipeline.passport.retrying import Retries, due_days
-from passport_pipeline.records.building import build
-from passport_pipeline.records.documents import Documents, clinicians, documents
+from passport_pipeline.records.documents import Documents
+from passport_pipeline.records.frames import Making
 from passport_pipeline.windows.staleness import ComparedWindow, DayState, DayStates
 
 WRITTEN = ("inserted", "updated", "retracted", "unchanged", "conflicts")
@@ -96,9 +96,10 @@ class WindowLoad:
         """
         waiting, closing = deque(days), deque[Future[DayResult]]()
         opened: OpenDay | None = None
+        making = self._making()
         with _writers(self.settings.writers) as pool:
             for observations in self.batches.read_days(self.hospital.key, days, self.settings.batch_rows):
-                parts = _by_day(self._documents(observations))
+                parts = _by_day(making.documents_of(observations))
                 yield from _results(closing)
                 for day, part in parts:
                     while opened is None or opened.day != day:
@@ -120,14 +121,15 @@ class WindowLoad:
         )
         return OpenDay(reconciler, day)
 
-    def _documents(self, observations: pd.DataFrame) -> Documents:
-        built = build(observations, self.lookups, self.hospital.name)
-        accounts = ensure_clinicians(
-            self.passport, self.hospital, self.account, clinicians(observations, self.lookups), self.settings
-        )
-        return documents(
-            built, observations, self.lookups, self.hospital, self.matches, accounts, self.now, self.run_id
-        )
+    def _making(self) -> Making:
+        known: dict[str, tuple[str, str]] = {}
+
+        def accounts(clinicians: pd.DataFrame) -> dict[str, tuple[str, str]]:
+            if not known.keys() >= {*clinicians["clinician_key"]}:
+                known.update(ensure_clinicians(self.passport, self.hospital, self.account, clinicians, self.settings))
+            return known
+
+        return Making(self.lookups, self.hospital, self.matches, accounts, self.now, self.run_id)
 
 
 @dataclass

@@ -1,0 +1,152 @@
+"""A frame's documents, with the last net under them: rows of which none can be made are parked, all others come out.
+
+What belongs here: finding the rows that are to blame, whatever was raised and wherever. What does not: how documents
+are made (building, documents). No rule of what a row means may rely on the net: it is for what nobody has foreseen.
+
+A frame that fails is halved, whole groups together, down to one outermost group. Of that the rows that fail by
+themselves are parked, each with all of the group that it is directly in: nobody can tell any more whether it takes back
+what the others say. Where no row fails by itself, the outermost group is parked whole.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+
+from passport_pipeline.errors import PipelineError, unexpected
+from passport_pipeline.hospitals.registry import Hospital
+from passport_pipeline.openmrs.lookups import Lookups
+from passport_pipeline.records.building import build
+from passport_pipeline.records.categories import parents_of
+from passport_pipeline.records.clinicians import clinicians
+from passport_pipeline.records.documents import UNBUILDABLE, Documents, documents, parked_rows
+from passport_pipeline.records.vocabulary import Flags
+
+NOT_OF_A_ROW = (PipelineError, MemoryError)
+"""What is raised whatever the rows say, and stops the run."""
+
+NAMED = 20  # obs_ids in a message
+
+Accounts = Mapping[str, tuple[str, str]]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Making:
+    """What the documents of a window's frames are made of besides their rows; as for `documents`.
+
+    `accounts` gives the accounts of clinicians, which come as the frame of `clinicians`.
+    """
+
+    lookups: Lookups
+    hospital: Hospital
+    matches: pd.DataFrame
+    accounts: Callable[[pd.DataFrame], Accounts]
+    now: datetime
+    run_id: str
+
+    def documents_of(self, observations: pd.DataFrame) -> Documents:
+        """The documents of a frame as openmrs.observations gives it.
+
+        Every row has one outcome, whatever it holds: one of which no document can be made is parked as `unbuildable`,
+        with the type of the error, and told in the log by its obs_id. Raises what `accounts` raises, if it is a
+        PipelineError, and MemoryError.
+        """
+        made = list(self._parts(observations))
+        return made[0] if len(made) == 1 else _joined(made, observations)
+
+    def _parts(self, rows: pd.DataFrame) -> Iterator[Documents]:
+        made = self._made(rows)
+        if isinstance(made, Documents):
+            yield made
+            return
+        roots = rows["root_id"].unique()
+        if len(roots) == 1:
+            yield from self._of_one_root(rows, made)
+            return
+        first = rows["root_id"].isin(roots[: len(roots) // 2]).to_numpy()
+        yield from self._parts(_chosen(rows, first))
+        yield from self._parts(_chosen(rows, ~first))
+
+    def _made(self, rows: pd.DataFrame) -> Documents | Exception:
+        """The documents of these rows, or what was raised over them."""
+        try:
+            built = build(rows, self.lookups, self.hospital.name)
+            accounts = self.accounts(clinicians(rows, self.lookups))
+            return documents(built, rows, self.lookups, self.hospital, self.matches, accounts, self.now, self.run_id)
+        except NOT_OF_A_ROW:
+            raise
+        except Exception as error:  # noqa: BLE001 - no row may stop another, whatever it brings about
+            return error
+
+    def _of_one_root(self, rows: pd.DataFrame, error: Exception) -> Iterator[Documents]:
+        apart = _of_their_groups(rows, self._failing(rows))
+        rest = self._made(_chosen(rows, ~apart)) if not apart.all() else error
+        if isinstance(rest, Documents):
+            yield rest
+            rows = _chosen(rows, apart)
+        yield self._parked(rows, error)
+
+    def _failing(self, rows: pd.DataFrame) -> Flags:
+        """Which rows of an outermost group, that fails, fail by themselves; all where none does."""
+        failing = np.zeros(len(rows), dtype=bool)
+        halves = [np.arange(len(rows))]
+        while halves:
+            at = halves.pop()
+            if len(at) > 1:
+                halves += [half for half in np.array_split(at, 2) if self._fails(rows, half)]
+            else:
+                failing[at] = self._fails(rows, at)
+        return failing if failing.any() else ~failing
+
+    def _fails(self, rows: pd.DataFrame, at: np.ndarray) -> bool:
+        return isinstance(self._made(rows.iloc[at].reset_index(drop=True)), Exception)
+
+    def _parked(self, rows: pd.DataFrame, error: Exception) -> Documents:
+        numbers = rows["obs_id"].tolist()
+        log.warning(
+            "%s: of %d observations no record can be made; they are parked as %s and stop no others. Please report it "
+            "with this message: obs_id %s: %s",
+            self.hospital.key,
+            len(numbers),
+            UNBUILDABLE,
+            ", ".join(map(str, numbers[:NAMED])) + (", ..." if len(numbers) > NAMED else ""),
+            unexpected(error),
+        )
+        parked = parked_rows(rows, UNBUILDABLE, self.hospital, self.now, self.run_id)
+        for one in parked.parked:
+            one["error"] = type(error).__name__
+        return parked
+
+
+def _chosen(rows: pd.DataFrame, which: Flags) -> pd.DataFrame:
+    return rows[which].reset_index(drop=True)
+
+
+def _of_their_groups(rows: pd.DataFrame, failing: Flags) -> Flags:
+    """These rows, the headers that they are directly below, and everything below either."""
+    parents = parents_of(rows)
+    apart = failing.copy()
+    headers = parents[failing]
+    apart[headers[headers >= 0]] = True
+    while True:
+        below = (parents >= 0) & apart[parents] & ~apart
+        if not below.any():
+            return apart
+        apart |= below
+
+
+def _joined(made: Sequence[Documents], observations: pd.DataFrame) -> Documents:
+    outcomes = pd.concat([one.outcomes for one in made], ignore_index=True).set_index("obs_id", drop=False)
+    return Documents(
+        sorted((record for one in made for record in one.records), key=lambda record: record["source"]["obsId"]),
+        sorted((parked for one in made for parked in one.parked), key=lambda parked: parked["obsId"]),
+        pd.concat([one.skipped for one in made], ignore_index=True),
+        outcomes.loc[observations["obs_id"]].reset_index(drop=True),
+    )

@@ -1,0 +1,193 @@
+"""The last net: rows that nothing can be made of are parked, whatever is raised over them, and stop no others."""
+
+import logging
+
+import pytest
+
+from passport_pipeline.errors import PassportUnreachable
+from passport_pipeline.records import documents as making_documents
+from passport_pipeline.records import frames
+from passport_pipeline.records.frames import Making
+from passport_pipeline_tests.records.dictionary import DICTIONARY, NOTE, PANEL, POTASSIUM, SODIUM, diagnosis
+from passport_pipeline_tests.records.frames import (
+    DOCTOR,
+    HOSPITAL,
+    NOW,
+    USER,
+    documents_of,
+    lookups,
+    matched,
+    obs,
+    observations,
+)
+
+NAME = "Ada Lovelace"
+
+
+def note(number, **more):
+    return obs(number, NOTE, value_text=f"note {number}", **more)
+
+
+def panel(first):
+    """Two results and a group of two more below one header."""
+    rows = [
+        obs(first, PANEL),
+        obs(first + 1, POTASSIUM, obs_group_id=first, value_numeric=4.0),
+        obs(first + 2, SODIUM, obs_group_id=first, value_numeric=140.0),
+        obs(first + 3, PANEL, obs_group_id=first),
+        obs(first + 4, POTASSIUM, obs_group_id=first + 3, value_numeric=5.0),
+        obs(first + 5, SODIUM, obs_group_id=first + 3, value_numeric=141.0),
+    ]
+    return [row | {"root_id": first} for row in rows]
+
+
+def accounts(clinicians):
+    return dict.fromkeys(clinicians["clinician_key"], (USER, DOCTOR))
+
+
+def making(rows, accounts=accounts):
+    return Making(lookups(DICTIONARY), HOSPITAL, matched(rows), accounts, NOW, "run-1")
+
+
+def made_of(rows):
+    return making(rows).documents_of(rows)
+
+
+@pytest.fixture
+def failing(monkeypatch):
+    """failing(*obs_ids) -> nothing can be built where all of these rows are; gives the sizes of what was tried."""
+
+    def arrange(*obs_ids, error=ZeroDivisionError):
+        build, tried = frames.build, []
+
+        def broken(rows, *others):
+            tried.append(len(rows))
+            if {*obs_ids} <= {*rows["obs_id"]}:
+                raise error(f"said of {NAME}")
+            return build(rows, *others)
+
+        monkeypatch.setattr(frames, "build", broken)
+        return tried
+
+    return arrange
+
+
+def parked_in(made):
+    return {row["obsId"] for one in made.parked for row in one["rows"] if one["reason"] == "unbuildable"}
+
+
+def shown_in(made):
+    return {row["obsId"] for one in made.records for row in one["source"]["rows"]}
+
+
+def test_the_one_row_that_fails_is_parked_and_all_others_come_out_as_ever(failing):
+    rows = observations(*(note(number) for number in range(1, 101)), *diagnosis(200))
+    ordinary = documents_of(rows, DICTIONARY)
+    tried = failing(77)
+    made = made_of(rows)
+    assert made.records == [one for one in ordinary.records if one["source"]["obsId"] != 77]
+    (parked,) = made.parked
+    assert parked["rows"] == [{"obsId": 77, "obsUuid": "obs-uuid-77", "crc": 77 * 7, "role": "lead"}]
+    assert (parked["reason"], parked["error"], parked["day"]) == ("unbuildable", "ZeroDivisionError", "2025-11-06")
+    assert {one["_id"] for one in ordinary.records} == {one["_id"] for one in (*made.records, parked)}
+    assert made.outcomes["obs_id"].tolist() == rows["obs_id"].tolist()
+    assert made.outcomes.set_index("obs_id")["outcome"].value_counts().to_dict() == {
+        "lead": 100,
+        "parked": 1,
+        "attached": 3,
+    }
+    assert len(tried) < 20
+
+
+def test_where_nothing_fails_nothing_is_made_twice(failing):
+    tried = failing(4711)
+    made_of(observations(note(1), note(2)))
+    assert tried == [2]
+
+
+def test_obs_ids_and_the_errors_type_are_told_and_never_its_text(failing, caplog):
+    failing(2)
+    with caplog.at_level(logging.WARNING, "passport_pipeline.records.frames"):
+        made = made_of(observations(note(1), note(2), note(3)))
+    (told,) = caplog.messages
+    assert "central: of 1 observations no record can be made" in told
+    assert "obs_id 2: ZeroDivisionError" in told
+    assert NAME not in told + str(made.parked)
+
+
+def test_a_row_is_parked_with_its_own_group_which_nobody_can_tell_the_meaning_of_without_it(failing):
+    rows = observations(note(1), *diagnosis(10), *panel(20), note(30))
+    rows.loc[rows["obs_id"].between(10, 13), "root_id"] = 10
+    failing(12)
+    made = made_of(rows)
+    assert parked_in(made) == {10, 11, 12, 13}
+    assert shown_in(made) == {1, *range(20, 26), 30}
+
+
+@pytest.mark.parametrize(
+    ("obs_id", "apart"),
+    [(24, {23, 24, 25}), (21, {*range(20, 26)}), (23, {*range(20, 26)}), (20, {*range(20, 26)})],
+)
+def test_of_nested_groups_the_one_that_the_row_is_in_is_parked_with_what_is_below(failing, obs_id, apart):
+    failing(obs_id)
+    made = made_of(observations(note(1), *panel(20)))
+    assert parked_in(made) == apart
+    assert parked_in(made) | shown_in(made) == {1, *range(20, 26)}
+
+
+def test_a_group_that_fails_only_as_a_whole_is_parked_whole(failing):
+    failing(21, 25)
+    made = made_of(observations(note(1), *panel(20)))
+    assert parked_in(made) == {*range(20, 26)}
+    assert shown_in(made) == {1}
+
+
+def test_rows_in_each_others_groups_are_parked_together(failing):
+    rows = observations(
+        *(note(1, obs_group_id=2) | {"root_id": 2}, note(2, obs_group_id=1) | {"root_id": 2}, note(3, obs_group_id=3))
+    )
+    failing(1)
+    made = made_of(rows)
+    assert (parked_in(made), shown_in(made)) == ({1, 2}, {3})
+
+
+def test_what_fails_in_telling_who_is_answerable_or_in_a_document_is_caught_as_well(monkeypatch):
+    rows = observations(*(note(number) for number in range(1, 9)))
+    clinicians, hashed = frames.clinicians, making_documents.hashed
+
+    def nobody(rows, *others):
+        if 3 in {*rows["obs_id"]}:
+            raise KeyError(NAME)
+        return clinicians(rows, *others)
+
+    def unhashable(value):
+        if "note 5" in str(value):
+            raise TypeError(NAME)
+        return hashed(value)
+
+    monkeypatch.setattr(frames, "clinicians", nobody)
+    monkeypatch.setattr(making_documents, "hashed", unhashable)
+    made = made_of(rows)
+    assert {one["obsId"]: one["error"] for one in made.parked} == {3: "KeyError", 5: "TypeError"}
+    assert shown_in(made) == {1, 2, 4, 6, 7, 8}
+
+
+@pytest.mark.parametrize("error", [PassportUnreachable("no primary"), MemoryError(), KeyboardInterrupt()])
+def test_what_no_row_is_to_blame_for_stops_the_run(error):
+    rows = observations(note(1), note(2))
+
+    def interrupted(_):
+        raise error
+
+    with pytest.raises(type(error)):
+        making(rows, interrupted).documents_of(rows)
+
+
+def test_a_record_of_more_rows_than_a_document_holds_is_parked_row_by_row(monkeypatch):
+    monkeypatch.setattr(making_documents, "MOST_ROWS", 3)
+    rows = observations(note(1), *(row | {"root_id": 10} for row in diagnosis(10)), note(20))
+    made = made_of(rows)
+    assert parked_in(made) == {10, 11, 12, 13}
+    assert {len(one["rows"]) for one in made.parked} == {1}
+    assert {one["error"] for one in made.parked} == {"TooManyRows"}
+    assert shown_in(made) == {1, 20}

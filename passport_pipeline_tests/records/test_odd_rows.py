@@ -1,0 +1,63 @@
+"""Rows of whatever a column's type can hold: each has one outcome, and none stops another."""
+
+import logging
+from collections import Counter
+
+import bson
+import pytest
+
+from passport_pipeline.passport.retrying import WAITS_FOR
+from passport_pipeline.records.building import SKIP_REASONS
+from passport_pipeline.records.documents import UNBUILDABLE
+from passport_pipeline.records.frames import Making
+from passport_pipeline_tests.records.frames import DOCTOR, HOSPITAL, NOW, PATIENT, USER, lookups, matched
+from passport_pipeline_tests.records.odd_rows import KNOWN, PERSONS, odd_rows
+
+ROWS, FRAMES = 5_000, 20
+PROVIDERS = [{"provider_id": n, "uuid": f"provider-{n}", "name": name} for n, name in ((1, "A\0B"), (3, None))]
+EVERYTHING = lookups(KNOWN, providers=PROVIDERS, roles=[{"encounter_role_id": 2, "name": "\0"}])
+ZONES = ("Pacific/Kiritimati", "Africa/Kigali", "America/Lima", "America/Port-au-Prince", "Europe/London")
+
+
+def accounts(clinicians):
+    return dict.fromkeys(clinicians["clinician_key"], (USER, DOCTOR))
+
+
+def made_of(rows, zone="Africa/Kigali"):
+    known = matched(rows, dict.fromkeys(range(PERSONS - 5), PATIENT))
+    hospital = HOSPITAL.model_copy(update={"timezone": zone})
+    return Making(EVERYTHING, hospital, known, accounts, NOW, "run-1").documents_of(rows)
+
+
+def outcomes_in(made):
+    """Every row by the outcome that its document gives it."""
+    found = [
+        (row["obsId"], "loaded" if row["role"] == "lead" else "attached")
+        for one in made.records
+        for row in one["source"]["rows"]
+    ]
+    return found + [(row["obsId"], "parked") for one in made.parked for row in one["rows"]]
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_a_hundred_thousand_odd_rows_each_have_one_outcome_and_none_is_caught_by_the_net(zone, caplog):
+    counts = Counter()
+    first = ZONES.index(zone) * (FRAMES // len(ZONES))
+    with caplog.at_level(logging.WARNING, "passport_pipeline.records.frames"):
+        for seed in range(first, first + FRAMES // len(ZONES)):
+            rows = odd_rows(seed, ROWS)
+            made = made_of(rows, zone)
+            outcomes = made.outcomes
+            assert outcomes["obs_id"].tolist() == rows["obs_id"].tolist()
+            named = outcomes_in(made)
+            skipped = outcomes.loc[outcomes["outcome"] == "skipped", "obs_id"].tolist()
+            assert sorted([number for number, _ in named] + skipped) == sorted(rows["obs_id"].tolist())
+            assert len(made.skipped) == len(skipped)
+            assert set(made.skipped["reason"]) <= set(SKIP_REASONS)
+            assert {one["reason"] for one in made.parked} <= WAITS_FOR.keys() - {UNBUILDABLE}
+            for document in (*made.records, *made.parked):
+                assert bson.decode(bson.encode(document))["_id"] == document["_id"]
+            counts += Counter(how for _, how in named) + Counter(skipped=len(skipped))
+    assert not caplog.records
+    assert counts.keys() == {"loaded", "attached", "parked", "skipped"}
+    assert min(counts.values()) > ROWS / 10
