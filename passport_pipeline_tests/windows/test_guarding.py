@@ -10,6 +10,7 @@ from passport_pipeline.batches import Batches
 from passport_pipeline.definitions import build_definitions
 from passport_pipeline.hospitals.settings import Settings
 from passport_pipeline.partitions import Window, partition_key_of
+from passport_pipeline.records import documents
 from passport_pipeline.sample.seed_example import seed_example, seed_passport
 from passport_pipeline.windows.extract import extract_window
 from passport_pipeline.windows.guarding import ACCEPT_TAG, HELD_BACK_TAG, DayChange, Plausibility, weigh
@@ -100,6 +101,17 @@ def test_records_that_would_be_parked_are_counted_by_reason(operator):
     found = weighed(operator)
     assert (found.vanished, found.shown, found.parked) == (0, 51, {"no_national_id": 51})
     assert "51 of 51 rows that patients see would be parked (no_national_id: 51" in found.message
+
+
+def test_rows_that_a_fault_of_the_pipeline_would_park_are_counted_too(operator, monkeypatch):
+    def broken(*_):
+        raise ZeroDivisionError
+
+    sql(operator, "UPDATE obs SET comments = 'x' WHERE obs_id = 20020")
+    monkeypatch.setattr(documents, "contents", broken)
+    found = weighed(operator)
+    assert found.parked == {"unbuildable": 50}
+    assert found.faults
 
 
 def test_rows_of_a_rule_that_finds_nothing_in_them_are_counted_too(operator):

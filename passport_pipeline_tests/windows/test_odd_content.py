@@ -1,0 +1,175 @@
+"""What a row holds stops no window: the row is parked, all others are loaded, and both ends agree."""
+
+import gzip
+from dataclasses import replace
+from datetime import UTC, date, datetime
+
+import pytest
+
+from passport_pipeline.partitions import FIRST_MONTH, last_month
+from passport_pipeline.passport import replaying
+from passport_pipeline.records import frames
+from passport_pipeline.resources import Connections
+from passport_pipeline.sample.generator import DEMO, generate
+from passport_pipeline.sample.population import passport_patients
+from passport_pipeline.sample.seed_example import seed_example, seed_passport
+from passport_pipeline.verification import verify_hospital
+from passport_pipeline_tests.conftest import DUMPS
+from passport_pipeline_tests.passport.factory import patient
+from passport_pipeline_tests.windows.running import load_hospitals
+from passport_pipeline_tests.windows.test_load import add, change, run_window
+
+CASES = DUMPS.parent / "cases"
+NATIONAL_ID = "1000000007919"
+ZONES = ("America/Port-au-Prince", "America/Lima", "Africa/Kigali", "Pacific/Kiritimati")
+MORE = """
+INSERT INTO encounter (encounter_type, patient_id, location_id, encounter_datetime, voided, date_created, uuid)
+VALUES (901, 3, 1, '9999-12-31 23:59:59', 0, '2024-01-01', 'encounter-9999');
+INSERT INTO obs (obs_id, person_id, concept_id, obs_datetime, date_created, creator, voided, status, encounter_id,
+                 value_text, obs_group_id, uuid)
+VALUES (1001, 3, 5001, '9999-12-31 23:59:59', '2024-03-05 10:00:00', 1, 0, 'FINAL', NULL, 'bad', NULL, 'obs-9999'),
+       (1002, 3, 5001, '2024-03-05 09:30:00', '2024-03-05 10:00:00', 1, 0, 'FINAL', 2, 'good', NULL, 'obs-of-9999'),
+       (1003, 3, 5005, '2024-03-05 09:30:00', '2024-03-05 10:00:00', 1, 0, 'FINAL', NULL, NULL, NULL, 'obs-header'),
+       (1004, 3, 5001, '2024-03-05 09:30:00', '0001-01-01', 1, 0, 'FINAL', NULL, 'good', 1003, 'obs-of-year-1'),
+       (1005, 3, 5001, '2024-03-05 09:30:00', '9999-12-31 23:59:59', 1, 0, 'FINAL', NULL, 'good', 1003, 'obs-late');
+"""
+
+
+@pytest.fixture(scope="module")
+def database_of_case(servers, make_database, tmp_path_factory):
+    """database_of_case(name of a file, more SQL) -> a new OpenMRS 2.8 database that holds it."""
+
+    def make(name, more=""):
+        case, dump = CASES / name, DUMPS / "schema-2.8.sql.gz"
+        if not case.exists() or not dump.exists():
+            pytest.skip(f"the case {name} is not beside this project")
+        database = make_database(name.partition("-")[0])
+        servers.load_dump(database, dump)
+        script = tmp_path_factory.mktemp("case") / "case.sql.gz"
+        parts = ((CASES / "00-base-and-common.sql").read_text(), case.read_text(), more)
+        script.write_bytes(gzip.compress("\n".join(parts).encode()))
+        servers.load_dump(database, script)
+        return database
+
+    return make
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_a_date_of_year_1_or_9999_parks_its_row_and_stops_no_other(
+    zone, database_of_case, readonly_url, settings, monkeypatch
+):
+    database = database_of_case("19-obs_datetime-year-1-or-9999.sql", MORE)
+    monkeypatch.setenv("CASE_URL", readonly_url(database))
+    settings.hospitals_file.write_text(
+        f"hospitals:\n  - {{key: case, name: Case, url_env: CASE_URL, timezone: {zone}, "
+        "national_id_types: [7a1c5f0e-3d52-4c0b-9a35-0d6d6f1a9e11]}\n"
+    )
+    connections = Connections(settings)
+    passport = connections.passport
+    passport["patients"].insert_one(patient(1) | {"nationalId": NATIONAL_ID})
+    load_hospitals(connections)
+    records = {one["source"]["obsUuid"]: one for one in passport["medicalrecords"].find()}
+    parked = {one["obsUuid"]: one["reason"] for one in passport["parkedrows"].find()}
+    bad = {"86ddb0a9-c468-440b-b9ee-55b62cefefe6", "obs-9999"}
+    assert parked == dict.fromkeys(bad, "invalid_date")
+    good = {"fc01bf57-8a94-40ad-ae6a-29d20957990e", "222821ce-57dd-46d8-b4bf-de7f1200de84"}
+    assert records.keys() == good | {"obs-of-9999", "obs-of-year-1", "obs-late"}
+    assert all("dateCreated" not in records[uuid]["openmrsData"] for uuid in ("obs-of-year-1", "obs-late"))
+    with connections.source("case") as source:
+        assert verify_hospital(source, passport, FIRST_MONTH, last_month()).ok
+    connections.close()
+
+
+ODD_DATES = ("0001-01-01 00:00:00", "0001-01-01 23:59:59", "9999-12-31 00:00:00", "9999-12-31 23:59:59")
+STORED = ("medicalrecords", "parkedrows", "patients", "auditlogs", "retractedrecords")
+
+
+def test_rows_of_a_usual_hospital_that_are_given_odd_dates_are_parked_and_come_back_with_right_ones(operating_on):
+    spec = replace(DEMO[0], patients=12, visits=1.5, end=date(2026, 1, 31), timezone="America/Lima")
+    with operating_on([generate(spec, 4)], passport_patients(4, 40)) as operator:
+        assert [run.failures for run in operator.sync()] == [[]]
+        before = operator.database.medicalrecords.count_documents({})
+        chosen = [one["source"]["obsId"] for one in operator.database.medicalrecords.find().sort("_id").limit(40)]
+        with operator.admin.begin() as connection:
+            connection.exec_driver_sql(f"USE `{operator.databases[spec.key]}`")
+            connection.exec_driver_sql("CREATE TABLE kept AS SELECT obs_id, obs_datetime FROM obs")
+            for number, obs_id in enumerate(chosen):
+                odd = ODD_DATES[number % len(ODD_DATES)]
+                connection.exec_driver_sql(f"UPDATE obs SET obs_datetime = '{odd}' WHERE obs_id = {obs_id}")
+        assert [run.failures for run in operator.sync()] == [[]]
+        parked = operator.database.parkedrows.find({"obsId": {"$in": chosen}})
+        assert {one["obsId"]: one["reason"] for one in parked} == dict.fromkeys(chosen, "invalid_date")
+        assert operator.verify()[spec.key].ok
+        with operator.admin.begin() as connection:
+            connection.exec_driver_sql(f"USE `{operator.databases[spec.key]}`")
+            connection.exec_driver_sql("UPDATE obs JOIN kept USING (obs_id) SET obs.obs_datetime = kept.obs_datetime")
+        assert [run.failures for run in operator.sync()] == [[]]
+        assert operator.database.medicalrecords.count_documents({}) == before
+        assert operator.verify()[spec.key].ok
+
+
+@pytest.fixture
+def operator(operating_on):
+    with operating_on([seed_example()], seed_passport(), batch_rows=100) as operator:
+        yield operator
+
+
+@pytest.fixture
+def failing(monkeypatch):
+    """Nothing can be built where row 20123 is, until this is undone."""
+    build = frames.build
+
+    def broken(rows, *others):
+        if 20_123 in {*rows["obs_id"]}:
+            raise ZeroDivisionError
+        return build(rows, *others)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(frames, "build", broken)
+        yield patched
+
+
+def test_a_row_that_cannot_be_built_is_parked_stops_no_other_and_is_loaded_once_it_can_be(operator, failing):
+    add(operator, rows=300, a_second=10)
+    loaded = run_window(operator.settings)
+    assert (loaded.outcomes["loaded"], loaded.outcomes["parked"]) == (300, 1)
+    (parked,) = operator.database.parkedrows.find()
+    assert (parked["obsId"], parked["reason"], parked["error"]) == (20_123, "unbuildable", "ZeroDivisionError")
+    found = operator.verify()["hospital-1"]
+    assert found.ok
+    assert found.parked == {"unbuildable": 1}
+    before = operator.passport(*STORED, "sourcedays")
+    assert run_window(operator.settings).days_loaded == 0
+    assert operator.passport(*STORED, "sourcedays") == before
+    again = run_window(operator.settings, full=True)
+    assert (again.written["inserted"], again.written["updated"], again.written["retracted"]) == (0, 0, 0)
+    assert operator.passport(*STORED) == {name: before[name] for name in STORED}
+    failing.undo()
+    connections = operator.connections()
+    chosen = replaying.Selection(reasons=("unbuildable",))
+    assert replaying.mark_due(connections.passport, chosen, "an operator", datetime.now(UTC)).records == 1
+    connections.close()
+    loaded = run_window(operator.settings)
+    assert (loaded.written["inserted"], loaded.outcomes["parked"]) == (1, 0)
+    assert operator.database.parkedrows.count_documents({}) == 0
+    assert operator.database.medicalrecords.count_documents({}) == 301
+    assert operator.verify()["hospital-1"].ok
+
+
+def test_a_record_that_can_no_longer_be_built_leaves_the_passport_and_comes_back_as_it_was(operator, failing):
+    broken = frames.build
+    failing.undo()
+    add(operator, rows=200, a_second=10)
+    assert run_window(operator.settings).outcomes["loaded"] == 201
+    (shown,) = operator.database.medicalrecords.find({"source.obsId": 20_123})
+    failing.setattr(frames, "build", broken)
+    change(operator, "UPDATE obs SET value_coded = NULL, value_text = 'x' WHERE obs_id = 20001")
+    loaded = run_window(operator.settings)
+    assert (loaded.written["retracted"], loaded.outcomes["parked"]) == (1, 1)
+    assert operator.database.medicalrecords.count_documents({"source.obsId": 20_123}) == 0
+    assert operator.verify()["hospital-1"].ok
+    failing.undo()
+    assert run_window(operator.settings, full=True).written["inserted"] == 1
+    (back,) = operator.database.medicalrecords.find({"source.obsId": 20_123})
+    assert (back["_id"], back["data"]) == (shown["_id"], shown["data"])
+    assert operator.verify()["hospital-1"].ok
