@@ -7,6 +7,7 @@ only ever changed with $addToSet and $pull, so nothing that the application does
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
@@ -15,12 +16,13 @@ from typing import NamedTuple, Self
 from bson import ObjectId
 from pymongo import UpdateOne
 
-from passport_pipeline.errors import PassportRefused
 from passport_pipeline.passport import bulk
 from passport_pipeline.passport.collections import ARRAYS, PATIENTS
 from passport_pipeline.passport.database import Document, Passport, answering
 
 CHUNK = 20_000
+
+log = logging.getLogger(__name__)
 
 
 class Reference(NamedTuple):
@@ -96,7 +98,10 @@ def _compared(
 
 
 def add(passport: Passport, references: Sequence[Reference], now: datetime) -> None:
-    """List records in their patients' arrays, one operation a patient."""
+    """List records in their patients' arrays, one operation a patient.
+
+    Where a patient's document has no room for more, its records stay unlisted, and a warning tells how many there are.
+    """
     _change(passport, references, "$addToSet", "$each", now)
 
 
@@ -121,4 +126,9 @@ def _change(passport: Passport, references: Sequence[Reference], operator: str, 
     # is not for the pipeline to judge.
     outcome = bulk.write(passport[PATIENTS], list(operations.values()), ids, trusted=True)
     if outcome.unfit:
-        raise PassportRefused(f"{len(outcome.unfit)} patients hold more records than one MongoDB document has room for")
+        log.warning(
+            "%d patients hold more than one MongoDB document has room for; records of this run are not in their lists. "
+            "`passport-pipeline verify --lists` tells of which days: have these patients' documents made smaller in "
+            "the application, then run `sync --full` of those months",
+            len(outcome.unfit),
+        )

@@ -9,12 +9,14 @@ marked `retracted`. Whichever step is the last one to happen, the next run knows
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 
 from bson import ObjectId
 from pymongo import DeleteOne, ReplaceOne
 
-from passport_pipeline.errors import PassportRefused, PassportUnreachable
+from passport_pipeline.errors import PassportUnreachable
 from passport_pipeline.passport import audit, bulk, conflicts, patients
 from passport_pipeline.passport.collections import RECORDS, RETRACTED
 from passport_pipeline.passport.database import Document
@@ -23,11 +25,15 @@ from passport_pipeline.passport.run import Run
 CHUNK = 2_000
 ATTEMPTS = 10
 
+log = logging.getLogger(__name__)
+
 
 def retract(run: Run, ids: Sequence[ObjectId], why: str) -> int:
     """Take these records out, as far as they are there; returns how many went.
 
-    `why` is not_live, parked or replaced. An edit that the application makes at the same time is kept, too.
+    `why` is not_live, parked or replaced. An edit that the application makes at the same time is kept, too. A record
+    that the application has made so large that it cannot be kept stays, and its day is not in line: nothing is lost
+    that cannot be brought back. It is out of its patient's list, and a warning names it.
     """
     gone = 0
     for some in bulk.chunks(ids, CHUNK):
@@ -36,27 +42,32 @@ def retract(run: Run, ids: Sequence[ObjectId], why: str) -> int:
             records = list(run.passport[RECORDS].find({"_id": {"$in": remaining}}, batch_size=CHUNK + 1))
             if not records:
                 break
-            gone += _take_out(run, records, why)
-            remaining = [record["_id"] for record in records]
+            deleted, too_large = _take_out(run, records, why)
+            gone += deleted
+            remaining = [record["_id"] for record in records if record["_id"] not in too_large]
         else:
             raise PassportUnreachable("others keep changing records that have to go; run again")
     return gone
 
 
-def _take_out(run: Run, records: Sequence[Document], why: str) -> int:
+def _take_out(run: Run, records: Sequence[Document], why: str) -> tuple[int, AbstractSet[ObjectId]]:
+    """How many went, and which are too large to go."""
     patients.remove(run.passport, [patients.Reference.to(one) for one in records], run.now)
-    archive(run, records, why)
+    too_large = archive(run, records, why)
+    records = [one for one in records if one["_id"] not in too_large]
+    if not records:
+        return 0, too_large
     deleted = delete(run, records)
     if deleted == len(records):
         finish(run, records, why)
-        return deleted
+        return deleted, too_large
     left = {one["_id"] for one in run.passport[RECORDS].find({"_id": {"$in": _ids(records)}}, {"_id": 1})}
     finish(run, [one for one in records if one["_id"] not in left], why)
-    return deleted
+    return deleted, too_large
 
 
-def archive(run: Run, records: Sequence[Document], why: str) -> None:
-    """Keep the records whole, as being retracted."""
+def archive(run: Run, records: Sequence[Document], why: str) -> AbstractSet[ObjectId]:
+    """Keep the records whole, as being retracted; returns those that are too large for it, and are not kept."""
     operations = [
         ReplaceOne(
             {"_id": one["_id"]},
@@ -76,8 +87,16 @@ def archive(run: Run, records: Sequence[Document], why: str) -> None:
     ]
     # Two runs that archive the same record for the first time: either one's copy will do.
     outcome = bulk.write(run.passport[RETRACTED], operations, _ids(records))
-    if outcome.unfit:
-        raise PassportRefused(f"{len(outcome.unfit)} records are too large to be kept in {RETRACTED}")
+    for record_id in outcome.unfit:
+        log.warning(
+            "record %s is to be taken out of the passport (%s), and is too large to be kept in %s: it stays in %s. "
+            "Have its data made smaller in the application, then run again",
+            record_id,
+            why,
+            RETRACTED,
+            RECORDS,
+        )
+    return outcome.unfit.keys()
 
 
 def delete(run: Run, records: Sequence[Document]) -> int:

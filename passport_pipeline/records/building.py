@@ -76,7 +76,7 @@ class _Rows:
 
     observations: pd.DataFrame
     obs_id: npt.NDArray[np.int64]
-    group: npt.NDArray[np.int64]  # obs_group_id, also where that row is not live; -1 for none
+    group: npt.NDArray[np.int64]  # the same for rows of one obs_group_id and day, be that row live or not; -1 for none
     parent: Positions
     values: Values
     categories: Categories
@@ -124,7 +124,7 @@ def _rows(observations: pd.DataFrame, vocabulary: Vocabulary) -> _Rows:
     return _Rows(
         observations=observations,
         obs_id=observations["obs_id"].to_numpy(dtype=np.int64),
-        group=observations["obs_group_id"].to_numpy(dtype=np.int64, na_value=-1),
+        group=_groups(observations),
         parent=parents_of(observations),
         values=values,
         categories=decide(observations, values, vocabulary),
@@ -142,6 +142,15 @@ def _withheld(rows: _Rows) -> Flags:
             rows.reason[told] = why
             withheld |= told
     return withheld
+
+
+def _groups(observations: pd.DataFrame) -> npt.NDArray[np.int64]:
+    """As a number of the frame. Rows of two days are in one group only where that is none of the database's rows: they
+    have nothing to do with each other, in whatever frame they come.
+    """
+    group, _ = pd.factorize(observations["obs_group_id"])
+    day, days = pd.factorize(observations["day"])
+    return np.where(group < 0, -1, group.astype(np.int64) * len(days) + day)
 
 
 def _headers(rows: _Rows, vocabulary: Vocabulary, empty: Flags) -> Flags:

@@ -104,11 +104,14 @@ def categorise(observations: pd.DataFrame, concepts: ConceptLookup) -> pd.DataFr
 
 
 def parents_of(observations: pd.DataFrame) -> Positions:
-    """Where in the frame each row's group stands; -1 where it is in none, or in one that is not live."""
+    """Where in the frame each row's group stands; -1 where it is in none, in one that is not live, or in one of another
+    day: groups nested too deep, or in a circle, may be. A record's rows count for one day, in whatever frame they are.
+    """
     index = pd.Index(observations["obs_id"].to_numpy(dtype=np.int64))
     wanted = observations["obs_group_id"].to_numpy(dtype=np.int64, na_value=-1)
     parents: Positions = np.asarray(index.get_indexer(pd.Index(wanted)), dtype=np.intp)
-    parents[parents == np.arange(len(parents))] = -1
+    day = observations["day"].to_numpy()
+    parents[(parents == np.arange(len(parents))) | (day[parents] != day)] = -1
     return parents
 
 

@@ -6,7 +6,7 @@ What belongs here: which fields count and how they are hashed. What does not: wh
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from typing import Any
 
@@ -21,16 +21,22 @@ NOT_COMPARED_SOURCE = frozenset({"checksum", "dataChecksum", "rules", "runId", "
 Document = Mapping[str, Any]
 
 
-def hashed(value: Any) -> str:
-    """32 hex digits of the value's canonical JSON (keys sorted, datetimes in UTC)."""
+def hashed(value: Any, otherwise: Callable[[Any], str] | None = None) -> str:
+    """32 hex digits of the value's canonical JSON (keys sorted, datetimes in UTC).
+
+    `otherwise` gives a text for what JSON lacks; without it, TypeError is raised.
+    """
     hashing = _EMPTY.copy()
-    hashing.update(orjson.dumps(value, option=orjson.OPT_SORT_KEYS))
+    hashing.update(orjson.dumps(value, default=otherwise, option=orjson.OPT_SORT_KEYS))
     return hashing.hexdigest()
 
 
 def data_checksum(data: Document) -> str:
-    """The checksum of a record's `data`, without what the application's timer changes (medicationStatus)."""
-    return hashed({key: value for key, value in data.items() if key not in NOT_COMPARED_DATA})
+    """The checksum of a record's `data`, without what the application's timer changes (medicationStatus).
+
+    The application may put into it whatever MongoDB takes, such as ObjectIds, which JSON lacks.
+    """
+    return hashed({key: value for key, value in data.items() if key not in NOT_COMPARED_DATA}, repr)
 
 
 def checksum(document: Document) -> str:

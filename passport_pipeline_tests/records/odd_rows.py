@@ -86,16 +86,17 @@ def odd_rows(seed: int, size: int) -> pd.DataFrame:
     uuids[rng.random(size) < 0.05] = None
     person_uuids = np.array([f"person-{n}" for n in range(PERSONS)], dtype=object)
     person_uuids[:4] = ["", "\0", " ", "p" * 38]
-    root = np.where(rng.random(size) < 0.5, obs_id, rng.choice(obs_id, size))
+    groups = _groups(rng, obs_id)
+    root = _roots(obs_id, groups)
     columns |= {
         "obs_id": obs_id,
         "obs_uuid": uuids.astype(pd.StringDtype(na_value=np.nan)),
-        "root_id": root,
-        "day": rng.choice(DAYS, size),
+        "root_id": obs_id[root],
+        "day": rng.choice(DAYS, size)[root],
         "person_id": persons,
         "person_uuid": pd.Series(person_uuids[persons], dtype=pd.StringDtype(na_value=np.nan)),
         "concept_id": _mostly(rng, rng.choice(_CONCEPTS, size), _ints(rng, size), 0.97),
-        "obs_group_id": _groups(rng, obs_id),
+        "obs_group_id": groups,
         "value_coded": _sometimes(rng, rng.choice(_CONCEPTS, size), 0.3),
         "creator": _mostly(rng, np.full(size, 100), _ints(rng, size), 0.8),
         "row_crc": rng.integers(0, 2**32, size),
@@ -115,6 +116,16 @@ def _groups(rng: np.random.Generator, obs_id: Any) -> Any:
     kinds = rng.integers(0, 10, size)
     groups = np.select([kinds < 6, kinds == 6, kinds == 7], [near, obs_id, rng.choice(obs_id, size)], _ints(rng, size))
     return _sometimes(rng, groups, 0.7)
+
+
+def _roots(obs_id: Any, groups: Any) -> Any:
+    """Where each row's root stands, four groups up as the reader finds it."""
+    index = pd.Index(obs_id)
+    above = index.get_indexer(pd.Index(groups.to_numpy(dtype=np.int64, na_value=-1)))
+    root = np.arange(len(obs_id))
+    for _ in range(4):
+        root = np.where(above[root] >= 0, above[root], root)
+    return root
 
 
 def _ints(rng: np.random.Generator, size: int) -> Any:

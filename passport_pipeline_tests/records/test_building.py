@@ -125,6 +125,24 @@ def test_rows_with_the_highest_numbers_there_are_lead_and_belong_as_all_others(a
     assert [(o, lead - first, reason) for o, lead, reason in high] == [(o, lead - 1, reason) for o, lead, reason in low]
 
 
+def test_parts_of_a_group_that_is_nowhere_belong_to_no_diagnosis_of_another_day():
+    there = [row | {"day": "2025-11-05"} for row in diagnosis(1, group=77)[1:]]
+    here = diagnosis(11, group=77, certainty=PRESUMED)[2:]
+    assert outcomes(*there, *here) == [
+        ("lead", 2, None),
+        ("attached", 2, None),
+        ("attached", 2, None),
+        *[("skipped", None, "diagnosis_part_without_diagnosis")] * 2,
+    ]
+    assert record(*there, *here)["certainty"] == "confirmed"
+
+
+def test_a_header_of_another_day_is_none_of_a_record_whatever_frame_they_come_in():
+    far = obs(1, PANEL, day="2025-11-05")
+    near = [obs(2, SODIUM, obs_group_id=1, value_numeric=140.0), obs(3, NOTE, value_text="x")]
+    assert outcomes(far, *near) == [("skipped", None, "empty_group"), *outcomes(*near)]
+
+
 def test_two_certainties_that_disagree_say_nothing():
     rows = [*diagnosis(1), obs(9, CERTAINTY, obs_group_id=1, value_coded=PRESUMED)]
     assert record(*rows)["certainty"] is None

@@ -55,6 +55,9 @@ def test_a_hundred_thousand_odd_rows_each_have_one_outcome_and_none_is_caught_by
             assert len(made.skipped) == len(skipped)
             assert set(made.skipped["reason"]) <= set(SKIP_REASONS)
             assert {one["reason"] for one in made.parked} <= WAITS_FOR.keys() - {UNBUILDABLE}
+            day = dict(zip(rows["obs_id"].tolist(), rows["day"].dt.strftime("%Y-%m-%d").tolist(), strict=True))
+            for about in (*(one["source"] for one in made.records), *made.parked):
+                assert {day[row["obsId"]] for row in about["rows"]} == {about["day"]}
             for document in (*made.records, *made.parked):
                 assert bson.decode(bson.encode(document))["_id"] == document["_id"]
             counts += Counter(how for _, how in named) + Counter(skipped=len(skipped))

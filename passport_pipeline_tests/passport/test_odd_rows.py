@@ -1,0 +1,111 @@
+"""Rows of whatever a column's type can hold, stored: MongoDB takes or refuses each by itself."""
+
+import logging
+from collections import Counter
+from datetime import date
+
+import bson
+from bson import Decimal128, Int64, MaxKey, ObjectId, Regex
+
+from passport_pipeline.digests import Digest
+from passport_pipeline.hospitals.settings import Settings
+from passport_pipeline.passport.bulk import LARGEST
+from passport_pipeline.passport.collections import PATIENTS, RECORDS
+from passport_pipeline.passport.people import ensure_clinicians
+from passport_pipeline.passport.reconciling import DayReconciler
+from passport_pipeline.records.frames import Making
+from passport_pipeline_tests.passport.factory import HOSPITAL, NOW, record
+from passport_pipeline_tests.records.frames import matched
+from passport_pipeline_tests.records.odd_rows import PERSONS, odd_rows
+from passport_pipeline_tests.records.test_odd_rows import EVERYTHING
+
+
+def run(world, rows, run_id):
+    """One run over all days of the rows; gives what each came to."""
+
+    def accounts(clinicians):
+        return ensure_clinicians(world.passport, HOSPITAL, world.account, clinicians, Settings())
+
+    matches = matched(rows, dict.fromkeys(range(PERSONS - 5), world.patients[0]))
+    made = Making(EVERYTHING, HOSPITAL, matches, accounts, NOW, run_id).documents_of(rows)
+    found = {}
+    for day in sorted({f"{day:%Y-%m-%d}" for day in rows["day"]}):
+        reconciler = DayReconciler(world.passport, HOSPITAL.key, date.fromisoformat(day), world.account, run_id, NOW)
+        records = [one for one in made.records if one["source"]["day"] == day]
+        reconciler.apply(records, [one for one in made.parked if one["day"] == day])
+        of_day = made.skipped[made.skipped["day"] == day]
+        skipped = {reason: Digest.of(part["row_crc"].to_numpy()) for reason, part in of_day.groupby("reason")}
+        there = Digest.of(rows.loc[rows["day"] == day, "row_crc"].to_numpy())
+        found[day] = reconciler.close(there, skipped, "inputs")
+    return found
+
+
+def test_three_thousand_odd_rows_are_stored_parked_or_skipped_each_once_and_a_second_run_writes_nothing(world):
+    rows = odd_rows(100, 3_000)
+    found = run(world, rows, "run-1")
+    assert all(day.agrees for day in found.values())
+    reasons = Counter()
+    for day in found.values():
+        reasons.update(day.parked)
+    assert not reasons.keys() & {"unbuildable", "invalid_document"}, reasons
+    assert world.passport[RECORDS].count_documents({}) == sum(day.loaded for day in found.values())
+    before = world.state()
+    assert all(not (day.inserted or day.updated or day.retracted) for day in run(world, rows, "run-2").values())
+    assert world.state() == before
+
+
+APPLICATIONS = {
+    "attachment": ObjectId(),
+    "price": Decimal128("1.10"),
+    "scan": b"\0\xff",
+    "pattern": Regex("^a"),
+    "last": MaxKey(),
+    "many": [{"of": Int64(2**63 - 1)}, float("nan"), float("inf"), None],
+}
+
+
+def test_an_edit_with_whatever_mongodb_takes_stops_no_other_record(world):
+    records = [record(number, world.patients[0]) for number in range(1, 4)]
+    world.run(records)
+    world.edit(records[0], **APPLICATIONS)
+    changed = [record(number, world.patients[0], data={"details": "Measles"}, crc=number) for number in range(1, 4)]
+    result = world.run(changed)
+    assert (result.updated, result.conflicts, result.agrees) == (2, 1, True)
+    result = world.run(changed)
+    assert (result.updated, result.conflicts, result.unchanged) == (0, 1, 2)
+
+
+def test_a_record_that_grew_too_large_to_be_kept_stays_and_all_others_go(world, caplog):
+    room = LARGEST - len(bson.encode(record(1, world.patients[0], data={"attachment": ""})))
+    large = {"attachment": "x" * (room - 10)}
+    records = [record(1, world.patients[0], data=large), *(record(n, world.patients[0]) for n in range(2, 5))]
+    assert world.run(records).loaded == 4
+    with caplog.at_level(logging.WARNING, "passport_pipeline.passport.retracting"):
+        result = world.run(records[2:3])
+    assert (result.loaded, result.retracted, result.agrees) == (2, 2, False)
+    assert [one["_id"] for one in world.passport[RECORDS].find({}, {"_id": 1}).sort("source.obsId")] == [
+        records[0]["_id"],
+        records[2]["_id"],
+    ]
+    assert world.arrays(0) == {"medicalHistory": {records[2]["_id"]}}
+    (told,) = caplog.messages
+    assert str(records[0]["_id"]) in told
+    world.passport[RECORDS].update_one({"_id": records[0]["_id"]}, {"$unset": {"data.attachment": ""}})
+    assert world.run(records[2:3]).agrees
+    world.check()
+
+
+def test_a_patient_whose_document_is_full_stops_no_other(world, caplog):
+    (first,) = world.passport[PATIENTS].find({"_id": ObjectId(world.patients[0])})
+    world.passport[PATIENTS].delete_one({"_id": first["_id"]})
+    world.passport[PATIENTS].insert_one(first | {"notes": "x" * (LARGEST - 900)})
+    records = [record(number, world.patients[number % 2]) for number in range(1, 101)]
+    with caplog.at_level(logging.WARNING, "passport_pipeline.passport.patients"):
+        result = world.run(records)
+    assert (result.loaded, result.agrees) == (100, True)
+    assert len(world.arrays(1)["medicalHistory"]) == 50
+    assert world.arrays(0) == {}
+    assert "1 patients" in caplog.messages[0]
+    world.passport[PATIENTS].update_one({"_id": ObjectId(world.patients[0])}, {"$unset": {"notes": ""}})
+    world.run(records)
+    world.check()
