@@ -10,7 +10,7 @@ which name a concept goes by (openmrs.names), what a concept means for a record 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -32,6 +32,8 @@ from passport_pipeline.openmrs.statements import (
     shaped,
 )
 from passport_pipeline.references import References
+
+_LONGEST_ID = 18  # digits that a 64-bit integer holds, whichever they are
 
 
 @dataclass(frozen=True)
@@ -192,11 +194,16 @@ def references(observations: pd.DataFrame) -> References:
     return References.of(
         {
             "concept": np.concatenate([np.asarray(ids, dtype=np.int64) for ids in concepts]),
-            "provider": [int(provider) for provider, _, _ in parts if provider.isdecimal()],
-            "role": [int(role) for _, _, role in parts if role.isdecimal()],
+            "provider": _ids(provider for provider, _, _ in parts),
+            "role": _ids(role for _, _, role in parts),
             **{kind: observations[name].dropna().to_numpy(dtype=np.int64) for kind, name in columns.items()},
         }
     )
+
+
+def _ids(texts: Iterable[str]) -> list[int]:
+    """Those of the texts that can be ids: nothing else is in a lookup."""
+    return [int(text) for text in texts if text.isdecimal() and len(text) <= _LONGEST_ID]
 
 
 def unknown_references(lookups: Lookups, observations: pd.DataFrame) -> dict[str, set[int]]:

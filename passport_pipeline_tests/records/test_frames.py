@@ -2,6 +2,7 @@
 
 import logging
 
+import pandas as pd
 import pytest
 
 from passport_pipeline.errors import PassportUnreachable
@@ -181,6 +182,13 @@ def test_what_no_row_is_to_blame_for_stops_the_run(error):
 
     with pytest.raises(type(error)):
         making(rows, interrupted).documents_of(rows)
+
+
+def test_a_text_that_no_json_can_hold_parks_its_row_alone():
+    rows = observations(note(1), note(2), note(3))
+    rows["value_text"] = pd.Series(["a", "\ud800", "c"], dtype="object")  # Arrow, which frames come in, has none such
+    made = made_of(rows)
+    assert ([*parked_in(made)], shown_in(made)) == ([2], {1, 3})
 
 
 def test_a_record_of_more_rows_than_a_document_holds_is_parked_row_by_row(monkeypatch):

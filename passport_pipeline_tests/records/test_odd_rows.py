@@ -6,10 +6,12 @@ from collections import Counter
 import bson
 import pytest
 
+from passport_pipeline.openmrs.lookups import references
 from passport_pipeline.passport.retrying import WAITS_FOR
 from passport_pipeline.records.building import SKIP_REASONS
 from passport_pipeline.records.documents import UNBUILDABLE
 from passport_pipeline.records.frames import Making
+from passport_pipeline.references import References
 from passport_pipeline_tests.records.frames import DOCTOR, HOSPITAL, NOW, PATIENT, USER, lookups, matched
 from passport_pipeline_tests.records.odd_rows import KNOWN, PERSONS, odd_rows
 
@@ -47,6 +49,7 @@ def test_a_hundred_thousand_odd_rows_each_have_one_outcome_and_none_is_caught_by
         for seed in range(first, first + FRAMES // len(ZONES)):
             rows = odd_rows(seed, ROWS)
             made = made_of(rows, zone)
+            assert References.from_bytes(references(rows).to_bytes())["person"].tolist() == sorted({*rows["person_id"]})
             outcomes = made.outcomes
             assert outcomes["obs_id"].tolist() == rows["obs_id"].tolist()
             named = outcomes_in(made)
