@@ -193,7 +193,8 @@ class Statements:
 
 def shaped(frame: pd.DataFrame, dtypes: Mapping[str, str]) -> pd.DataFrame:
     """The columns in their order and dtypes, sorted by all of them: the same content is the same frame."""
-    # MariaDB gives a boolean as 0 or 1, which an object column does not become by itself.
-    numbers = {name: "Int64" for name, dtype in dtypes.items() if dtype in ("boolean", "bool")}
-    typed = frame[list(dtypes)].astype(numbers).astype(dict(dtypes))
+    # MariaDB gives a boolean as a number, and what is not 0 is true: a column of it holds any.
+    flags = [name for name, dtype in dtypes.items() if dtype in ("boolean", "bool")]
+    typed = frame[list(dtypes)].assign(**{name: frame[name].astype("Int64") != 0 for name in flags})
+    typed = typed.astype(dict(dtypes))
     return typed.sort_values(list(dtypes), ignore_index=True)

@@ -87,6 +87,16 @@ def test_concepts_in_use_are_read_with_all_that_values_need_in_every_version(ope
         assert lookup.frames()[name].dtypes.astype(str).to_dict() == dtypes
 
 
+def test_a_flag_that_is_neither_0_nor_1_is_true_and_stops_nothing(openmrs_database, open_source):
+    database = openmrs_database("2.8")
+    dictionary(database, "2.8")
+    database.run("UPDATE concept_numeric SET allow_decimal = 5, display_precision = -1")
+    database.run("UPDATE concept SET retired = 7 WHERE concept_id = 11")
+    concepts = read_concepts(open_source(database)).concepts.set_index("concept_id")
+    assert (concepts["allow_decimal"][5089], concepts["retired"][11], concepts["retired"][10]) == (True, True, False)
+    assert pd.isna(concepts["allow_decimal"][10])
+
+
 def test_every_lookup_takes_the_same_number_of_statements_however_much_there_is(openmrs_database, open_source):
     database = openmrs_database("2.5")
     source = open_source(database)
