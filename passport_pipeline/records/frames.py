@@ -56,23 +56,32 @@ class Making:
 
         Every row has one outcome, whatever it holds: one of which no document can be made is parked as `unbuildable`,
         with the type of the error, and told in the log by its obs_id. Raises what `accounts` raises, if it is a
-        PipelineError, and MemoryError.
+        PipelineError, MemoryError, and what is raised without any row, too.
         """
-        made = list(self._parts(observations))
-        return made[0] if len(made) == 1 else _joined(made, observations)
+        whole = self._made(observations)
+        if isinstance(whole, Documents):
+            return whole
+        if isinstance(self._made(observations.iloc[:0]), Exception):
+            raise whole
+        caught: list[_Caught] = []
+        made = list(self._parts(observations, whole, caught))
+        kinds = dict.fromkeys(one.kind for one in caught)
+        made += [self._parked(kind, [one for one in caught if one.kind == kind]) for kind in kinds]
+        return _joined(made, observations)
 
-    def _parts(self, rows: pd.DataFrame) -> Iterator[Documents]:
-        made = self._made(rows)
-        if isinstance(made, Documents):
-            yield made
-            return
+    def _parts(self, rows: pd.DataFrame, error: Exception, caught: list[_Caught]) -> Iterator[Documents]:
+        """The documents of rows over which an error was raised, in parts; those without any are put to `caught`."""
         roots = rows["root_id"].unique()
         if len(roots) == 1:
-            yield from self._of_one_root(rows, made)
+            yield from self._of_one_root(rows, error, caught)
             return
         first = rows["root_id"].isin(roots[: len(roots) // 2]).to_numpy()
-        yield from self._parts(_chosen(rows, first))
-        yield from self._parts(_chosen(rows, ~first))
+        for half in (_chosen(rows, first), _chosen(rows, ~first)):
+            made = self._made(half)
+            if isinstance(made, Documents):
+                yield made
+            else:
+                yield from self._parts(half, made, caught)
 
     def _made(self, rows: pd.DataFrame) -> Documents | Exception:
         """The documents of these rows, or what was raised over them."""
@@ -85,16 +94,18 @@ class Making:
         except Exception as error:  # noqa: BLE001 - no row may stop another, whatever it brings about
             return error
 
-    def _of_one_root(self, rows: pd.DataFrame, error: Exception) -> Iterator[Documents]:
+    def _of_one_root(self, rows: pd.DataFrame, error: Exception, caught: list[_Caught]) -> Iterator[Documents]:
         apart = _of_their_groups(rows, self._failing(rows))
         rest = self._made(_chosen(rows, ~apart)) if not apart.all() else error
         if isinstance(rest, Documents):
             yield rest
             rows = _chosen(rows, apart)
-        yield self._parked(rows, error)
+        caught.append(_Caught(rows, error))
 
     def _failing(self, rows: pd.DataFrame) -> Flags:
         """Which rows of an outermost group, that fails, fail by themselves; all where none does."""
+        if len(rows) == 1:
+            return np.ones(1, dtype=bool)
         failing = np.zeros(len(rows), dtype=bool)
         halves = [np.arange(len(rows))]
         while halves:
@@ -108,21 +119,35 @@ class Making:
     def _fails(self, rows: pd.DataFrame, at: np.ndarray) -> bool:
         return isinstance(self._made(rows.iloc[at].reset_index(drop=True)), Exception)
 
-    def _parked(self, rows: pd.DataFrame, error: Exception) -> Documents:
+    def _parked(self, kind: str, caught: Sequence[_Caught]) -> Documents:
+        """The rows over which one type of error was raised, each parked by itself."""
+        rows = pd.concat([one.rows for one in caught], ignore_index=True)
         numbers = rows["obs_id"].tolist()
         log.warning(
-            "%s: of %d observations no record can be made; they are parked as %s and stop no others. Please report it "
+            "%s: no record can be made of %d observations; they are parked as %s and stop no others. Please report it "
             "with this message: obs_id %s: %s",
             self.hospital.key,
             len(numbers),
             UNBUILDABLE,
             ", ".join(map(str, numbers[:NAMED])) + (", ..." if len(numbers) > NAMED else ""),
-            unexpected(error),
+            unexpected(caught[0].error),
         )
         parked = parked_rows(rows, UNBUILDABLE, self.hospital, self.now, self.run_id)
         for one in parked.parked:
-            one["error"] = type(error).__name__
+            one["error"] = kind
         return parked
+
+
+@dataclass(frozen=True)
+class _Caught:
+    """Rows that are to be parked, and what was raised over them."""
+
+    rows: pd.DataFrame
+    error: Exception
+
+    @property
+    def kind(self) -> str:
+        return type(self.error).__name__
 
 
 def _chosen(rows: pd.DataFrame, which: Flags) -> pd.DataFrame:

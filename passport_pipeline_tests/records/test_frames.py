@@ -111,7 +111,7 @@ def test_obs_ids_and_the_errors_type_are_told_and_never_its_text(failing, caplog
     with caplog.at_level(logging.WARNING, "passport_pipeline.records.frames"):
         made = made_of(observations(note(1), note(2), note(3)))
     (told,) = caplog.messages
-    assert "central: of 1 observations no record can be made" in told
+    assert "central: no record can be made of 1 observations" in told
     assert "obs_id 2: ZeroDivisionError" in told
     assert NAME not in told + str(made.parked)
 
@@ -182,6 +182,15 @@ def test_what_no_row_is_to_blame_for_stops_the_run(error):
 
     with pytest.raises(type(error)):
         making(rows, interrupted).documents_of(rows)
+
+
+def test_what_is_raised_without_any_row_is_no_rows_fault(monkeypatch):
+    def broken(*_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(frames, "build", broken)
+    with pytest.raises(ZeroDivisionError):
+        made_of(observations(note(1), note(2)))
 
 
 def test_a_text_that_no_json_can_hold_parks_its_row_alone():
