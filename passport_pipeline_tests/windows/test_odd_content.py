@@ -31,7 +31,9 @@ VALUES (1001, 3, 5001, '9999-12-31 23:59:59', '2024-03-05 10:00:00', 1, 0, 'FINA
        (1002, 3, 5001, '2024-03-05 09:30:00', '2024-03-05 10:00:00', 1, 0, 'FINAL', 2, 'good', NULL, 'obs-of-9999'),
        (1003, 3, 5005, '2024-03-05 09:30:00', '2024-03-05 10:00:00', 1, 0, 'FINAL', NULL, NULL, NULL, 'obs-header'),
        (1004, 3, 5001, '2024-03-05 09:30:00', '0001-01-01', 1, 0, 'FINAL', NULL, 'good', 1003, 'obs-of-year-1'),
-       (1005, 3, 5001, '2024-03-05 09:30:00', '9999-12-31 23:59:59', 1, 0, 'FINAL', NULL, 'good', 1003, 'obs-late');
+       (1005, 3, 5001, '2024-03-05 09:30:00', '9999-12-31 23:59:59', 1, 0, 'FINAL', NULL, 'good', 1003, 'obs-late'),
+       (1006, 3, 5001, '2024-03-05 09:30:00', '0001-01-01', 1, 0, 'FINAL', NULL, 'outside', NULL, 'obs-first-day'),
+       (1007, 3, 5001, '2024-03-05 09:30:00', '9999-12-31', 1, 0, 'FINAL', NULL, 'outside', NULL, 'obs-last-day');
 """
 
 
@@ -76,7 +78,8 @@ def test_a_date_of_year_1_or_9999_parks_its_row_and_stops_no_other(
     assert records.keys() == good | {"obs-of-9999", "obs-of-year-1", "obs-late"}
     assert all("dateCreated" not in records[uuid]["openmrsData"] for uuid in ("obs-of-year-1", "obs-late"))
     with connections.source("case") as source:
-        assert verify_hospital(source, passport, FIRST_MONTH, last_month()).ok
+        found = verify_hospital(source, passport, FIRST_MONTH, last_month())
+    assert (found.ok, found.outside) == (True, 2)
     connections.close()
 
 
