@@ -14,6 +14,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -27,12 +28,10 @@ from passport_pipeline.records.clinicians import clinicians
 from passport_pipeline.records.documents import UNBUILDABLE, Documents, documents, parked_rows
 from passport_pipeline.records.vocabulary import Flags
 
-NOT_OF_A_ROW = (PipelineError, MemoryError)
-"""What is raised whatever the rows say, and stops the run."""
-
 NAMED = 20  # obs_ids in a message
 
 Accounts = Mapping[str, tuple[str, str]]
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -55,8 +54,8 @@ class Making:
         """The documents of a frame as openmrs.observations gives it.
 
         Every row has one outcome, whatever it holds: one of which no document can be made is parked as `unbuildable`,
-        with the type of the error, and told in the log by its obs_id. Raises what `accounts` raises, if it is a
-        PipelineError, MemoryError, and what is raised without any row, too.
+        with the type of the error, and told in the log by its obs_id. Raises whatever `accounts` raises, MemoryError,
+        and what is raised without any row, too.
         """
         whole = self._made(observations)
         if isinstance(whole, Documents):
@@ -85,14 +84,14 @@ class Making:
 
     def _made(self, rows: pd.DataFrame) -> Documents | Exception:
         """The documents of these rows, or what was raised over them."""
-        try:
-            built = build(rows, self.lookups, self.hospital.name)
-            accounts = self.accounts(clinicians(rows, self.lookups))
-            return documents(built, rows, self.lookups, self.hospital, self.matches, accounts, self.now, self.run_id)
-        except NOT_OF_A_ROW:
-            raise
-        except Exception as error:  # noqa: BLE001 - no row may stop another, whatever it brings about
-            return error
+        made = _attempted(lambda: (build(rows, self.lookups, self.hospital.name), clinicians(rows, self.lookups)))
+        if isinstance(made, Exception):
+            return made
+        built, who = made
+        accounts = self.accounts(who)  # what is raised there is about the passport, and no row's fault
+        return _attempted(
+            lambda: documents(built, rows, self.lookups, self.hospital, self.matches, accounts, self.now, self.run_id)
+        )
 
     def _of_one_root(self, rows: pd.DataFrame, error: Exception, caught: list[_Caught]) -> Iterator[Documents]:
         apart = _of_their_groups(rows, self._failing(rows))
@@ -104,8 +103,6 @@ class Making:
 
     def _failing(self, rows: pd.DataFrame) -> Flags:
         """Which rows of an outermost group, that fails, fail by themselves; all where none does."""
-        if len(rows) == 1:
-            return np.ones(1, dtype=bool)
         failing = np.zeros(len(rows), dtype=bool)
         halves = [np.arange(len(rows))]
         while halves:
@@ -113,7 +110,7 @@ class Making:
             if len(at) > 1:
                 halves += [half for half in np.array_split(at, 2) if self._fails(rows, half)]
             else:
-                failing[at] = self._fails(rows, at)
+                failing[at] = True
         return failing if failing.any() else ~failing
 
     def _fails(self, rows: pd.DataFrame, at: np.ndarray) -> bool:
@@ -148,6 +145,16 @@ class _Caught:
     @property
     def kind(self) -> str:
         return type(self.error).__name__
+
+
+def _attempted(make: Callable[[], T]) -> T | Exception:
+    """What is made, or what was raised."""
+    try:
+        return make()
+    except (PipelineError, MemoryError):
+        raise
+    except Exception as error:  # noqa: BLE001 - no row may stop another, whatever it brings about
+        return error
 
 
 def _chosen(rows: pd.DataFrame, which: Flags) -> pd.DataFrame:

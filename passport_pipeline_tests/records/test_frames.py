@@ -173,7 +173,7 @@ def test_what_fails_in_telling_who_is_answerable_or_in_a_document_is_caught_as_w
     assert shown_in(made) == {1, 2, 4, 6, 7, 8}
 
 
-@pytest.mark.parametrize("error", [PassportUnreachable("no primary"), MemoryError(), KeyboardInterrupt()])
+@pytest.mark.parametrize("error", [PassportUnreachable("no primary"), OSError(), MemoryError(), KeyboardInterrupt()])
 def test_what_no_row_is_to_blame_for_stops_the_run(error):
     rows = observations(note(1), note(2))
 
