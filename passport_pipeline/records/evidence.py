@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from passport_pipeline.records.values import BOOLEAN, CODED, COMPLEX, DRUG, NUMERIC, TEXT
 
-RULES_VERSION = 1
+RULES_VERSION = 2
 
 CONDITION, MEDICATION, TEST, VISIT, IMAGE = "condition", "medication", "test", "visit", "image"
 CATEGORIES = (CONDITION, MEDICATION, TEST, VISIT, IMAGE)

@@ -82,7 +82,7 @@ def odd_rows(seed: int, size: int) -> pd.DataFrame:
     for name in VALUES:
         columns[name] = pd.Series(columns[name]).mask(rng.random(size) < 0.85)
     persons = np.where(rng.random(size) < 0.9, np.arange(size) // 10 % PERSONS, rng.integers(0, PERSONS, size))
-    uuids = pd.Series([f"{text[:38]}{n}" for n, text in enumerate(_texts(rng, size).fillna(""))], dtype="object")
+    uuids = pd.Series([f"{text[:33]}-{n}" for n, text in enumerate(_texts(rng, size).fillna(""))], dtype="object")
     uuids[rng.random(size) < 0.05] = None
     person_uuids = np.array([f"person-{n}" for n in range(PERSONS)], dtype=object)
     person_uuids[:4] = ["", "\0", " ", "p" * 38]
@@ -98,6 +98,8 @@ def odd_rows(seed: int, size: int) -> pd.DataFrame:
         "concept_id": _mostly(rng, rng.choice(_CONCEPTS, size), _ints(rng, size), 0.97),
         "obs_group_id": groups,
         "value_coded": _sometimes(rng, rng.choice(_CONCEPTS, size), 0.3),
+        "encounter_patient_id": _sometimes(rng, rng.integers(0, PERSONS, size), 0.02),
+        "unreadable": rng.random(size) < 0.02,
         "creator": _mostly(rng, np.full(size, 100), _ints(rng, size), 0.8),
         "row_crc": rng.integers(0, 2**32, size),
     }
