@@ -4,6 +4,7 @@
     ├── ConfigurationError        hospitals.yaml, an environment variable: someone has to edit something
     ├── SourceError               a hospital's database
     │   ├── SourceUnreachable     transient: network, restart, timeout
+    │   │   └── SourceBusy        an earlier look at the hospital is still under way
     │   ├── SourceRefused         permanent: an account that can write, a missing grant, not an OpenMRS
     │   └── HospitalNotActive     permanent: someone paused or retired it, or the pipeline stopped it
     ├── PassportError             MongoDB
@@ -64,6 +65,10 @@ class SourceUnreachable(SourceError):  # noqa: N818 - reads as a state, like the
     """The hospital's server did not answer, or stopped answering; trying again may help."""
 
     transient = True
+
+
+class SourceBusy(SourceUnreachable):
+    """An earlier look at the hospital has not come to its end; it has one connection, and no more."""
 
 
 class SourceRefused(SourceError):  # noqa: N818

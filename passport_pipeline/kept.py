@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from passport_pipeline.errors import SourceError, SourceUnreachable
+from passport_pipeline.errors import SourceBusy, SourceError
 from passport_pipeline.hospitals.registry import Hospital
 from passport_pipeline.hospitals.settings import Settings
 from passport_pipeline.openmrs.clock import Clock, read_clock
@@ -85,12 +85,12 @@ class Kept:
     @contextmanager
     def source(self, hospital: Hospital, settings: Settings) -> Iterator[KeptSource]:
         """One hospital's database, for one user at a time; after an error it is not kept. Raises ConfigurationError,
-        SourceError, also where somebody is still at it: a hospital that hangs has one connection, and no more.
+        SourceError; SourceBusy where somebody is still at it: a hospital that hangs has one connection, and no more.
         """
         with self._lock:
             busy = self._busy.setdefault(hospital.key, threading.Lock())
         if not busy.acquire(blocking=False):
-            raise SourceUnreachable(f"{hospital.key}: an earlier look at the hospital has not come to its end yet")
+            raise SourceBusy(f"{hospital.key}: an earlier look at the hospital has not come to its end yet")
         try:
             yield self._of(hospital, settings)
         except BaseException:

@@ -7,6 +7,7 @@ def test_what_may_heal_by_itself_is_transient_and_nothing_else():
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type)]
     assert {kind.__name__ for kind in kinds if kind.transient} == {
         "SourceUnreachable",
+        "SourceBusy",
         "PassportUnreachable",
         "WindowBusy",
         "WorkerDied",

@@ -1,17 +1,16 @@
 """Which windows differ: the hospital's survey held against what the passport recorded.
 
-What belongs here: one look at a hospital, comparing, and looking at many side by side within a time limit. What does
-not: Dagster (sensors), SQL (openmrs), MongoDB (passport).
+What belongs here: one look at a hospital, and comparing. What does not: looking at many (turns), Dagster (sensors), SQL
+(openmrs), MongoDB (passport).
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import TypeVar, cast
+from typing import cast
 
 from passport_pipeline.digests import Digest, differing, window_of
 from passport_pipeline.hospitals.registry import Hospital
@@ -25,8 +24,6 @@ from passport_pipeline.passport.leases import held
 from passport_pipeline.resources import Connections
 from passport_pipeline.windows.admission import admit, renewed_lineage
 from passport_pipeline.windows.surveys import kept_stamp, stored_survey
-
-T = TypeVar("T")
 
 # A full survey is taken every night; one more hour or two for those that had to wait for their turn.
 SURVEY_OVERDUE = timedelta(hours=26)
@@ -168,26 +165,3 @@ def _name(days: Iterable[date], there: Mapping[date, Digest], here: Mapping[date
     ends = ((day, there.get(day, Digest()), here.get(day, nothing)) for day in days)
     told = "|".join(f"{day} {source} {record.digest} {record.inputs}" for day, source, record in ends)
     return hashlib.blake2b(told.encode(), digest_size=8).hexdigest()
-
-
-def rotated(keys: Sequence[str], last: str | None) -> list[str]:
-    """The keys, beginning after `last`, so that those who had no turn come first."""
-    ordered = sorted(keys)
-    start = sum(key <= last for key in ordered) if last else 0
-    return [*ordered[start:], *ordered[:start]]
-
-
-def side_by_side(
-    keys: Sequence[str], look: Callable[[str], T], *, seconds: float, at_once: int = 8
-) -> tuple[dict[str, T], dict[str, BaseException], list[str]]:
-    """What `look` gives for each key, what it raised, and the keys that took longer than `seconds` together.
-
-    A look that takes longer is left to its own time limit; its result is dropped.
-    """
-    pool = ThreadPoolExecutor(at_once, thread_name_prefix="survey")
-    looks = {pool.submit(look, key): key for key in keys}
-    done, late = wait(looks, timeout=seconds)
-    pool.shutdown(wait=False, cancel_futures=True)
-    failed = {looks[one]: error for one in done if (error := one.exception()) is not None}
-    found = {looks[one]: one.result() for one in done if looks[one] not in failed}
-    return found, failed, sorted(looks[one] for one in late)

@@ -6,7 +6,7 @@ comparing (windows.staleness), following patients (passport.patient_changes), wh
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Self
@@ -15,8 +15,8 @@ import dagster as dg
 from pydantic import BaseModel, ValidationError
 
 from passport_pipeline.assets.failures import failing_clearly
-from passport_pipeline.automation.changes import rotated, side_by_side
-from passport_pipeline.automation.requests import SECONDS_OF_A_TICK, asked_for, taking_part, warn_of_others
+from passport_pipeline.automation.requests import asked_for, end_of_tick, taking_part, warn_of_others
+from passport_pipeline.automation.turns import Looks, Turns, rotated, side_by_side
 from passport_pipeline.hospitals.registry import Hospital
 from passport_pipeline.jobs import window_records
 from passport_pipeline.partitions import Window, first_month_of, last_month, partition_key_of
@@ -113,13 +113,15 @@ class Tick:
             return Compared("", free)
         return Compared(hour if stale else day, free)
 
-    def after(self, turn: Sequence[str], found: Mapping[str, Compared]) -> Cursor:
-        """What the next tick is to know: of hospitals that could not be looked at, nothing."""
+    def after(self, turns: Turns, looks: Looks[Compared]) -> Cursor:
+        """What the next tick is to know: nothing of hospitals that could not be looked at or had no turn, so that they
+        are compared then, though it does not hear again of the patients that changed.
+        """
         return Cursor(
             token=self.changes.token,
             polled=_polled(self.at),
-            seen={key: one.seen for key, one in found.items() if one.seen},
-            last=next((key for key in reversed(turn) if key in found), self.before.last),
+            seen={key: one.seen for key, one in looks.found.items() if one.seen},
+            last=looks.last_of(turns.answering, self.before.last),
         )
 
     def requests(self, hospital: Hospital, compared: Compared) -> Iterator[dg.RunRequest]:
@@ -147,23 +149,25 @@ def changed_inputs(context: dg.SensorEvaluationContext, connections: dg.Resource
     location was renamed or retired, a patient was registered, corrected or deleted in the passport, an identifier was
     typed later, a rule changed. Looks at what is kept of the hospitals alone, and only where something moved.
     """
+    until = end_of_tick()
     connections = connections.reread()
     try:
         chosen = taking_part(connections, context.instance)
         tick = Tick.of(connections, Cursor.read(context.cursor), asked_for(context.instance))
-        turn = rotated(list(chosen), tick.before.last)
-        found, failed, late = side_by_side(turn, lambda key: tick.look(chosen[key]), seconds=SECONDS_OF_A_TICK)
+        turns = Turns(rotated(chosen, tick.before.last))
+        looks = side_by_side(turns, lambda key: tick.look(chosen[key]), until=until)
     finally:
         connections.close()
     if tick.changes.token and tick.changes.unknown:
         context.log.info(f"all hospitals are compared, because {tick.changes.unknown}")
-    warn_of_others(context, "compared", failed, late)
-    requests = [one for key in turn if key in found for one in tick.requests(chosen[key], found[key])]
-    nothing = dg.SkipReason(f"nothing is to be made anew in {len(found)} of {len(chosen)} hospitals")
+    warn_of_others(context, "compared", looks)
+    seen = [(key, looks.found[key]) for key in turns.answering if key in looks.found]
+    requests = [one for key, compared in seen for one in tick.requests(chosen[key], compared)]
+    nothing = dg.SkipReason(f"nothing is to be made anew in {len(seen)} of {len(chosen)} hospitals")
     return dg.SensorResult(
         run_requests=requests,
         skip_reason=None if requests else nothing,
-        cursor=tick.after(turn, found).model_dump_json(),
+        cursor=tick.after(turns, looks).model_dump_json(),
     )
 
 

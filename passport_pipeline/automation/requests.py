@@ -6,11 +6,13 @@ What belongs here: questions to the Dagster instance, and warnings. What does no
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import time
 from datetime import UTC, datetime
+from typing import TypeVar
 
 import dagster as dg
 
+from passport_pipeline.automation.turns import Looks
 from passport_pipeline.errors import described
 from passport_pipeline.hospitals.registry import Hospital
 from passport_pipeline.jobs import window_records
@@ -18,6 +20,8 @@ from passport_pipeline.partitions import hospitals
 from passport_pipeline.passport.hospital_states import hospital_states
 from passport_pipeline.resources import Connections
 from passport_pipeline.windows.guarding import HELD_BACK_TAG
+
+T = TypeVar("T")
 
 SECONDS_OF_A_TICK = 40
 """For which hospitals are looked at: a tick may take a minute before Dagster ends it."""
@@ -36,14 +40,21 @@ def taking_part(connections: Connections, instance: dg.DagsterInstance) -> dict[
     return {key: hospital for key, hospital in chosen.items() if states[key].active}
 
 
-def warn_of_others(
-    context: dg.SensorEvaluationContext, looked_at: str, failed: Mapping[str, BaseException], late: Iterable[str]
-) -> None:
+def end_of_tick() -> float:
+    """When a tick that begins now is over, as a time of the monotonic clock; to be asked for before all else."""
+    return time.monotonic() + SECONDS_OF_A_TICK
+
+
+def warn_of_others(context: dg.SensorEvaluationContext, looked_at: str, looks: Looks[T]) -> None:
     """Say which hospitals were not `looked_at` (surveyed, compared), and why."""
-    for key, error in failed.items():
+    for key, error in looks.failed.items():
         context.log.warning(f"{key} was not {looked_at}: {described(error)}")
-    for key in late:
-        context.log.warning(f"{key} was not {looked_at} within {SECONDS_OF_A_TICK} s")
+    for key in looks.late:
+        context.log.warning(f"{key} was not {looked_at} by the end of a tick of {SECONDS_OF_A_TICK} s, and goes on")
+    if looks.waiting:
+        context.log.warning(
+            f"{len(looks.waiting)} hospitals had no turn within {SECONDS_OF_A_TICK} s; they come first in the next tick"
+        )
 
 
 def asked_for(instance: dg.DagsterInstance) -> set[str]:

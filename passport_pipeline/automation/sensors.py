@@ -10,12 +10,15 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from passport_pipeline.assets.failures import failing_clearly
-from passport_pipeline.automation.changes import Seen, look_at, rotated, side_by_side
-from passport_pipeline.automation.requests import SECONDS_OF_A_TICK, asked_for, enabled, warn_of_others
+from passport_pipeline.automation.changes import Seen, look_at
+from passport_pipeline.automation.requests import asked_for, enabled, end_of_tick, warn_of_others
+from passport_pipeline.automation.turns import LastTurns, Looks, Turns, side_by_side
+from passport_pipeline.errors import SourceBusy, SourceUnreachable
 from passport_pipeline.hospitals.registry import Hospital
 from passport_pipeline.jobs import hospital_references, window_records
 from passport_pipeline.partitions import Window, first_month_of, hospitals, last_month, partition_key_of
 from passport_pipeline.passport.hospital_states import RETIRED, hospital_states, note_looks
+from passport_pipeline.passport.unanswered import note_unanswered, resting
 from passport_pipeline.resources import Connections
 
 
@@ -58,34 +61,54 @@ def source_changes(
 ) -> dg.SensorResult | dg.SkipReason:
     """Surveys the tail of every enabled and active hospital, all side by side, and requests the windows with days that
     are not in line. Where nothing was committed since the last look, it costs the hospital two short statements. One
-    that is slow or does not answer delays no other.
+    that is slow or does not answer delays no other: it comes after those that answer, and less and less often.
 
     A window that still differs is requested again in the next hour, so a run that failed is not the last. One that
     waits in the queue, that a run is at, or that the guard has held back in this hour, is not requested. A full survey
     that is overdue is requested, too: a hospital that does not answer at night is surveyed when it does.
     """
-    connections = connections.reread()
+    until = end_of_tick()
+    connections, last = connections.reread(), LastTurns.read(context.cursor)
     chosen = enabled(connections, context.instance)
     try:
         states = hospital_states(connections.passport, chosen)
-        turn = rotated([key for key in chosen if states[key].active], context.cursor)
-        seen, failed, late = side_by_side(
-            turn,
+        active = {key: states[key] for key in chosen if states[key].active}
+        later = resting(connections.passport) & active.keys()
+        turns = Turns.of(active, later, last)
+        looks = side_by_side(
+            turns,
             lambda key: look_at(connections, chosen[key], states[key], (first_month_of(chosen[key]), last_month())),
-            seconds=SECONDS_OF_A_TICK,
+            until=until,
         )
-        note_looks(connections.passport, (one.look for one in seen.values()))
+        note_looks(connections.passport, (one.look for one in looks.found.values()))
+        note_unanswered(connections.passport, *_in_vain(looks))
     finally:
         connections.close()
-    warn_of_others(context, "surveyed", failed, late)
-    _warn_of_clocks(context, seen, connections.settings.clock_skew)
+    warn_of_others(context, "surveyed", looks)
+    if later:
+        context.log.info(f"{len(later)} hospitals do not answer and are left alone for a while; see `hospitals list`")
+    _warn_of_clocks(context, looks.found, connections.settings.clock_skew)
     queued = asked_for(context.instance)
-    requests = [one for key in turn if key in seen for one in _requests(chosen[key], seen[key], queued)]
+    seen = [(key, looks.found[key]) for key in (*turns.answering, *turns.others) if key in looks.found]
+    requests = [one for key, found in seen for one in _requests(chosen[key], found, queued)]
     return dg.SensorResult(
         run_requests=requests,
-        skip_reason=None if requests else dg.SkipReason(_nothing(len(seen), len(turn), len(chosen))),
-        cursor=next((key for key in reversed(turn) if key in seen), context.cursor),
+        skip_reason=None if requests else dg.SkipReason(_nothing(len(seen), len(active), len(chosen))),
+        cursor=turns.last(looks, last).model_dump_json(),
     )
+
+
+def _in_vain(looks: Looks[Seen]) -> tuple[dict[str, str], list[str]]:
+    """The hospitals that did not answer, each with what its look said; and those that are still being looked at. One
+    that refuses, or is not set up right, does answer.
+    """
+    silent, late = {}, list(looks.late)
+    for key, error in looks.failed.items():
+        if isinstance(error, SourceBusy):
+            late.append(key)
+        elif isinstance(error, SourceUnreachable):
+            silent[key] = str(error).removeprefix(f"{key}: ")
+    return silent, late
 
 
 def _nothing(seen: int, active: int, enabled: int) -> str:

@@ -117,7 +117,9 @@ def status_table(statuses: Sequence[HospitalStatus]) -> None:
             f"{one.last_sync:%Y-%m-%d %H:%M:%S}" if one.last_sync else "never",
             f"{one.lag.p50:,.0f} s, {one.lag.p95:,.0f} s" if one.lag else "-",
         )
-    output().print(table)
+    console = output()
+    console.print(table)
+    _unanswered(console, statuses)
 
 
 def hospitals_table(states: Iterable[HospitalState], registered: Mapping[str, Hospital]) -> None:
@@ -125,7 +127,8 @@ def hospitals_table(states: Iterable[HospitalState], registered: Mapping[str, Ho
     table = Table(title="Hospitals (times in UTC)")
     for name in ("hospital", "name", "enabled", "state", "since", "by", "reason", "surveyed", "in line since"):
         table.add_column(name, overflow="fold")
-    for one in states:
+    listed = list(states)
+    for one in listed:
         hospital = registered.get(one.key)
         in_line = f"behind since {minute(one.behind_since)}" if one.behind_since else minute(one.in_line_at)
         table.add_row(
@@ -139,7 +142,18 @@ def hospitals_table(states: Iterable[HospitalState], registered: Mapping[str, Ho
             minute(one.surveyed_at),
             in_line,
         )
-    output().print(table)
+    console = output()
+    console.print(table)
+    _unanswered(console, listed)
+
+
+def _unanswered(console: Console, hospitals: Iterable[HospitalState | HospitalStatus]) -> None:
+    """Print which hospitals do not answer, since when, and what an operator may do meanwhile."""
+    silent = [(one.key, one.unanswered) for one in hospitals if one.unanswered]
+    for key, unanswered in silent:
+        console.print(f"{key}: {unanswered.told}", highlight=False, markup=False, soft_wrap=True)
+    if silent:
+        console.print("`sync` and `hospitals check` ask at once, whenever the next look is due.", soft_wrap=True)
 
 
 def minute(at: datetime | None) -> str:

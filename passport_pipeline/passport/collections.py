@@ -364,6 +364,15 @@ COLLECTIONS = (
             clockSkew=NUMBER,
             # By which a database that was restored from a backup is known.
             lineage=document(("highest", "anchors", "readAt"), highest=NUMBER, anchors=array({}), readAt=DATE),
+            # Since when looks at it have been in vain, and when the next one is due.
+            unanswered=document(
+                ("since", "lastLookAt", "looks", "nextLookAt", "why"),
+                since=DATE,
+                lastLookAt=DATE,
+                looks=NUMBER,
+                nextLookAt=DATE,
+                why=TEXT,
+            ),
         ),
     ),
 )

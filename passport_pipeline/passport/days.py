@@ -19,8 +19,10 @@ from passport_pipeline.errors import PassportRefused
 from passport_pipeline.passport.collections import CONFLICTS, DAYS, HOSPITALS, PARKED, RECORDS, SYNC
 from passport_pipeline.passport.database import Document, Passport, answering
 from passport_pipeline.passport.freshness import Lag
+from passport_pipeline.passport.hospital_states import state_of
 from passport_pipeline.passport.people import Account
 from passport_pipeline.passport.retrying import exhausted_rows
+from passport_pipeline.passport.unanswered import Unanswered
 
 UNREAD = dict.fromkeys(("hospital", "window", "runId", "fence"), 0)
 
@@ -104,6 +106,7 @@ class HospitalStatus:
     exhausted: int = 0  # of the parked rows: no longer tried by themselves
     conflicts: int = 0  # open ones
     lag: Lag | None = None  # None before a row was measured
+    unanswered: Unanswered | None = None  # None where it answered when it was last looked at
 
     @property
     def loaded(self) -> int:
@@ -139,6 +142,7 @@ class HospitalStatus:
             "skipped": dict(self.skipped),
             "lastSync": self.last_sync.isoformat() if self.last_sync else None,
             "lag": self.lag.to_json() if self.lag else None,
+            "unanswered": self.unanswered.to_json() if self.unanswered else None,
         }
 
 
@@ -219,6 +223,7 @@ def status_of(passport: Passport, hospital_key: str) -> HospitalStatus:
         last_sync=sync["lastSyncTime"] if sync else None,
         lag=Lag.from_json(sync.get("freshness")) if sync else None,
         exhausted=exhausted_rows(passport, hospital_key),
+        unanswered=state_of(passport, hospital_key).unanswered,
         conflicts=passport[CONFLICTS].count_documents({"hospital": hospital_key, "state": "open"}),
     )
 

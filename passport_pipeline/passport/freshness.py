@@ -155,7 +155,7 @@ def staleness(states: Iterable[HospitalState], now: datetime, allowed: timedelta
 def _why_stale(state: HospitalState, now: datetime, allowed: timedelta) -> str | None:
     # Nothing was looked at while it was paused, so its time begins when it was resumed, or first seen.
     seen = max((at for at in (state.surveyed_at, state.since) if at), default=None)
-    if seen is None:
+    if seen is None or (state.surveyed_at is None and state.unanswered):
         return "never surveyed"
     if now - seen > allowed:
         return f"not surveyed since {seen:%Y-%m-%d %H:%M} UTC"

@@ -19,6 +19,7 @@ from pymongo import UpdateOne
 from passport_pipeline.errors import ConfigurationError, HospitalNotActive
 from passport_pipeline.passport.collections import SOURCE_HOSPITALS
 from passport_pipeline.passport.database import Document, Passport, answering
+from passport_pipeline.passport.unanswered import Unanswered
 
 ACTIVE, PAUSED, STOPPED, RETIRED = "active", "paused", "stopped", "retired"
 PIPELINE = "passport-pipeline"
@@ -36,6 +37,7 @@ class HospitalState:
     behind             the days that are, by ISO date, each with the time since when
     clock_skew         seconds that the hospital's clock is ahead of ours
     lineage            as openmrs.lineage keeps it
+    unanswered         since when looks at it have been in vain; None where the last one was not
     """
 
     key: str
@@ -50,6 +52,12 @@ class HospitalState:
     behind: Mapping[str, datetime] = field(default_factory=dict)
     clock_skew: float | None = None
     lineage: Document | None = None
+    unanswered: Unanswered | None = None
+
+    @property
+    def answers(self) -> bool:
+        """Whether it answered when it was last looked at; False where it never was."""
+        return self.surveyed_at is not None and self.unanswered is None
 
     @property
     def active(self) -> bool:
@@ -73,6 +81,7 @@ class HospitalState:
             "inLineAt": _iso(self.in_line_at),
             "behindSince": _iso(self.behind_since),
             "clockSkew": self.clock_skew,
+            "unanswered": self.unanswered.to_json() if self.unanswered else None,
         }
 
 
@@ -141,11 +150,15 @@ def change_state(  # noqa: PLR0917 - whose, what, why, who
     if state == ACTIVE and known[key].active and not accept_restored:
         return known[key]
     now = passport.now()
-    change: Document = {"$set": {"state": state}, "$push": {"stateHistory": _entry(state, now, by, reason)}}
+    change: Document = {
+        "$set": {"state": state},
+        "$push": {"stateHistory": _entry(state, now, by, reason)},
+        "$unset": {"unanswered": ""},
+    }
     if state == ACTIVE:
         change["$set"]["surveyAfter"] = now
         gone = ("inLineAt", "behindSince", "behind", *(("lineage",) if accept_restored else ()))
-        change["$unset"] = dict.fromkeys(gone, "")
+        change["$unset"] |= dict.fromkeys(gone, "")
     passport[SOURCE_HOSPITALS].update_one({"_id": key}, change, upsert=True)
     return state_of(passport, key)
 
@@ -168,6 +181,7 @@ def note_looks(passport: Passport, looks: Iterable[Look]) -> None:
 def _updates(look: Look) -> Iterable[UpdateOne]:
     change: Document = {
         "$set": {"clockSkew": look.clock_skew} | ({"surveyedAt": look.at} if look.surveyed else {}),
+        "$unset": {"unanswered": ""},
         "$setOnInsert": {
             "state": ACTIVE,
             "stateHistory": [_entry(ACTIVE, look.at, PIPELINE, "seen for the first time")],
@@ -175,9 +189,9 @@ def _updates(look: Look) -> Iterable[UpdateOne]:
     }
     if look.behind:
         change["$set"] |= {"behind": dict(look.behind), "behindSince": min(look.behind.values())}
-        change["$unset"] = {"inLineAt": ""}
+        change["$unset"] |= {"inLineAt": ""}
     elif look.behind is not None:
-        change["$unset"] = {"behind": "", "behindSince": ""}
+        change["$unset"] |= {"behind": "", "behindSince": ""}
         change["$set"] |= {} if look.state.in_line_at else {"inLineAt": look.at}
     yield UpdateOne({"_id": look.state.key}, change, upsert=True)
     if look.lineage is not None:
@@ -204,6 +218,7 @@ def _state_of(document: Document) -> HospitalState:
         behind=document.get("behind") or {},
         clock_skew=document.get("clockSkew"),
         lineage=document.get("lineage"),
+        unanswered=Unanswered.from_json(document.get("unanswered")),
     )
 
 

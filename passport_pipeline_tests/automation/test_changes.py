@@ -1,10 +1,8 @@
-"""What differs, and looking at many hospitals at once."""
+"""What differs."""
 
-import threading
-import time
 from datetime import date
 
-from passport_pipeline.automation.changes import changes, not_in_line, rotated, side_by_side
+from passport_pipeline.automation.changes import changes, not_in_line
 from passport_pipeline.digests import Digest
 from passport_pipeline.passport.days import DayRecord
 
@@ -50,28 +48,3 @@ def test_a_day_that_a_run_left_unfinished_is_a_change_although_its_digest_agrees
 def test_days_outside_the_windows_are_left_alone():
     there, here = {OCTOBER: ONE, NOVEMBER: ONE}, recorded(october=(ONE, ""))
     assert [change.month for change in windows(there, here, ("2025-11", "2025-11"))] == ["2025-11"]
-
-
-def test_who_had_no_turn_comes_first():
-    assert rotated(["c", "a", "b"], None) == ["a", "b", "c"]
-    assert rotated(["c", "a", "b"], "a") == ["b", "c", "a"]
-    assert rotated(["c", "a", "b"], "c") == ["a", "b", "c"]
-
-
-def test_a_slow_and_a_failing_hospital_delay_no_other():
-    release = threading.Event()
-
-    def look(key):
-        if key == "slow":
-            release.wait(30)
-        if key == "dead":
-            raise ConnectionError
-        return key.upper()
-
-    started = time.monotonic()
-    found, failed, late = side_by_side(["slow", "dead", "well"], look, seconds=0.5)
-    release.set()
-    assert time.monotonic() - started < 20
-    assert found == {"well": "WELL"}
-    assert list(failed) == ["dead"]
-    assert late == ["slow"]
