@@ -87,15 +87,24 @@ class Kept:
         """One hospital's database, for one user at a time; after an error it is not kept. Raises ConfigurationError,
         SourceError; SourceBusy where somebody is still at it: a hospital that hangs has one connection, and no more.
         """
+        with self.alone(hospital.key):
+            try:
+                yield self._of(hospital, settings)
+            except BaseException:
+                self._drop(hospital.key)
+                raise
+
+    @contextmanager
+    def alone(self, hospital_key: str, at: str = "") -> Iterator[None]:
+        """One user at a time of a hospital, or of what is kept of it (`at`); looks that outlast their ticks do not pile
+        up. Raises SourceBusy where somebody is still at it.
+        """
         with self._lock:
-            busy = self._busy.setdefault(hospital.key, threading.Lock())
+            busy = self._busy.setdefault(f"{hospital_key}{at}", threading.Lock())
         if not busy.acquire(blocking=False):
-            raise SourceBusy(f"{hospital.key}: an earlier look at the hospital has not come to its end yet")
+            raise SourceBusy(f"{hospital_key}: an earlier look at the hospital has not come to its end yet")
         try:
-            yield self._of(hospital, settings)
-        except BaseException:
-            self._drop(hospital.key)
-            raise
+            yield
         finally:
             busy.release()
 

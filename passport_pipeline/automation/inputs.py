@@ -29,6 +29,9 @@ from passport_pipeline.passport.patient_changes import PatientChanges, have_list
 from passport_pipeline.resources import Connections
 from passport_pipeline.windows.staleness import StaleWindow, basis, names_any, stale_windows
 
+AT_ONCE = 8
+"""Hospitals that are compared side by side: what they have kept is read and put together here."""
+
 POLL_MINUTES = 10
 """How often all hospitals are compared where MongoDB offers no change stream; a part of an hour."""
 
@@ -93,8 +96,13 @@ class Tick:
 
     def look(self, hospital: Hospital) -> Compared:
         """Compare a hospital, where something moved. A window that a run is at just now is left to it, and one whose
-        rows have changed to `source_changes`; it is looked at in the next tick. Raises BatchError, PassportError.
+        rows have changed to `source_changes`; it is looked at in the next tick. Raises BatchError, PassportError, and
+        SourceBusy where the look of an earlier tick has not come to its end.
         """
+        with self.connections.kept.alone(hospital.key, "/inputs"):
+            return self._compared(hospital)
+
+    def _compared(self, hospital: Hospital) -> Compared:
         batches, passport = self.connections.batches, self.connections.passport
         now = basis(hospital, batches)
         if now is None:
@@ -155,7 +163,7 @@ def changed_inputs(context: dg.SensorEvaluationContext, connections: dg.Resource
         chosen = taking_part(connections, context.instance)
         tick = Tick.of(connections, Cursor.read(context.cursor), asked_for(context.instance))
         turns = Turns(rotated(chosen, tick.before.last))
-        looks = side_by_side(turns, lambda key: tick.look(chosen[key]), until=until)
+        looks = side_by_side(turns, lambda key: tick.look(chosen[key]), until=until, at_once=AT_ONCE)
     finally:
         connections.close()
     if tick.changes.token and tick.changes.unknown:

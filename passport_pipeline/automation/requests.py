@@ -26,6 +26,9 @@ T = TypeVar("T")
 SECONDS_OF_A_TICK = 40
 """For which hospitals are looked at: a tick may take a minute before Dagster ends it."""
 
+NAMED = 10
+"""Hospitals that one warning names."""
+
 
 def enabled(connections: Connections, instance: dg.DagsterInstance) -> dict[str, Hospital]:
     """The hospitals, by key, that are enabled, and partitions. Raises ConfigurationError."""
@@ -52,8 +55,10 @@ def warn_of_others(context: dg.SensorEvaluationContext, looked_at: str, looks: L
     for key in looks.late:
         context.log.warning(f"{key} was not {looked_at} by the end of a tick of {SECONDS_OF_A_TICK} s, and goes on")
     if looks.waiting:
+        names = ", ".join(looks.waiting[:NAMED]) + (", ..." if len(looks.waiting) > NAMED else "")
         context.log.warning(
-            f"{len(looks.waiting)} hospitals had no turn within {SECONDS_OF_A_TICK} s; they come first in the next tick"
+            f"not {looked_at} for want of time: {len(looks.waiting)} of the hospitals ({names}); they come first in the "
+            "next tick"
         )
 
 

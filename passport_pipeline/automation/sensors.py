@@ -21,6 +21,10 @@ from passport_pipeline.passport.hospital_states import RETIRED, hospital_states,
 from passport_pipeline.passport.unanswered import note_unanswered, resting
 from passport_pipeline.resources import Connections
 
+AT_ONCE = 32
+"""Hospitals that are looked at side by side: each look waits for its hospital's answers most of the time, the more so
+where the hospital is far away."""
+
 
 @dg.sensor(minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
 @failing_clearly
@@ -79,6 +83,7 @@ def source_changes(
             turns,
             lambda key: look_at(connections, chosen[key], states[key], (first_month_of(chosen[key]), last_month())),
             until=until,
+            at_once=AT_ONCE,
         )
         note_looks(connections.passport, (one.look for one in looks.found.values()))
         note_unanswered(connections.passport, *_in_vain(looks))
@@ -86,7 +91,9 @@ def source_changes(
         connections.close()
     warn_of_others(context, "surveyed", looks)
     if later:
-        context.log.info(f"{len(later)} hospitals do not answer and are left alone for a while; see `hospitals list`")
+        context.log.info(
+            f"not due, because they did not answer: {len(later)} of the hospitals; see `passport-pipeline hospitals list`"
+        )
     _warn_of_clocks(context, looks.found, connections.settings.clock_skew)
     queued = asked_for(context.instance)
     seen = [(key, looks.found[key]) for key in (*turns.answering, *turns.others) if key in looks.found]

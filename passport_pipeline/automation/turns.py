@@ -23,9 +23,6 @@ from passport_pipeline.passport.hospital_states import HospitalState
 
 T = TypeVar("T")
 
-AT_ONCE = 16
-"""Hospitals that are looked at side by side: what a look waits for is the hospital's server and MongoDB."""
-
 OTHERS_AT_ONCE = 64
 """Hospitals that are tried in a tick, all at once, though they did not answer last time, or were never asked. Each may
 hold its thread for as long as a connection is waited for, and holds up nobody."""
@@ -91,14 +88,14 @@ def rotated(keys: Iterable[str], last: str | None) -> list[str]:
     return [*ordered[start:], *ordered[:start]]
 
 
-def side_by_side(turns: Turns, look: Callable[[str], T], *, until: float) -> Looks[T]:
-    """Look at each hospital in its turn, `until` a time of the monotonic clock.
+def side_by_side(turns: Turns, look: Callable[[str], T], *, until: float, at_once: int) -> Looks[T]:
+    """Look at each hospital in its turn, `at_once` of those that answer, `until` a time of the monotonic clock.
 
     A look that is not done by then is left to its own time limits, and its result is dropped.
     """
     pools = [
         (ThreadPoolExecutor(threads, thread_name_prefix="look"), keys)
-        for threads, keys in ((AT_ONCE, turns.answering), (OTHERS_AT_ONCE, turns.others))
+        for threads, keys in ((at_once, turns.answering), (OTHERS_AT_ONCE, turns.others))
     ]
     begun: dict[Future[T], str] = {pool.submit(look, key): key for pool, keys in pools for key in keys}
     done, pending = wait(begun, timeout=max(0.0, until - time.monotonic()))

@@ -147,7 +147,7 @@ def hospitals_table(states: Iterable[HospitalState], registered: Mapping[str, Ho
     _unanswered(console, listed)
 
 
-def _unanswered(console: Console, hospitals: Iterable[HospitalState | HospitalStatus]) -> None:
+def _unanswered(console: PlainConsole, hospitals: Iterable[HospitalState | HospitalStatus]) -> None:
     """Print which hospitals do not answer, since when, and what an operator may do meanwhile."""
     silent = [(one.key, one.unanswered) for one in hospitals if one.unanswered]
     for key, unanswered in silent:

@@ -27,6 +27,7 @@ from passport_pipeline.failures import Origin, explained, timed_out
 from passport_pipeline.hospitals.registry import Hospital
 from passport_pipeline.hospitals.settings import Settings
 from passport_pipeline.openmrs.grants import read_rights
+from passport_pipeline.openmrs.lines import Line
 from passport_pipeline.openmrs.schema import Schema, probe
 
 CONNECT_TIMEOUT = 10
@@ -153,7 +154,8 @@ def _connector(hospital: Hospital, statement_timeout: int) -> Any:
     def connect(dialect: sa.Dialect, record: Any, arguments: Any, named: Any) -> Any:
         driver_error = dialect.loaded_dbapi.Error
         try:
-            line: Any = dialect.connect(*arguments, **named)
+            opened = Line if dialect.driver == "pymysql" else dialect.connect
+            line: Any = opened(*arguments, **named)
         except driver_error:
             raise
         except Exception as error:  # noqa: BLE001 - an unknown option, a certificate that is not there

@@ -1,6 +1,8 @@
 """What the sensor for changed inputs asks for, whom it looks at for that, and what it remembers."""
 
 import json
+import threading
+import time
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -64,15 +66,17 @@ class Sensor:
 
         monkeypatch.setattr(module, "stale_windows", stale_windows)
 
-    def tick(self):
+    def tick(self, process=None):
+        """The requests of a tick, in a process of its own or in this one."""
         self.warnings.clear()
-        connections = self.operator.connections()
+        connections = process or self.operator.connections()
         with dg.build_sensor_context(
             instance=self.operator.instance, cursor=self.cursor, resources={"connections": connections}
         ) as context:
             context.log.warning = self.warnings.append
             result = changed_inputs(context)
-        connections.close()
+        if process is None:
+            connections.close()
         self.cursor = result.cursor
         return list(result.run_requests or [])
 
@@ -335,6 +339,44 @@ def test_a_hospital_that_cannot_be_compared_is_told_delays_no_other_and_is_tried
         path.write_bytes(whole)
     sensor.tick()
     assert sensor.warnings == [] and sensor.compared == ["central"]
+
+
+def test_who_had_no_turn_comes_first_in_the_next_tick_and_nothing_is_lost_when_one_ends_early(sensor, monkeypatch):
+    """The first hospital holds the only thread, for several ticks, while patients of both have changed."""
+    operator, release = sensor.operator, threading.Event()
+    compare, begun = module.stale_windows, []
+
+    def stale_windows(hospital, *more):
+        begun.append(hospital.key)
+        if hospital.key == "central":
+            release.wait(60)
+        return compare(hospital, *more)
+
+    monkeypatch.setattr(module, "AT_ONCE", 1)
+    sensor.remember(last=None)
+    with without(operator, one_with_records(operator)), closing(operator.connections()) as process:
+        wanted = windows(sensor.tick())
+        assert wanted
+        sensor.remember(last=None, seen={})
+        with monkeypatch.context() as patch:
+            patch.setattr(module, "stale_windows", stale_windows)
+            patch.setattr(module, "end_of_tick", lambda: time.monotonic() + 1)
+            assert sensor.tick(process) == [] and begun == ["central"]
+            late, waiting = sensor.warnings
+            assert (
+                "central was not compared by the end" in late
+                and "not compared for want of time: 1 of the hospitals (colline)" in waiting
+            )
+            patch.setattr(module, "end_of_tick", lambda: time.monotonic() + 60)
+            found = windows(sensor.tick(process))
+            assert begun == ["central", "colline"]
+            (warning,) = sensor.warnings
+            assert "central was not compared: central: an earlier look" in warning
+        release.set()
+        with process.kept._busy["central/inputs"]:  # the late look is done
+            pass
+        found |= windows(sensor.tick(process))
+        assert found == wanted
 
 
 def test_a_hospital_whose_lookups_were_never_read_is_not_compared(sensor, monkeypatch):

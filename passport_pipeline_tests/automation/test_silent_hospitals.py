@@ -130,7 +130,7 @@ def test_whoever_did_not_answer_has_had_a_turn_though_nobody_else_did(ticking, m
     """All of them answered a minute ago, and there are too few threads for so many in a tick of so few seconds."""
     passport = ticking.connections.reread().passport
     note_looks(passport, [Look(HospitalState(key), ticking.states()["central"].surveyed_at, 0.0) for key in SILENT])
-    monkeypatch.setattr(turns, "AT_ONCE", 8)
+    monkeypatch.setattr(sensors, "AT_ONCE", 8)
     monkeypatch.setattr(sensors, "end_of_tick", lambda: time.monotonic() + 3)
     assert ticking.tick() == set()
     assert LastTurns.read(ticking.cursor).answering == max(ticking.looked_at) < "central"
