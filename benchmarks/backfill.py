@@ -24,7 +24,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -174,16 +174,25 @@ def _by_domain(connections: Connections, on_rows: OnRows) -> Backfilled:
     live, windows = 0, 0
     started, cpu = time.perf_counter(), time.process_time()
     for hospital in connections.hospitals.values():
-        with connections.admitted(hospital.key) as source:
-            survey_hospital(source, connections.batches, connections.passport)
-            renew_lookups(source, connections.batches)
-            renew_national_ids(source, connections.batches)
-        months = months_of(connections, hospital, None, None)
-        for month, rows in months.items():
-            _window(connections, hospital, month)
-            live, windows = live + rows, windows + 1
-            on_rows(live, sum(months.values()))
+        months = bring_in(connections, hospital, on_rows)
+        live, windows = live + sum(months.values()), windows + len(months)
     return Backfilled(live, time.perf_counter() - started, time.process_time() - cpu, windows, _peak_bytes())
+
+
+def bring_in(
+    connections: Connections, hospital: Hospital, on_rows: OnRows = lambda done, of: None
+) -> Mapping[str, int]:
+    """Survey a hospital, read its lookups and run all its windows, without Dagster; the live rows of each month."""
+    with connections.admitted(hospital.key) as source:
+        survey_hospital(source, connections.batches, connections.passport)
+        renew_lookups(source, connections.batches)
+        renew_national_ids(source, connections.batches)
+    months, done = months_of(connections, hospital, None, None), 0
+    for month, rows in months.items():
+        _window(connections, hospital, month)
+        done += rows
+        on_rows(done, sum(months.values()))
+    return months
 
 
 def _window(connections: Connections, hospital: Hospital, month: str) -> None:

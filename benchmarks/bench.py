@@ -7,8 +7,9 @@ For each size a hospital is made (data), all of it is brought into an empty pass
 verified, surveyed and looked at as the sensor does (verifying, ticks). At one size (the largest up to a million rows)
 the backfill is also held against what any program would have to do (floor), against the algorithm that is replaced
 (replaced), and against itself without Dagster; and the command line is started (startup). Nothing is asserted about
-times; what fails it is a backfill that is not complete, or a tick that walks over the whole of obs. The last line is
-`BENCH floor=... seed=... bulk=... tick_ms=... verify_s=... growth=... peak_mb=...`.
+times; what fails it is a backfill that is not complete, or a tick that walks over the whole of obs. In the end both
+sensors tick over 300 small hospitals, and some that never answer, from a restart on (many). The last line is
+`BENCH floor=... seed=... bulk=... tick_ms=... verify_s=... growth=... peak_mb=... tick300_s=... inputs300_s=...`.
 
 What belongs here: the course of it. What does not: what is measured how (the modules named above), figures (report).
 """
@@ -34,6 +35,7 @@ from rich.console import Console
 from benchmarks.backfill import Backfilled, backfill
 from benchmarks.data import build, edit_rows
 from benchmarks.floor import Floor, floor
+from benchmarks.many import crowd
 from benchmarks.place import Pipeline, Place, pipeline, place
 from benchmarks.replaced import Replaced, replaced
 from benchmarks.report import Compared, Measured, Report
@@ -41,9 +43,11 @@ from benchmarks.startup import starting_up
 from benchmarks.ticks import ticks
 from benchmarks.timing import MILLION
 from benchmarks.verifying import verifying
+from passport_pipeline.openmrs.pulse import SETTLED
 
 SIZES = (0.1, 1.0)
 TICKS, TIMES = 9, 3
+HOSPITALS, SILENT = 300, 30
 MINUTE = 60.0
 """Seconds from one tick of the sensor to the next: where nothing has changed, nothing has for so long."""
 BYTES_OF_A_ROW = 3_500
@@ -76,14 +80,19 @@ def bench(
     often: int = TICKS,
     times: int = TIMES,
     still: float = MINUTE,
+    many: tuple[int, int] = (HOSPITALS, SILENT),
 ) -> Report:
-    """Measure hospitals of so many million rows. Ticks are taken `often` times, what takes seconds some `times`;
-    `still` seconds at least lie between the last change of a hospital and the ticks that find none.
+    """Measure hospitals of so many million rows, and `many` small ones: those that answer, and those that do not. Ticks
+    are taken `often` times, what takes seconds some `times`; `still` seconds at least lie between the last change of a
+    hospital and the ticks that find none.
     """
     rows = sorted(round(size * MILLION) for size in sizes)
     compared = max((each for each in rows if each <= MILLION), default=rows[0])
-    course = Course(where, Telling(console), seed, often, times, still)
-    return Report([course.measure(each, compare=each == compared) for each in rows])
+    telling = Telling(console)
+    course = Course(where, telling, seed, often, times, still)
+    measured = [course.measure(each, compare=each == compared) for each in rows]
+    with telling.step(f"{many[0]} hospitals: ticks") as progress:
+        return Report(measured, crowd(where, *many, often=times, still=min(still, SETTLED + 5), progress=progress))
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,13 @@ from rich.table import Table
 from benchmarks.backfill import Backfilled
 from benchmarks.data import BenchHospital
 from benchmarks.floor import Floor
+from benchmarks.many import Crowd
 from benchmarks.replaced import Replaced
 from benchmarks.startup import StartUp
 from benchmarks.ticks import Ticked
 from benchmarks.timing import MILLION, Figure
 from benchmarks.verifying import Verified
+from passport_pipeline.automation.requests import SECONDS_OF_A_TICK
 
 MEGABYTE = 1024 * 1024
 
@@ -65,9 +67,10 @@ class Measured:
 
 @dataclass(frozen=True)
 class Report:
-    """Hospitals of growing size, of which one is `compared`."""
+    """Hospitals of growing size, of which one is `compared`; and a crowd of small ones."""
 
     measured: Sequence[Measured]
+    many: Crowd
 
     @property
     def at(self) -> tuple[Measured, Compared]:
@@ -77,7 +80,7 @@ class Report:
     @property
     def line(self) -> str:
         """The last line: the strict floor; ticks (median) and peak memory of the largest hospital; the verification
-        of the one that is nearest to a million rows.
+        of the one that is nearest to a million rows; both sensors' first tick over many hospitals.
         """
         each, compared = self.at
         rate = each.backfill.rate
@@ -90,7 +93,8 @@ class Report:
             f"BENCH floor={compared.floor.seconds / each.backfill.seconds:.2f} "
             f"seed={rate / compared.row_by_row.rate:.0f}x bulk={rate / compared.bulk.rate:.1f}x "
             f"tick_ms={largest.unchanged.times.median * 1000:.0f} verify_s={million.verify_seconds:.0f} "
-            f"growth={growth:.2f} peak_mb={peak / MEGABYTE:.0f}"
+            f"growth={growth:.2f} peak_mb={peak / MEGABYTE:.0f} "
+            f"tick300_s={self.many.changes.first.median:.0f} inputs300_s={self.many.inputs.first.median:.0f}"
         )
 
     def figures(self) -> Iterator[Figure]:
@@ -98,6 +102,7 @@ class Report:
         yield from self._backfill()
         for each in self.measured:
             yield from self._tick(each)
+        yield from self._crowd()
         for each in self.measured:
             yield from self._verification(each)
         for each in self.measured:
@@ -149,6 +154,23 @@ class Report:
                 (name, ticked.rows_read, "rows read", ticked.rows_read / rows, "the rows of obs"),
             ):
                 yield Figure("Tick", what, rows, value, unit, ratio, over)
+
+    def _crowd(self) -> Iterator[Figure]:
+        many, limit = self.many, float(SECONDS_OF_A_TICK)
+        for name, sensed in (("source_changes", many.changes), ("changed_inputs", many.inputs)):
+            first, steady = sensed.first.median, sensed.steady.median
+            for what, value, unit, ratio, over in (
+                ("first tick after a restart", first, "s", first / limit, "a tick's limit"),
+                (
+                    "hospitals seen in it",
+                    sensed.seen,
+                    "",
+                    sensed.seen / many.hospitals,
+                    f"{many.hospitals} that answer",
+                ),
+                ("tick, nothing changed", steady, "s", steady / first, "the first tick"),
+            ):
+                yield Figure("Many hospitals", f"{name}: {what}", many.rows, value, unit, ratio, over)
 
     @staticmethod
     def _verification(each: Measured) -> Iterator[Figure]:
@@ -214,6 +236,7 @@ class Report:
             "line": self.line,
             "figures": [each.to_json() for each in self.figures()],
             "measured": measured,
+            "many": asdict(self.many),
         }
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(document, indent=2, default=str) + "\n")

@@ -11,16 +11,20 @@ from rich.console import Console
 from benchmarks.bench import bench
 from benchmarks.place import Place
 from benchmarks.report import Report
+from passport_pipeline.openmrs import source
 
 LINE = re.compile(
-    r"BENCH floor=\d+\.\d\d seed=\d+x bulk=\d+\.\dx tick_ms=\d+ verify_s=\d+ growth=\d+\.\d\d peak_mb=\d+"
+    r"BENCH floor=\d+\.\d\d seed=\d+x bulk=\d+\.\dx tick_ms=\d+ verify_s=\d+ growth=\d+\.\d\d peak_mb=\d+ "
+    r"tick300_s=\d+ inputs300_s=\d+"
 )
 
 
 @pytest.fixture(scope="module")
 def report(servers, mariadb_admin, mongo, tmp_path_factory):
     where = Place(tmp_path_factory.mktemp("bench"), servers, mariadb_admin, mongo)
-    return bench(where, [0.002], Console(file=io.StringIO()), often=1, times=1, still=0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(source, "CONNECT_TIMEOUT", 2)
+        return bench(where, [0.002], Console(file=io.StringIO()), often=1, times=1, still=0, many=(3, 1))
 
 
 @pytest.fixture
@@ -34,7 +38,14 @@ def test_the_last_line_has_its_shape(report):
 
 def test_every_figure_is_a_positive_number_and_so_is_its_ratio(report):
     figures = list(report.figures())
-    assert {each.group for each in figures} == {"Backfill", "Tick", "Survey and verify", "Growth", "Start-up"}
+    assert {each.group for each in figures} == {
+        "Backfill",
+        "Tick",
+        "Many hospitals",
+        "Survey and verify",
+        "Growth",
+        "Start-up",
+    }
     assert [each for each in figures if not (each.value > 0 and each.ratio > 0 and each.rows > 0)] == []
 
 
@@ -51,11 +62,11 @@ def test_every_live_row_is_backfilled(measured):
     assert measured.backfill.peak_bytes > 50_000_000
 
 
-def test_growth_is_the_slowest_million_over_that_of_the_smallest_hospital(measured):
+def test_growth_is_the_slowest_million_over_that_of_the_smallest_hospital(report, measured):
     slower = replace(measured.backfill, seconds=measured.backfill.seconds * 3, live=measured.backfill.live * 2)
     hungrier = replace(measured.backfill, live=measured.backfill.live * 4, peak_bytes=512 * 1024 * 1024)
-    report = Report([measured, *(replace(measured, backfill=each, compared=None) for each in (slower, hungrier))])
-    assert "growth=1.50 peak_mb=512" in report.line
+    others = [replace(measured, backfill=each, compared=None) for each in (slower, hungrier)]
+    assert "growth=1.50 peak_mb=512" in Report([measured, *others], report.many).line
 
 
 def test_the_replaced_algorithm_does_what_its_document_says_for_each_row(measured):
@@ -70,3 +81,9 @@ def test_a_tick_asks_for_the_window_of_the_rows_that_changed_and_for_none_where_
     assert measured.unchanged.rows_read
     assert measured.changed.rows_read > 100
     assert any(step.index == "PRIMARY" for step in measured.changed.steps)
+
+
+def test_in_the_first_tick_after_a_restart_every_hospital_that_answers_is_seen_by_both_sensors(report):
+    many = report.many
+    assert (many.hospitals, many.silent) == (3, 1)
+    assert many.changes.seen == many.inputs.seen == 3

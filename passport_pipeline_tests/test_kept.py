@@ -4,13 +4,16 @@ import threading
 from contextlib import closing
 
 import pytest
+from sqlalchemy.engine import make_url
 
 from passport_pipeline import kept as keeping
 from passport_pipeline.errors import SourceError, SourceUnreachable
 from passport_pipeline.hospitals.registry import Hospital
 from passport_pipeline.hospitals.settings import Settings
 from passport_pipeline.kept import Kept
+from passport_pipeline.openmrs import source
 from passport_pipeline.resources import Connections
+from passport_pipeline_tests.faults.proxy import Proxy
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +66,22 @@ def test_one_that_the_hospital_has_ended_is_replaced_without_an_error(kept, hosp
         connection.exec_driver_sql(f"KILL {first}")
     second, noted = session(kept, hospital, settings)
     assert second != first and noted is None
+
+
+def test_one_on_which_nothing_comes_any_more_is_given_up_long_before_a_statement_would_be(
+    kept, hospital, settings, url, monkeypatch
+):
+    assert settings.statement_timeout >= 300
+    with Proxy(make_url(url).port) as proxy:
+        by_proxy = make_url(url).set(port=proxy.port).render_as_string(hide_password=False)
+        monkeypatch.setenv("KEPT_URL", by_proxy)
+        first, _ = session(kept, hospital, settings)
+        monkeypatch.setattr(source, "CONNECT_TIMEOUT", 1)
+        proxy.silent = True
+        with pytest.raises(SourceUnreachable), kept.source(hospital, settings):
+            pass
+        proxy.silent = False
+        assert session(kept, hospital, settings)[0] != first
 
 
 def test_after_an_error_it_is_not_kept(kept, hospital, settings):

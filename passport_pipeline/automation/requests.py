@@ -57,8 +57,8 @@ def warn_of_others(context: dg.SensorEvaluationContext, looked_at: str, looks: L
     if looks.waiting:
         names = ", ".join(looks.waiting[:NAMED]) + (", ..." if len(looks.waiting) > NAMED else "")
         context.log.warning(
-            f"not {looked_at} for want of time: {len(looks.waiting)} of the hospitals ({names}); they come first in the "
-            "next tick"
+            f"not {looked_at} for want of time: {len(looks.waiting)} of the hospitals ({names}); they come first in "
+            "the next tick"
         )
 
 

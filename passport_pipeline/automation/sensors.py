@@ -91,9 +91,7 @@ def source_changes(
         connections.close()
     warn_of_others(context, "surveyed", looks)
     if later:
-        context.log.info(
-            f"not due, because they did not answer: {len(later)} of the hospitals; see `passport-pipeline hospitals list`"
-        )
+        context.log.info(f"not due, because they did not answer: {len(later)} of the hospitals; see `hospitals list`")
     _warn_of_clocks(context, looks.found, connections.settings.clock_skew)
     queued = asked_for(context.instance)
     seen = [(key, looks.found[key]) for key in (*turns.answering, *turns.others) if key in looks.found]

@@ -9,7 +9,12 @@ CHUNK = 4096
 
 
 class Proxy:
-    """Passes on what comes to 127.0.0.1:`port`, as long as it is not told otherwise; a context manager."""
+    """Passes on what comes to 127.0.0.1:`port`, as long as it is not told otherwise; a context manager.
+
+    While it is `silent`, nothing of what the server answers is passed on, and every connection stays.
+    """
+
+    silent = False
 
     def __init__(self, port: int, host: str = "127.0.0.1") -> None:
         self._server = (host, port)
@@ -65,7 +70,8 @@ class Proxy:
                         self._answers_left = None
                         self.drop()
                         break
-                sink.sendall(said)
+                if not (answers and self.silent):
+                    sink.sendall(said)
         for end in (source, sink):
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)

@@ -10,6 +10,7 @@ from passport_pipeline.passport.collections import RECORDS, SYNC
 from passport_pipeline.passport.days import DayRecord
 from passport_pipeline.passport.freshness import Lag, behind, measure, record_lags, staleness
 from passport_pipeline.passport.hospital_states import PAUSED, HospitalState
+from passport_pipeline.passport.unanswered import Unanswered
 from passport_pipeline_tests.passport.factory import DAY, NOW, record
 
 ISO = DAY.isoformat()
@@ -56,6 +57,7 @@ def test_of_many_days_those_that_have_been_behind_for_the_longest_are_kept(monke
     ("known", "why"),
     [
         ({}, "never surveyed"),
+        ({"since": at(-1), "unanswered": Unanswered(at(-1), at(-1), 1, at(0), "no answer")}, "never surveyed"),
         ({"since": at(-59)}, None),
         ({"since": at(-61)}, "not surveyed since"),
         ({"since": at(-900), "surveyed_at": at(-61)}, "not surveyed since"),
