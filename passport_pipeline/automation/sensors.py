@@ -21,9 +21,9 @@ from passport_pipeline.passport.hospital_states import RETIRED, hospital_states,
 from passport_pipeline.passport.unanswered import note_unanswered, resting
 from passport_pipeline.resources import Connections
 
-AT_ONCE = 32
+AT_ONCE = 64
 """Hospitals that are looked at side by side: each look waits for its hospital's answers most of the time, the more so
-where the hospital is far away."""
+where the hospital is far away. Should they fall silent all at once, 250 are given up within a tick."""
 
 
 @dg.sensor(minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
