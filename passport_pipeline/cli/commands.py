@@ -127,8 +127,8 @@ def status(hospital: HospitalOption = None, as_json: JsonOption = False) -> None
     from passport_pipeline.passport.days import status_of
     from passport_pipeline.resources import Connections
 
-    connections = Connections()
-    statuses = [status_of(connections.passport, chosen.key) for chosen in chosen_hospitals(connections, hospital)]
+    with closing(Connections()) as connections:
+        statuses = [status_of(connections.passport, chosen.key) for chosen in chosen_hospitals(connections, hospital)]
     if as_json:
         print_json({"hospitals": [one.to_json() for one in statuses]})
     else:

@@ -5,7 +5,7 @@ What belongs here: rich tables of counts. What does not: any value of a patient'
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from passport_pipeline.hospitals.preflight import Preflight
     from passport_pipeline.hospitals.registry import Hospital
     from passport_pipeline.passport.days import HospitalStatus
-    from passport_pipeline.passport.hospital_states import HospitalState
+    from passport_pipeline.passport.hospital_states import HeldBack, HospitalState
     from passport_pipeline.passport.timeline import Entry
     from passport_pipeline.verification import HospitalVerification
 
@@ -121,9 +121,10 @@ def status_table(statuses: Sequence[HospitalStatus]) -> None:
             f"{one.lag.p50:,.0f} s, {one.lag.p95:,.0f} s" if one.lag else "-",
         )
     output().print(table)
+    held_back_lines((one.key, one.held_back) for one in statuses)
 
 
-def hospitals_table(states: Iterable[HospitalState], registered: Mapping[str, Hospital]) -> None:
+def hospitals_table(states: Collection[HospitalState], registered: Mapping[str, Hospital]) -> None:
     """Print every hospital, whether it takes part, and how it stands."""
     table = Table(title="Hospitals (times in UTC)")
     for name in ("hospital", "name", "enabled", "state", "since", "by", "reason", "surveyed", "in line since"):
@@ -143,6 +144,14 @@ def hospitals_table(states: Iterable[HospitalState], registered: Mapping[str, Ho
             in_line,
         )
     output().print(table)
+    held_back_lines((one.key, one.held_back) for one in states)
+
+
+def held_back_lines(hospitals: Iterable[tuple[str, HeldBack | None]]) -> None:
+    """Say of each hospital that is held back as a whole since when and why."""
+    for key, held in hospitals:
+        if held:
+            output().print(f"{key} is {held.told}", style="red", soft_wrap=True, highlight=False, markup=False)
 
 
 def minute(at: datetime | None) -> str:

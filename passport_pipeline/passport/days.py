@@ -19,6 +19,7 @@ from passport_pipeline.errors import PassportRefused
 from passport_pipeline.passport.collections import CONFLICTS, DAYS, HOSPITALS, PARKED, RECORDS, SYNC
 from passport_pipeline.passport.database import Document, Passport, answering
 from passport_pipeline.passport.freshness import Lag
+from passport_pipeline.passport.hospital_states import HeldBack, state_of
 from passport_pipeline.passport.people import Account
 from passport_pipeline.passport.retrying import exhausted_rows
 
@@ -104,6 +105,7 @@ class HospitalStatus:
     exhausted: int = 0  # of the parked rows: no longer tried by themselves
     conflicts: int = 0  # open ones
     lag: Lag | None = None  # None before a row was measured
+    held_back: HeldBack | None = None  # as a whole
 
     @property
     def loaded(self) -> int:
@@ -139,6 +141,7 @@ class HospitalStatus:
             "skipped": dict(self.skipped),
             "lastSync": self.last_sync.isoformat() if self.last_sync else None,
             "lag": self.lag.to_json() if self.lag else None,
+            "heldBack": self.held_back.told if self.held_back else None,
         }
 
 
@@ -220,6 +223,7 @@ def status_of(passport: Passport, hospital_key: str) -> HospitalStatus:
         lag=Lag.from_json(sync.get("freshness")) if sync else None,
         exhausted=exhausted_rows(passport, hospital_key),
         conflicts=passport[CONFLICTS].count_documents({"hospital": hospital_key, "state": "open"}),
+        held_back=state_of(passport, hospital_key).held_back,
     )
 
 
