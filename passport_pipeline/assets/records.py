@@ -62,9 +62,10 @@ def medical_records(
         found = weigh(settings, batches, passport, compared)
         whole = weigh_hospital(settings, batches, passport, compared, found)
         accepted = run.tags.get(ACCEPT_TAG) == "true" or whole.accepted
-        message = whole.message or found.message
         if whole.holds and not accepted:
-            hold_back(passport, hospital.key, whole.why, whole.vanished, whole.parking)
+            held = hold_back(passport, hospital.key, whole.why, whole.vanished, whole.parking)
+            whole = whole.held_back(held)
+        message = whole.message or found.message
         yield dg.AssetCheckResult(
             passed=accepted or not message,
             description=message,

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from passport_pipeline.errors import ConfigurationError
 from passport_pipeline.passport.collections import SOURCE_HOSPITALS
-from passport_pipeline.passport.database import Document, Passport, answering
+from passport_pipeline.passport.database import Passport, answering
 from passport_pipeline.passport.hospital_states import (
     PIPELINE,
     HeldBack,
@@ -43,15 +43,15 @@ def hold_back(passport: Passport, key: str, why: str, vanished: int, parking: st
 
 @answering("noting that a hospital is plausible")
 def note_plausible(passport: Passport, seen: HospitalState, known: Known) -> None:
-    """Remember what a plausible hospital has, and hold it back no longer. Writes nothing where both is so already.
-
-    Raises PassportError.
+    """Remember what a plausible hospital has, and hold it back no longer, unless it was held back since `seen`. Writes
+    nothing where both is so already. Raises PassportError.
     """
-    if seen.held_back is None and seen.known == known:
-        return
-    change: Document = {"$set": {"known": known.to_json()}, "$unset": {"heldBack": ""}}
-    change["$setOnInsert"] = first_seen(milliseconds())
-    passport[SOURCE_HOSPITALS].update_one({"_id": seen.key}, change, upsert=True)
+    if seen.known != known:
+        change = {"$set": {"known": known.to_json()}, "$setOnInsert": first_seen(milliseconds())}
+        passport[SOURCE_HOSPITALS].update_one({"_id": seen.key}, change, upsert=True)
+    if seen.held_back is not None:
+        held = {"_id": seen.key, "heldBack.since": seen.held_back.since}
+        passport[SOURCE_HOSPITALS].update_one(held, {"$unset": {"heldBack": ""}})
 
 
 @answering("letting a held-back hospital go on")

@@ -3,12 +3,13 @@ window alone may lose anything on any day.
 
 A hospital is held against what the passport recorded of all its days, and what it had when it was last plausible:
 
-* rows: how many live rows all days together hold fewer than recorded, by the survey that is kept (a run of a window
-  takes a new one where that does not show what the window has lost), and those that the window at hand would park;
+* rows: how many live rows each window holds fewer than recorded, by the survey that is kept (a run of a window takes a
+  new one where that does not show what the window has lost), and those that the window at hand would park;
 * persons with a usable national id, since a row is shown only where its person has one;
 * main tables that hold nothing any more.
 
-What is gained never counts. Nothing is said of a window that takes nothing away.
+What one window gains never makes up for what another loses; within one it does, since who corrects a note voids it and
+writes another. Nothing is said of a window that takes nothing away.
 
 What belongs here: this one comparison, and the message. What does not: one window by itself (guarding), keeping what
 was decided (passport.holding). Nothing is written.
@@ -16,8 +17,9 @@ was decided (passport.holding). Nothing is written.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
 from passport_pipeline.batches import Batches
@@ -27,9 +29,9 @@ from passport_pipeline.openmrs.survey import Survey
 from passport_pipeline.passport.database import Passport
 from passport_pipeline.passport.days import DayRecord, recorded
 from passport_pipeline.passport.holding import let_through_now, note_plausible
-from passport_pipeline.passport.hospital_states import HospitalState, Known, state_of
+from passport_pipeline.passport.hospital_states import HeldBack, HospitalState, Known, state_of
 from passport_pipeline.windows.guarding import ACCEPT_TAG, Plausibility
-from passport_pipeline.windows.references import usable_ids
+from passport_pipeline.windows.references import usable_ids, usable_ids_before
 from passport_pipeline.windows.staleness import ComparedWindow
 from passport_pipeline.windows.surveys import stored_survey, stored_tables
 
@@ -40,7 +42,7 @@ HALF = 0.5
 class HospitalChange:
     """What is about to become of a hospital, as far as a run of one of its windows can tell.
 
-    before, vanished    live rows recorded of all its days, and how many of them are no longer there
+    before, vanished    live rows recorded of all its windows, and how many fewer those hold that hold fewer
     windows, shrinking  windows that were recorded, and those that have fewer rows now
     now                 what the hospital has now of what `state.known` remembers
     window              the window at hand; None where none is
@@ -105,6 +107,10 @@ class HospitalChange:
         """Why the hospital is held back: the first reason, where it is already."""
         return self.state.held_back.why if self.state.held_back else "; and ".join(self.faults)
 
+    def held_back(self, held: HeldBack) -> HospitalChange:
+        """The same of a hospital that is held back: another run may have found out first, and said why."""
+        return replace(self, state=replace(self.state, held_back=held))
+
     @property
     def message(self) -> str | None:
         """Why nothing of the hospital is loaded that would take something away, and what to do; None where it is.
@@ -130,10 +136,13 @@ class HospitalChange:
         many = self.lost >= limits.hospital_guard_rows and self.lost > limits.max_hospital_loss * self.before
         if not many and not self._mostly_gone():
             return None
-        found = f"{self.vanished} of {self.before} live rows are gone, from {self.shrinking} of {self.windows} windows"
-        parked = self.window.to_be_parked if self.window else 0
-        found += f", and {parked} rows of one window would be parked" if parked else ""
-        return f"{found} (PASSPORT_MAX_HOSPITAL_LOSS is {limits.max_hospital_loss:.0%})"
+        parked, found = self.lost - self.vanished, []
+        if self.vanished:
+            windows = f"{self.shrinking} of {self.windows} windows"
+            found.append(f"{self.vanished} of {self.before} live rows are gone, from {windows}")
+        if parked:
+            found.append(f"{parked} of {self.before} live rows would be parked in one window alone")
+        return f"{', and '.join(found)} (PASSPORT_MAX_HOSPITAL_LOSS is {limits.max_hospital_loss:.0%})"
 
     def _few_persons(self) -> str | None:
         limits, known = self.settings, self.state.known
@@ -155,24 +164,31 @@ def weigh_hospital(
     anything away, or the hospital is held back. Raises PassportError, BatchError.
     """
     key = compared.hospital.key
-    state, now = state_of(passport, key), known_now(key, batches)
+    state, now = _state(key, batches, passport), known_now(key, batches)
     if not found.taken and state.held_back is None:
         return HospitalChange(state, settings, now, window=found)
-    window = {day: compared.there[day].digest.live for day in compared.here}
-    return _compared(HospitalChange(state, settings, now, window=found), batches, recorded(passport, key), window)
+    here = recorded(passport, key, counts=False)
+    window = {day: compared.there[day].digest.live for day in compared.there.by_day.keys() | compared.here.keys()}
+    return _compared(HospitalChange(state, settings, now, window=found), batches, here, window)
 
 
 def review_hospital(settings: Settings, batches: Batches, passport: Passport, key: str) -> None:
     """Hold a hospital back no longer where it is plausible by what is kept of it; where a window's rows would have been
     parked, that window alone can tell. Raises PassportError, BatchError.
     """
-    state = state_of(passport, key)
+    state = _state(key, batches, passport)
     if state.held_back is None or state.held_back.parking:
         return
     change = HospitalChange(state, settings, known_now(key, batches))
-    change = _compared(change, batches, recorded(passport, key), {})
+    change = _compared(change, batches, recorded(passport, key, counts=False), {})
     if not change.faults:
         note_plausible(passport, state, change.now)
+
+
+def _state(key: str, batches: Batches, passport: Passport) -> HospitalState:
+    """The hospital's state; where it was never seen to be plausible, known is what it had before its last change."""
+    state = state_of(passport, key)
+    return state if state.known else replace(state, known=Known(usable_ids_before(key, batches)))
 
 
 def known_now(key: str, batches: Batches) -> Known:
@@ -186,23 +202,24 @@ def _compared(
     """The same with its rows: those of the `window` at hand as its raw batches have them, of others by the survey."""
     survey = stored_survey(change.state.key, batches)
     there = {} if survey is None else {day: digest.live for day, digest in survey.digests().items()}
-    lost: dict[str, int] = {}
-    for day, record in here.items():
-        live = record.digest.live
+    before: Counter[str] = Counter()
+    now: Counter[str] = Counter()
+    for day in here.keys() | there.keys() | window.keys():
+        recorded_live = here[day].digest.live if day in here else 0
+        before[window_of(day)] += recorded_live
         if day in window:
-            live = window[day]
-        elif survey is not None and _older(record, survey):
-            live = there.get(day, 0)
-        lost[window_of(day)] = lost.get(window_of(day), 0) + max(0, record.digest.live - live)
-    return HospitalChange(
-        state=change.state,
-        settings=change.settings,
-        now=change.now,
-        before=sum(record.digest.live for record in here.values()),
+            now[window_of(day)] += window[day]
+        elif survey is None or (day in here and not _older(here[day], survey)):
+            now[window_of(day)] += recorded_live
+        else:
+            now[window_of(day)] += there.get(day, 0)
+    lost = {month: rows - now[month] for month, rows in before.items() if rows > now[month]}
+    return replace(
+        change,
+        before=before.total(),
         vanished=sum(lost.values()),
-        windows=len(lost),
-        shrinking=sum(rows > 0 for rows in lost.values()),
-        window=change.window,
+        windows=sum(rows > 0 for rows in before.values()),
+        shrinking=len(lost),
     )
 
 

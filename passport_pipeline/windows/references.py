@@ -59,6 +59,8 @@ def renew_national_ids(source: Source, batches: Batches) -> pd.DataFrame:
         return stored[0][NATIONAL_IDS]
     held = national_ids(read_identifiers(source))
     texts = {"digest": digest, "usable": str(_usable(held))}
+    if stored:
+        texts["usableBefore"] = str(_usable(stored[0][NATIONAL_IDS]))
     batches.write_frames(source.hospital.key, NATIONAL_IDS, {NATIONAL_IDS: held}, texts)
     return held
 
@@ -80,6 +82,12 @@ def usable_ids(hospital_key: str, batches: Batches) -> int | None:
         return int(texts["usable"])
     held = stored_national_ids(hospital_key, batches)
     return None if held is None else _usable(held)
+
+
+def usable_ids_before(hospital_key: str, batches: Batches) -> int | None:
+    """How many persons had one before the identifiers last changed; None where that is not kept. Raises BatchError."""
+    before = (batches.read_texts(hospital_key, NATIONAL_IDS) or {}).get("usableBefore")
+    return None if before is None else int(before)
 
 
 def _usable(held: pd.DataFrame) -> int:

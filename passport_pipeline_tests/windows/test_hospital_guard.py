@@ -206,6 +206,17 @@ def test_a_run_of_one_window_in_the_ui_finds_it_without_any_other(operator, run,
         assert not run(MONTHS[1]).success
 
 
+def test_a_hospital_of_the_previous_version_is_held_back_in_its_first_run_too(operator, run):
+    before = operator.passport()
+    operator.database.sourcehospitals.update_one({"_id": KEY}, {"$unset": {"known": ""}})
+    sql(operator, "UPDATE patient_identifier_type SET uuid = UUID()")
+    for month in MONTHS:
+        assert not run(month).success
+    assert operator.passport() == before
+    held = state(operator).held_back
+    assert held is not None and "0 persons have a usable national id, and 7 had one" in held.why
+
+
 def test_what_is_gained_is_loaded_while_the_hospital_is_held_back(operator, run):
     sql(operator, "DELETE FROM patient_identifier WHERE patient_id < 1005")
     assert len(failures_of(operator.sync())) == 1
