@@ -123,3 +123,7 @@ class WorkerDied(PipelineError):  # noqa: N818
 
 class WindowHeldBack(PipelineError):  # noqa: N818
     """What a window is about to become is not plausible; the message says why, and how to let it through."""
+
+
+class HospitalHeldBack(WindowHeldBack):
+    """What a hospital as a whole is about to become is not plausible: one message for all of its windows."""

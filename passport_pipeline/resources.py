@@ -79,7 +79,7 @@ class Connections:
     @contextmanager
     def admitted(self, key: str) -> Iterator[Source]:
         """The same for a run. Raises HospitalNotActive where the hospital does not take part, SourceRefused where its
-        database was restored from a backup, ConfigurationError, SourceError, PassportError.
+        database was restored from a backup or is another hospital's, ConfigurationError, SourceError, PassportError.
         """
         state = refuse_inactive(self.passport, key)
         with self.source(key) as source:

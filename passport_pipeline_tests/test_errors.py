@@ -28,6 +28,7 @@ def test_what_may_heal_by_itself_is_transient_and_nothing_else():
         (errors.BatchError, 5),
         (errors.BatchUnreachable, 5),
         (errors.WindowHeldBack, 1),
+        (errors.HospitalHeldBack, 1),
     ],
 )
 def test_every_error_has_the_exit_code_of_its_kind(kind, code):

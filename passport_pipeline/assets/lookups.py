@@ -10,6 +10,7 @@ from passport_pipeline.assets.tables import columns_of
 from passport_pipeline.partitions import hospitals
 from passport_pipeline.resources import Connections
 from passport_pipeline.windows import references
+from passport_pipeline.windows.hospital_guard import review_hospital
 
 lookup_asset = dg.asset(
     partitions_def=hospitals,
@@ -77,6 +78,7 @@ def patient_identifiers(
     """
     with connections.admitted(context.partition_key) as source:
         held = references.renew_national_ids(source, connections.batches)
+    review_hospital(connections.settings, connections.batches, connections.passport, context.partition_key)
     if held.empty:
         context.log.warning("no national identifier was found: see `passport-pipeline hospitals check`")
     return dg.MaterializeResult(

@@ -13,6 +13,7 @@ from passport_pipeline.partitions import window_of, windows
 from passport_pipeline.passport.leases import confirm, lease
 from passport_pipeline.resources import Connections
 from passport_pipeline.windows.extract import extract_window
+from passport_pipeline.windows.surveys import note_tables
 
 
 class WindowConfig(dg.Config):
@@ -42,6 +43,7 @@ def obs_batch(
         lease(passport, *window, context.run.run_id, settings.lease_seconds) as token,
         connections.admitted(window.hospital) as source,
     ):
+        note_tables(source, connections.batches)
         extracted = extract_window(
             source,
             connections.batches,

@@ -8,12 +8,14 @@ import dagster as dg
 from passport_pipeline.assets.failures import TRANSIENT_RETRIES, failing_clearly
 from passport_pipeline.assets.observations import WindowConfig, obs_batch
 from passport_pipeline.assets.patients import patient_matches
-from passport_pipeline.assets.tables import lag_metadata, plausibility_metadata
-from passport_pipeline.errors import WindowHeldBack
+from passport_pipeline.assets.tables import hospital_metadata, lag_metadata, plausibility_metadata
+from passport_pipeline.errors import HospitalHeldBack, WindowHeldBack
 from passport_pipeline.partitions import window_of, windows
+from passport_pipeline.passport.holding import hold_back, note_plausible
 from passport_pipeline.passport.leases import lease
 from passport_pipeline.resources import Connections
 from passport_pipeline.windows.guarding import ACCEPT_TAG, HELD_BACK_TAG, weigh
+from passport_pipeline.windows.hospital_guard import weigh_hospital
 from passport_pipeline.windows.load import load_window
 from passport_pipeline.windows.staleness import compare_window
 
@@ -26,9 +28,9 @@ window_is_plausible = dg.AssetCheckSpec(
     blocking=True,
     partitions_def=windows,
     description=(
-        "What the window is about to become, against what the passport has of it: where far fewer rows are at the "
-        "hospital, or far more are to be parked, nothing is loaded until somebody looks, and lets it through with the "
-        f"tag {ACCEPT_TAG}: true."
+        "What the window and its hospital are about to become, against what the passport has of them: where far fewer "
+        "rows are at the hospital, or far more are to be parked, nothing is loaded until somebody looks, and lets it "
+        f"through with the tag {ACCEPT_TAG}: true."
     ),
 )
 
@@ -49,23 +51,32 @@ def medical_records(
     """The window's medical records in the passport, brought into line with the raw batches: new ones inserted,
     changed ones updated, those no longer live retracted, the rest left alone. What cannot be loaded is parked.
 
-    However the run was begun, what the window is about to become is weighed first, under the lease under which it is
-    loaded: a window that would lose or park far more than usual is held back.
+    However the run was begun, what the window and its hospital are about to become is weighed first, under the lease
+    under which the window is loaded: a window that would lose or park far more than usual is held back, and of a
+    hospital that would, every window that takes anything away.
     """
     window, settings, run = window_of(context.partition_key), connections.settings, context.run
     hospital, batches, passport = connections.hospital(window.hospital), connections.batches, connections.passport
     with lease(passport, *window, run.run_id, settings.lease_seconds) as token:
         compared = compare_window(hospital, batches, passport, window.month)
-        found, accepted = weigh(settings, batches, passport, compared), run.tags.get(ACCEPT_TAG) == "true"
+        found = weigh(settings, batches, passport, compared)
+        whole = weigh_hospital(settings, batches, passport, compared, found)
+        accepted = run.tags.get(ACCEPT_TAG) == "true" or whole.accepted
+        if whole.holds and not accepted:
+            held = hold_back(passport, hospital.key, whole.why, whole.vanished, whole.parking)
+            whole = whole.held_back(held)
+        message = whole.message or found.message
         yield dg.AssetCheckResult(
-            passed=accepted or not found.faults,
-            description=found.message,
-            metadata={**plausibility_metadata(found), "accepted": accepted},
+            passed=accepted or not message,
+            description=message,
+            metadata={**plausibility_metadata(found), **hospital_metadata(whole), "accepted": accepted},
         )
-        if found.message and not accepted:
+        if message and not accepted:
             context.instance.add_run_tags(run.run_id, {HELD_BACK_TAG: "true"})
-            raise WindowHeldBack(found.message)
+            raise HospitalHeldBack(message) if whole.holds else WindowHeldBack(message)
         loaded = load_window(settings, batches, passport, compared, run_id=run.run_id, token=token, full=config.full)
+        if whole.plausible:
+            note_plausible(passport, whole.state, whole.now)
     yield dg.MaterializeResult(
         metadata={
             "dagster/partition_row_count": loaded.records,

@@ -6,6 +6,7 @@ from passport_pipeline.assets.failures import TRANSIENT_RETRIES, failing_clearly
 from passport_pipeline.assets.tables import months_table
 from passport_pipeline.partitions import first_month_of, hospitals, last_month
 from passport_pipeline.resources import Connections
+from passport_pipeline.windows.hospital_guard import review_hospital
 from passport_pipeline.windows.surveys import survey_hospital
 
 
@@ -26,6 +27,7 @@ def hospital_survey(
     """
     with connections.admitted(context.partition_key) as source:
         survey, look = survey_hospital(source, connections.batches, connections.passport)
+    review_hospital(connections.settings, connections.batches, connections.passport, context.partition_key)
     if abs(look.clock_skew) > connections.settings.clock_skew:
         context.log.warning(f"the hospital's clock is {look.clock_skew:+.0f} s from ours; set both by NTP")
     outside = survey.outside(first_month_of(source.hospital), last_month())

@@ -13,6 +13,7 @@ from passport_pipeline.passport.freshness import Lag, Staleness
 from passport_pipeline.passport.lists import ListFaults
 from passport_pipeline.verification import HospitalVerification
 from passport_pipeline.windows.guarding import Plausibility
+from passport_pipeline.windows.hospital_guard import HospitalChange
 
 DAYS_SHOWN = 100
 
@@ -83,9 +84,21 @@ def plausibility_metadata(found: Plausibility) -> dict[str, int | dg.MarkdownMet
         "live_rows_before": found.before,
         "live_rows_vanished": found.vanished,
         "rows_shown": found.shown,
+        "shown_rows_taken_away": found.taken,
+        "patients_concerned": found.patients,
         "shown_rows_to_be_parked": found.to_be_parked,
         "to_be_parked": counts_table("reason", found.parked),
         "days": dg.MetadataValue.md("\n".join([*head, *rows])),
+    }
+
+
+def hospital_metadata(found: HospitalChange) -> dict[str, int]:
+    """What the guard of a hospital shows: rows of all its windows, compared only where the window takes any away."""
+    return {
+        "hospital_rows_before": found.before,
+        "hospital_rows_vanished": found.vanished,
+        "hospital_windows": found.windows,
+        "hospital_windows_shrinking": found.shrinking,
     }
 
 

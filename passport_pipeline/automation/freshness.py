@@ -22,7 +22,7 @@ def hospitals_are_fresh(
     context: dg.AssetCheckExecutionContext, connections: dg.ResourceParam[Connections]
 ) -> dg.AssetCheckResult:
     """Every enabled hospital that takes part was surveyed, and is not behind, for longer than PASSPORT_STALE_AFTER
-    minutes. Those that are paused, stopped or retired stand apart.
+    minutes, and none is held back as a whole. Those that are paused, stopped or retired stand apart.
     """
     found = _staleness(connections)
     return dg.AssetCheckResult(passed=not found.stale, metadata=staleness_metadata(found))

@@ -14,7 +14,7 @@ import dagster as dg
 
 from passport_pipeline.assets import medical_records
 from passport_pipeline.definitions import build_definitions
-from passport_pipeline.errors import PipelineError
+from passport_pipeline.errors import HospitalHeldBack, PipelineError
 from passport_pipeline.hospitals.registry import Hospital
 from passport_pipeline.partitions import Window, hospitals, partition_key_of
 from passport_pipeline.resources import Connections
@@ -77,6 +77,9 @@ class HospitalRun:
             self.exit_code = self.exit_code or (int(str(code.value)) if code else 1)
             text = described.description if described else None
             message = f"{where}: {text or 'failed; see the run in the Dagster UI'}"
+            kind = described.metadata.get("error") if described else None
+            if text and kind and kind.value == HospitalHeldBack.__name__:
+                message = text  # it is told once, whichever window came upon it
             if message not in self.failures:
                 self.failures.append(message)
 

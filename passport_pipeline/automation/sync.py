@@ -16,9 +16,11 @@ from passport_pipeline.errors import PipelineError
 from passport_pipeline.hospitals.registry import Hospital
 from passport_pipeline.partitions import Window, partition_key_of
 from passport_pipeline.passport.days import record_sync
+from passport_pipeline.passport.holding import was_let_through
 from passport_pipeline.passport.hospital_states import state_of
 from passport_pipeline.passport.people import ensure_hospital
 from passport_pipeline.resources import Connections
+from passport_pipeline.windows.hospital_guard import known_now
 
 OnWindow = Callable[[Window, int, int], None]
 
@@ -65,6 +67,9 @@ def sync(
                 continue
             run.in_line = len(months) - len(wanted)
             _run_months(workers, hospital, months, wanted, run, on_window, full=full, accept=accept)
+            if accept and not run.failures and not first and not last:
+                known = known_now(hospital.key, in_process.connections.batches)
+                was_let_through(in_process.connections.passport, hospital.key, known)
     return runs
 
 

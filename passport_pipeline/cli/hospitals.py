@@ -62,16 +62,42 @@ def resume(
         bool,
         typer.Option("--accept-restored", help="Its database was restored from a backup and is right as it is now."),
     ] = False,
+    accept_database: Annotated[
+        bool,
+        typer.Option(
+            "--accept-database",
+            help="Its database is its own from now on, though it is known as another hospital's; say why. What is in "
+            "the passport under the other key stays, and patients see it twice.",
+        ),
+    ] = False,
 ) -> None:
     """Let a hospital take part again, whatever its state; it is surveyed in full first, so nothing is missed."""
-    reason = reason or ("the database is right as it is now" if accept_restored else "resumed")
-    _change(key, "active", reason, by, accept_restored=accept_restored)
+    if not accept_database:  # which is to be given a reason
+        reason = reason or ("the database is right as it is now" if accept_restored else "resumed")
+    _change(key, "active", reason, by, accept_restored=accept_restored, accept_database=accept_database)
 
 
 @hospitals_app.command(epilog="Example: passport-pipeline hospitals retire central --reason 'closed'")
 def retire(key: KeyArgument, reason: ReasonOption, by: ByOption) -> None:
     """Take a hospital out for good: it is no partition any more. Its records stay, and `resume` brings it back."""
     _change(key, "retired", reason, by)
+
+
+@hospitals_app.command(epilog="Example: passport-pipeline hospitals accept central --reason 'a ward was split off'")
+def accept(key: KeyArgument, reason: ReasonOption, by: ByOption) -> None:
+    """Let a hospital that is held back lose what it is about to lose, for a day: its windows are loaded as they are."""
+    from passport_pipeline.passport.holding import accept as accept_loss
+    from passport_pipeline.resources import Connections
+    from passport_pipeline.windows.hospital_guard import known_now
+
+    with closing(Connections()) as connections:
+        known = known_now(key, connections.batches)
+        now = accept_loss(connections.passport, connections.hospitals, key, reason, by, known)
+    until = f"{now.let_through.until:%Y-%m-%d %H:%M} UTC" if now.let_through else "now"
+    say(
+        f"{key}: what it loses is let through until {until}; run `passport-pipeline sync --hospital {key}`, "
+        "or wait for the sensors"
+    )
 
 
 @hospitals_app.command(epilog="Example: passport-pipeline hospitals check --hospital central")
@@ -92,14 +118,15 @@ def check(hospital: HospitalOption = None, as_json: JsonOption = False) -> None:
         raise typer.Exit(3)
 
 
-def _change(key: str, state: str, reason: str, by: str, *, accept_restored: bool = False) -> None:
+def _change(
+    key: str, state: str, reason: str, by: str, *, accept_restored: bool = False, accept_database: bool = False
+) -> None:
     from passport_pipeline.passport.hospital_states import change_state
     from passport_pipeline.resources import Connections
 
     with closing(Connections()) as connections:
-        now = change_state(
-            connections.passport, connections.hospitals, key, state, reason, by, accept_restored=accept_restored
-        )
+        accepted = {"accept_restored": accept_restored, "accept_database": accept_database}
+        now = change_state(connections.passport, connections.hospitals, key, state, reason, by, **accepted)
     say(f"{key} is {shown(now.told)}")
 
 

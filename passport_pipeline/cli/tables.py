@@ -5,7 +5,7 @@ What belongs here: rich tables of counts. What does not: any value of a patient'
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from passport_pipeline.hospitals.preflight import Preflight
     from passport_pipeline.hospitals.registry import Hospital
     from passport_pipeline.passport.days import HospitalStatus
-    from passport_pipeline.passport.hospital_states import HospitalState
+    from passport_pipeline.passport.hospital_states import HeldBack, HospitalState
     from passport_pipeline.passport.timeline import Entry
     from passport_pipeline.verification import HospitalVerification
 
@@ -120,9 +120,10 @@ def status_table(statuses: Sequence[HospitalStatus]) -> None:
     console = output()
     console.print(table)
     _unanswered(console, statuses)
+    held_back_lines((one.key, one.held_back) for one in statuses)
 
 
-def hospitals_table(states: Iterable[HospitalState], registered: Mapping[str, Hospital]) -> None:
+def hospitals_table(states: Collection[HospitalState], registered: Mapping[str, Hospital]) -> None:
     """Print every hospital, whether it takes part, and how it stands."""
     table = Table(title="Hospitals (times in UTC)")
     for name in ("hospital", "name", "enabled", "state", "since", "by", "reason", "surveyed", "in line since"):
@@ -145,6 +146,7 @@ def hospitals_table(states: Iterable[HospitalState], registered: Mapping[str, Ho
     console = output()
     console.print(table)
     _unanswered(console, listed)
+    held_back_lines((one.key, one.held_back) for one in listed)
 
 
 def _unanswered(console: PlainConsole, hospitals: Iterable[HospitalState | HospitalStatus]) -> None:
@@ -154,6 +156,13 @@ def _unanswered(console: PlainConsole, hospitals: Iterable[HospitalState | Hospi
         console.print(f"{key}: {unanswered.told}", highlight=False, markup=False, soft_wrap=True)
     if silent:
         console.print("`sync` and `hospitals check` ask at once, whenever the next look is due.", soft_wrap=True)
+
+
+def held_back_lines(hospitals: Iterable[tuple[str, HeldBack | None]]) -> None:
+    """Say of each hospital that is held back as a whole since when and why."""
+    for key, held in hospitals:
+        if held:
+            output().print(f"{key} is {held.told}", style="red", soft_wrap=True, highlight=False, markup=False)
 
 
 def minute(at: datetime | None) -> str:

@@ -69,6 +69,11 @@ class Settings(BaseSettings):
     max_shrink             share of a window's live rows that may vanish at once before it is held back
     max_parked             share of a window's loaded rows that may become parked at once before it is held back
     guard_rows             rows below which neither share counts, since small windows move a lot
+    max_hospital_loss      share of a hospital's live rows, or of its persons with a usable national id, that may go at
+                           once before the hospital is held back as a whole
+    hospital_guard_rows    rows below which that share of rows does not count
+    hospital_guard_patients  patients below whom neither does: voiding one patient, or merging two, is everyday
+    hospital_gone_rows     rows from which on more than half of all counts whoever's they are
     retry_delay            minutes until a parked row is tried again by itself; doubled every time, to a week at most
     verify_wait            seconds that the nightly verification gives days that differ before it looks again
     retry_cap              attempts after which it is not tried again by itself
@@ -93,6 +98,10 @@ class Settings(BaseSettings):
     max_shrink: float = Field(default=0.2, ge=0, le=1)
     max_parked: float = Field(default=0.2, ge=0, le=1)
     guard_rows: int = Field(default=100, ge=1)
+    max_hospital_loss: float = Field(default=0.1, ge=0, le=1)
+    hospital_guard_rows: int = Field(default=50, ge=1)
+    hospital_guard_patients: int = Field(default=3, ge=1)
+    hospital_gone_rows: int = Field(default=20, ge=1)
     retry_delay: int = Field(default=60, ge=1, le=10_080)
     verify_wait: int = Field(default=90, ge=0, le=600)
     retry_cap: int = Field(default=8, ge=2, le=100)

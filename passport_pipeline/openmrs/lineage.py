@@ -12,6 +12,10 @@ some rows are remembered (the newest, and some spread over the table), and the h
 
 Measured on a million rows: 1 ms to look, 6 ms to remember.
 
+The same rows tell whose database it is, since OpenMRS gives every observation a random uuid: a database that holds what
+is remembered of another hospital is that hospital's, or a copy of it. Dictionaries, users and other metadata say
+nothing: many hospitals were set up from the same. A database without observations cannot be told from another one.
+
 What belongs here: these statements and what they mean. What does not: keeping a lineage (passport.hospital_states),
 what follows (windows.admission).
 """
@@ -40,6 +44,11 @@ class Lineage:
 
     highest: int
     anchors: Mapping[int, str]
+
+    @property
+    def newest(self) -> list[str]:
+        """The uuids of the newest rows that are remembered: what no other hospital's database has."""
+        return [self.anchors[obs_id] for obs_id in sorted(self.anchors)[-NEWEST:]]
 
     def to_json(self, read_at: datetime) -> dict[str, Any]:
         """As MongoDB keeps it."""
@@ -74,6 +83,21 @@ def regression(connection: sa.Connection, known: Lineage) -> str | None:
     if highest < known.highest and not there.keys() & set(newest):
         return f"its highest obs_id is {highest}, {known.highest} was there already, and all the newest rows are gone"
     return None
+
+
+def holders(connection: sa.Connection, others: Mapping[str, Lineage]) -> list[str]:
+    """Those of the `others` (lineages by name) whose remembered rows are in this database, and none of which is another
+    row here. So rows that were purged do not count, and of two databases that began as copies and went on apart none
+    holds the other. Raises SourceError.
+    """
+    wanted = sorted({obs_id for one in others.values() for obs_id in one.anchors})
+    there = _uuids(connection, sa.select(obs.c.obs_id, obs.c.uuid).where(obs.c.obs_id.in_(wanted))) if wanted else {}
+    found = []
+    for name, one in others.items():
+        same = [uuid == one.anchors[obs_id] for obs_id, uuid in there.items() if obs_id in one.anchors]
+        if same and all(same):
+            found.append(name)
+    return found
 
 
 def read_lineage(connection: sa.Connection, known: Lineage | None) -> Lineage:

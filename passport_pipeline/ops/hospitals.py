@@ -26,6 +26,8 @@ class HospitalStateConfig(dg.Config):
     by: str
     accept_restored: bool = False
     """The database was restored from a backup and is right as it is now; only with `active`."""
+    accept_database: bool = False
+    """The database is this hospital's from now on, though it is known as another one's; only with `active`."""
 
 
 @dg.op
@@ -42,5 +44,6 @@ def change_hospital_state(
         config.reason,
         config.by,
         accept_restored=config.accept_restored,
+        accept_database=config.accept_database,
     )
     context.log.info(f"{config.hospital} is {state.told}")

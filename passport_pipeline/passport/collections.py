@@ -362,6 +362,10 @@ COLLECTIONS = (
             # Days that are not in line, each with the time since when.
             behind={"bsonType": "object", "additionalProperties": DATE},
             clockSkew=NUMBER,
+            # Held back as a whole: since when, why; what an operator let through; what it had while it was plausible.
+            heldBack=document(("since", "why", "vanished"), since=DATE, why=LINE, vanished=NUMBER, parking=WINDOW),
+            letThrough=document(("until", "vanished"), until=DATE, vanished=NUMBER),
+            known=document((), usable=NUMBER, filled=array(LINE)),
             # By which a database that was restored from a backup is known.
             lineage=document(("highest", "anchors", "readAt"), highest=NUMBER, anchors=array({}), readAt=DATE),
             # Since when looks at it have been in vain, and when the next one is due.
@@ -373,6 +377,10 @@ COLLECTIONS = (
                 nextLookAt=DATE,
                 why=TEXT,
             ),
+            # By which it is known among all hospitals' databases.
+            fingerprint=array(LINE) | {"minItems": 1},
+            takesDatabase=BOOLEAN,
         ),
+        (Index(("fingerprint",), unique=True, where_present="fingerprint"),),
     ),
 )

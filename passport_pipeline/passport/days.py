@@ -19,7 +19,7 @@ from passport_pipeline.errors import PassportRefused
 from passport_pipeline.passport.collections import CONFLICTS, DAYS, HOSPITALS, PARKED, RECORDS, SYNC
 from passport_pipeline.passport.database import Document, Passport, answering
 from passport_pipeline.passport.freshness import Lag
-from passport_pipeline.passport.hospital_states import state_of
+from passport_pipeline.passport.hospital_states import HeldBack, state_of
 from passport_pipeline.passport.people import Account
 from passport_pipeline.passport.retrying import exhausted_rows
 from passport_pipeline.passport.unanswered import Unanswered
@@ -107,6 +107,7 @@ class HospitalStatus:
     conflicts: int = 0  # open ones
     lag: Lag | None = None  # None before a row was measured
     unanswered: Unanswered | None = None  # None where it answered when it was last looked at
+    held_back: HeldBack | None = None  # as a whole
 
     @property
     def loaded(self) -> int:
@@ -143,6 +144,7 @@ class HospitalStatus:
             "lastSync": self.last_sync.isoformat() if self.last_sync else None,
             "lag": self.lag.to_json() if self.lag else None,
             "unanswered": self.unanswered.to_json() if self.unanswered else None,
+            "heldBack": self.held_back.told if self.held_back else None,
         }
 
 
@@ -225,6 +227,7 @@ def status_of(passport: Passport, hospital_key: str) -> HospitalStatus:
         exhausted=exhausted_rows(passport, hospital_key),
         unanswered=state_of(passport, hospital_key).unanswered,
         conflicts=passport[CONFLICTS].count_documents({"hospital": hospital_key, "state": "open"}),
+        held_back=state_of(passport, hospital_key).held_back,
     )
 
 

@@ -137,7 +137,7 @@ class Staleness:
 
 
 def staleness(states: Iterable[HospitalState], now: datetime, allowed: timedelta) -> Staleness:
-    """Which of these hospitals have not been surveyed, or have been behind, for longer than is allowed."""
+    """Which of these hospitals are held back, were not surveyed, or have been behind, for longer than is allowed."""
     stale: dict[str, str] = {}
     apart: dict[str, str] = {}
     fresh: list[str] = []
@@ -154,6 +154,8 @@ def staleness(states: Iterable[HospitalState], now: datetime, allowed: timedelta
 
 def _why_stale(state: HospitalState, now: datetime, allowed: timedelta) -> str | None:
     # Nothing was looked at while it was paused, so its time begins when it was resumed, or first seen.
+    if state.held_back:
+        return state.held_back.told
     seen = max((at for at in (state.surveyed_at, state.since) if at), default=None)
     if seen is None or (state.surveyed_at is None and state.unanswered):
         return "never surveyed"

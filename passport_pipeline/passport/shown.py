@@ -6,8 +6,8 @@ What belongs here: reading them. What does not: how many there are by outcome (d
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date
-from itertools import chain
 
 import numpy as np
 
@@ -18,9 +18,23 @@ from passport_pipeline.references import Ids
 CHUNK = 10_000
 
 
+@dataclass(frozen=True)
+class Shown:
+    """The rows that lead or belong to a record, in no order: the obs_id of each, and a number for its person."""
+
+    rows: Ids
+    persons: Ids
+
+
 @answering("reading which rows are shown")
-def shown_rows(passport: Passport, hospital_key: str, days: Iterable[date]) -> Ids:
-    """The obs_ids of the rows that lead or belong to a record of these days, in no order. Raises PassportError."""
+def shown_rows(passport: Passport, hospital_key: str, days: Iterable[date]) -> Shown:
+    """The rows of these days that are shown, each once. Raises PassportError."""
     wanted = {"source.hospital": hospital_key, "source.day": {"$in": [day.isoformat() for day in days]}}
-    cursor = passport[RECORDS].find(wanted, {"_id": 0, "ids": "$source.rows.obsId"}, batch_size=CHUNK)
-    return np.fromiter(chain.from_iterable(record["ids"] for record in cursor), np.int64)
+    fields = {"_id": 0, "ids": "$source.rows.obsId", "person": "$source.personUuid"}
+    numbers: dict[str, int] = {}
+    rows: list[int] = []
+    persons: list[int] = []
+    for record in passport[RECORDS].find(wanted, fields, batch_size=CHUNK):
+        rows += record["ids"]
+        persons += [numbers.setdefault(record["person"], len(numbers))] * len(record["ids"])
+    return Shown(np.array(rows, dtype=np.int64), np.array(persons, dtype=np.int64))

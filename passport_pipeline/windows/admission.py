@@ -1,36 +1,42 @@
-"""Whether a hospital may be read now: whether it takes part, and whether its database is still the one we know.
+"""Whether a hospital may be read now: whether it takes part, and whether its database is still the one we know, and no
+other hospital's.
 
-What belongs here: asking both before anything is read, and stopping a hospital. What does not: states
-(passport.hospital_states), what tells a restored database (openmrs.lineage).
+What belongs here: asking that before anything is read, and stopping a hospital. What does not: states
+(passport.hospital_states), what tells databases apart (openmrs.lineage), keeping that (passport.fingerprints).
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
 from passport_pipeline.errors import SourceRefused
-from passport_pipeline.openmrs.lineage import Lineage, read_lineage, regression
+from passport_pipeline.openmrs.lineage import Lineage, holders, read_lineage, regression
 from passport_pipeline.passport.database import Document, Passport
-from passport_pipeline.passport.hospital_states import HospitalState, stop
+from passport_pipeline.passport.fingerprints import claim, showing
+from passport_pipeline.passport.hospital_states import HospitalState, hospital_states, stop
 
 
 def admit(connection: sa.Connection, passport: Passport, state: HospitalState) -> None:
     """See that the database is the one that the hospital's `state` remembers, and stop the hospital if not.
 
-    Nothing is read of a stopped hospital until somebody decides. Raises SourceRefused, SourceError, PassportError.
+    Where nothing is remembered yet, see that it is no other hospital's, and remember it: so two keys of one database
+    are told apart by whichever run is the first. Nothing is read of a stopped hospital until somebody decides. Raises
+    SourceRefused, SourceError, PassportError.
     """
-    why = regression(connection, Lineage.from_json(state.lineage)) if state.lineage else None
-    if why is None:
+    known = Lineage.from_json(state.lineage) if state.lineage else None
+    why = regression(connection, known) if known else None
+    if why is None and state.fingerprint:
         return
-    stop(passport, state, f"the database seems to have been restored from a backup: {why}")
-    raise SourceRefused(
-        f"{state.key}: the database seems to have been restored from a backup: {why}. The hospital is stopped, and the "
-        f"passport is left as it is. If the database is right as it is now: `passport-pipeline hospitals resume "
-        f"{state.key} --accept-restored`; else put the right one back, then `passport-pipeline hospitals resume "
-        f"{state.key}`"
-    )
+    now = read_lineage(connection, None)
+    owner = None if state.takes_database else _owner(connection, passport, state, now)
+    if owner is None and why is None and now.anchors:
+        owner = claim(passport, state, now.newest, now.to_json(passport.now()))
+    if owner is not None:
+        _refuse_shared(passport, state, owner)
+    if why is not None:
+        _refuse_restored(passport, state, why)
 
 
 def renewed_lineage(connection: sa.Connection, state: HospitalState, surveyed: int, at: datetime) -> Document | None:
@@ -41,3 +47,46 @@ def renewed_lineage(connection: sa.Connection, state: HospitalState, surveyed: i
     now = read_lineage(connection, known)
     now = Lineage(max(now.highest, surveyed), now.anchors)
     return None if now == known else now.to_json(at)
+
+
+def _owner(connection: sa.Connection, passport: Passport, state: HospitalState, now: Lineage) -> str | None:
+    """The hospital whose database it is by what is remembered of it, or whose records are of the same observations.
+
+    Of two hospitals that shared a database before fingerprints were kept, the one that was seen first keeps it.
+    """
+    if not now.anchors:
+        return None
+    states = hospital_states(passport)
+    younger = {key for key, other in states.items() if not other.fingerprint and _first(state) < _first(other)}
+    apart = {state.key, *younger}
+    others = {key: other.lineage for key, other in states.items() if key not in apart and other.lineage}
+    holding = holders(connection, {key: Lineage.from_json(lineage) for key, lineage in others.items()})
+    return next((key for key in (*holding, *showing(passport, [*now.anchors.values()])) if key not in apart), None)
+
+
+def _first(state: HospitalState) -> tuple[datetime, str]:
+    return state.first_seen or datetime.max.replace(tzinfo=UTC), state.key
+
+
+def _refuse_shared(passport: Passport, state: HospitalState, owner: str) -> None:
+    key = state.key
+    stop(passport, state, f"the database is that of the hospital {owner}")
+    raise SourceRefused(
+        f"{key}: the database is that of the hospital {owner}, or a copy of it: {key} holds the same observations, and "
+        f"patients would see each record twice. {key} is stopped, and nothing of it was read into the passport. "
+        f"If {key} has the wrong URL, correct it, then `passport-pipeline hospitals resume {key}`. If {key} is a new "
+        f"name for {owner}, put the key {owner} back into hospitals.yaml and take {key} out: a key never changes. If "
+        f"the database belongs to {key} from now on, `passport-pipeline hospitals retire {owner} --reason ...`, then "
+        f"`passport-pipeline hospitals resume {key} --accept-database --reason ...`; but what is in the passport under "
+        f"{owner} stays there, and patients see it twice"
+    )
+
+
+def _refuse_restored(passport: Passport, state: HospitalState, why: str) -> None:
+    stop(passport, state, f"the database seems to have been restored from a backup, or to be another one: {why}")
+    raise SourceRefused(
+        f"{state.key}: the database seems to have been restored from a backup, or to be another one: {why}. The "
+        "hospital is stopped, and the passport is left as it is. If the database is right as it is now: "
+        f"`passport-pipeline hospitals resume {state.key} --accept-restored`; else put the right one back, then "
+        f"`passport-pipeline hospitals resume {state.key}`"
+    )

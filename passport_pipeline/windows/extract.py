@@ -21,7 +21,7 @@ from passport_pipeline.openmrs.observations import checksum_cells, read_observat
 from passport_pipeline.openmrs.source import Source
 from passport_pipeline.openmrs.survey import cell_digests, tail_survey, window_cells, with_checksums
 from passport_pipeline.windows.references import renew_lookups, stored_lookups
-from passport_pipeline.windows.surveys import keep_window, machines_clock, renew_survey, stored_survey
+from passport_pipeline.windows.surveys import keep_window, lacks_loss, machines_clock, renew_survey, stored_survey
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,10 @@ def extract_window(
         batches.delete_day(key, day)
     if stale or removed:
         confirm()  # a run that slept on the way from asking to replacing has put back an old file: it loads nothing
-    keep_window(key, batches, stored, survey, month, cells, at)
+    if lacks_loss(stored, month, cells):
+        renew_survey(source, batches)  # whether the loss is plausible is decided by what else the hospital has lost
+    else:
+        keep_window(key, batches, stored, survey, month, cells, at)
     live = sum(digest.live for digest in there.values())
     return Extracted(len(there), live, len(stale), rows, len(removed))
 

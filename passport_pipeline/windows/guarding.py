@@ -1,8 +1,9 @@
 """Whether what a window is about to become is plausible, by what the passport has of the same days: before anything
 is published, so that a database that was emptied, or a setting that matches nobody, empties no passport.
 
-What belongs here: holding a window's raw batches, matches and rules against what was recorded. What does not: how a
-record is built (records), holding the window back (assets.records). Nothing is written.
+What belongs here: holding a window's raw batches, matches and rules against what was recorded. What does not: the
+hospital as a whole (hospital_guard), how a record is built (records), holding the window back (assets.records).
+Nothing is written.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from passport_pipeline.batches import Batches
 from passport_pipeline.hospitals.settings import Settings
 from passport_pipeline.passport.database import Passport
 from passport_pipeline.passport.shown import shown_rows
-from passport_pipeline.records.building import PARKED
+from passport_pipeline.records.building import ATTACHED, LEAD, PARKED
 from passport_pipeline.records.frames import Making
 from passport_pipeline.references import Ids
 from passport_pipeline.windows.inputs import Inputs
@@ -48,6 +49,7 @@ class Plausibility:
     """What would become of the days of a window that a run would load and that were recorded before.
 
     `shown` counts their rows that were loaded or attached, `parked` those of them that would be parked, by reason.
+    `taken` counts those that would be shown no more, whatever the reason, and `patients` the persons whose they are.
     """
 
     window: tuple[str, str]
@@ -55,6 +57,8 @@ class Plausibility:
     days: Sequence[DayChange] = ()
     shown: int = 0
     parked: Mapping[str, int] = field(default_factory=dict)
+    taken: int = 0
+    patients: int = 0
 
     @property
     def before(self) -> int:
@@ -112,28 +116,50 @@ def weigh(settings: Settings, batches: Batches, passport: Passport, compared: Co
     stale = [day for day in compared.stale if day in here]
     days = [DayChange(day, here[day].digest.live, compared.there[day].digest.live) for day in stale]
     shown = sum(here[day].loaded + here[day].attached for day in stale)
-    parked = _parked(settings, batches, compared.inputs, stale) if shown else {}
-    seen = shown_rows(passport, key, stale) if parked else ()
-    counts = {reason: int(np.isin(rows, seen).sum()) for reason, rows in parked.items()}
+    if not shown:
+        return Plausibility((key, compared.month), settings, days)
+    outcomes = _outcomes(settings, batches, compared.inputs, stale)
+    if not outcomes.parked and not any(day.vanished for day in days):
+        return Plausibility((key, compared.month), settings, days, shown)
+    seen = shown_rows(passport, key, stale)
+    counts = {reason: int(np.isin(rows, seen.rows).sum()) for reason, rows in outcomes.parked.items()}
+    gone = ~np.isin(seen.rows, outcomes.kept)
     return Plausibility(
-        (key, compared.month), settings, days, shown, {reason: rows for reason, rows in counts.items() if rows}
+        (key, compared.month),
+        settings,
+        days,
+        shown,
+        parked={reason: rows for reason, rows in counts.items() if rows},
+        taken=int(gone.sum()),
+        patients=np.unique(seen.persons[gone]).size,
     )
+
+
+@dataclass(frozen=True)
+class _Outcomes:
+    """The obs_ids of rows that would be shown, and of those that would be parked, by reason."""
+
+    kept: Ids
+    parked: Mapping[str, Ids]
 
 
 def _exceeds(rows: int, of: int, share: float, least: int) -> bool:
     return rows >= least and rows > share * of
 
 
-def _parked(settings: Settings, batches: Batches, made_of: Inputs, days: Sequence[date]) -> dict[str, Ids]:
-    """The obs_ids of the rows of these days that would be parked, by reason."""
-    found: defaultdict[str, list[Ids]] = defaultdict(list)
+def _outcomes(settings: Settings, batches: Batches, made_of: Inputs, days: Sequence[date]) -> _Outcomes:
+    """What would become of the rows of these days."""
+    kept: list[Ids] = [np.empty(0, dtype=np.int64)]
+    parked: defaultdict[str, list[Ids]] = defaultdict(list)
     making = Making(made_of.lookups, made_of.hospital, made_of.matches, _nobodys, datetime.now(UTC), "")
     for observations in batches.read_days(made_of.hospital.key, days, settings.batch_rows):
         outcomes = making.documents_of(observations).outcomes
-        parked = outcomes.loc[outcomes["outcome"] == PARKED, ["obs_id", "reason"]]
-        for reason, rows in parked.groupby("reason"):
-            found[str(reason)].append(rows["obs_id"].to_numpy(dtype=np.int64))
-    return {reason: np.concatenate(parts) for reason, parts in found.items()}
+        rows = outcomes["obs_id"].to_numpy(dtype=np.int64)
+        kept.append(rows[outcomes["outcome"].isin([LEAD, ATTACHED]).to_numpy()])
+        waiting = outcomes.loc[outcomes["outcome"] == PARKED, ["obs_id", "reason"]]
+        for reason, some in waiting.groupby("reason"):
+            parked[str(reason)].append(some["obs_id"].to_numpy(dtype=np.int64))
+    return _Outcomes(np.concatenate(kept), {reason: np.concatenate(parts) for reason, parts in parked.items()})
 
 
 def _nobodys(clinicians: pd.DataFrame) -> dict[str, tuple[str, str]]:

@@ -58,7 +58,10 @@ def renew_national_ids(source: Source, batches: Batches) -> pd.DataFrame:
     if stored and stored[1].get("digest") == digest:
         return stored[0][NATIONAL_IDS]
     held = national_ids(read_identifiers(source))
-    batches.write_frames(source.hospital.key, NATIONAL_IDS, {NATIONAL_IDS: held}, {"digest": digest})
+    texts = {"digest": digest, "usable": str(_usable(held))}
+    if stored:
+        texts["usableBefore"] = str(_usable(stored[0][NATIONAL_IDS]))
+    batches.write_frames(source.hospital.key, NATIONAL_IDS, {NATIONAL_IDS: held}, texts)
     return held
 
 
@@ -66,6 +69,29 @@ def stored_national_ids(hospital_key: str, batches: Batches) -> pd.DataFrame | N
     """Who has which national id, if that was ever kept; columns as `identity.matching.national_ids`."""
     stored = batches.read_frames(hospital_key, NATIONAL_IDS)
     return stored[0][NATIONAL_IDS] if stored else None
+
+
+def usable_ids(hospital_key: str, batches: Batches) -> int | None:
+    """How many persons of the hospital have a national id with nothing there that speaks against it; None where that
+    was never kept. Raises BatchError.
+    """
+    texts = batches.read_texts(hospital_key, NATIONAL_IDS)
+    if texts is None:
+        return None
+    if "usable" in texts:
+        return int(texts["usable"])
+    held = stored_national_ids(hospital_key, batches)
+    return None if held is None else _usable(held)
+
+
+def usable_ids_before(hospital_key: str, batches: Batches) -> int | None:
+    """How many persons had one before the identifiers last changed; None where that is not kept. Raises BatchError."""
+    before = (batches.read_texts(hospital_key, NATIONAL_IDS) or {}).get("usableBefore")
+    return None if before is None else int(before)
+
+
+def _usable(held: pd.DataFrame) -> int:
+    return int(held["reason"].isna().sum())
 
 
 def stored_lookups(hospital_key: str, batches: Batches) -> Lookups | None:

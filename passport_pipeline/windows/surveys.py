@@ -20,14 +20,18 @@ import pandas as pd
 
 from passport_pipeline.batches import Batches
 from passport_pipeline.openmrs.clock import read_clock
+from passport_pipeline.openmrs.filled import filled_tables
 from passport_pipeline.openmrs.source import Source
-from passport_pipeline.openmrs.survey import Survey, full_survey, in_month, with_month
+from passport_pipeline.openmrs.survey import Survey, cell_digests, full_survey, in_month, with_month
 from passport_pipeline.passport.database import Passport
 from passport_pipeline.passport.hospital_states import Look, note_looks, refuse_inactive
 from passport_pipeline.windows.admission import renewed_lineage
 
 SURVEY, SINCE = "survey", "survey-since"
-FINISHED = "finishedAt"
+TABLES = "tables"
+# A survey that is kept and does not show that so many rows of a window are gone is too old to judge the hospital by.
+LOST_ROWS, LOST_SHARE = 5, 0.05
+FINISHED, FILLED = "finishedAt", "filled"
 
 
 def survey_hospital(source: Source, batches: Batches, passport: Passport) -> tuple[Survey, Look]:
@@ -36,6 +40,7 @@ def survey_hospital(source: Source, batches: Batches, passport: Passport) -> tup
     """
     state, at = refuse_inactive(passport, source.hospital.key), passport.now()
     survey = renew_survey(source, batches, passport.now)
+    note_tables(source, batches)
     with source.reading() as connection:
         lineage = renewed_lineage(connection, state, survey.max_obs_id, at)
         look = Look(state, at, read_clock(connection).skew, lineage=lineage)
@@ -101,6 +106,32 @@ def keep_window(  # noqa: PLR0917 - two ends of one comparison
     months, taken = _since(hospital_key, batches, finished)
     months, taken = months | {month: cells}, taken | {month: at.isoformat()}
     batches.write_frames(hospital_key, SINCE, months, taken)
+
+
+def lacks_loss(stored: Survey, month: str, cells: pd.DataFrame) -> bool:
+    """Whether a window's cells, as they are now, hold far fewer live rows than the survey that is kept has of them.
+
+    What one day gains does not make up for what another loses.
+    """
+    there = cell_digests(cells)
+    before = {day: digest.live for day, digest in stored.digests(month).items()}
+    lost = sum(max(0, live - (there[day].live if day in there else 0)) for day, live in before.items())
+    return lost >= LOST_ROWS and lost > LOST_SHARE * sum(before.values())
+
+
+def note_tables(source: Source, batches: Batches) -> None:
+    """Keep which of the hospital's main tables hold rows now. Raises SourceError, BatchError."""
+    key = source.hospital.key
+    with source.reading() as connection:
+        filled = filled_tables(connection)
+    if stored_tables(key, batches) != filled:
+        batches.write_frames(key, TABLES, {}, {FILLED: ",".join(filled)})
+
+
+def stored_tables(hospital_key: str, batches: Batches) -> tuple[str, ...] | None:
+    """The main tables that held rows when somebody last looked; None where nobody has. Raises BatchError."""
+    texts = batches.read_texts(hospital_key, TABLES)
+    return None if texts is None else tuple(filter(None, texts[FILLED].split(",")))
 
 
 def _since(hospital_key: str, batches: Batches, finished: str) -> tuple[dict[str, pd.DataFrame], dict[str, str]]:

@@ -2,6 +2,7 @@
 
 import json
 from contextlib import closing
+from datetime import UTC, datetime
 
 import pytest
 from typer.testing import CliRunner
@@ -9,7 +10,10 @@ from typer.testing import CliRunner
 from passport_pipeline.automation.instance import dagster_instance
 from passport_pipeline.cli import main
 from passport_pipeline.cli.commands import app
+from passport_pipeline.errors import ConfigurationError
 from passport_pipeline.passport.collections import SOURCE_HOSPITALS
+from passport_pipeline.passport.holding import hold_back
+from passport_pipeline.passport.hospital_states import state_of
 from passport_pipeline.resources import Connections
 
 ENTRY = "  - {{key: {0}, name: Hospital {0}, url_env: X_{0}, timezone: UTC}}\n"
@@ -37,7 +41,7 @@ def listed(command):
 
 
 def test_every_command_says_what_it_does_with_an_example(command):
-    for name in ("list", "pause", "resume", "retire", "check"):
+    for name in ("list", "pause", "resume", "retire", "accept", "check"):
         shown = command("hospitals", name, "--help")
         assert shown.exit_code == 0 and f"Example: passport-pipeline hospitals {name}" in shown.stdout
 
@@ -78,6 +82,38 @@ def test_a_restored_database_is_accepted_in_so_many_words(command, settings):
         (now,) = connections.passport[SOURCE_HOSPITALS].find()
     assert "lineage" not in now
     assert "right as it is now" in now["stateHistory"][-1]["reason"]
+
+
+def test_a_hospital_that_is_held_back_is_seen_everywhere_and_let_through_with_who_and_why(command, settings):
+    with closing(Connections(settings)) as connections:
+        hold_back(connections.passport, "central", "540 of 540 live rows are gone", 540)
+    told = f"held back since {datetime.now(UTC):%Y-%m-%d}"
+    assert listed(command)["central"]["heldBack"]["why"] == "540 of 540 live rows are gone"
+    assert listed(command)["east"]["heldBack"] is None
+    for shown in (command("hospitals", "list").stdout, command("status").stdout):
+        assert f"central is {told}" in shown and "540 of 540 live rows are gone" in shown
+        assert "east is" not in shown
+    assert told in json.loads(command("status", "--json").stdout)["hospitals"][0]["heldBack"]
+    result = command("hospitals", "accept", "central", "--reason", "split off", "--by", "anna")
+    assert result.exit_code == 0 and "let through until" in result.stdout
+    central = listed(command)["central"]
+    assert (central["heldBack"], central["by"], central["reason"]) == (None, "anna", "split off")
+    assert central["letThroughUntil"]
+
+
+def test_a_hospital_that_is_not_held_back_has_nothing_to_let_through(command):
+    result = command("hospitals", "accept", "central", "--reason", "split off")
+    assert isinstance(result.exception, ConfigurationError) and "not held back" in str(result.exception)
+
+
+def test_a_database_of_another_hospital_is_accepted_with_a_reason_alone(command, settings):
+    result = command("hospitals", "resume", "central", "--accept-database")
+    assert isinstance(result.exception, ConfigurationError) and "say why" in str(result.exception)
+    result = command("hospitals", "resume", "central", "--accept-database", "--reason", "it moved", "--by", "anna")
+    assert result.exit_code == 0
+    with closing(Connections(settings)) as connections:
+        now = state_of(connections.passport, "central")
+    assert (now.takes_database, now.by, now.reason) == (True, "anna", "it moved")
 
 
 @pytest.mark.parametrize("command_of", ["pause", "retire"])

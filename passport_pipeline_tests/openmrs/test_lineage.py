@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from passport_pipeline.openmrs.lineage import NEWEST, SPREAD, Lineage, read_lineage, regression
+from passport_pipeline.openmrs.lineage import NEWEST, SPREAD, Lineage, holders, read_lineage, regression
 
 WITHOUT_COUNTER = "ALTER TABLE obs MODIFY obs_id int NOT NULL"
 
@@ -109,6 +109,27 @@ def test_an_empty_hospital_can_become_anything(openmrs_database, open_source):
     assert lineage == Lineage(0, {}) and why(source, lineage) is None
     database.many_obs(1, 3)
     assert why(source, lineage) is None
+
+
+def held(source, **others):
+    with source.reading() as connection:
+        return holders(connection, others)
+
+
+def test_a_database_holds_what_is_remembered_of_it_whatever_came_and_went_since(database, source):
+    known = remembered(source)
+    strange = Lineage(200, {obs_id: f"other-{obs_id}" for obs_id in known.anchors})
+    assert held(source, central=known, north=strange, empty=Lineage(0, {})) == ["central"]
+    database.many_obs(201, 100)
+    database.run("DELETE FROM obs WHERE obs_id BETWEEN 150 AND 250")
+    assert held(source, central=known, north=strange) == ["central"]
+    assert held(source) == []
+
+
+def test_of_two_databases_that_began_as_copies_and_went_on_apart_none_holds_the_other(source):
+    known = remembered(source)
+    apart = Lineage(200, known.anchors | {200: "typed-elsewhere"})
+    assert held(source, north=apart) == []
 
 
 def test_it_costs_a_few_statements_whatever_the_hospital_holds(database, source):
