@@ -24,7 +24,7 @@ from passport_pipeline.passport.database import Passport
 from passport_pipeline.passport.days import recorded
 from passport_pipeline.passport.hospital_states import state_of
 from passport_pipeline.passport.leases import held
-from passport_pipeline.passport.lists import faults_of_hospital, have_mended
+from passport_pipeline.passport.lists import have_hospital_mended
 from passport_pipeline.passport.patient_changes import PatientChanges, have_lists_mended, hospitals_of, patient_changes
 from passport_pipeline.resources import Connections
 from passport_pipeline.windows.staleness import StaleWindow, basis, names_any, stale_windows
@@ -104,7 +104,7 @@ class Tick:
         if seen in (day, hour) and not self._concerns(hospital):
             return Compared(seen)
         if self.changes.token and self.changes.unknown:
-            have_mended(passport, faults_of_hospital(passport, hospital.key))
+            have_hospital_mended(passport, hospital.key)
         left = held(passport, hospital.key) | _behind(passport, hospital.key)
         stale = stale_windows(hospital, batches, passport) or []
         wanted = [one for one in stale if partition_key_of(Window(hospital.key, one.month)) not in self.asked]

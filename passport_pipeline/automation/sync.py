@@ -17,6 +17,7 @@ from passport_pipeline.hospitals.registry import Hospital
 from passport_pipeline.partitions import Window, partition_key_of
 from passport_pipeline.passport.days import record_sync
 from passport_pipeline.passport.hospital_states import state_of
+from passport_pipeline.passport.lists import have_hospital_mended
 from passport_pipeline.passport.people import ensure_hospital
 from passport_pipeline.resources import Connections
 
@@ -35,7 +36,8 @@ def sync(
     on_window: OnWindow = lambda window, rows, of: None,
 ) -> list[HospitalRun]:
     """Bring every window of these hospitals that holds anything into line; a hospital that fails does not stop the
-    others. Windows that are in line already are not run, unless Dagster has never materialized them.
+    others. Windows that are in line already are not run, unless Dagster has never materialized them. Before that
+    patients' lists are held against the records: days of records with which they are wrong are not in line.
 
     `full` and `accept` are those of `InProcess.window`; with `full` every window is run. A hospital that takes no part
     fails, unless such ones are to be left out.
@@ -53,6 +55,7 @@ def sync(
             if run.left_out or not in_process.references(hospital, run):
                 continue
             try:
+                have_hospital_mended(in_process.connections.passport, hospital.key)
                 months = months_of(in_process.connections, hospital, first, last)
                 wanted = _wanted(in_process.connections, hospital, months, materialized, begun, full=full)
             except PipelineError as error:

@@ -250,7 +250,13 @@ COLLECTIONS = (
             day=DAY,
             digest=DIGEST,
             inputs=TEXT,
-            outcomes=document(("loaded", "attached", "parked", "skipped"), loaded=NUMBER, attached=NUMBER),
+            outcomes=document(
+                ("loaded", "attached", "parked", "skipped"),
+                loaded=NUMBER,
+                attached=NUMBER,
+                # The sum of the records' versions: an older copy of them, with the same rows, comes to less.
+                versions=NUMBER,
+            ),
             # Runs that are changing the day, each with its beats: a day that has any is not in line.
             writers={"bsonType": "object", "additionalProperties": NUMBER},
             # The highest token of a lease under which the day was changed (leases).

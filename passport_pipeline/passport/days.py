@@ -30,7 +30,8 @@ class DayRecord:
     """A day as a run left it: its digest, what the records were made of, and its live rows by outcome.
 
     `inputs` is empty where the day is not in line, so that it equals no inputs. `recorded_at` is when a run last
-    found something else than was recorded.
+    found something else than was recorded. `versions` is the sum of its records' versions, None where the day was
+    recorded before they were summed up.
     """
 
     digest: Digest
@@ -40,6 +41,7 @@ class DayRecord:
     parked: Mapping[str, int] = field(default_factory=dict)
     skipped: Mapping[str, int] = field(default_factory=dict)
     recorded_at: datetime | None = None
+    versions: int | None = None
 
     @property
     def in_line(self) -> bool:
@@ -60,6 +62,14 @@ class DayCount:
     parked: Mapping[str, int] = field(default_factory=dict)
     skipped: Mapping[str, int] = field(default_factory=dict)
     left_out: Digest = field(default_factory=Digest)
+    versions: int = 0
+
+    def contradicts(self, day: DayRecord) -> bool:
+        """Whether these cannot be the documents that a run left when it recorded the day: their rows have other
+        outcomes, or their versions are older. Newer versions are decided conflicts.
+        """
+        here, then = (self.loaded, self.attached, self.parked), (day.loaded, day.attached, day.parked)
+        return here != then or (day.versions is not None and self.versions < day.versions)
 
     def __add__(self, other: DayCount) -> DayCount:
         return DayCount(
@@ -69,6 +79,7 @@ class DayCount:
             _summed(self.parked, other.parked),
             _summed(self.skipped, other.skipped),
             self.left_out + other.left_out,
+            self.versions + other.versions,
         )
 
 
@@ -166,6 +177,7 @@ def recorded(
             parked={reason: int(rows) for reason, rows in (outcomes.get("parked") or {}).items()},
             skipped={reason: int(part["live"]) for reason, part in skipped.items()},
             recorded_at=document.get("recordedAt"),
+            versions=outcomes.get("versions"),
         )
     return found
 

@@ -13,20 +13,24 @@ day's `fence`, which only ever rises, so that no run with an older token changes
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 
+from pymongo import UpdateOne
 from pymongo import errors as mongo
 
 from passport_pipeline.digests import window_of
 from passport_pipeline.errors import WindowTakenOver
 from passport_pipeline.passport import leases
 from passport_pipeline.passport.collections import DAYS
-from passport_pipeline.passport.database import Document, Passport
+from passport_pipeline.passport.database import Document, Passport, answering
+from passport_pipeline.passport.days import DayCount
 
 MOVED = "moved"  # the mark of a record that left a day for another
-UNLISTED = "unlisted"  # the mark of a record that its patient's list lacks, or should no longer name (lists)
+UNLISTED = "unlisted"  # the mark of a record that its patient's list lacks (lists)
+MISLISTED = "mislisted"  # the mark of a record that a list names in which it does not belong (lists)
+DOUBTED = "doubted"  # the mark of a day whose documents are not what verification expects them to be
 OVERTAKEN = "overtaken"  # the mark of a run that may have written after the one that took its window over
 
 
@@ -56,6 +60,10 @@ class DayMarks:
             self._before = self._passport[DAYS].find_one({"_id": day_id(self._hospital_key, self._day)})
             self._begun = True
 
+    def found(self, name: str) -> bool:
+        """Whether there was a mark of this name before this run began with the day."""
+        return name in ((self._before or {}).get("writers") or {})
+
     def leave(self, days_left: Iterable[str] = ()) -> None:
         """Before a write: this day, and those that records leave for this one, are not in line.
 
@@ -73,13 +81,16 @@ class DayMarks:
         with self._fenced():
             _record_day(self._passport, self._before, content, self._name if self._left else None, self._token)
 
-    def lift(self) -> None:
-        """Take this run's mark away where the day is as much in line as before, whatever was changed. Raises
-        WindowTakenOver.
+    def lift(self, versions: int) -> None:
+        """Take this run's mark away where the day is as much in line as before, whatever was changed; `versions` is
+        the sum of its records' now. Raises WindowTakenOver.
         """
         with self._fenced():
-            day = {"_id": day_id(self._hospital_key, self._day)}
-            self._passport[DAYS].update_one(day, {"$unset": {f"writers.{self._name}": ""}})
+            day, change = {"_id": day_id(self._hospital_key, self._day)}, {"$unset": {f"writers.{self._name}": ""}}
+            known = day | {"outcomes.versions": {"$exists": True}}
+            counted = change | {"$set": {"outcomes.versions": versions}}
+            if not self._passport[DAYS].update_one(known, counted).matched_count:
+                self._passport[DAYS].update_one(day, change)
 
     @contextmanager
     def _fenced(self) -> Iterator[None]:
@@ -106,8 +117,37 @@ def mark(passport: Passport, days: Sequence[tuple[str, str]], name: str) -> None
         passport[DAYS].update_many({"_id": {"$in": ids}}, {"$inc": {f"writers.{name}": 1}})
 
 
+@answering("marking days that differ")
+def doubt(passport: Passport, hospital_key: str, days: Mapping[date, DayCount]) -> None:
+    """Leave a mark on days whose documents a run is to hold against the hospital, though nothing else of them may have
+    changed.
+
+    A day that no run recorded, or whose record is lost, is recorded with what its documents were counted to hold, so
+    that it is run and that the guard has something to weigh its loss by. Raises PassportError.
+    """
+    operations = [
+        UpdateOne(
+            {"_id": day_id(hospital_key, day)},
+            {"$inc": {f"writers.{DOUBTED}": 1}, "$setOnInsert": _identity(hospital_key, day) | _counted(count)},
+            upsert=True,
+        )
+        for day, count in sorted(days.items())
+    ]
+    if operations:
+        passport[DAYS].bulk_write(operations, ordered=False)
+
+
+def _identity(hospital_key: str, day: date) -> Document:
+    return {"hospital": hospital_key, "window": window_of(day), "day": day.isoformat()}
+
+
+def _counted(count: DayCount) -> Document:
+    rows = {"loaded": count.loaded, "attached": count.attached, "parked": dict(count.parked), "skipped": {}}
+    return {"digest": (count.digest - count.left_out).to_json(), "outcomes": rows}
+
+
 def _mark(passport: Passport, hospital_key: str, day: date, name: str, token: int) -> None:
-    identity = {"hospital": hospital_key, "window": window_of(day), "day": day.isoformat()}
+    identity = _identity(hospital_key, day)
     change = {"$inc": {f"writers.{name}": 1}, "$set": {"fence": token}, "$setOnInsert": identity}
     for attempt in range(3):
         try:

@@ -18,11 +18,11 @@ from bson import ObjectId
 
 from passport_pipeline.digests import Digest, window_of
 from passport_pipeline.errors import PassportRefused
-from passport_pipeline.passport import parking, recounting, retracting
+from passport_pipeline.passport import lists, parking, recounting, retracting
 from passport_pipeline.passport.collections import PARKED, RECORDS
 from passport_pipeline.passport.database import Document, Passport, answering
 from passport_pipeline.passport.days import DayCount
-from passport_pipeline.passport.marks import DayMarks, day_id
+from passport_pipeline.passport.marks import MISLISTED, DayMarks, day_id
 from passport_pipeline.passport.people import Account
 from passport_pipeline.passport.retrying import INVALID_DOCUMENT, Retries
 from passport_pipeline.passport.run import Run
@@ -150,6 +150,7 @@ class DayReconciler:
                 "attached": count.attached,
                 "parked": count.parked,
                 "skipped": {reason: part.to_json() for reason, part in left_out.items()},
+                "versions": count.versions,
             },
             "runId": self._run.run_id,
             "recordedAt": self._run.now,
@@ -181,6 +182,9 @@ class DayReconciler:
             self._done["retracted"] += retracting.retract(self._run, gone, "not_live")
             held = recounting.records_of_day(self._passport, self._hospital_key, day)
         retracting.heal(self._run, self._hospital_key, day)
+        if self._marks.found(MISLISTED):
+            self._marks.leave()
+            lists.take_out(self._run, self._hospital_key, day)
         return held
 
     def _gone(self, day: str) -> list[ObjectId]:

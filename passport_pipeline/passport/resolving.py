@@ -26,7 +26,7 @@ from pymongo import UpdateOne
 from passport_pipeline.errors import ConfigurationError, WindowBusy, WindowTakenOver
 from passport_pipeline.hospitals.registry import Hospital
 from passport_pipeline.hospitals.settings import Settings
-from passport_pipeline.passport import audit, bulk, conflicts, merging, patients
+from passport_pipeline.passport import audit, bulk, conflicts, merging, patients, recounting
 from passport_pipeline.passport.collections import CONFLICTS, RECORDS
 from passport_pipeline.passport.conflict_queue import Shown
 from passport_pipeline.passport.database import Document, Passport, answering
@@ -151,7 +151,7 @@ def resolve(run: Run, shown: Shown, decision: Decision, by: str, *, token: int =
     after = run.passport[CONFLICTS].find_one({"_id": shown.id}) or conflict
     if after["state"] == OPEN:
         return Outcome(str(shown), Result.CHANGED, "decided so, but the hospital changed it once more; look again")
-    marks.lift()
+    marks.lift(recounting.records_of_day(run.passport, conflict["hospital"], conflict["day"]).versions)
     return _ended(shown, after, decision, by, now=True)
 
 
