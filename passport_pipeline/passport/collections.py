@@ -86,6 +86,8 @@ SOURCE = document(
     runId=LINE,
     version={"bsonType": ["int", "long"], "minimum": 1},
     doctorId=nullable(ID_TEXT),
+    # The token of the lease (leases) under which this version was written.
+    fence=NUMBER,
 )
 
 OPENMRS_DATA = document(
@@ -261,6 +263,8 @@ COLLECTIONS = (
             writers={"bsonType": "object", "additionalProperties": NUMBER},
             # The highest token of a lease under which the day was changed (leases).
             fence=NUMBER,
+            # When the day is looked at again, because a run that seemed dead may have written after it was closed.
+            lookAgainAt=DATE,
             runId=TEXT,
             recordedAt=DATE,
         ),
@@ -290,6 +294,7 @@ COLLECTIONS = (
             firstSeen=DATE,
             lastSeen=DATE,
             runId=LINE,
+            fence=NUMBER,
         ),
         (
             Index(("hospital", "day")),

@@ -27,13 +27,15 @@ ATTEMPTS = 10
 def retract(run: Run, ids: Sequence[ObjectId], why: str) -> int:
     """Take these records out, as far as they are there; returns how many went.
 
-    `why` is not_live, parked or replaced. An edit that the application makes at the same time is kept, too.
+    `why` is not_live, parked or replaced. An edit that the application makes at the same time is kept, too. Those that
+    a newer run of the window has written are left to it.
     """
     gone = 0
     for some in bulk.chunks(ids, CHUNK):
         remaining = some
         for _ in range(ATTEMPTS):
-            records = list(run.passport[RECORDS].find({"_id": {"$in": remaining}}, batch_size=CHUNK + 1))
+            wanted = {"_id": {"$in": remaining}} | run.not_newer("source.")
+            records = list(run.passport[RECORDS].find(wanted, batch_size=CHUNK + 1))
             if not records:
                 break
             gone += _take_out(run, records, why)
