@@ -51,15 +51,15 @@ def passport_agrees(
     every document of these days against the hospital, once the guard has weighed it.
     """
     hospital = connections.hospital(context.partition_key)
+    months = (first_month_of(hospital), last_month())
     with connections.source(hospital.key) as source:
         found = verify_hospital(
             source,
             connections.passport,
-            first_month_of(hospital),
-            last_month(),
+            *months,
             survey=stored_survey(hospital.key, connections.batches),
             wait=connections.settings.verify_wait,
             lists=True,
         )
-    requested = have_mended(connections.passport, found)
+    requested = have_mended(connections.passport, found, months)
     return dg.AssetCheckResult(passed=found.ok, metadata={**verification_metadata(found), "days_requested": requested})

@@ -250,14 +250,17 @@ def verify_hospital(
     )
 
 
-def have_mended(passport: Passport, found: HospitalVerification) -> int:
+def have_mended(passport: Passport, found: HospitalVerification, months: tuple[str, str]) -> int:
     """Mark the days on which something was found that no run would look at, so that `source_changes` requests their
-    windows and the next run of each holds the documents against the hospital; returns how many. Raises PassportError.
+    windows and the next run of each holds the documents against the hospital; returns how many. Days outside of the
+    first and the last of the months that sensors request are left to an operator. Raises PassportError.
     """
-    doubt(passport, found.key, found.unseen())
+    days = {day: count for day, count in found.unseen().items() if months[0] <= window_of(day) <= months[1]}
+    doubt(passport, found.key, days)
+    of_lists = [one for one in found.lists.days if months[0] <= one[1][:7] <= months[1]] if found.lists else []
     if found.lists:
-        lists.have_mended(passport, found.lists)
-    return len({*found.unseen(), *(date.fromisoformat(day) for _, day in (found.lists or ListFaults()).days)})
+        lists.have_mended(passport, found.lists.of(of_lists))
+    return len({*days, *(date.fromisoformat(day) for _, day in of_lists)})
 
 
 def months_between(first: str, last: str) -> list[str]:

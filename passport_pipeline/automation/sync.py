@@ -17,7 +17,7 @@ from passport_pipeline.hospitals.registry import Hospital
 from passport_pipeline.partitions import Window, partition_key_of
 from passport_pipeline.passport.days import record_sync
 from passport_pipeline.passport.hospital_states import state_of
-from passport_pipeline.passport.lists import have_hospital_mended
+from passport_pipeline.passport.lists import Days, have_hospital_mended, misplaced
 from passport_pipeline.passport.people import ensure_hospital
 from passport_pipeline.resources import Connections
 
@@ -45,6 +45,7 @@ def sync(
     """
     runs = []
     materialized = in_process.materialized()
+    wrong: Days | None = None
     with RunWorkers(in_process) as workers:
         for hospital in chosen:
             run, begun = HospitalRun(hospital.key), datetime.now(UTC)
@@ -55,7 +56,8 @@ def sync(
             if run.left_out or not in_process.references(hospital, run):
                 continue
             try:
-                have_hospital_mended(in_process.connections.passport, hospital.key)
+                wrong = misplaced(in_process.connections.passport) if wrong is None else wrong
+                have_hospital_mended(in_process.connections.passport, hospital.key, wrong)
                 months = months_of(in_process.connections, hospital, first, last)
                 wanted = _wanted(in_process.connections, hospital, months, materialized, begun, full=full)
             except PipelineError as error:

@@ -71,10 +71,18 @@ class ListFaults:
         )
 
 
+@answering("comparing patients' lists with their records")
+def misplaced(passport: Passport) -> Days:
+    """The records of all hospitals that any list names in which they do not belong. Raises PassportError."""
+    return _extra(passport, {})
+
+
 @answering("comparing patients' lists with a hospital's records")
-def faults_of_hospital(passport: Passport, hospital_key: str) -> ListFaults:
-    """What is wrong with all patients' lists, as far as this hospital's records go. Raises PassportError."""
-    extra = _extra(passport, {})
+def faults_of_hospital(passport: Passport, hospital_key: str, extra: Days | None = None) -> ListFaults:
+    """What is wrong with all patients' lists, as far as this hospital's records go; `extra` is what is `misplaced`,
+    where somebody has looked already, for several hospitals at once. Raises PassportError.
+    """
+    extra = misplaced(passport) if extra is None else extra
     of_hospital = Counter({day: records for day, records in extra.items() if day[0] == hospital_key})
     return ListFaults(_missing(passport, {"source.hospital": hospital_key}), of_hospital)
 
@@ -99,12 +107,13 @@ def have_mended(passport: Passport, faults: ListFaults) -> None:
             mark(passport, some, name)
 
 
-def have_hospital_mended(passport: Passport, hospital_key: str) -> None:
-    """Look for what is wrong with lists as far as this hospital's records go, and leave a mark on these days; windows
-    that a run is at are left to it, since it stores records first, then lists them. Raises PassportError.
+def have_hospital_mended(passport: Passport, hospital_key: str, extra: Days) -> None:
+    """Look for what is wrong with lists as far as this hospital's records go, and leave a mark on these days; `extra`
+    is what is `misplaced`. Windows that a run is at are left to it, since it stores records first, then lists them.
+    Raises PassportError.
     """
     busy = leases.held(passport, hospital_key)
-    found = faults_of_hospital(passport, hospital_key)
+    found = faults_of_hospital(passport, hospital_key, extra)
     if found:
         busy |= leases.held(passport, hospital_key)
         have_mended(passport, found.of([day for day in found.days if day[1][:7] not in busy]))

@@ -2,19 +2,27 @@
 the table in docs/how-it-works.md is mended by a night and the ticks after it, and nobody is asked.
 """
 
-from contextlib import closing
+import signal
+import time
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
 
+import psutil
 import pytest
 from bson import ObjectId
 
+from passport_pipeline.partitions import Window, partition_key_of
 from passport_pipeline.passport.collections import COLLECTIONS
+from passport_pipeline.passport.leases import held
 from passport_pipeline.sample.generator import DEMO, generate
 from passport_pipeline.sample.ledger import wall_clock
 from passport_pipeline.sample.mutations import Mutations
 from passport_pipeline.sample.population import passport_patients
 from passport_pipeline_tests.daemon import later
+from passport_pipeline_tests.faults import points
+from passport_pipeline_tests.faults.child import Doom, run_window
+from passport_pipeline_tests.faults.processes import Child
 
 SEED, CITIZENS = 8, 16
 EVERYTHING = tuple(collection.name for collection in COLLECTIONS)
@@ -44,20 +52,29 @@ class Damaged:
         found = self.database.medicalrecords.find(wanted).sort([("source.day", 1), ("_id", 1)])
         return next(one for one in found if one["source"]["obsId"] in fit)
 
+    def purge(self, obs_ids):
+        for obs_id in sorted(obs_ids):
+            if obs_id in self.operator.samples[0].obs.index:  # it has not gone with its group
+                self.mutations.purge(obs_id)
+
+    def person_of(self, record):
+        return int(self.operator.samples[0].obs.loc[record["source"]["obsId"], "person_id"])
+
     def keep_a_copy(self):
         self.yesterday = {name: list(self.database[name].find()) for name in EVERYTHING}
 
     def a_day_goes_by(self):
-        """Rows are changed, come and go, somebody is merged, and a concept gets another name; all is brought in."""
+        """Rows change, come and go, somebody is merged or no longer, a concept is renamed; all of it is brought in."""
         self.keep_a_copy()
         self.mutations.insert_many(3)
         for kind in (self.mutations.change_value, self.mutations.void, self.mutations.edit, self.mutations.retire):
             kind()
         first = self.record()
-        other = self.record(patientId={"$ne": first["patientId"]})
-        sample = self.operator.samples[0].obs
-        people = [int(sample.loc[one["source"]["obsId"], "person_id"]) for one in (first, other)]
-        self.mutations.merge(*people)
+        if self.operator.samples[0].merges:
+            self.mutations.unmerge()
+        else:
+            other = self.record(patientId={"$ne": first["patientId"]})
+            self.mutations.merge(self.person_of(first), self.person_of(other))
         self.mutations.rename_concept(first["openmrsData"]["conceptId"])
         self.night_and_ticks()
 
@@ -88,8 +105,8 @@ class Damaged:
 @pytest.fixture(scope="module")
 def damaged(operating_on):
     months = {"start": date(2026, 9, 1), "end": date(2026, 10, 20)}
-    spec = replace(DEMO[0], patients=12, visits=2.0, edges=False, **months)
-    with operating_on([generate(spec, SEED)], passport_patients(SEED, CITIZENS)) as operator:
+    spec = replace(DEMO[0], patients=16, visits=2.0, edges=False, **months)
+    with operating_on([generate(spec, SEED)], passport_patients(SEED, CITIZENS), lease_seconds=1) as operator:
         assert operator.settle().failures == []
         database, clock = operator.databases[spec.key], wall_clock(spec.timezone)
         with closing(Mutations(operator.admin, database, operator.samples[0], 3, clock)) as mutations:
@@ -97,6 +114,43 @@ def damaged(operating_on):
             found.a_day_goes_by()
             assert found.faults() == []
             yield found
+
+
+def wait_until(true, seconds=90):
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@contextmanager
+def emptied(damaged):
+    """The hospital's observations are gone for a while."""
+
+    def say(*statements):
+        with damaged.operator.admin.begin() as connection:
+            for statement in (
+                f"USE `{damaged.operator.databases[damaged.key]}`",
+                "SET foreign_key_checks = 0",
+                *statements,
+            ):
+                connection.exec_driver_sql(statement)
+
+    say("CREATE TABLE obs_whole AS SELECT * FROM obs", "DELETE FROM obs")
+    try:
+        yield
+    finally:
+        say("INSERT INTO obs SELECT * FROM obs_whole", "DROP TABLE obs_whole")
+
+
+@contextmanager
+def tight(operator):
+    """The guard minds the loss of a single row: the sample is small."""
+    before, operator.settings = operator.settings, operator.settings.model_copy(update={"guard_rows": 1})
+    try:
+        yield
+    finally:
+        operator.settings = before
 
 
 def dropped(*names):
@@ -131,8 +185,7 @@ def days_lost_before_a_purge(damaged):
     damaged.database.sourcedays.delete_many({})
     of_day = damaged.operator.samples[0].obs
     ids = {row["obsId"] for row in rows} | set(of_day.index[of_day["date_created"].astype(str).str[:10].eq(day)])
-    for obs_id in sorted(ids):
-        damaged.mutations.purge(obs_id)
+    damaged.purge(ids)
 
 
 def placeholders_lost(damaged):
@@ -152,8 +205,24 @@ def another_patients_record_listed(damaged):
     damaged.database.patients.update_one({"_id": other["_id"]}, {"$push": {"testResults": record["_id"]}})
 
 
+def a_record_left_by_a_run_that_was_stopped_and_died(damaged):
+    """Resumed after another run had retracted the record and closed the day, and killed as soon as it had stored it."""
+    live = set(damaged.database.medicalrecords.distinct("_id"))
+    stale = next(one for one in damaged.database.retractedrecords.find(sort=[("_id", 1)]) if one["_id"] not in live)
+    damaged.database.medicalrecords.insert_one(stale["document"])
+
+
+def rows_parked_for_another_reason(damaged):
+    """With the same rows, so that no digest tells."""
+    parked = damaged.database.parkedrows
+    row = parked.find_one({"reason": {"$ne": "several_patients"}}, sort=[("_id", 1)])
+    parked.update_one({"_id": row["_id"]}, {"$set": {"reason": "several_patients"}})
+
+
 BY_NIGHT = {
     "a record deleted by hand": deleted_by_hand,
+    "a record of a run that was stopped and died": a_record_left_by_a_run_that_was_stopped_and_died,
+    "a parked row with another reason": rows_parked_for_another_reason,
     "medicalrecords dropped": dropped("medicalrecords"),
     "parkedrows dropped": dropped("parkedrows"),
     "sourcedays lost, then rows purged": days_lost_before_a_purge,
@@ -176,3 +245,59 @@ def test_damage_is_mended_after_a_night_by_the_ticks_and_nothing_is_asked_for_th
     assert ticks.ran
     assert damaged.faults() == []
     assert damaged.night_and_ticks().ran == []
+
+
+def test_what_a_stopped_run_stores_after_another_closed_the_day_is_taken_out_by_the_next_tick(damaged, tmp_path):
+    """It stands between its lease and its insert; meanwhile its rows are purged, and another run closes the day."""
+    operator, place = damaged.operator, points.BEFORE
+    happened = damaged.mutations.insert_many(3, [damaged.person_of(damaged.record())])
+    window = Window(damaged.key, f"{min(happened.days):%Y-%m}")
+    doom = Doom("mongodb:insert:medicalrecords", place, by=signal.SIGSTOP)
+    slow = Child(run_window, operator.instance.get_ref(), operator.settings, window, doom, said=tmp_path / "said")
+    try:
+        wait_until(lambda: not slow.alive or psutil.Process(slow.pid).status() == psutil.STATUS_STOPPED)
+        assert slow.alive, (tmp_path / "said").read_text()
+        with closing(operator.connections()) as connections:
+            wait_until(lambda: not held(connections.passport, damaged.key))
+        damaged.purge(happened.obs_ids)
+        assert [run.failures for run in operator.sync()] == [[]]
+        assert damaged.faults() == []
+        slow.send(signal.SIGCONT)
+        assert slow.join(90) == 4, (tmp_path / "said").read_text()
+    finally:
+        slow.kill()
+    assert damaged.faults() != []
+    assert operator.settle().windows() == {partition_key_of(window)}
+    assert damaged.faults() == []
+
+
+def test_verify_looks_and_marks_nothing(damaged):
+    damaged.database.medicalrecords.delete_one({"_id": damaged.record()["_id"]})
+    before = damaged.operator.passport("sourcedays")
+    assert damaged.faults() != []
+    assert damaged.operator.passport("sourcedays") == before
+    damaged.night_and_ticks()
+
+
+def test_lists_that_name_another_patients_record_are_mended_by_sync_too(damaged):
+    another_patients_record_listed(damaged)
+    assert damaged.faults() != []
+    (run,) = damaged.operator.sync()
+    assert (run.failures, run.windows - run.in_line) == ([], 1)
+    assert damaged.faults() == []
+
+
+def test_what_the_night_has_requested_is_still_weighed_by_the_guard(damaged):
+    """Days that no run recorded count by what their documents hold: so a hospital that was emptied empties nothing."""
+    operator = damaged.operator
+    held = damaged.database.medicalrecords.count_documents({})
+    damaged.database.sourcedays.delete_many({})
+    with emptied(damaged), tight(operator):
+        night = operator.night()
+        with later(1):
+            ticks = [operator.tick() for _ in range(2)]
+        assert night.failures == []
+        assert any("live rows" in failure for tick in ticks for failure in tick.failures)
+        assert damaged.database.medicalrecords.count_documents({}) == held
+    damaged.night_and_ticks()
+    assert damaged.faults() == []
