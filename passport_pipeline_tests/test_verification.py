@@ -120,6 +120,20 @@ def test_a_document_too_many_and_another_checksum_are_told_apart(operator, verif
     assert difference.rows.extra.obs_ids == (999_999,)
 
 
+def test_an_older_copy_of_a_record_with_the_same_rows_is_told_by_its_version(operator, verify, invoke):
+    (record,) = records_of(operator, LAST)
+    days, day = operator.database.sourcedays, {"_id": f"central/{record['source']['day']}"}
+    days.update_one(day, {"$inc": {"outcomes.versions": 1}})  # a newer version was there when the day was recorded
+    try:
+        found, shown = verify(), invoke("verify")
+    finally:
+        days.update_one(day, {"$inc": {"outcomes.versions": -1}})
+    (difference,) = found.differences
+    assert (f"{difference.day}", difference.full, difference.outdated) == (record["source"]["day"], True, True)
+    assert (difference.source, found.ok, found.healing()) == (difference.passport, False, [(LAST, True)])
+    assert "documents of" in shown.stdout
+
+
 def test_what_the_hospital_has_written_since_the_last_run_is_missing_until_the_next(operator, happenings, verify):
     inserted = happenings.insert()
     found = verify()
