@@ -8,7 +8,7 @@ from passport_pipeline.assets.survey import hospital_survey
 from passport_pipeline.assets.tables import verification_metadata
 from passport_pipeline.partitions import first_month_of, hospitals, last_month, window_of, windows
 from passport_pipeline.resources import Connections
-from passport_pipeline.verification import days_of_window, verify_hospital
+from passport_pipeline.verification import days_of_window, have_mended, verify_hospital
 from passport_pipeline.windows.surveys import stored_survey
 
 
@@ -45,17 +45,21 @@ def passport_agrees(
 ) -> dg.AssetCheckResult:
     """Every day's digest at the hospital, as its last full survey has it with its tail of now, is the digest of the
     passport's documents. A day that differs is looked at again after a while, and then narrowed to its rows. And
-    patients' lists name the hospital's records, and none that was retracted.
+    patients' lists name the hospital's records of their own, and none that was retracted.
+
+    What it finds is requested: the days are marked, `source_changes` asks for their windows, and the run of each holds
+    every document of these days against the hospital, once the guard has weighed it.
     """
     hospital = connections.hospital(context.partition_key)
+    months = (first_month_of(hospital), last_month())
     with connections.source(hospital.key) as source:
         found = verify_hospital(
             source,
             connections.passport,
-            first_month_of(hospital),
-            last_month(),
+            *months,
             survey=stored_survey(hospital.key, connections.batches),
             wait=connections.settings.verify_wait,
             lists=True,
         )
-    return dg.AssetCheckResult(passed=found.ok, metadata=verification_metadata(found))
+    requested = have_mended(connections.passport, found, months)
+    return dg.AssetCheckResult(passed=found.ok, metadata={**verification_metadata(found), "days_requested": requested})

@@ -25,10 +25,12 @@ from passport_pipeline.openmrs.row_checksums import read_row_checksums
 from passport_pipeline.openmrs.source import Source
 from passport_pipeline.openmrs.survey import Survey, cell_digests, full_survey, tail_survey, window_cells
 from passport_pipeline.openmrs.withdrawn import withdrawn_rows
-from passport_pipeline.passport import leases
+from passport_pipeline.passport import leases, lists
+from passport_pipeline.passport.accounts import days_without_accounts
 from passport_pipeline.passport.database import Passport
 from passport_pipeline.passport.days import DayCount, DayRecord, Totals, recorded, recorded_months
 from passport_pipeline.passport.lists import ListFaults, faults_of_hospital
+from passport_pipeline.passport.marks import doubt
 from passport_pipeline.passport.recounting import recounted, rows_of_day
 
 # Days whose rows are compared, unless more are asked for: each is a query at either end.
@@ -41,8 +43,9 @@ NOTHING = DayCount()
 class Difference:
     """A day whose digests differ: live rows at the hospital, and rows that the passport accounts for.
 
-    `full` where the day was recorded in line, so that only `sync --full` looks at its documents again. `rows` is None
-    where the day's rows were not compared.
+    `full` where the day was recorded in line, so that only `sync --full` looks at its documents again. `outdated`
+    where the digests are equal, but the documents cannot be those that the day was recorded with: of an older copy of
+    the passport, say. `rows` is None where the day's rows were not compared; `held` is what the documents count for.
     """
 
     day: date
@@ -50,6 +53,15 @@ class Difference:
     passport: Digest
     full: bool = False
     rows: RowDifferences | None = None
+    outdated: bool = False
+    held: DayCount = NOTHING
+
+    @property
+    def told(self) -> str:
+        """Which rows differ, a line for each way in which they do, or why none is named."""
+        rows = self.rows.by_state() if self.rows else {}
+        named = "\n".join(f"{name}: {some}" for name, some in rows.items() if some.count)
+        return named or ("documents of another time than was recorded" if self.outdated else "not compared")
 
     def to_json(self) -> dict[str, Any]:
         """Counts and checksums of both ends, and the rows."""
@@ -58,6 +70,7 @@ class Difference:
             "source": self.source.to_json(),
             "passport": self.passport.to_json(),
             "full": self.full,
+            "outdated": self.outdated,
             "rows": self.rows.to_json() if self.rows else None,
         }
 
@@ -68,7 +81,8 @@ class HospitalVerification:
 
     `withdrawn` are rows that nobody voided and that are not live all the same, by reason (openmrs.withdrawn); only
     where all of the hospital was looked at. `unsettled` are days that were being changed, at the hospital or by a run,
-    while they were looked at; `lists` is what is wrong with patients' lists of its records, None where nobody looked.
+    while they were looked at; `lists` is what is wrong with patients' lists of its records, None where nobody looked;
+    `accounts` are days on which records name placeholder accounts that are gone.
     """
 
     key: str
@@ -82,15 +96,16 @@ class HospitalVerification:
     differences: list[Difference] = field(default_factory=list)
     unsettled: list[date] = field(default_factory=list)
     lists: ListFaults | None = None
+    accounts: list[date] = field(default_factory=list)
     error: str | None = None
 
     @property
     def ok(self) -> bool:
         """Whether every live row inside the windows has an outcome and every day's digests are equal, as far as the
-        days have settled; and whether patients' lists are right, where somebody looked.
+        days have settled; and whether patients' lists are right and no account is gone, where somebody looked.
         """
         accounted = self.loaded + self.attached + sum(self.parked.values()) + sum(self.skipped.values())
-        if self.error or self.differences or self.lists:
+        if self.error or self.differences or self.lists or self.accounts:
             return False
         return self.live == accounted or bool(self.unsettled)
 
@@ -100,9 +115,17 @@ class HospitalVerification:
         for difference in self.differences:
             month = window_of(difference.day)
             months[month] = months.get(month, False) or difference.full
-        if self.lists:
-            months |= dict.fromkeys(self.lists.by_month(), True)
+        months |= dict.fromkeys(map(window_of, self.accounts), True)
+        for month in self.lists.by_month() if self.lists else ():
+            months.setdefault(month, False)
         return sorted(months.items())
+
+    def unseen(self) -> dict[date, DayCount]:
+        """The days that differ and that no run would look at, because they were recorded in line, or because nothing
+        at all was recorded or is at the hospital; each with what its documents count for. And those on which accounts
+        are gone.
+        """
+        return dict.fromkeys(self.accounts, NOTHING) | {one.day: one.held for one in self.differences if one.full}
 
     def to_json(self) -> dict[str, Any]:
         """As `passport-pipeline verify --json` prints it."""
@@ -117,6 +140,7 @@ class HospitalVerification:
             "withdrawn": dict(self.withdrawn),
             "differences": [difference.to_json() for difference in self.differences],
             "unsettled": [day.isoformat() for day in self.unsettled],
+            "accounts": [day.isoformat() for day in self.accounts],
             "lists": None if self.lists is None else self.lists.to_json(),
             "healing": [{"month": month, "full": full} for month, full in self.healing()],
             "error": self.error,
@@ -125,10 +149,11 @@ class HospitalVerification:
 
 @dataclass
 class BothEnds:
-    """What either end held of each day when it was last looked at."""
+    """What either end held of each day when it was last looked at, and what runs had recorded of it before."""
 
     there: dict[date, Digest]
     here: dict[date, DayCount]
+    recorded: dict[date, DayRecord]
 
     def of(self, day: date) -> tuple[Digest, Digest]:
         """The day's digest at the hospital and in the passport."""
@@ -138,9 +163,26 @@ class BothEnds:
         """The days whose digests differ, oldest first."""
         return differing(self.there, {day: count.digest for day, count in self.here.items()})
 
+    def outdated(self) -> set[date]:
+        """The days whose digests agree, but whose documents are not those that were recorded."""
+        return {
+            day
+            for day, count in self.here.items()
+            if day in self.recorded
+            and self.recorded[day].in_line
+            and self.recorded[day].digest == count.digest == self.of(day)[0]
+            and count.contradicts(self.recorded[day])
+        }
+
+    def suspects(self) -> list[date]:
+        """Both, oldest first."""
+        return sorted({*self.differing(), *self.outdated()})
+
     def take_over(self, day: date, later: BothEnds) -> None:
         """Let a day be what a later look found."""
         self.there[day], self.here[day] = later.of(day)[0], later.here.get(day, NOTHING)
+        self.recorded.pop(day, None)
+        self.recorded |= {day: later.recorded[day]} if day in later.recorded else {}
 
 
 def verify_hospital(
@@ -164,7 +206,8 @@ def verify_hospital(
     only      the first and last month to look at: their days are read again, in the id ranges that the survey names
     wait      seconds before days that differ are looked at again, in which the runs of the day may come to an end
     narrow    so many of the days that still differ, the oldest, are compared row by row
-    lists     whether patients' lists are compared with the records, which takes some seconds for a million of them
+    lists     whether patients' lists are compared with the records, and the accounts that records name looked for,
+              which takes some seconds for a million of them
 
     `on_suspects` is told how many days differed at the first look, before the wait.
     Raises SourceError, PassportError.
@@ -172,12 +215,13 @@ def verify_hospital(
     key = source.hospital.key
     first_month = min([first_month, *recorded_months(passport, key)])
     months = months_between(max(first_month, only[0]), min(last_month, only[1])) if only else None
+    known = recorded(passport, key)
     with ThreadPoolExecutor(1, thread_name_prefix="verify") as pool:
         counting = pool.submit(recounted, passport, key, months)
         survey = full_survey(source, progress) if survey is None else tail_survey(source, survey)
         there = survey.digests() if months is None else cell_digests(_cells(source, survey, months))
-        ends = BothEnds(_inside(there, first_month, last_month), counting.result())
-    suspects = ends.differing()
+        ends = BothEnds(_inside(there, first_month, last_month), counting.result(), known)
+    suspects = ends.suspects()
     differences: list[Difference] = []
     if suspects:
         on_suspects(len(suspects))
@@ -185,8 +229,12 @@ def verify_hospital(
         busy = leases.held(passport, key)
         months = sorted({window_of(day) for day in suspects})
         cells = _cells(source, tail_survey(source, survey), months)
-        later = BothEnds(_inside(cell_digests(cells), first_month, last_month), recounted(passport, key, months))
-        standing = [day for day in suspects if ends.of(day) == later.of(day) and window_of(day) not in busy]
+        known = recorded(passport, key)
+        later = BothEnds(_inside(cell_digests(cells), first_month, last_month), recounted(passport, key, months), known)
+        still = set(later.suspects())
+        standing = [
+            day for day in suspects if day in still and ends.of(day) == later.of(day) and window_of(day) not in busy
+        ]
         for day in suspects:
             ends.take_over(day, later)
         differences = list(_differences(source, passport, later, cells, standing, narrow=narrow))
@@ -201,9 +249,23 @@ def verify_hospital(
         outside=survey.outside(first_month, last_month),
         withdrawn={} if only else _withdrawn(source),
         differences=differences,
-        unsettled=sorted(set(ends.differing()) - {difference.day for difference in differences}),
+        unsettled=sorted(set(ends.suspects()) - {difference.day for difference in differences}),
         lists=_list_faults(passport, key, only, wait) if lists else None,
+        accounts=_without_accounts(passport, key, only) if lists else [],
     )
+
+
+def have_mended(passport: Passport, found: HospitalVerification, months: tuple[str, str]) -> int:
+    """Mark the days on which something was found that no run would look at, so that `source_changes` requests their
+    windows and the next run of each holds the documents against the hospital; returns how many. Days outside of the
+    first and the last of the months that sensors request are left to an operator. Raises PassportError.
+    """
+    days = {day: count for day, count in found.unseen().items() if months[0] <= window_of(day) <= months[1]}
+    doubt(passport, found.key, days)
+    of_lists = [one for one in found.lists.days if months[0] <= one[1][:7] <= months[1]] if found.lists else []
+    if found.lists:
+        lists.have_mended(passport, found.lists.of(of_lists))
+    return len({*days, *(date.fromisoformat(day) for _, day in of_lists)})
 
 
 def months_between(first: str, last: str) -> list[str]:
@@ -230,12 +292,13 @@ def _differences(
     source: Source, passport: Passport, ends: BothEnds, cells: pd.DataFrame, days: Sequence[date], *, narrow: int
 ) -> Iterator[Difference]:
     """What is to be said of these days; those that agree by now, down to the row, are left out."""
-    known = recorded(passport, source.hospital.key)
+    outdated = ends.outdated()
     with source.reading() as connection:
         for number, day in enumerate(days):
             there, here = ends.of(day)
-            found = Difference(day, there, here, _in_line(known.get(day), there))
-            if number >= narrow:
+            in_line = _in_line(ends.recorded.get(day), there)
+            found = Difference(day, there, here, in_line, outdated=day in outdated, held=ends.here.get(day, NOTHING))
+            if found.outdated or number >= narrow:
                 yield found
                 continue
             of_day = cells[cells["day"] == pd.Timestamp(day)]
@@ -268,6 +331,11 @@ def _list_faults(passport: Passport, key: str, only: tuple[str, str] | None, wai
             and found.extra[hospital, day] == later.extra[hospital, day]
         ]
     )
+
+
+def _without_accounts(passport: Passport, key: str, only: tuple[str, str] | None) -> list[date]:
+    days = sorted(days_without_accounts(passport, key))
+    return [day for day in days if only is None or only[0] <= window_of(day) <= only[1]]
 
 
 def _in_line(day: DayRecord | None, source: Digest) -> bool:

@@ -76,12 +76,12 @@ class Operator:
         months = {"first_month": FIRST_MONTH, "last_month": last_month()}
         return compare(self.database, self.samples, edited=edited, **months)
 
-    def verify(self) -> dict[str, HospitalVerification]:
+    def verify(self, *, lists: bool = False) -> dict[str, HospitalVerification]:
         connections = self.connections()
         found = {}
         for key in connections.hospitals:
             with connections.source(key) as source:
-                found[key] = verify_hospital(source, connections.passport, FIRST_MONTH, last_month())
+                found[key] = verify_hospital(source, connections.passport, FIRST_MONTH, last_month(), lists=lists)
         connections.close()
         return found
 

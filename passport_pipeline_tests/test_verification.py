@@ -120,6 +120,20 @@ def test_a_document_too_many_and_another_checksum_are_told_apart(operator, verif
     assert difference.rows.extra.obs_ids == (999_999,)
 
 
+def test_an_older_copy_of_a_record_with_the_same_rows_is_told_by_its_version(operator, verify, invoke):
+    (record,) = records_of(operator, LAST)
+    days, day = operator.database.sourcedays, {"_id": f"central/{record['source']['day']}"}
+    days.update_one(day, {"$inc": {"outcomes.versions": 1}})  # a newer version was there when the day was recorded
+    try:
+        found, shown = verify(), invoke("verify")
+    finally:
+        days.update_one(day, {"$inc": {"outcomes.versions": -1}})
+    (difference,) = found.differences
+    assert (f"{difference.day}", difference.full, difference.outdated) == (record["source"]["day"], True, True)
+    assert (difference.source, found.ok, found.healing()) == (difference.passport, False, [(LAST, True)])
+    assert "documents of" in shown.stdout
+
+
 def test_what_the_hospital_has_written_since_the_last_run_is_missing_until_the_next(operator, happenings, verify):
     inserted = happenings.insert()
     found = verify()
@@ -284,11 +298,11 @@ def test_the_command_finds_lists_that_lack_records_only_where_it_is_asked_to(ope
     assert (silent.exit_code, shown.exit_code) == (0, 1)
     assert f"central: patients' lists lack {sum(without_lists.values())} records" in shown.stdout
     for month in without_lists:
-        assert f"`passport-pipeline sync --hospital central --from {month} --to {month} --full`" in shown.stdout
+        assert f"`passport-pipeline sync --hospital central --from {month} --to {month}`" in shown.stdout
     (told,) = json.loads(report.stdout)["hospitals"]
     there = {FIRST: without_lists[FIRST]} if without_lists[FIRST] else {}
     assert {one["month"]: one["missing"] for one in told["lists"]} == there
-    assert [run.failures for run in operator.sync(full=True)] == [[]]
+    assert [run.failures for run in operator.sync()] == [[]]
     assert invoke("verify", "--lists").exit_code == 0
 
 
@@ -299,11 +313,13 @@ def test_lists_of_a_window_that_a_run_is_at_are_left_to_it(operator, verify, wit
     assert sorted(found.lists.by_month()) == months[1:]
 
 
-def test_the_check_counts_what_lists_lack(run_job, without_lists):
+def test_the_check_counts_what_lists_lack_and_has_it_mended(operator, run_job, verify, without_lists):
     (evaluation,) = run_job("hospital_verification")
     assert not evaluation.passed
     assert evaluation.metadata["missing_in_lists"].value == sum(without_lists.values())
-    assert "--full" in evaluation.metadata["differences"].value
+    assert evaluation.metadata["days_requested"].value > 0
+    assert {f"central|{month}-01" for month in without_lists} == operator.settle().windows()
+    assert verify(lists=True).ok
 
 
 def test_the_command_says_which_days_were_being_changed(operator, invoke):
@@ -351,6 +367,8 @@ def test_the_check_shows_days_and_rows_that_differ_and_fails_no_run(operator, ru
     assert record["source"]["day"] in table
     assert str(ids_in(record)[0]) in table
     assert f"--from {FIRST} --to {FIRST} --full" in table
+    assert evaluation.metadata["days_requested"].value == 1
+    assert operator.settle().windows() == {f"central|{FIRST}-01"}
 
 
 def test_a_survey_alone_compares_nothing(run_job):

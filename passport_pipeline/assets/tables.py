@@ -45,6 +45,7 @@ def verification_metadata(found: HospitalVerification) -> dict[str, int | dg.Mar
         "days_that_differ": len(found.differences),
         "days_being_changed": len(found.unsettled),
         **_list_counts(found.lists),
+        "days_without_accounts": len(found.accounts),
         "differences": differences_table(found),
     }
 
@@ -65,8 +66,8 @@ def differences_table(found: HospitalVerification) -> dg.MarkdownMetadataValue:
     for one in found.differences[:DAYS_SHOWN]:
         rows = one.rows.by_state() if one.rows else {}
         counts = [one.source.live, one.passport.live, *(rows[name].count if rows else "" for name in ROW_STATES)]
-        ids = "; ".join(f"{name}: {some}" for name, some in rows.items() if some.count) or "not compared"
-        lines.append(f"| {one.day} | {' | '.join(map(str, counts))} | {ids} |")
+        told = one.told.replace("\n", "; ")
+        lines.append(f"| {one.day} | {' | '.join(map(str, counts))} | {told} |")
     if len(found.differences) > DAYS_SHOWN:
         lines.append(f"\nand {len(found.differences) - DAYS_SHOWN} more days")
     commands = [

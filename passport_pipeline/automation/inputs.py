@@ -24,7 +24,7 @@ from passport_pipeline.passport.database import Passport
 from passport_pipeline.passport.days import recorded
 from passport_pipeline.passport.hospital_states import state_of
 from passport_pipeline.passport.leases import held
-from passport_pipeline.passport.lists import faults_of_hospital, have_mended
+from passport_pipeline.passport.lists import Days, have_hospital_mended, misplaced
 from passport_pipeline.passport.patient_changes import PatientChanges, have_lists_mended, hospitals_of, patient_changes
 from passport_pipeline.resources import Connections
 from passport_pipeline.windows.staleness import StaleWindow, basis, names_any, stale_windows
@@ -72,8 +72,8 @@ class Compared:
 
 @dataclass(frozen=True)
 class Tick:
-    """One look at all hospitals; `concerned` are those that changed patients have records of, None for any, and `asked`
-    the partition keys that are asked for already.
+    """One look at all hospitals; `concerned` are those that changed patients have records of, None for any, `asked` the
+    partition keys that are asked for already, and `misplaced` what lists name wrongly, None where nobody had to look.
     """
 
     connections: Connections
@@ -82,6 +82,7 @@ class Tick:
     asked: set[str]
     changes: PatientChanges
     concerned: set[str] | None
+    misplaced: Days | None = None
 
     @classmethod
     def of(cls, connections: Connections, before: Cursor, asked: set[str]) -> Self:
@@ -92,7 +93,8 @@ class Tick:
         concerned = hospitals_of(connections.passport, changes)
         if changes.token is None and before.polled == _polled(at):
             concerned = set()
-        return cls(connections, before, at, asked, changes, concerned)
+        wrong = misplaced(connections.passport) if changes.token and changes.unknown else None
+        return cls(connections, before, at, asked, changes, concerned, wrong)
 
     def look(self, hospital: Hospital) -> Compared:
         """Compare a hospital, where something moved. A window that a run is at just now is left to it, and one whose
@@ -111,8 +113,8 @@ class Tick:
         seen = self.before.seen.get(hospital.key)
         if seen in (day, hour) and not self._concerns(hospital):
             return Compared(seen)
-        if self.changes.token and self.changes.unknown:
-            have_mended(passport, faults_of_hospital(passport, hospital.key))
+        if self.misplaced is not None:
+            have_hospital_mended(passport, hospital.key, self.misplaced)
         left = held(passport, hospital.key) | _behind(passport, hospital.key)
         stale = stale_windows(hospital, batches, passport) or []
         wanted = [one for one in stale if partition_key_of(Window(hospital.key, one.month)) not in self.asked]

@@ -18,6 +18,7 @@ from passport_pipeline.partitions import Window, partition_key_of
 from passport_pipeline.passport.days import record_sync
 from passport_pipeline.passport.holding import was_let_through
 from passport_pipeline.passport.hospital_states import state_of
+from passport_pipeline.passport.lists import Days, have_hospital_mended, misplaced
 from passport_pipeline.passport.people import ensure_hospital
 from passport_pipeline.resources import Connections
 from passport_pipeline.windows.hospital_guard import known_now
@@ -37,7 +38,8 @@ def sync(
     on_window: OnWindow = lambda window, rows, of: None,
 ) -> list[HospitalRun]:
     """Bring every window of these hospitals that holds anything into line; a hospital that fails does not stop the
-    others. Windows that are in line already are not run, unless Dagster has never materialized them.
+    others. Windows that are in line already are not run, unless Dagster has never materialized them. Before that
+    patients' lists are held against the records: days of records with which they are wrong are not in line.
 
     `full` and `accept` are those of `InProcess.window`; with `full` every window is run. A hospital that takes no part
     fails, unless such ones are to be left out.
@@ -45,6 +47,7 @@ def sync(
     """
     runs = []
     materialized = in_process.materialized()
+    wrong: Days | None = None
     with RunWorkers(in_process) as workers:
         for hospital in chosen:
             run = HospitalRun(hospital.key)
@@ -60,6 +63,8 @@ def sync(
             if run.left_out or not in_process.references(hospital, run):
                 continue
             try:
+                wrong = misplaced(in_process.connections.passport) if wrong is None else wrong
+                have_hospital_mended(in_process.connections.passport, hospital.key, wrong)
                 months = months_of(in_process.connections, hospital, first, last)
                 wanted = _wanted(in_process.connections, hospital, months, materialized, begun, full=full)
             except PipelineError as error:

@@ -100,8 +100,8 @@ def verify(
 
     Days that differ are looked at twice: one that changes meanwhile, or whose window a run is at, is not listed.
 
-    With --lists it finds patients whose lists lack records, or name retracted ones, after a restore from a dump say.
-    For a million records that takes some seconds more; the check in the UI does it every night.
+    With --lists it finds patients whose lists lack records, or name some that are retracted or another patient's, after
+    a restore from a dump say. For a million records that takes some seconds more; the check does it every night.
     """
     from passport_pipeline.cli.tables import verification_table
     from passport_pipeline.cli.verifying import verify_with_progress

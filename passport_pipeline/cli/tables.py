@@ -68,8 +68,11 @@ def verification_table(results: Sequence[HospitalVerification], rates: Mapping[s
         if result.lists:
             missing, extra = result.lists.missing.total(), result.lists.extra.total()
             console.print(
-                f"{result.key}: patients' lists lack {missing} records and name {extra} retracted ones", soft_wrap=True
+                f"{result.key}: patients' lists lack {missing} records and name {extra} that do not belong there",
+                soft_wrap=True,
             )
+        if result.accounts:
+            console.print(f"{result.key}: records of {len(result.accounts)} days name accounts that are gone")
         for month, full in result.healing():
             command = f"passport-pipeline sync --hospital {result.key} --from {month} --to {month}"
             console.print(f"{result.key} {month}: run `{command}{' --full' if full else ''}`", soft_wrap=True)
@@ -90,9 +93,8 @@ def _differences_table(console: PlainConsole, result: HospitalVerification) -> N
         table.add_column(name, justify="left" if name in ("day", "obs ids") else "right", overflow="fold")
     for one in result.differences[:DAYS_SHOWN]:
         rows = one.rows.by_state() if one.rows else {}
-        ids = "\n".join(f"{name}: {some}" for name, some in rows.items() if some.count)
         counts = (str(rows[name].count) if rows else "-" for name in ROW_STATES)
-        table.add_row(str(one.day), str(one.source.live), str(one.passport.live), *counts, ids or "not compared")
+        table.add_row(str(one.day), str(one.source.live), str(one.passport.live), *counts, one.told)
     console.print(table)
     if len(result.differences) > DAYS_SHOWN:
         console.print(f"{result.key}: and {len(result.differences) - DAYS_SHOWN} more days")

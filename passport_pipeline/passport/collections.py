@@ -90,6 +90,8 @@ SOURCE = document(
     runId=LINE,
     version={"bsonType": ["int", "long"], "minimum": 1},
     doctorId=nullable(ID_TEXT),
+    # The token of the lease (leases) under which this version was written.
+    fence=NUMBER,
 )
 
 OPENMRS_DATA = document(
@@ -255,11 +257,19 @@ COLLECTIONS = (
             day=DAY,
             digest=DIGEST,
             inputs=TEXT,
-            outcomes=document(("loaded", "attached", "parked", "skipped"), loaded=NUMBER, attached=NUMBER),
+            outcomes=document(
+                ("loaded", "attached", "parked", "skipped"),
+                loaded=NUMBER,
+                attached=NUMBER,
+                # The sum of the records' versions: an older copy of them, with the same rows, comes to less.
+                versions=NUMBER,
+            ),
             # Runs that are changing the day, each with its beats: a day that has any is not in line.
             writers={"bsonType": "object", "additionalProperties": NUMBER},
             # The highest token of a lease under which the day was changed (leases).
             fence=NUMBER,
+            # When the day is looked at again, because a run that seemed dead may have written after it was closed.
+            lookAgainAt=DATE,
             runId=TEXT,
             recordedAt=DATE,
         ),
@@ -290,6 +300,7 @@ COLLECTIONS = (
             firstSeen=DATE,
             lastSeen=DATE,
             runId=LINE,
+            fence=NUMBER,
         ),
         (
             Index(("hospital", "day")),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Self
 
 from pymongo import errors as mongo
@@ -32,7 +32,8 @@ class DayRecord:
     """A day as a run left it: its digest, what the records were made of, and its live rows by outcome.
 
     `inputs` is empty where the day is not in line, so that it equals no inputs. `recorded_at` is when a run last
-    found something else than was recorded.
+    found something else than was recorded. `versions` is the sum of its records' versions, None where the day was
+    recorded before they were summed up.
     """
 
     digest: Digest
@@ -42,10 +43,13 @@ class DayRecord:
     parked: Mapping[str, int] = field(default_factory=dict)
     skipped: Mapping[str, int] = field(default_factory=dict)
     recorded_at: datetime | None = None
+    versions: int | None = None
 
     @property
     def in_line(self) -> bool:
-        """Whether a run has closed the day, and none has left a mark on it since."""
+        """Whether a run has closed the day, none has left a mark on it since, and it is not to be looked at again by
+        now.
+        """
         return bool(self.inputs)
 
 
@@ -62,6 +66,14 @@ class DayCount:
     parked: Mapping[str, int] = field(default_factory=dict)
     skipped: Mapping[str, int] = field(default_factory=dict)
     left_out: Digest = field(default_factory=Digest)
+    versions: int = 0
+
+    def contradicts(self, day: DayRecord) -> bool:
+        """Whether these cannot be the documents that a run left when it recorded the day: their rows have other
+        outcomes, or their versions are older. Newer versions are decided conflicts.
+        """
+        here, then = (self.loaded, self.attached, self.parked), (day.loaded, day.attached, day.parked)
+        return here != then or (day.versions is not None and self.versions < day.versions)
 
     def __add__(self, other: DayCount) -> DayCount:
         return DayCount(
@@ -71,6 +83,7 @@ class DayCount:
             _summed(self.parked, other.parked),
             _summed(self.skipped, other.skipped),
             self.left_out + other.left_out,
+            self.versions + other.versions,
         )
 
 
@@ -159,8 +172,12 @@ def recorded(
     """
     unread = UNREAD if counts else UNREAD | {"outcomes": 0}
     found: dict[date, DayRecord] = {}
+    now: datetime | None = None
     for document in passport[DAYS].find(_of(hospital_key, month), unread, sort=[("_id", 1)]):
         in_line = not document.get("writers") and "digest" in document
+        if "lookAgainAt" in document:
+            now = now or server_time(passport)
+            in_line = in_line and document["lookAgainAt"] > now
         digest = Digest.from_json(document["digest"]) if "digest" in document else Digest()
         outcomes = document.get("outcomes") or {}
         skipped = outcomes.get("skipped") or {}
@@ -172,21 +189,31 @@ def recorded(
             parked={reason: int(rows) for reason, rows in (outcomes.get("parked") or {}).items()},
             skipped={reason: int(part["live"]) for reason, part in skipped.items()},
             recorded_at=document.get("recordedAt"),
+            versions=outcomes.get("versions"),
         )
     return found
+
+
+def server_time(passport: Passport) -> datetime:
+    """The time by MongoDB's clock. Raises PyMongoError."""
+    at: datetime = passport.client.admin.command("hello")["localTime"]
+    return at.replace(tzinfo=UTC)
 
 
 @answering("looking whether days were recorded")
 def recorded_stamp(passport: Passport, hospital_key: str) -> str | None:
     """A short text that changes whenever a run records, adds or deletes a day of the hospital; None while a day has a
-    mark of a run. MongoDB sums it up. A document that was changed by hand does not show. Raises PassportError.
+    mark of a run, or is to be looked at again. MongoDB sums it up. A document that was changed by hand does not show.
+    Raises PassportError.
     """
+    # What is not there is less than any time, and than null.
+    again = {"$and": [{"$gt": ["$lookAgainAt", None]}, {"$lte": ["$lookAgainAt", "$$NOW"]}]}
     summed: Document = {
         "_id": None,
         "days": {"$sum": 1},
         # A run gives every day that it records the time at which it began.
         "recorded": {"$sum": {"$toLong": "$recordedAt"}},
-        "marked": {"$sum": {"$cond": [{"$gt": ["$writers", {}]}, 1, 0]}},
+        "marked": {"$sum": {"$cond": [{"$or": [{"$gt": ["$writers", {}]}, again]}, 1, 0]}},
     }
     for found in passport[DAYS].aggregate([{"$match": {"hospital": hospital_key}}, {"$group": summed}]):
         return None if found["marked"] else f"{found['days']} {found['recorded']}"

@@ -1,27 +1,31 @@
-"""Patients' lists of records, held against the records: what the lists lack, and what they should no longer name.
+"""Patients' lists of records, held against the records: what the lists lack, and what they should not name.
 
-What belongs here: comparing, by day, and having runs look at days again. What does not: changing a list, which only a
-run of the day does (patients, storing, retracting).
+What belongs here: comparing, having runs look at days again, and taking a day's records out of lists in which they do
+not belong. What does not: listing records, and taking them out as they leave (patients, storing, retracting).
 
 Lists and records come apart only by hands other than the pipeline's: a patient who was restored from a dump, or
-replaced by an older copy. MongoDB compares, so that no more than the ids of what is lacking leaves it: a million
-records take some seconds.
+replaced by an older copy. A list may name just those of the pipeline's records (they have a `source`) that are its
+patient's and of its type. Of what else it names the pipeline does not judge: records of the application's own, and
+ids that neither a record nor a retracted one has, since nobody can tell whose they are.
+
+MongoDB compares, so that no more than the ids of what is wrong leaves it: a million records take some seconds.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
 from bson import ObjectId
 
-from passport_pipeline.passport import bulk
+from passport_pipeline.passport import bulk, leases, patients
 from passport_pipeline.passport.collections import ARRAYS, PATIENTS, RECORDS, RETRACTED
 from passport_pipeline.passport.database import Document, Passport, answering
-from passport_pipeline.passport.marks import UNLISTED, mark
+from passport_pipeline.passport.marks import MISLISTED, UNLISTED, mark
+from passport_pipeline.passport.run import Run
 
 CHUNK = 10_000
 
@@ -33,7 +37,7 @@ class ListFaults:
     """What is wrong with lists, as numbers of records by hospital and day (ISO date) of the record.
 
     missing  records that are there, and that their patient's list lacks
-    extra    records that were retracted, and that their patient's list names
+    extra    records that a list names in which they do not belong: retracted, another patient's, or of another type
     """
 
     missing: Days = field(default_factory=Counter)
@@ -67,12 +71,20 @@ class ListFaults:
         )
 
 
+@answering("comparing patients' lists with their records")
+def misplaced(passport: Passport) -> Days:
+    """The records of all hospitals that any list names in which they do not belong. Raises PassportError."""
+    return _extra(passport, {})
+
+
 @answering("comparing patients' lists with a hospital's records")
-def faults_of_hospital(passport: Passport, hospital_key: str) -> ListFaults:
-    """What is wrong with the lists of a hospital's patients, as far as its records go. Raises PassportError."""
-    return ListFaults(
-        _missing(passport, {"source.hospital": hospital_key}), _extra(passport, {"hospital": hospital_key})
-    )
+def faults_of_hospital(passport: Passport, hospital_key: str, extra: Days | None = None) -> ListFaults:
+    """What is wrong with all patients' lists, as far as this hospital's records go; `extra` is what is `misplaced`,
+    where somebody has looked already, for several hospitals at once. Raises PassportError.
+    """
+    extra = misplaced(passport) if extra is None else extra
+    of_hospital = Counter({day: records for day, records in extra.items() if day[0] == hospital_key})
+    return ListFaults(_missing(passport, {"source.hospital": hospital_key}), of_hospital)
 
 
 @answering("comparing patients' lists with their records")
@@ -81,10 +93,7 @@ def faults_of_patients(passport: Passport, patient_ids: Iterable[str]) -> ListFa
     missing, extra = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
     for some in bulk.chunks(sorted(set(patient_ids)), CHUNK):
         missing += _missing(passport, {"patientId": {"$in": some}, "source.hospital": {"$exists": True}})
-        named = passport[PATIENTS].find({"_id": {"$in": bulk.object_ids(some)}}, dict.fromkeys(ARRAYS.values(), 1))
-        listed = chain.from_iterable(patient.get(array) or () for patient in named for array in ARRAYS.values())
-        for ids in bulk.chunks(listed, CHUNK):
-            extra += _extra(passport, {"_id": {"$in": ids}})
+        extra += _extra(passport, {"_id": {"$in": bulk.object_ids(some)}})
     return ListFaults(missing, extra)
 
 
@@ -93,14 +102,41 @@ def have_mended(passport: Passport, faults: ListFaults) -> None:
     """Leave a mark on these days, so that sensors ask for their windows and the next run of each mends the lists.
     Raises PassportError.
     """
-    for some in bulk.chunks(sorted(faults.days), CHUNK):
-        mark(passport, some, UNLISTED)
+    for days, name in ((faults.missing, UNLISTED), (faults.extra, MISLISTED)):
+        for some in bulk.chunks(sorted(days), CHUNK):
+            mark(passport, some, name)
+
+
+def have_hospital_mended(passport: Passport, hospital_key: str, extra: Days) -> None:
+    """Look for what is wrong with lists as far as this hospital's records go, and leave a mark on these days; `extra`
+    is what is `misplaced`. Windows that a run is at are left to it, since it stores records first, then lists them.
+    Raises PassportError.
+    """
+    busy = leases.held(passport, hospital_key)
+    found = faults_of_hospital(passport, hospital_key, extra)
+    if found:
+        busy |= leases.held(passport, hospital_key)
+        have_mended(passport, found.of([day for day in found.days if day[1][:7] not in busy]))
+
+
+def take_out(run: Run, hospital_key: str, day: str) -> None:
+    """Take a day's records, and those that were retracted of it, out of every list in which they do not belong."""
+    for source, records in ((RECORDS, "source."), (RETRACTED, "")):
+        of_day = {f"{records}hospital": hospital_key, f"{records}day": day}
+        ids = [one["_id"] for one in run.passport[source].find(of_day, {"_id": 1}, batch_size=CHUNK)]
+        for some in bulk.chunks(ids, CHUNK):
+            named = patients.naming(run.passport, some)
+            # Read after the lists: a reference is taken away before its record changes, and added after.
+            held = run.passport[RECORDS].find({"_id": {"$in": some}}, {"patientId": 1, "type": 1}, batch_size=CHUNK)
+            right = {patients.Reference.to(one) for one in held}
+            patients.remove(run.passport, [one for one in named if one not in right], run.now)
 
 
 def _missing(passport: Passport, records: Document) -> Days:
     """The records, out of these, that their patients' lists lack; patients who are gone lack nothing."""
     lacking = [
-        {"$setDifference": [{"$ifNull": [{"$first": f"$own.{array}"}, []]}, _array(array)]} for array in ARRAYS.values()
+        {"$setDifference": [{"$ifNull": [{"$first": f"$own.{array}"}, []]}, patients.a_list(f"patient.{array}")]}
+        for array in ARRAYS.values()
     ]
     pipeline: list[Document] = [
         {"$match": records | {"type": {"$in": list(ARRAYS)}}},
@@ -121,8 +157,8 @@ def _missing(passport: Passport, records: Document) -> Days:
         {"$match": {"lacking": {"$ne": []}}},
     ]
     found: Days = Counter()
-    patients = passport[RECORDS].aggregate(pipeline, allowDiskUse=True)
-    for ids in bulk.chunks(chain.from_iterable(patient["lacking"] for patient in patients), CHUNK):
+    lacked = passport[RECORDS].aggregate(pipeline, allowDiskUse=True)
+    for ids in bulk.chunks(chain.from_iterable(patient["lacking"] for patient in lacked), CHUNK):
         found += _days(passport, ids)
     return found
 
@@ -132,20 +168,50 @@ def _days(passport: Passport, ids: Collection[ObjectId]) -> Days:
     return Counter((record["source"]["hospital"], record["source"]["day"]) for record in records)
 
 
-def _extra(passport: Passport, retracted: Document) -> Days:
-    """The retracted records, out of these, that are not back and that their patients' lists name."""
+def _extra(passport: Passport, chosen: Document) -> Days:
+    """The records, by their day, that the lists of these patients name although they do not belong there."""
+    lists = {kind: patients.a_list(array) for kind, array in ARRAYS.items()}
+    own = {
+        kind: {
+            "$map": {
+                "input": {"$filter": {"input": "$own", "cond": {"$eq": ["$$this.type", kind]}}},
+                "in": "$$this._id",
+            }
+        }
+        for kind in ARRAYS
+    }
+    others = [{"$setDifference": [lists[kind], own[kind]]} for kind in ARRAYS]
     pipeline: list[Document] = [
-        {"$match": retracted},
-        {"$project": {"hospital": 1, "day": 1, "of": {"$toObjectId": "$document.patientId"}}},
-        _patient("of"),
-        {"$unwind": "$patient"},
-        {"$match": {"$expr": {"$in": ["$_id", {"$concatArrays": [_array(array) for array in ARRAYS.values()]}]}}},
-        {"$lookup": {"from": RECORDS, "localField": "_id", "foreignField": "_id", "as": "back"}},
-        {"$match": {"back": []}},
-        {"$group": {"_id": {"hospital": "$hospital", "day": "$day"}, "records": {"$sum": 1}}},
-    ]
-    found = passport[RETRACTED].aggregate(pipeline, allowDiskUse=True)
-    return Counter({(one["_id"]["hospital"], one["_id"]["day"]): one["records"] for one in found})
+        {"$match": chosen},
+        {"$project": dict.fromkeys(ARRAYS.values(), 1) | {"id": {"$toString": "$_id"}}},
+        {
+            "$lookup": {
+                "from": RECORDS, "localField": "id", "foreignField": "patientId",
+                "pipeline": [{"$project": {"type": 1}}], "as": "own",
+            }
+        },
+        {"$project": {"_id": 0, "others": {"$concatArrays": others}}},
+        {"$match": {"others": {"$ne": []}}},
+    ]  # fmt: skip
+    found: Days = Counter()
+    named = passport[PATIENTS].aggregate(pipeline, allowDiskUse=True)
+    for ids in bulk.chunks(chain.from_iterable(patient["others"] for patient in named), CHUNK):
+        found += _days_of_listed(passport, ids)
+    return found
+
+
+def _days_of_listed(passport: Passport, ids: Sequence[ObjectId]) -> Days:
+    """The days of the pipeline's records and of retracted ones among these ids, each as often as it is named."""
+    times, distinct = Counter(ids), list(set(ids))
+    days = {"source.hospital": 1, "source.day": 1}
+    held = {one["_id"]: one.get("source") for one in passport[RECORDS].find({"_id": {"$in": distinct}}, days)}
+    gone = {"_id": {"$in": [one for one in distinct if one not in held]}}
+    retracted = {one["_id"]: one for one in passport[RETRACTED].find(gone, {"hospital": 1, "day": 1})}
+    found: Days = Counter()
+    for record, source in (held | retracted).items():
+        if source:
+            found[source["hospital"], source["day"]] += times[record]
+    return found
 
 
 def _patient(field_of_id: str) -> Document:
@@ -156,8 +222,3 @@ def _patient(field_of_id: str) -> Document:
             "from": PATIENTS, "localField": field_of_id, "foreignField": "_id", "pipeline": lists, "as": "patient"
         }
     }  # fmt: skip
-
-
-def _array(name: str) -> Document:
-    """A patient's list, which other hands may have left without."""
-    return {"$cond": [{"$isArray": f"$patient.{name}"}, f"$patient.{name}", []]}

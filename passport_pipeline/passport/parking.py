@@ -20,6 +20,7 @@ from passport_pipeline.passport import bulk
 from passport_pipeline.passport.collections import CONTRACT_VERSION, PARKED
 from passport_pipeline.passport.database import Document, Passport
 from passport_pipeline.passport.retrying import EXHAUSTED, Retries, due
+from passport_pipeline.passport.run import Run
 from passport_pipeline.passport.states import PARKED_ROW
 
 # What a parked row is about; all else tells when it was seen.
@@ -110,7 +111,7 @@ def _after(before: Document, wanted: Document, now: datetime, retries: Retries) 
 
 def _update(seen: Document, before: Document, after: Document, now: datetime) -> UpdateOne:
     """The update from one parked row to the next, if it still is as it was `seen`."""
-    kept = {name: after[name] for name in (*CONTENT, *SCHEDULE, "runId") if name in after}
+    kept = {name: after[name] for name in (*CONTENT, *SCHEDULE, "runId", "fence") if name in after}
     kept |= {"attempts": before["attempts"] + (before is not after), "lastSeen": now}
     lost = tuple(name for name in (*CONTENT, *SCHEDULE) if name in before and name not in after)
     there = {"_id": after["_id"]} | seen
@@ -120,10 +121,10 @@ def _update(seen: Document, before: Document, after: Document, now: datetime) ->
     return UpdateOne(there, {"$set": kept} | ({"$unset": dict.fromkeys(lost, "")} if lost else {}))
 
 
-def clear(passport: Passport, ids: Sequence[ObjectId]) -> None:
+def clear(run: Run, ids: Sequence[ObjectId]) -> None:
     """These rows are parked no longer: they were loaded, or are gone."""
     for some in bulk.chunks(ids, CHUNK):
-        passport[PARKED].delete_many({"_id": {"$in": some}})
+        run.passport[PARKED].delete_many({"_id": {"$in": some}} | run.not_newer())
 
 
 def _content(parked: Mapping[str, Any]) -> Document:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple, Self
 
@@ -72,6 +72,25 @@ def missing(passport: Passport, references: Sequence[Reference]) -> list[Referen
 def listed(passport: Passport, references: Sequence[Reference]) -> list[Reference]:
     """Those of these references that the patients' arrays hold."""
     return _compared(passport, references, lambda wanted, there: wanted & there)
+
+
+def naming(passport: Passport, record_ids: Collection[ObjectId]) -> list[Reference]:
+    """Every reference to these records, in whosever list and in whichever; reads the lists of all patients."""
+    ids = list(record_ids)
+    named = {"$or": [{array: {"$in": ids}} for array in ARRAYS.values()]}
+    those: Document = {array: {"$setIntersection": [a_list(array), ids]} for array in ARRAYS.values()}
+    found = passport[PATIENTS].aggregate([{"$match": named}, {"$project": those}]) if ids else ()
+    return [
+        Reference(str(patient["_id"]), kind, one)
+        for patient in found
+        for kind, array in ARRAYS.items()
+        for one in patient[array]
+    ]
+
+
+def a_list(path: str) -> Document:
+    """A patient's list, of which other hands may have left something else."""
+    return {"$cond": [{"$isArray": f"${path}"}, f"${path}", []]}
 
 
 def _compared(

@@ -41,16 +41,15 @@ class Account:
 @answering("looking up the hospital's account")
 def ensure_hospital(passport: Passport, hospital: Hospital, settings: Settings) -> Account:
     """The hospital's account: the document whose openmrsHospitalKey is the hospital's key, else a
-    placeholder.
+    placeholder. A placeholder that has lost its user gets it again.
 
     A new name in hospitals.yaml reaches a placeholder; a hospital of the application keeps its own.
     Any number of processes may do so at once. Raises PassportError.
     """
-    wanted = {"openmrsHospitalKey": hospital.key}
-    found = passport[HOSPITALS].find_one(wanted)
-    if found is None:
+    found = _hospital(passport, hospital.key)
+    if _is_lacking(found):
         _add_hospital(passport, hospital, settings)
-        found = passport[HOSPITALS].find_one(wanted)
+        found = _hospital(passport, hospital.key)
     if found is None:
         raise PassportRefused(
             f"{hospital.key}: a hospital of the application already has the licence number "
@@ -72,8 +71,9 @@ def ensure_clinicians(
 
     `clinicians` has the columns clinician_key str (unique, not null) and name str (nullable). A doctor of the
     hospital whose openmrsProviderUuid is the key is used as it is; else a placeholder is made, whose name
-    follows the hospital's as long as the application leaves it alone. A fixed number of commands, none of
-    them a write when all is there. Any number of processes may do so at once. Raises PassportError.
+    follows the hospital's as long as the application leaves it alone, and whose user is made again where it is
+    gone. A fixed number of commands, none of them a write when all is there. Any number of processes may do so at
+    once. Raises PassportError.
     """
     names = {
         str(key): fit_name(name) for key, name in zip(clinicians["clinician_key"], clinicians["name"], strict=True)
@@ -90,13 +90,38 @@ def ensure_clinicians(
                 f"hold the licence numbers {_licence(hospital.key)}-... or their e-mail addresses; "
                 "set openmrsProviderUuid and hospital of those doctors"
             )
-    _rename(passport, hospital, found, {key: name for key, name in names.items() if key not in new})
+    gone = _rename(passport, hospital, found, {key: name for key, name in names.items() if key not in new})
+    if gone:
+        _add_doctors(passport, hospital, account, gone, settings)
     return {key: (str(doctor["user"]), str(doctor["_id"])) for key, doctor in found.items()}
 
 
 def placeholder_id(kind: str, *names: str) -> ObjectId:
     """The _id of a placeholder: no creation second, as none is known, then a hash of what it stands for."""
     return ObjectId(bytes(4) + blake2b("\0".join((kind, *names)).encode(), digest_size=8).digest())
+
+
+def is_placeholder(account: str | None) -> bool:
+    """Whether a user or doctor (24 hex digits) is one that `placeholder_id` has named."""
+    return account is not None and account.startswith("0" * 8)
+
+
+def lacks_account(passport: Passport, hospital_key: str) -> bool:
+    """Whether a hospital has no account in the passport, or a placeholder that has lost its user."""
+    return _is_lacking(_hospital(passport, hospital_key))
+
+
+def _hospital(passport: Passport, key: str) -> Document | None:
+    """A hospital's document, with the users of it that are there."""
+    users = {"from": USERS, "localField": "user", "foreignField": "_id", "pipeline": [{"$project": {"_id": 1}}]}
+    found = passport[HOSPITALS].aggregate(
+        [{"$match": {"openmrsHospitalKey": key}}, {"$limit": 1}, {"$lookup": {**users, "as": "users"}}]
+    )
+    return next(iter(found), None)
+
+
+def _is_lacking(hospital: Document | None) -> bool:
+    return hospital is None or (is_placeholder(str(hospital["user"])) and not hospital["users"])
 
 
 def fit_name(name: object) -> str:
@@ -210,17 +235,23 @@ def _add_doctors(
     _insert(passport, DOCTORS, [doctor for doctor in doctors if doctor["user"] in there])
 
 
-def _rename(passport: Passport, hospital: Hospital, doctors: Mapping[str, Document], names: Mapping[str, str]) -> None:
-    """Bring the names of placeholder users into line with the hospital's."""
-    ours = {placeholder_id("user", hospital.key, key): name for key, name in names.items()}
-    ours = {doctor["user"]: ours[doctor["user"]] for doctor in doctors.values() if doctor["user"] in ours}
+def _rename(
+    passport: Passport, hospital: Hospital, doctors: Mapping[str, Document], names: Mapping[str, str]
+) -> dict[str, str]:
+    """Bring the names of placeholder users into line with the hospital's; returns the clinicians, with their names,
+    whose placeholder is gone.
+    """
+    keys = {placeholder_id("user", hospital.key, key): key for key in names}
+    keys = {doctor["user"]: keys[doctor["user"]] for doctor in doctors.values() if doctor["user"] in keys}
+    ours = {user: names[key] for user, key in keys.items()}
     if not ours:
-        return
+        return {}
     operations, ids = [], []
     cursor = passport[USERS].find(
         {"_id": {"$in": list(ours)}}, {"name": 1, "placeholder.name": 1}, batch_size=len(ours) + 1
     )
     for user in cursor:
+        del keys[user["_id"]]
         name, before = ours[user["_id"]], (user.get("placeholder") or {}).get("name")
         # A name that is not the one last given is the application's; it stays.
         if user["name"] == before != name:
@@ -228,3 +259,4 @@ def _rename(passport: Passport, hospital: Hospital, doctors: Mapping[str, Docume
             operations.append(UpdateOne({"_id": user["_id"], "name": before}, {"$set": change}))
             ids.append(user["_id"])
     bulk.write(passport[USERS], operations, ids)
+    return {key: ours[user] for user, key in keys.items()}

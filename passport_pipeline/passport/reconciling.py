@@ -18,11 +18,11 @@ from bson import ObjectId
 
 from passport_pipeline.digests import Digest, window_of
 from passport_pipeline.errors import PassportRefused
-from passport_pipeline.passport import parking, recounting, retracting
+from passport_pipeline.passport import lists, parking, recounting, retracting
 from passport_pipeline.passport.collections import PARKED, RECORDS
 from passport_pipeline.passport.database import Document, Passport, answering
 from passport_pipeline.passport.days import DayCount
-from passport_pipeline.passport.marks import DayMarks, day_id
+from passport_pipeline.passport.marks import MISLISTED, DayMarks, day_id
 from passport_pipeline.passport.people import Account
 from passport_pipeline.passport.retrying import INVALID_DOCUMENT, Retries
 from passport_pipeline.passport.run import Run
@@ -84,7 +84,7 @@ class DayReconciler:
         token: int = 0,
     ) -> None:
         self._passport, self._hospital_key, self._day = passport, hospital_key, day
-        self._run = Run(passport, account, run_id, now)
+        self._run = Run(passport, account, run_id, now, window_of(day), token)
         self._marks = DayMarks(passport, hospital_key, day, token)
         self._done: Counter[str] = Counter()
         self._retries, self._exhausted = retries or Retries(), Counter[str]()
@@ -118,7 +118,7 @@ class DayReconciler:
         loaded = [one for one in known if one not in held_back]
         if loaded:
             self._marks.leave(known[one]["day"] for one in loaded)
-            parking.clear(self._passport, loaded)
+            parking.clear(self._run, loaded)
         for key in held_back:
             wanted.pop(key, None)
         self._records |= {key.binary for key in wanted}
@@ -150,6 +150,7 @@ class DayReconciler:
                 "attached": count.attached,
                 "parked": count.parked,
                 "skipped": {reason: part.to_json() for reason, part in left_out.items()},
+                "versions": count.versions,
             },
             "runId": self._run.run_id,
             "recordedAt": self._run.now,
@@ -181,6 +182,9 @@ class DayReconciler:
             self._done["retracted"] += retracting.retract(self._run, gone, "not_live")
             held = recounting.records_of_day(self._passport, self._hospital_key, day)
         retracting.heal(self._run, self._hospital_key, day)
+        if self._marks.found(MISLISTED):
+            self._marks.leave()
+            lists.take_out(self._run, self._hospital_key, day)
         return held
 
     def _gone(self, day: str) -> list[ObjectId]:
@@ -206,7 +210,7 @@ class DayReconciler:
                 gone.append(row["_id"])
         if gone:
             self._marks.leave()
-            parking.clear(self._passport, gone)
+            parking.clear(self._run, gone)
         return DayCount(Digest.of(crcs), parked=by_reason)
 
     def _park(self, rows: Mapping[ObjectId, Document], known: Mapping[ObjectId, Document]) -> None:
@@ -221,4 +225,5 @@ class DayReconciler:
         changed = parking.changed(known, rows, self._run.now)
         if changed:
             self._marks.leave(known[one["_id"]]["day"] for one in changed if one["_id"] in known)
-            self._exhausted += parking.store(self._passport, known, changed, self._run.now, self._retries)
+            fenced = [one | self._run.fence for one in changed]
+            self._exhausted += parking.store(self._passport, known, fenced, self._run.now, self._retries)

@@ -87,9 +87,9 @@ def rows_of_day(passport: Passport, hospital_key: str, day: date) -> pd.DataFram
     return pd.DataFrame(data).astype(ROW_COLUMNS)
 
 
-def _count(crcs: Sequence[int], documents: int) -> DayCount:
+def _count(crcs: Sequence[int], documents: int, versions: int = 0) -> DayCount:
     """What so many records with these rows count for."""
-    return DayCount(Digest.of(crcs), loaded=documents, attached=len(crcs) - documents)
+    return DayCount(Digest.of(crcs), loaded=documents, attached=len(crcs) - documents, versions=versions)
 
 
 def _without(crcs: Sequence[int]) -> DayCount:
@@ -120,7 +120,7 @@ def _records_in(passport: Passport, hospital_key: str, days: str | Document) -> 
     """What the records of these days hold, in parts, each with its day."""
     chosen = {"$match": {"source.hospital": hospital_key, "source.day": days}}
     for found in passport[RECORDS].aggregate([chosen, *_collected("source.")], allowDiskUse=True):
-        yield found["_id"]["day"], _count(found["crcs"], found["documents"])
+        yield found["_id"]["day"], _count(found["crcs"], found["documents"], found["versions"])
 
 
 def _parked_in(hospital_key: str, month: str) -> list[Document]:
@@ -142,6 +142,7 @@ def _collected(prefix: str, **also_by: str) -> list[Document]:
                 "_id": {"day": f"${prefix}day", "block": block, **also_by},
                 "crcs": {"$push": f"${prefix}rows.crc"},
                 "documents": {"$sum": {"$cond": [{"$eq": ["$place", 0]}, 1, 0]}},
+                "versions": {"$sum": {"$cond": [{"$eq": ["$place", 0]}, f"${prefix}version", 0]}},
             }
         },
     ]

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 
@@ -26,7 +26,7 @@ from pymongo import UpdateOne
 from passport_pipeline.errors import ConfigurationError, WindowBusy, WindowTakenOver
 from passport_pipeline.hospitals.registry import Hospital
 from passport_pipeline.hospitals.settings import Settings
-from passport_pipeline.passport import audit, bulk, conflicts, merging, patients
+from passport_pipeline.passport import audit, bulk, conflicts, merging, patients, recounting
 from passport_pipeline.passport.collections import CONFLICTS, RECORDS
 from passport_pipeline.passport.conflict_queue import Shown
 from passport_pipeline.passport.database import Document, Passport, answering
@@ -143,6 +143,7 @@ def resolve(run: Run, shown: Shown, decision: Decision, by: str, *, token: int =
     conflict, record = found
     if dry_run:
         return Outcome(str(shown), Result.WOULD_RESOLVE, f"would be resolved: {decision} by {by}")
+    run = replace(run, window=conflict["window"], token=token)
     marks = DayMarks(run.passport, conflict["hospital"], date.fromisoformat(conflict["day"]), token)
     marks.leave([record["source"]["day"]])
     reason = _decide(run, conflict, record, {**decision.to_document(), "by": by, "at": run.now})
@@ -151,7 +152,7 @@ def resolve(run: Run, shown: Shown, decision: Decision, by: str, *, token: int =
     after = run.passport[CONFLICTS].find_one({"_id": shown.id}) or conflict
     if after["state"] == OPEN:
         return Outcome(str(shown), Result.CHANGED, "decided so, but the hospital changed it once more; look again")
-    marks.lift()
+    marks.lift(recounting.records_of_day(run.passport, conflict["hospital"], conflict["day"]).versions)
     return _ended(shown, after, decision, by, now=True)
 
 
@@ -222,13 +223,13 @@ def _write(run: Run, conflict: Document, record: Document) -> str | None:
     if audit.missing(run.passport, {record["_id"]: record["source"]["version"]}):
         audit.heal(run, [record])
     ours = conflict["ours"]
-    wanted = ours | {"source": ours["source"] | {"runId": run.run_id}, "updatedAt": run.now}
+    wanted = ours | {"source": ours["source"] | {"runId": run.run_id, **run.fence}, "updatedAt": run.now}
     about = {"conflict": conflict["_id"], "revision": conflict["revision"], **conflict["decision"]}
     fields = merging.decided(record, wanted, Decision.of(about), about)
     before, after = Reference.to(record), Reference.to(record | fields)
     if before != after:
         patients.remove(run.passport, [before], run.now)
-    change = UpdateOne(merging.as_read(record), {"$set": fields})
+    change = UpdateOne(merging.as_read(record) | run.not_newer("source."), {"$set": fields})
     unfit = bulk.write(run.passport[RECORDS], [change], [record["_id"]]).unfit
     if not unfit:
         return None

@@ -31,15 +31,17 @@ log = logging.getLogger(__name__)
 def retract(run: Run, ids: Sequence[ObjectId], why: str) -> int:
     """Take these records out, as far as they are there; returns how many went.
 
-    `why` is not_live, parked or replaced. An edit that the application makes at the same time is kept, too. A record
-    that the application has made so large that it cannot be kept stays, and its day is not in line: nothing is lost
-    that cannot be brought back. It is out of its patient's list, and a warning names it.
+    `why` is not_live, parked or replaced. An edit that the application makes at the same time is kept, too. Those that
+    a newer run of the window has written are left to it. A record that the application has made so large that it cannot
+    be kept stays, and its day is not in line: nothing is lost that cannot be brought back. It is out of its patient's
+    list, and a warning names it.
     """
     gone = 0
     for some in bulk.chunks(ids, CHUNK):
         remaining = some
         for _ in range(ATTEMPTS):
-            records = list(run.passport[RECORDS].find({"_id": {"$in": remaining}}, batch_size=CHUNK + 1))
+            wanted = {"_id": {"$in": remaining}} | run.not_newer("source.")
+            records = list(run.passport[RECORDS].find(wanted, batch_size=CHUNK + 1))
             if not records:
                 break
             deleted, too_large = _take_out(run, records, why)

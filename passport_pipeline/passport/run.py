@@ -11,20 +11,35 @@ from functools import cached_property
 
 from bson import ObjectId
 
-from passport_pipeline.passport.database import Passport
+from passport_pipeline.passport.database import Document, Passport
 from passport_pipeline.passport.people import Account
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run: the passport, the account that changes are audited under, the run's id, and its time."""
+    """One run: the passport, the account that changes are audited under, the run's id, its time, and the window whose
+    lease it holds, with the lease's token (0: none).
+    """
 
     passport: Passport
     account: Account
     run_id: str
     now: datetime
+    window: str = ""
+    token: int = 0
 
     @cached_property
     def user(self) -> ObjectId:
         """The user whose account it is."""
         return ObjectId(self.account.user_id)
+
+    @property
+    def fence(self) -> Document:
+        """What a document carries that is written under the lease; nothing without one."""
+        return {"fence": self.token} if self.token else {}
+
+    def not_newer(self, prefix: str = "") -> Document:
+        """A filter without the documents of the window that were written under a newer token than this run's: it was
+        taken over, and would undo them. Other windows have leases of their own.
+        """
+        return {"$nor": [{f"{prefix}window": self.window, f"{prefix}fence": {"$gt": self.token}}]}

@@ -144,6 +144,8 @@ class RecordStore:
         self._marks.leave()
         back = {key: merging.restored(one, new[key]) for key, one in self._archived(new).items()}
         landed = new | back
+        for one in landed.values():
+            one["source"] |= self._run.fence
         outcome = bulk.insert(self._run.passport[RECORDS], list(landed.values()))
         self._refuse(outcome.unfit, new)
         this.pending |= {key: new[key] for key in outcome.same_id | outcome.same_key}
@@ -244,7 +246,10 @@ class RecordStore:
         before = [(Reference.to(record), Reference.to(record | fields)) for record, fields in updates]
         left = [old for old, new in before if old != new]
         patients.remove(self._run.passport, left, self._run.now)
-        operations = [UpdateOne(merging.as_read(record), {"$set": fields}) for record, fields in updates]
+        for _, fields in updates:
+            fields["source"] |= self._run.fence
+        not_newer = self._run.not_newer("source.")
+        operations = [UpdateOne(merging.as_read(record) | not_newer, {"$set": fields}) for record, fields in updates]
         ids = [record["_id"] for record, _ in updates]
         outcome = bulk.write(self._run.passport[RECORDS], operations, ids)
         self._refuse(outcome.unfit, changed)

@@ -16,7 +16,7 @@ _EMPTY = blake2b(digest_size=16)  # a copy of one costs less than a new one
 
 NOT_COMPARED = frozenset({"_id", "syncDate", "createdAt", "updatedAt", "__v"})
 NOT_COMPARED_DATA = frozenset({"medicationStatus"})
-NOT_COMPARED_SOURCE = frozenset({"checksum", "dataChecksum", "rules", "runId", "version"})
+NOT_COMPARED_SOURCE = frozenset({"checksum", "dataChecksum", "rules", "runId", "version", "fence"})
 
 Document = Mapping[str, Any]
 

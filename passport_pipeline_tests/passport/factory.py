@@ -245,6 +245,7 @@ def _settled(value: Any) -> Any:
     if isinstance(value, dict):
         unsettled = {
             *("runId", "updatedAt", "recordedAt", "accessTime", "createdAt", "retractedAt", "lastSeen"),
+            "lookAgainAt",
             "conflict",
         }
         return {name: _settled(part) for name, part in value.items() if name not in unsettled}

@@ -7,16 +7,23 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 
+from passport_pipeline.digests import Digest
 from passport_pipeline.errors import WindowBusy, WindowTakenOver
-from passport_pipeline.passport import leases
+from passport_pipeline.passport import leases, parking, retracting
 from passport_pipeline.passport.bookkeeping import LEASES
-from passport_pipeline.passport.collections import DAYS, RECORDS
+from passport_pipeline.passport.collections import DAYS, PARKED, RECORDS
+from passport_pipeline.passport.days import recorded, recorded_stamp
 from passport_pipeline.passport.leases import confirm, held, lease
-from passport_pipeline_tests.passport.factory import DAY, record
+from passport_pipeline.passport.marks import BY_NAME, LOOK_AGAIN, MOVED
+from passport_pipeline.passport.reconciling import DayReconciler
+from passport_pipeline.records.checksums import checksum
+from passport_pipeline_tests.passport.factory import DAY, NOW, parked, record
 
+NEXT = DAY + timedelta(days=1)
 WINDOW = ("central", DAY.isoformat()[:7])
 
 
@@ -265,3 +272,99 @@ def test_an_unchanged_day_is_not_written_for_a_newer_token(world, commands):
         commands.names.clear()
         world.run([record(1, world.patients[0])], token=token)
         assert commands.writes == []
+
+
+def taken_over_before(monkeypatch, module, name, world, *newer, **others):
+    """The slow run is suspended just before it calls this, until a quick one has brought the day into line."""
+    called = getattr(module, name)
+
+    def suspended(*arguments):
+        monkeypatch.setattr(module, name, called)
+        expire(world.passport)
+        with lease(world.passport, *WINDOW, "quick", 30) as new:
+            world.run(*newer, token=new, **others)
+        return called(*arguments)
+
+    monkeypatch.setattr(module, name, suspended)
+
+
+def test_what_a_newer_run_has_written_is_not_taken_out_by_the_one_that_it_took_over(world, monkeypatch):
+    shown, changed = record(1, world.patients[0]), record(1, world.patients[0], data={"details": "Measles"}, crc=2)
+    world.run([shown])
+    with lease(world.passport, *WINDOW, "slow", 30) as old:
+        taken_over_before(monkeypatch, retracting, "retract", world, [changed])
+        with pytest.raises(WindowTakenOver):
+            world.run([], [parked(1)], token=old)
+    assert world.get(shown)["data"]["details"] == "Measles"
+    assert world.arrays(0) == {"medicalHistory": {shown["_id"]}}
+    assert not recorded(world.passport, "central")[DAY].in_line
+    with lease(world.passport, *WINDOW, "next", 30) as token:
+        world.run([changed], token=token)
+    world.check()
+
+
+def test_a_parked_row_of_a_newer_run_is_not_cleared_by_the_one_that_it_took_over(world, monkeypatch):
+    world.run([], [parked(1)])
+    with lease(world.passport, *WINDOW, "slow", 30) as old:
+        taken_over_before(monkeypatch, parking, "clear", world, [], [parked(1, "unknown_patient")])
+        with pytest.raises(WindowTakenOver):
+            world.run([record(1, world.patients[0])], token=old)
+    assert [one["reason"] for one in world.passport[PARKED].find()] == ["unknown_patient"]
+    assert not recorded(world.passport, "central")[DAY].in_line
+
+
+def test_documents_carry_the_token_that_they_were_written_under_and_no_checksum_of_it(world):
+    shown = [record(1, world.patients[0]), record(2, world.patients[1])]
+    world.run(shown[:1])
+    with lease(world.passport, *WINDOW, "one", 30) as token:
+        world.run(shown, [parked(3)], token=token)
+    fences = {one["source"]["obsId"]: one["source"].get("fence") for one in world.passport[RECORDS].find()}
+    assert fences == {1: None, 2: token}
+    assert world.passport[PARKED].find_one()["fence"] == token
+    found = world.get(shown[1])
+    assert checksum(found) == found["source"]["checksum"]
+
+
+def test_every_day_that_a_run_was_at_is_looked_at_again_once_it_finds_that_it_was_taken_over(world, monkeypatch):
+    with lease(world.passport, *WINDOW, "slow", 30) as old:
+        slow = [
+            DayReconciler(world.passport, "central", day, world.account, "slow", NOW, token=old) for day in (DAY, NEXT)
+        ]
+        for reconciler, day in zip(slow, (DAY, NEXT), strict=True):
+            reconciler.apply([record(day.day, world.patients[0], day=day)], [])
+        expire(world.passport)
+        with lease(world.passport, *WINDOW, "quick", 30) as new:
+            world.run([], token=new)
+            world.run([], day=NEXT, token=new)
+        with pytest.raises(WindowTakenOver):
+            slow[0].close(Digest(), {}, "inputs")
+    assert [one.in_line for one in recorded(world.passport, "central").values()] == [False, False]
+
+
+def test_a_day_whose_mark_was_taken_from_another_run_is_looked_at_again_hours_later(world):
+    """That run may have been stopped, and have written once more, and died, before it could see that it was late."""
+    shown, days = [record(1, world.patients[0])], world.passport[DAYS]
+    world.run(shown)
+    assert "lookAgainAt" not in days.find_one()
+    days.update_one({}, {"$set": {"writers": {"dead": 1, MOVED: 1}}})
+    world.run(shown)
+    assert recorded(world.passport, "central")[DAY].in_line
+    stamp = recorded_stamp(world.passport, "central")
+    assert stamp
+    days.update_one(
+        {}, [{"$set": {"lookAgainAt": {"$subtract": ["$lookAgainAt", LOOK_AGAIN // timedelta(milliseconds=1)]}}}]
+    )
+    assert not recorded(world.passport, "central")[DAY].in_line
+    assert recorded_stamp(world.passport, "central") is None
+    world.run(shown)
+    assert recorded(world.passport, "central")[DAY].in_line
+    assert "lookAgainAt" not in days.find_one()
+
+
+def test_a_day_that_was_only_marked_by_name_is_not_looked_at_again(world):
+    shown, days = [record(1, world.patients[0])], world.passport[DAYS]
+    world.run(shown)
+    days.update_one({}, {"$set": {"writers": dict.fromkeys(BY_NAME, 1)}})
+    world.run(shown)
+    assert "lookAgainAt" not in days.find_one()
+    world.check()

@@ -89,3 +89,63 @@ def test_a_day_that_was_never_recorded_gets_no_document_of_a_mark(world, shown):
     lose(world, 0)
     have_mended(world.passport, faults_of_hospital(world.passport, "central"))
     assert world.passport[DAYS].count_documents({}) == 0
+
+
+FINDERS = [lambda world: faults_of_hospital(world.passport, "central"),
+           lambda world: faults_of_patients(world.passport, world.patients[2:3])]  # fmt: skip
+
+
+@pytest.mark.parametrize("find", FINDERS)
+def test_another_patients_records_and_those_of_another_type_are_taken_out_of_a_list(world, shown, find):
+    """A list of before the records were moved to somebody else, or had another type."""
+    wrong = {"testResults": [shown[0]["_id"], shown[1]["_id"], shown[2]["_id"]]}
+    restored = {"$set": wrong, "$unset": {"hospitalVisits": ""}}
+    world.passport[PATIENTS].update_one({"_id": ObjectId(world.patients[2])}, restored)
+    found = find(world)
+    assert (found.missing, found.extra) == (Counter(), {HERE: 3})
+    have_mended(world.passport, found)
+    assert recorded(world.passport, "central")[DAY].inputs == ""
+    before = [world.arrays(0), world.arrays(1)]
+    world.run(shown)
+    assert not world.passport[PATIENTS].find_one({"_id": ObjectId(world.patients[2])})["testResults"]
+    assert [world.arrays(0), world.arrays(1)] == before
+    assert recorded(world.passport, "central")[DAY].inputs
+    assert not find(world)
+
+
+def test_a_record_in_the_wrong_one_of_its_patients_lists_stays_in_the_right_one(world, shown):
+    patient = {"_id": ObjectId(world.patients[0])}
+    world.passport[PATIENTS].update_one(patient, {"$push": {"medications": shown[0]["_id"]}})
+    have_mended(world.passport, faults_of_hospital(world.passport, "central"))
+    world.run(shown)
+    assert "medications" not in world.arrays(0)
+    assert shown[0]["_id"] in world.arrays(0)["medicalHistory"]
+
+
+def test_a_retracted_record_is_taken_out_of_anybodys_list(world, shown):
+    world.run(shown[:1] + shown[2:])
+    other = {"_id": ObjectId(world.patients[3])}
+    world.passport[PATIENTS].update_one(other, {"$push": {"medications": shown[1]["_id"]}})
+    found = faults_of_hospital(world.passport, "central")
+    assert (found.missing, found.extra) == (Counter(), {HERE: 1})
+    have_mended(world.passport, found)
+    world.run(shown[:1] + shown[2:])
+    assert world.arrays(3) == {}
+
+
+def test_what_the_application_lists_and_ids_that_nothing_has_are_not_judged(world, shown):
+    own = {"patientId": world.patients[0], "type": "condition", "data": {}, "createdBy": "0" * 24}
+    records = [world.passport[RECORDS].insert_one(dict(own)).inserted_id, ObjectId()]
+    patient = {"_id": ObjectId(world.patients[3])}
+    world.passport[PATIENTS].update_one(patient, {"$set": {"medications": [*records, shown[0]["_id"]]}})
+    found = faults_of_hospital(world.passport, "central")
+    assert found.extra == {HERE: 1}
+    have_mended(world.passport, found)
+    world.run(shown)
+    assert world.arrays(3) == {"medications": set(records)}
+
+
+def test_lists_that_are_right_cost_two_commands(world, shown, commands):
+    commands.names.clear()
+    assert not faults_of_hospital(world.passport, "central")
+    assert commands.names == ["aggregate", "aggregate"]
