@@ -36,6 +36,9 @@ from passport_pipeline.passport.recounting import recounted, rows_of_day
 # Days whose rows are compared, unless more are asked for: each is a query at either end.
 DAYS_NARROWED = 20
 
+# In so many nights every day is completed that was recorded before digests had their third fold.
+NIGHTS = 7
+
 NOTHING = DayCount()
 
 
@@ -82,7 +85,8 @@ class HospitalVerification:
     `withdrawn` are rows that nobody voided and that are not live all the same, by reason (openmrs.withdrawn); only
     where all of the hospital was looked at. `unsettled` are days that were being changed, at the hospital or by a run,
     while they were looked at; `lists` is what is wrong with patients' lists of its records, None where nobody looked;
-    `accounts` are days on which records name placeholder accounts that are gone.
+    `accounts` are days on which records name placeholder accounts that are gone; `incomplete` are days that were
+    recorded before digests had their third fold.
     """
 
     key: str
@@ -97,6 +101,7 @@ class HospitalVerification:
     unsettled: list[date] = field(default_factory=list)
     lists: ListFaults | None = None
     accounts: list[date] = field(default_factory=list)
+    incomplete: list[date] = field(default_factory=list)
     error: str | None = None
 
     @property
@@ -170,7 +175,8 @@ class BothEnds:
             for day, count in self.here.items()
             if day in self.recorded
             and self.recorded[day].in_line
-            and self.recorded[day].digest == count.digest == self.of(day)[0]
+            and self.recorded[day].digest.agrees(count.digest)
+            and count.digest.agrees(self.of(day)[0])
             and count.contradicts(self.recorded[day])
         }
 
@@ -252,15 +258,19 @@ def verify_hospital(
         unsettled=sorted(set(ends.suspects()) - {difference.day for difference in differences}),
         lists=_list_faults(passport, key, only, wait) if lists else None,
         accounts=_without_accounts(passport, key, only) if lists else [],
+        incomplete=[day for day, record in ends.recorded.items() if not record.digest.complete],
     )
 
 
 def have_mended(passport: Passport, found: HospitalVerification, months: tuple[str, str]) -> int:
     """Mark the days on which something was found that no run would look at, so that `source_changes` requests their
-    windows and the next run of each holds the documents against the hospital; returns how many. Days outside of the
-    first and the last of the months that sensors request are left to an operator. Raises PassportError.
+    windows and the next run of each holds the documents against the hospital; returns how many. Of the days that were
+    recorded before digests had their third fold, a seventh is marked each night. Days outside of the first and the last
+    of the months that sensors request are left to an operator. Raises PassportError.
     """
-    days = {day: count for day, count in found.unseen().items() if months[0] <= window_of(day) <= months[1]}
+    tonight = passport.now().toordinal() % NIGHTS
+    days = {day: NOTHING for day in found.incomplete if day.toordinal() % NIGHTS == tonight} | found.unseen()
+    days = {day: count for day, count in days.items() if months[0] <= window_of(day) <= months[1]}
     doubt(passport, found.key, days)
     of_lists = [one for one in found.lists.days if months[0] <= one[1][:7] <= months[1]] if found.lists else []
     if found.lists:

@@ -6,7 +6,7 @@ import threading
 from collections import Counter
 from contextlib import closing, contextmanager
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 import pytest
@@ -19,12 +19,13 @@ from passport_pipeline.cli.commands import app
 from passport_pipeline.definitions import build_definitions
 from passport_pipeline.partitions import FIRST_MONTH, last_month
 from passport_pipeline.passport.collections import ARRAYS
+from passport_pipeline.passport.database import Passport
 from passport_pipeline.passport.hospital_states import ACTIVE, PAUSED, change_state
 from passport_pipeline.passport.leases import lease
 from passport_pipeline.sample.generator import DEMO, generate
 from passport_pipeline.sample.mutations import Mutations
 from passport_pipeline.sample.population import passport_patients
-from passport_pipeline.verification import days_of_window, verify_hospital
+from passport_pipeline.verification import days_of_window, have_mended, verify_hospital
 from passport_pipeline.windows.surveys import stored_survey
 
 FIRST, LAST = "2026-08", "2026-09"
@@ -394,3 +395,25 @@ def test_every_enabled_and_active_hospital_is_verified_every_night(operator):
     become(PAUSED)
     assert asked() == []
     become(ACTIVE)
+
+
+def test_days_recorded_before_digests_had_their_third_fold_agree_and_are_completed_within_a_week(
+    operator, verify, monkeypatch
+):
+    days, real = operator.database.sourcedays, Passport.now
+    before = days.find_one({"digest.live": {"$gt": 0}})
+    days.update_many({}, {"$unset": {"digest.crcMix": ""}})
+    assert operator.sync()[0].written == 0
+    marked = []
+    with closing(operator.connections()) as connections:
+        for night in range(7):
+            monkeypatch.setattr(Passport, "now", lambda passport, night=night: real(passport) + timedelta(days=night))
+            found = verify()
+            assert found.ok
+            marked.append(have_mended(connections.passport, found, (FIRST_MONTH, last_month())))
+        monkeypatch.undo()
+    assert sum(marked) == len(found.incomplete) == days.count_documents({"writers.doubted": 1})
+    assert operator.settle().ran
+    assert days.count_documents({"digest.crcMix": {"$exists": False}}) == 0
+    assert days.find_one({"_id": before["_id"]})["digest"] == before["digest"]
+    assert verify().ok
