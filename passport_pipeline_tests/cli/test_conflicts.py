@@ -184,9 +184,10 @@ def test_a_mistake_is_json_where_json_was_asked_for(command):
     assert len(err.strip().splitlines()) == 1
 
 
-def test_status_counts_the_open_ones(command, dispute, monkeypatch, capsys):
+def test_status_counts_the_open_ones(connections, command, dispute, monkeypatch, capsys):
     conflicts = dispute(6, 7)
     command("resolve", conflicts[0], "--take", "ours")
+    monkeypatch.setattr(resources, "Connections", lambda: Connections(connections.settings))  # it closes its own
     monkeypatch.setattr(sys, "argv", ["passport-pipeline", "status", "--json"])
     with pytest.raises(SystemExit):
         main()
