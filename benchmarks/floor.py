@@ -29,6 +29,7 @@ from benchmarks.place import Pipeline
 from passport_pipeline.openmrs.rows import NUMBERS_AND_DATES, Rows
 from passport_pipeline.openmrs.source import Source
 from passport_pipeline.openmrs.tables import encounter_provider
+from passport_pipeline.passport.bookkeeping import CONTRACT_CHANGES
 from passport_pipeline.passport.collections import PATIENTS, USERS
 from passport_pipeline.passport.database import Passport
 
@@ -116,7 +117,7 @@ def _insert(pipeline: Pipeline, *, contract: bool) -> tuple[int, float]:
     if contract:
         Passport(client, target).ensure()
     documents, seconds = 0, 0.0
-    for name in sorted(finished.list_collection_names()):
+    for name in sorted({*finished.list_collection_names()} - {CONTRACT_CHANGES}):
         for some in _left_behind(finished, name):
             started = time.perf_counter()
             target[name].insert_many(some, ordered=False)

@@ -240,15 +240,19 @@ class Mutations(Events):
         return note.made()
 
     def correct_many(self, count: int = 20) -> Mutation:
-        """One more for up to `count` measurements of one question, by SQL: the same change in place in each."""
+        """One more for up to `count` measurements of one question, by SQL: the same change in place in each. One less
+        for those above the median, so that all stay what a body can have.
+        """
         obs = self.hospital.obs.loc[self.answered()]
         measured = obs[obs["value_numeric"].notna()]
         concept = self._one(None, sorted(measured["concept_id"].unique()))
-        chosen = measured.index[measured["concept_id"].eq(concept)][-count:]
+        values = measured["value_numeric"][measured["concept_id"].eq(concept)]
+        chosen = values.index[-count:]
         note = self._note("correct_many", chosen)
         with self._ledger as ledger:
             for n in chosen:
-                ledger.update("obs", [int(n)], {"value_numeric": float(measured["value_numeric"][n]) + 1})
+                change = 1.0 if values[n] <= values.median() else -1.0
+                ledger.update("obs", [int(n)], {"value_numeric": float(values[n]) + change})
         return note.made()
 
     def void_encounter(self, encounter_id: int | None = None) -> Mutation:

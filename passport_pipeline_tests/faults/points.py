@@ -19,7 +19,18 @@ import sqlalchemy as sa
 from pymongo import monitoring
 
 BEFORE, AFTER = "before", "after"
-READS = ("find", "getMore", "aggregate", "count", "distinct", "listCollections", "ping", "hello", "endSessions")
+READS = (
+    "find",
+    "getMore",
+    "aggregate",
+    "count",
+    "distinct",
+    "listCollections",
+    "listIndexes",
+    "ping",
+    "hello",
+    "endSessions",
+)
 
 See = Callable[[str, str], None]
 

@@ -18,7 +18,7 @@ WRITES = [
     "mongodb:update:medicalrecords", "mongodb:delete:medicalrecords", "mongodb:update:patients",
     "mongodb:insert:auditlogs", "mongodb:update:retractedrecords", "mongodb:delete:retractedrecords",
     "mongodb:update:conflicts", "mongodb:insert:parkedrows", "mongodb:update:parkedrows", "mongodb:delete:parkedrows",
-    "mongodb:update:syncstatus",
+    "mongodb:update:syncstatus", "mongodb:update:sourcehospitals",
 ]  # fmt: skip
 # Those that only a first run makes, and setting up the collections.
 FIRST_WRITES = [

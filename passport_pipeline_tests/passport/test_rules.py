@@ -1,6 +1,8 @@
+from copy import deepcopy
+
 import pytest
 
-from passport_pipeline.passport.collections import COLLECTIONS, SHARED
+from passport_pipeline.passport.collections import COLLECTIONS, RECORDS, SHARED
 from passport_pipeline.passport.rules import Rules, apart, of_application, together
 
 OURS = {"$jsonSchema": {"title": "passport-pipeline", "required": ["a"]}}
@@ -70,7 +72,9 @@ def test_without_memory_only_what_can_be_seen_is_the_applications():
 
 @pytest.mark.parametrize("collection", [one for one in COLLECTIONS if one.name in SHARED], ids=lambda one: one.name)
 def test_our_rules_of_earlier_versions_are_known_without_their_title(collection):
-    schema = {name: value for name, value in collection.validator["$jsonSchema"].items() if name != "title"}
+    schema = {name: value for name, value in deepcopy(collection.validator["$jsonSchema"]).items() if name != "title"}
+    if collection.name == RECORDS:
+        del schema["properties"]["source"]["properties"]["fence"]  # what came later
     assert apart({"$jsonSchema": schema}) == ({}, True)
     assert apart({"$jsonSchema": schema | {"required": ["ward"]}}) == (
         {"$jsonSchema": schema | {"required": ["ward"]}},

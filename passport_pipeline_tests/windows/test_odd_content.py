@@ -1,6 +1,5 @@
 """What a row holds stops no window: the row is parked, all others are loaded, and both ends agree."""
 
-import gzip
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
@@ -9,17 +8,12 @@ import pytest
 from passport_pipeline.partitions import FIRST_MONTH, last_month
 from passport_pipeline.passport import replaying
 from passport_pipeline.records import frames
-from passport_pipeline.resources import Connections
 from passport_pipeline.sample.generator import DEMO, generate
 from passport_pipeline.sample.population import passport_patients
 from passport_pipeline.sample.seed_example import seed_example, seed_passport
 from passport_pipeline.verification import verify_hospital
-from passport_pipeline_tests.conftest import DUMPS
-from passport_pipeline_tests.passport.factory import patient
-from passport_pipeline_tests.windows.running import load_hospitals
 from passport_pipeline_tests.windows.test_load import add, change, run_window
 
-CASES = DUMPS.parent / "cases"
 NATIONAL_ID = "1000000007919"
 ZONES = ("America/Port-au-Prince", "America/Lima", "Africa/Kigali", "Pacific/Kiritimati")
 MORE = """
@@ -37,39 +31,10 @@ VALUES (1001, 3, 5001, '9999-12-31 23:59:59', '2024-03-05 10:00:00', 1, 0, 'FINA
 """
 
 
-@pytest.fixture(scope="module")
-def database_of_case(servers, make_database, tmp_path_factory):
-    """database_of_case(name of a file, more SQL) -> a new OpenMRS 2.8 database that holds it."""
-
-    def make(name, more=""):
-        case, dump = CASES / name, DUMPS / "schema-2.8.sql.gz"
-        if not case.exists() or not dump.exists():
-            pytest.skip(f"the case {name} is not beside this project")
-        database = make_database(name.partition("-")[0])
-        servers.load_dump(database, dump)
-        script = tmp_path_factory.mktemp("case") / "case.sql.gz"
-        parts = ((CASES / "00-base-and-common.sql").read_text(), case.read_text(), more)
-        script.write_bytes(gzip.compress("\n".join(parts).encode()))
-        servers.load_dump(database, script)
-        return database
-
-    return make
-
-
 @pytest.mark.parametrize("zone", ZONES)
-def test_a_date_of_year_1_or_9999_parks_its_row_and_stops_no_other(
-    zone, database_of_case, readonly_url, settings, monkeypatch
-):
-    database = database_of_case("19-obs_datetime-year-1-or-9999.sql", MORE)
-    monkeypatch.setenv("CASE_URL", readonly_url(database))
-    settings.hospitals_file.write_text(
-        f"hospitals:\n  - {{key: case, name: Case, url_env: CASE_URL, timezone: {zone}, "
-        "national_id_types: [7a1c5f0e-3d52-4c0b-9a35-0d6d6f1a9e11]}\n"
-    )
-    connections = Connections(settings)
+def test_a_date_of_year_1_or_9999_parks_its_row_and_stops_no_other(zone, case):
+    connections = case("19-obs_datetime-year-1-or-9999.sql", NATIONAL_ID, zone=zone, more=MORE)
     passport = connections.passport
-    passport["patients"].insert_one(patient(1) | {"nationalId": NATIONAL_ID})
-    load_hospitals(connections)
     records = {one["source"]["obsUuid"]: one for one in passport["medicalrecords"].find()}
     parked = {one["obsUuid"]: one["reason"] for one in passport["parkedrows"].find()}
     bad = {"86ddb0a9-c468-440b-b9ee-55b62cefefe6", "obs-9999"}
@@ -80,7 +45,6 @@ def test_a_date_of_year_1_or_9999_parks_its_row_and_stops_no_other(
     with connections.source("case") as source:
         found = verify_hospital(source, passport, FIRST_MONTH, last_month())
     assert (found.ok, found.outside) == (True, 2)
-    connections.close()
 
 
 ODD_DATES = ("0001-01-01 00:00:00", "0001-01-01 23:59:59", "9999-12-31 00:00:00", "9999-12-31 23:59:59")
