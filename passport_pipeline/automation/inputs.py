@@ -12,11 +12,11 @@ from datetime import UTC, datetime
 from typing import Self
 
 import dagster as dg
-from pydantic import BaseModel, ValidationError
+from pydantic import Field
 
 from passport_pipeline.assets.failures import failing_clearly
 from passport_pipeline.automation.requests import asked_for, end_of_tick, taking_part, warn_of_others
-from passport_pipeline.automation.turns import Looks, Turns, rotated, side_by_side
+from passport_pipeline.automation.turns import Looks, SensorCursor, Turns, rotated, side_by_side
 from passport_pipeline.hospitals.registry import Hospital
 from passport_pipeline.jobs import window_records
 from passport_pipeline.partitions import Window, first_month_of, last_month, partition_key_of
@@ -36,8 +36,8 @@ POLL_MINUTES = 10
 """How often all hospitals are compared where MongoDB offers no change stream; a part of an hour."""
 
 
-class Cursor(BaseModel):
-    """What one tick leaves to the next; nothing of a patient.
+class Cursor(SensorCursor):
+    """What one tick leaves to the next; nothing of a patient. After an empty one, everything is compared.
 
     token   where the change stream of patients goes on; None where there is none
     polled  the POLL_MINUTES in which the last tick was
@@ -48,16 +48,8 @@ class Cursor(BaseModel):
 
     token: str | None = None
     polled: str = ""
-    seen: dict[str, str] = {}
+    seen: dict[str, str] = Field(default_factory=dict)
     last: str | None = None
-
-    @classmethod
-    def read(cls, text: str | None) -> Self:
-        """The cursor of the last tick, or an empty one, after which everything is compared."""
-        try:
-            return cls.model_validate_json(text or "{}")
-        except ValidationError:
-            return cls()
 
 
 @dataclass(frozen=True)

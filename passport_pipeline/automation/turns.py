@@ -28,19 +28,23 @@ OTHERS_AT_ONCE = 64
 hold its thread for as long as a connection is waited for, and holds up nobody."""
 
 
-class LastTurns(BaseModel):
-    """The cursor of a sensor: the last of those who answer, and the last of the others, who had a turn."""
-
-    answering: str | None = None
-    others: str | None = None
+class SensorCursor(BaseModel):
+    """What one tick of a sensor leaves to the next, as JSON."""
 
     @classmethod
     def read(cls, text: str | None) -> Self:
-        """What the tick before left; that nobody had a turn, where it left nothing that is understood."""
+        """What the tick before left; an empty cursor, where it left nothing that is understood."""
         try:
             return cls.model_validate_json(text or "{}")
         except ValidationError:
             return cls()
+
+
+class LastTurns(SensorCursor):
+    """The last of those who answer, and the last of the others, who had a turn."""
+
+    answering: str | None = None
+    others: str | None = None
 
 
 @dataclass(frozen=True)
