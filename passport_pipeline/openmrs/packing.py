@@ -120,7 +120,7 @@ def unpacked(schema: Schema, packed: Packed) -> pa.Table:
         columns["providers"] = _with([None] * len(unreadable), listed)
     covering = [*crcs, *(row.row_crc for row in unreadable)]
     for at, patient in patients.items():
-        covering[at] = zlib.crc32(b"@%d" % patient, covering[at])
+        covering[at] = zlib.crc32(b"|@%d" % patient, covering[at])
     columns["row_crc"] = pa.array(covering, pa.int64())
     columns["encounter_patient_id"] = pa.array(map(patients.get, range(len(covering))), pa.int64())
     columns["unreadable"] = pa.array([False] * len(lines) + [True] * len(unreadable))

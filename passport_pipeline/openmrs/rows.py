@@ -185,15 +185,12 @@ class Rows:
 
     @cached_property
     def covered(self) -> ColumnElement[Any]:
-        """The bytes that the checksum covers; NULL where the server cannot put them together."""
-        behind = sa.func.concat(sa.func.ifnull(self._providers_checksum(), ""), self.encounter_patient_suffix)
-        return sa.func.concat_ws("|", *self.own, behind)
+        """The bytes that the checksum covers; NULL where the server cannot put them together.
 
-    @cached_property
-    def encounter_patient_suffix(self) -> ColumnElement[Any]:
-        """`encounter_patient` as the checksum covers it: `@7`, or "" for none."""
-        theirs = self.encounter.c.patient_id
-        return sa.func.if_(theirs != self.obs.c.person_id, sa.func.concat("@", theirs), "")
+        `encounter_patient` stands behind all else, as `@7`, and leaves nothing behind where there is none.
+        """
+        patient = sa.func.concat("@", self.encounter_patient)
+        return sa.func.concat_ws("|", *self.own, sa.func.ifnull(self._providers_checksum(), ""), patient)
 
     @cached_property
     def own(self) -> list[ColumnElement[Any]]:
@@ -231,10 +228,9 @@ class Rows:
             table = encounter_provider.alias("ep")
             role = sa.func.ifnull(self._role(table), 0)
             places = sa.func.sum(place_of_provider(table.c.encounter_provider_id, table.c.provider_id, role))
-            several = sa.func.if_(sa.func.count() > 1, sa.func.concat(":", places), "")
-            return self._of_encounter(
-                table, sa.func.concat(sa.func.bit_xor(sa.func.crc32(self._entered(table))), several)
-            )
+            folded = sa.func.bit_xor(sa.func.crc32(self._entered(table)))
+            several = sa.func.concat(folded, ":", places)
+            return self._of_encounter(table, sa.func.if_(sa.func.count() > 1, several, folded))
         return self._provider_id() if self._provider_of_encounter else sa.null()
 
     def _entered(self, table: Any) -> ColumnElement[str]:
