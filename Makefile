@@ -31,10 +31,11 @@ soak: .venv/.servers-ready ## ten minutes of writers and faults on three hospita
 bench: .venv/.servers-ready ## how fast it is, as ratios; SIZES= in millions of observations ("0.1 1"), JSON= a file for it
 	@$(BIN)/python -m benchmarks.bench --sizes $(SIZES) $(if $(JSON),--json $(JSON))
 
-check: .venv/.python-ready ## formatting, lint, types
+check: .venv/.python-ready ## formatting, lint, types, layers
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo --no-cache
 
 lock: .venv/.python-ready ## write requirements.lock anew from pyproject.toml
 	$(BIN)/uv --quiet pip compile --universal --no-header --no-annotate --extra sample --extra dev --python-version 3.11 \

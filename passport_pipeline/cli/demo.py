@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from passport_pipeline.cli.terminal import say
 from passport_pipeline.errors import ConfigurationError
+from passport_pipeline.terminal import say
 
 if TYPE_CHECKING:
     import pymongo

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from passport_pipeline.cli.terminal import complain, shown
+from passport_pipeline.terminal import complain, shown
 
 if TYPE_CHECKING:
     from passport_pipeline.automation.in_process import HospitalRun, InProcess

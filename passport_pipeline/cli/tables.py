@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from passport_pipeline.cli.consoles import PlainConsole, coloured, output
-from passport_pipeline.cli.terminal import shown
+from passport_pipeline.terminal import shown
 
 if TYPE_CHECKING:
     from passport_pipeline.hospitals.preflight import Preflight
