@@ -164,7 +164,7 @@ def _settle(operator: Operator, console: Console) -> list[str]:
     what went wrong.
     """
     daemon = Daemon(operator.settings, operator.instance)
-    ran = daemon.recover()
+    ran, failures = daemon.recover(), list[str]()
     for hour in range(1, HOURS_TO_SETTLE + 1):
         started = time.monotonic()
         with later(HOURS + hour):
@@ -180,7 +180,7 @@ def _settle(operator: Operator, console: Console) -> list[str]:
         ran = settled.ran
         if not ran:
             return failures
-    return [f"something was requested in each of {HOURS_TO_SETTLE} hours"]
+    return [f"something was requested in each of {HOURS_TO_SETTLE} hours", *dict.fromkeys(failures)]
 
 
 def _out_of_line(operator: Operator) -> list[str]:

@@ -36,6 +36,9 @@ from passport_pipeline.windows.staleness import ComparedWindow
 from passport_pipeline.windows.surveys import stored_survey, stored_tables
 
 HALF = 0.5
+SHARE_OF_PERSONS = 0.3
+"""Of the persons with a usable national id, how many a small hospital may lose between two runs: a clinic of 60 merges
+some duplicates in an hour, and a person table that is half loaded lacks half of them."""
 
 
 @dataclass(frozen=True)
@@ -151,7 +154,9 @@ class HospitalChange:
         if known is None or known.usable is None or self.now.usable is None:
             return None
         fewer = known.usable - self.now.usable
-        if fewer < limits.hospital_guard_patients or fewer <= limits.max_hospital_loss * known.usable:
+        many = fewer >= limits.hospital_guard_rows and fewer > limits.max_hospital_loss * known.usable
+        most = fewer >= limits.hospital_guard_patients and fewer >= SHARE_OF_PERSONS * known.usable
+        if not many and not most:
             return None
         return f"{self.now.usable} persons have a usable national id, and {known.usable} had one"
 
