@@ -137,8 +137,7 @@ class Rows:
     @cached_property
     def encounter_patient(self) -> ColumnElement[Any]:
         """patient_id of the encounter where it is not the row's person, else NULL."""
-        theirs = self.encounter.c.patient_id
-        return sa.func.if_(theirs != self.obs.c.person_id, theirs, sa.null())
+        return sa.func.nullif(self.encounter.c.patient_id, self.obs.c.person_id)
 
     @cached_property
     def packed(self) -> ColumnElement[str]:
