@@ -15,9 +15,8 @@ from extracted rows agree by construction.
   providers and, behind these, `encounter_patient`. An empty text counts as `0=`, NULL as nothing, and every value has
   its own place, so NULL, '' and a value in another column all differ. Where the server cannot put these bytes together,
   because they are longer than its `max_allowed_packet`, the checksum is that of `packed` alone: the row still counts.
-  Texts count as the bytes that are stored: no conversion, hence no illegal
-  mix of collations, and a third of the time. The extraction reads these very bytes (openmrs.packing), so what
-  it sums up is what arrived.
+  Texts count as the bytes that are stored: no conversion, hence no illegal mix of collations, and a third of the time.
+  The extraction reads these very bytes (openmrs.packing), so what it sums up is what arrived.
 * An encounter's providers are a subquery per row: for a range of ids of any width it costs as the
   range does. The extraction reads them once an encounter.
 

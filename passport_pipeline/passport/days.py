@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any, Self
 
 from pymongo import errors as mongo
@@ -176,7 +176,7 @@ def recorded(
     for document in passport[DAYS].find(_of(hospital_key, month), unread, sort=[("_id", 1)]):
         in_line = not document.get("writers") and "digest" in document
         if "lookAgainAt" in document:
-            now = now or server_time(passport)
+            now = now or passport.now()
             in_line = in_line and document["lookAgainAt"] > now
         digest = Digest.from_json(document["digest"]) if "digest" in document else Digest()
         outcomes = document.get("outcomes") or {}
@@ -192,12 +192,6 @@ def recorded(
             versions=outcomes.get("versions"),
         )
     return found
-
-
-def server_time(passport: Passport) -> datetime:
-    """The time by MongoDB's clock. Raises PyMongoError."""
-    at: datetime = passport.client.admin.command("hello")["localTime"]
-    return at.replace(tzinfo=UTC)
 
 
 @answering("looking whether days were recorded")
@@ -239,7 +233,7 @@ def held_months(passport: Passport, hospital_key: str) -> list[str]:
 @answering("reading a hospital's status")
 def status_of(passport: Passport, hospital_key: str) -> HospitalStatus:
     """What the passport recorded of one hospital, cheaply. Raises PassportError."""
-    days = recorded(passport, hospital_key)
+    days, state = recorded(passport, hospital_key), state_of(passport, hospital_key)
     held = [day for day, content in days.items() if content.digest]
     hospital = passport[HOSPITALS].find_one({"openmrsHospitalKey": hospital_key}, {"_id": 1})
     fields = {"lastSyncTime": 1, "freshness.p50": 1, "freshness.p95": 1, "freshness.rows": 1}
@@ -252,9 +246,9 @@ def status_of(passport: Passport, hospital_key: str) -> HospitalStatus:
         last_sync=sync["lastSyncTime"] if sync else None,
         lag=Lag.from_json(sync.get("freshness")) if sync else None,
         exhausted=exhausted_rows(passport, hospital_key),
-        unanswered=state_of(passport, hospital_key).unanswered,
+        unanswered=state.unanswered,
         conflicts=passport[CONFLICTS].count_documents({"hospital": hospital_key, "state": "open"}),
-        held_back=state_of(passport, hospital_key).held_back,
+        held_back=state.held_back,
     )
 
 

@@ -102,12 +102,6 @@ class HospitalState:
     clock_skew: float | None = None
     lineage: Document | None = None
     unanswered: Unanswered | None = None
-
-    @property
-    def answers(self) -> bool:
-        """Whether it answered when it was last looked at; False where it never was."""
-        return self.surveyed_at is not None and self.unanswered is None
-
     fingerprint: tuple[str, ...] | None = None
     takes_database: bool = False
     first_seen: datetime | None = None
@@ -119,6 +113,11 @@ class HospitalState:
     def active(self) -> bool:
         """Whether it takes part."""
         return self.state == ACTIVE
+
+    @property
+    def answers(self) -> bool:
+        """Whether it answered when it was last looked at; False where it never was."""
+        return self.surveyed_at is not None and self.unanswered is None
 
     @property
     def told(self) -> str:

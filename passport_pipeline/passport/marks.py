@@ -25,7 +25,7 @@ from passport_pipeline.errors import WindowTakenOver
 from passport_pipeline.passport import leases
 from passport_pipeline.passport.collections import DAYS
 from passport_pipeline.passport.database import Document, Passport, answering
-from passport_pipeline.passport.days import DayCount, server_time
+from passport_pipeline.passport.days import DayCount
 
 MOVED = "moved"  # the mark of a record that left a day for another
 UNLISTED = "unlisted"  # the mark of a record that its patient's list lacks (lists)
@@ -190,7 +190,7 @@ def _record_day(passport: Passport, before: Document | None, content: Document, 
             there.get(name) == value for name, value in content.items() if name not in ("runId", "recordedAt")
         )
         due = (there or {}).get("lookAgainAt")
-        again = due is not None and due <= server_time(passport)
+        again = due is not None and due <= passport.now()
         if same and not dead and not again and own not in marks:
             return
         _see_fence(there, token)
@@ -199,7 +199,7 @@ def _record_day(passport: Passport, before: Document | None, content: Document, 
         }
         gone = [*(f"writers.{name}" for name in (*dead, *([own] if own else []))), *(["lookAgainAt"] if again else [])]
         if dead.keys() - BY_NAME:
-            change["$set"]["lookAgainAt"] = server_time(passport) + LOOK_AGAIN
+            change["$set"]["lookAgainAt"] = passport.now() + LOOK_AGAIN
             gone = [name for name in gone if name != "lookAgainAt"]
         if gone:
             change["$unset"] = dict.fromkeys(gone, "")

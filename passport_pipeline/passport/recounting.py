@@ -94,7 +94,7 @@ def _count(crcs: Sequence[int], documents: int, versions: int = 0) -> DayCount:
 
 def _without(crcs: Sequence[int]) -> DayCount:
     """What takes a record with these rows out of the count."""
-    return DayCount(Digest() - Digest.of(crcs), loaded=-1, attached=1 - len(crcs))
+    return DayCount(-Digest.of(crcs), loaded=-1, attached=1 - len(crcs))
 
 
 def _crcs(document: Document) -> list[int]:

@@ -81,7 +81,8 @@ def extract_window(
     if stale or removed:
         confirm()  # a run that slept on the way from asking to replacing has put back an old file: it loads nothing
     if lacks_loss(stored, month, cells):
-        renew_survey(source, batches)  # whether the loss is plausible is decided by what else the hospital has lost
+        # Whether the loss is plausible is decided by what else the hospital has lost.
+        renew_survey(source, batches, now)
     else:
         keep_window(key, batches, stored, survey, month, cells, at)
     live = sum(digest.live for digest in there.values())

@@ -171,12 +171,13 @@ def weigh_hospital(
     anything away, or the hospital is held back. Raises PassportError, BatchError.
     """
     key = compared.hospital.key
-    state, now = _state(key, batches, passport), known_now(key, batches)
+    state = _state(key, batches, passport)
+    change = HospitalChange(state, settings, known_now(key, batches), passport.now(), window=found)
     if not found.taken and state.held_back is None:
-        return HospitalChange(state, settings, now, passport.now(), window=found)
+        return change
     here = recorded(passport, key, counts=False)
     window = {day: compared.there[day].digest.live for day in compared.there.by_day.keys() | compared.here.keys()}
-    return _compared(HospitalChange(state, settings, now, passport.now(), window=found), batches, here, window)
+    return _compared(change, batches, here, window)
 
 
 def review_hospital(settings: Settings, batches: Batches, passport: Passport, key: str) -> None:

@@ -1,3 +1,5 @@
+from datetime import UTC, datetime
+
 import pandas as pd
 import pytest
 import sqlalchemy as sa
@@ -7,7 +9,7 @@ from passport_pipeline.openmrs.survey import BLOCK, full_survey
 from passport_pipeline.windows import extract
 from passport_pipeline.windows.extract import extract_window
 from passport_pipeline.windows.references import renew_lookups
-from passport_pipeline.windows.surveys import SINCE, renew_survey
+from passport_pipeline.windows.surveys import SINCE, renew_survey, stored_survey
 
 MONTH = "2024-02"
 
@@ -63,6 +65,15 @@ def test_what_a_full_read_finds_below_the_tail_is_kept_with_its_digests(database
     assert batches.days("central", MONTH) == after.digests(MONTH)
     cells = batches.read_frames("central", SINCE)[0][MONTH]
     pd.testing.assert_frame_equal(cells, after.cells[after.cells["day"].dt.month == 2].reset_index(drop=True))
+
+
+def test_a_survey_taken_because_many_rows_are_gone_bears_the_time_of_the_clock_of_all_surveys(
+    database, source, batches
+):
+    at = datetime(2031, 1, 1, tzinfo=UTC)
+    database.run("UPDATE obs SET voided = 1 WHERE obs_id <= 5")
+    extract_window(source, batches, MONTH, full=True, now=lambda: at)
+    assert stored_survey("central", batches).taken_at == at
 
 
 @pytest.mark.parametrize("known", [False, True], ids=["no files yet", "one day differs"])
