@@ -38,7 +38,7 @@ from passport_pipeline.automation.in_process import InProcess
 from passport_pipeline.automation.instance import dagster_instance
 from passport_pipeline.automation.outstanding import months_of
 from passport_pipeline.automation.sync import sync
-from passport_pipeline.hospitals.registry import Hospital
+from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.passport.leases import confirm, lease
 from passport_pipeline.resources import Connections
 from passport_pipeline.sample import processes

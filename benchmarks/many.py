@@ -36,9 +36,9 @@ from benchmarks.place import Place
 from benchmarks.timing import Times
 from passport_pipeline.automation.inputs import changed_inputs
 from passport_pipeline.automation.sensors import source_changes
-from passport_pipeline.digests import Digest
-from passport_pipeline.hospitals.registry import Hospital
-from passport_pipeline.hospitals.settings import Settings
+from passport_pipeline.config.hospitals import Hospital
+from passport_pipeline.config.settings import Settings
+from passport_pipeline.core.digests import Digest
 from passport_pipeline.openmrs.source import Source
 from passport_pipeline.openmrs.tables import metadata
 from passport_pipeline.passport.collections import DAYS

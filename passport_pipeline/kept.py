@@ -16,9 +16,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from passport_pipeline.errors import SourceBusy, SourceError
-from passport_pipeline.hospitals.registry import Hospital
-from passport_pipeline.hospitals.settings import Settings
+from passport_pipeline.config.hospitals import Hospital
+from passport_pipeline.config.settings import Settings
+from passport_pipeline.core.errors import SourceBusy, SourceError
 from passport_pipeline.openmrs.clock import Clock, read_clock
 from passport_pipeline.openmrs.pulse import Pulse, read_pulse
 from passport_pipeline.openmrs.source import Source

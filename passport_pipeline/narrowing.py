@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import pandas as pd
 
-from passport_pipeline.digests import Digest
+from passport_pipeline.core.digests import Digest
 
 SHOWN = 20
 ROW_STATES = ("missing", "extra", "different", "skipped or missing")

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import dagster as dg
 
-from passport_pipeline.hospitals.registry import Hospital
-from passport_pipeline.hospitals.settings import Settings
+from passport_pipeline.config.hospitals import Hospital
+from passport_pipeline.config.settings import Settings
 
 # Dagster fixes the first partition when the code location loads, so the settings are read at import here.
 FIRST_MONTH = Settings.read().first_month

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
 
-from passport_pipeline.batches import Batches
-from passport_pipeline.errors import ConfigurationError
-from passport_pipeline.hospitals.registry import Hospital, load_hospitals
-from passport_pipeline.hospitals.settings import Settings
+from passport_pipeline.batches.store import Batches
+from passport_pipeline.config.hospitals import Hospital, load_hospitals
+from passport_pipeline.config.settings import Settings
+from passport_pipeline.core.errors import ConfigurationError
 from passport_pipeline.kept import Kept
 from passport_pipeline.openmrs.source import Source
 from passport_pipeline.passport.database import Passport

@@ -18,8 +18,8 @@ from typing import Any
 
 import pandas as pd
 
-from passport_pipeline.batches import Batches
-from passport_pipeline.digests import Digest, differing, window_of
+from passport_pipeline.batches.store import Batches
+from passport_pipeline.core.digests import Digest, differing, window_of
 from passport_pipeline.narrowing import RowDifferences, compare_rows
 from passport_pipeline.openmrs.row_checksums import read_row_checksums
 from passport_pipeline.openmrs.source import Source

@@ -20,7 +20,7 @@ from passport_pipeline.sample import servers as private_servers
 from passport_pipeline.sample.servers import Servers
 
 if TYPE_CHECKING:
-    from passport_pipeline.hospitals.settings import Settings
+    from passport_pipeline.config.settings import Settings
 
 DUMPS = Path(__file__).resolve().parents[1].parent / "shared" / "openmrs"
 
@@ -90,7 +90,7 @@ def mongo(servers: Servers) -> "Iterator[pymongo.MongoClient[dict[str, Any]]]":
 @pytest.fixture
 def settings(servers: Servers, mongo: "pymongo.MongoClient[dict[str, Any]]", tmp_path: Path) -> "Iterator[Settings]":
     """Settings with a MongoDB database and a folder of raw batches that no other test has."""
-    from passport_pipeline.hospitals.settings import Settings
+    from passport_pipeline.config.settings import Settings
 
     database = f"passport_test_{secrets.token_hex(6)}"
     yield Settings(

@@ -19,8 +19,8 @@ from dagster._core.execution.api import execute_run
 from dagster._core.storage.tags import RUN_FAILURE_REASON_TAG, RUN_KEY_TAG, SCHEDULE_NAME_TAG, SENSOR_NAME_TAG
 
 from passport_pipeline.automation.in_process import QUIET
+from passport_pipeline.config.settings import Settings
 from passport_pipeline.definitions import build_definitions
-from passport_pipeline.hospitals.settings import Settings
 from passport_pipeline.resources import Connections
 
 RETRIES = 2

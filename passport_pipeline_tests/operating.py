@@ -18,7 +18,7 @@ from dagster._core.instance.ref import InstanceRef
 from passport_pipeline.automation.in_process import HospitalRun, InProcess
 from passport_pipeline.automation.instance import NEW_CONFIG
 from passport_pipeline.automation.sync import sync
-from passport_pipeline.hospitals.settings import Settings
+from passport_pipeline.config.settings import Settings
 from passport_pipeline.partitions import FIRST_MONTH, last_month
 from passport_pipeline.resources import Connections
 from passport_pipeline.sample.comparing import Comparison, compare

@@ -19,8 +19,8 @@ from typer.testing import CliRunner
 from passport_pipeline import partitions
 from passport_pipeline.cli.commands import app
 from passport_pipeline.cli.demo import DATABASE, database_of, url_variable
-from passport_pipeline.hospitals.registry import load_hospitals
-from passport_pipeline.hospitals.settings import PREFIX, Settings
+from passport_pipeline.config.hospitals import load_hospitals
+from passport_pipeline.config.settings import PREFIX, Settings
 from passport_pipeline.sample import dagster_home
 from passport_pipeline.sample.generator import DEMO
 

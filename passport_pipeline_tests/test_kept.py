@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from passport_pipeline import kept as keeping
-from passport_pipeline.errors import SourceError, SourceUnreachable
-from passport_pipeline.hospitals.registry import Hospital
-from passport_pipeline.hospitals.settings import Settings
+from passport_pipeline.config.hospitals import Hospital
+from passport_pipeline.config.settings import Settings
+from passport_pipeline.core.errors import SourceError, SourceUnreachable
 from passport_pipeline.kept import Kept
 from passport_pipeline.openmrs import source
 from passport_pipeline.resources import Connections

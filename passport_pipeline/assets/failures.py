@@ -13,7 +13,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import dagster as dg
 
-from passport_pipeline.errors import PipelineError, unexpected
+from passport_pipeline.core.errors import PipelineError, unexpected
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -9,7 +9,7 @@ from passport_pipeline.assets.failures import TRANSIENT_RETRIES, failing_clearly
 from passport_pipeline.assets.observations import WindowConfig, obs_batch
 from passport_pipeline.assets.patients import patient_matches
 from passport_pipeline.assets.tables import hospital_metadata, lag_metadata, plausibility_metadata
-from passport_pipeline.errors import HospitalHeldBack, WindowHeldBack
+from passport_pipeline.core.errors import HospitalHeldBack, WindowHeldBack
 from passport_pipeline.partitions import window_of, windows
 from passport_pipeline.passport.holding import hold_back, note_plausible
 from passport_pipeline.passport.leases import lease

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import dagster as dg
 import pandas as pd
 
-from passport_pipeline.digests import window_of
+from passport_pipeline.core.digests import window_of
 from passport_pipeline.narrowing import ROW_STATES
 from passport_pipeline.openmrs.survey import Survey
 from passport_pipeline.passport.freshness import Lag, Staleness

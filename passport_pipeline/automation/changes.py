@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import cast
 
-from passport_pipeline.digests import Digest, differing, window_of
-from passport_pipeline.hospitals.registry import Hospital
+from passport_pipeline.config.hospitals import Hospital
+from passport_pipeline.core.digests import Digest, differing, window_of
 from passport_pipeline.openmrs.pulse import Pulse
 from passport_pipeline.openmrs.source import Source
 from passport_pipeline.openmrs.survey import tail_survey

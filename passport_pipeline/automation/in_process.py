@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 import dagster as dg
 
 from passport_pipeline.assets import medical_records
+from passport_pipeline.config.hospitals import Hospital
+from passport_pipeline.core.errors import HospitalHeldBack, PipelineError
 from passport_pipeline.definitions import build_definitions
-from passport_pipeline.errors import HospitalHeldBack, PipelineError
-from passport_pipeline.hospitals.registry import Hospital
 from passport_pipeline.partitions import Window, hospitals, partition_key_of
 from passport_pipeline.resources import Connections
 from passport_pipeline.windows.guarding import ACCEPT_TAG

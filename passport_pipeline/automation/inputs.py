@@ -17,7 +17,7 @@ from pydantic import Field
 from passport_pipeline.assets.failures import failing_clearly
 from passport_pipeline.automation.requests import asked_for, end_of_tick, taking_part, warn_of_others
 from passport_pipeline.automation.turns import Looks, SensorCursor, Turns, rotated, side_by_side
-from passport_pipeline.hospitals.registry import Hospital
+from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.jobs import window_records
 from passport_pipeline.partitions import Window, first_month_of, last_month, partition_key_of
 from passport_pipeline.passport.database import Passport

@@ -16,7 +16,7 @@ import yaml
 from dagster._core.instance.ref import InstanceRef
 
 from passport_pipeline.automation.local_storage import LocalStorage
-from passport_pipeline.errors import ConfigurationError
+from passport_pipeline.core.errors import ConfigurationError
 
 CONFIG = "dagster.yaml"
 NEW_CONFIG = {

@@ -10,8 +10,8 @@ from collections.abc import Collection
 from datetime import datetime
 
 from passport_pipeline.automation.changes import not_in_line
-from passport_pipeline.digests import window_of
-from passport_pipeline.hospitals.registry import Hospital
+from passport_pipeline.config.hospitals import Hospital
+from passport_pipeline.core.digests import window_of
 from passport_pipeline.partitions import FIRST_MONTH, first_month_of, last_month
 from passport_pipeline.passport.database import Passport
 from passport_pipeline.passport.days import DayRecord, held_months, recorded, recorded_months

@@ -13,8 +13,8 @@ from typing import TypeVar
 import dagster as dg
 
 from passport_pipeline.automation.turns import Looks
-from passport_pipeline.errors import described
-from passport_pipeline.hospitals.registry import Hospital
+from passport_pipeline.config.hospitals import Hospital
+from passport_pipeline.core.errors import described
 from passport_pipeline.jobs import window_records
 from passport_pipeline.partitions import hospitals
 from passport_pipeline.passport.hospital_states import hospital_states

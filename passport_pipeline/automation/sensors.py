@@ -13,8 +13,8 @@ from passport_pipeline.assets.failures import failing_clearly
 from passport_pipeline.automation.changes import Seen, look_at
 from passport_pipeline.automation.requests import asked_for, enabled, end_of_tick, warn_of_others
 from passport_pipeline.automation.turns import LastTurns, Looks, Turns, side_by_side
-from passport_pipeline.errors import SourceBusy, SourceUnreachable
-from passport_pipeline.hospitals.registry import Hospital
+from passport_pipeline.config.hospitals import Hospital
+from passport_pipeline.core.errors import SourceBusy, SourceUnreachable
 from passport_pipeline.jobs import hospital_references, window_records
 from passport_pipeline.partitions import Window, first_month_of, hospitals, last_month, partition_key_of
 from passport_pipeline.passport.hospital_states import RETIRED, hospital_states, note_looks

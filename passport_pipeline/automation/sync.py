@@ -12,8 +12,8 @@ from datetime import datetime
 from passport_pipeline.automation.in_process import HospitalRun, InProcess
 from passport_pipeline.automation.outstanding import left_marked, months_of, outstanding
 from passport_pipeline.automation.workers import RunWorkers
-from passport_pipeline.errors import PipelineError
-from passport_pipeline.hospitals.registry import Hospital
+from passport_pipeline.config.hospitals import Hospital
+from passport_pipeline.core.errors import PipelineError
 from passport_pipeline.partitions import Window, partition_key_of
 from passport_pipeline.passport.days import record_sync
 from passport_pipeline.passport.holding import was_let_through

@@ -5,8 +5,8 @@ What belongs here: arguments, tables, progress bars, exit codes. What does not: 
 
 from __future__ import annotations
 
-from passport_pipeline.errors import PipelineError, unexpected
-from passport_pipeline.terminal import complain
+from passport_pipeline.core.errors import PipelineError, unexpected
+from passport_pipeline.core.terminal import complain
 
 
 def main() -> None:

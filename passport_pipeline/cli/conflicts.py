@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from passport_pipeline.cli.options import ByOption, HospitalOption, JsonOption, failing_in_json, month, print_json
-from passport_pipeline.errors import ConfigurationError, PipelineError
-from passport_pipeline.terminal import complain, say, shown
+from passport_pipeline.core.errors import ConfigurationError, PipelineError
+from passport_pipeline.core.terminal import complain, say, shown
 
 if TYPE_CHECKING:
     from passport_pipeline.passport.conflict_queue import Conflict

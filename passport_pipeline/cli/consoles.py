@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TimeElapsed
 from rich.status import Status
 from rich.text import Text
 
-from passport_pipeline.terminal import shown, shown_lines
+from passport_pipeline.core.terminal import shown, shown_lines
 
 WIDTH_OF_A_FILE = 132
 

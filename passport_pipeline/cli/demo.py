@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from passport_pipeline.errors import ConfigurationError
-from passport_pipeline.terminal import say
+from passport_pipeline.core.errors import ConfigurationError
+from passport_pipeline.core.terminal import say
 
 if TYPE_CHECKING:
     import pymongo
@@ -197,7 +197,7 @@ def load_sample(mariadb_url_env: str, hospitals_file: Path, *, scale: float, see
     """
     import sqlalchemy as sa
 
-    from passport_pipeline.hospitals.settings import Settings
+    from passport_pipeline.config.settings import Settings
     from passport_pipeline.sample.databases import grant_select
     from passport_pipeline.sample.generator import DEMO
 

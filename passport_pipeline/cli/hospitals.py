@@ -19,7 +19,7 @@ from passport_pipeline.cli.options import (
     failing_in_json,
     print_json,
 )
-from passport_pipeline.terminal import say, shown
+from passport_pipeline.core.terminal import say, shown
 
 if TYPE_CHECKING:
     from passport_pipeline.resources import Connections

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from passport_pipeline.cli.options import print_json
-from passport_pipeline.errors import ConfigurationError
-from passport_pipeline.terminal import say
+from passport_pipeline.core.errors import ConfigurationError
+from passport_pipeline.core.terminal import say
 
 if TYPE_CHECKING:
     from passport_pipeline.passport.contract import Change

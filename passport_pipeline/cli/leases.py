@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from passport_pipeline.cli.options import ByOption, HospitalOption, JsonOption, failing_in_json, month, print_json
-from passport_pipeline.terminal import say, shown
+from passport_pipeline.core.terminal import say, shown
 
 if TYPE_CHECKING:
     from passport_pipeline.passport.releasing import Held, Release

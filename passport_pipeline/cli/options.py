@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Annotated, ParamSpec
 
 import typer
 
-from passport_pipeline.errors import ConfigurationError, described
+from passport_pipeline.core.errors import ConfigurationError, described
 
 if TYPE_CHECKING:
-    from passport_pipeline.hospitals.registry import Hospital
+    from passport_pipeline.config.hospitals import Hospital
     from passport_pipeline.resources import Connections
 
 P = ParamSpec("P")
@@ -40,7 +40,7 @@ ByOption = Annotated[str, typer.Option("--by", help="Who decided it.", default_f
 
 def month(value: str | None) -> str | None:
     """The callback of an option that takes a month, `YYYY-MM`."""
-    from passport_pipeline.hospitals.settings import month as checked
+    from passport_pipeline.config.settings import month as checked
 
     try:
         return None if value is None else checked(value)

@@ -22,8 +22,8 @@ from passport_pipeline.cli.options import (
     month,
     print_json,
 )
-from passport_pipeline.errors import ConfigurationError
-from passport_pipeline.terminal import complain, say, shown
+from passport_pipeline.core.errors import ConfigurationError
+from passport_pipeline.core.terminal import complain, say, shown
 
 if TYPE_CHECKING:
     from passport_pipeline.automation.in_process import HospitalRun, InProcess

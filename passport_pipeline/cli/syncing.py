@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from passport_pipeline.terminal import complain, shown
+from passport_pipeline.core.terminal import complain, shown
 
 if TYPE_CHECKING:
     from passport_pipeline.automation.in_process import HospitalRun, InProcess
-    from passport_pipeline.hospitals.registry import Hospital
+    from passport_pipeline.config.hospitals import Hospital
     from passport_pipeline.partitions import Window
     from passport_pipeline.resources import Connections
 

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from passport_pipeline.cli.consoles import PlainConsole, coloured, output
-from passport_pipeline.terminal import shown
+from passport_pipeline.core.terminal import shown
 
 if TYPE_CHECKING:
+    from passport_pipeline.config.hospitals import Hospital
     from passport_pipeline.hospitals.preflight import Preflight
-    from passport_pipeline.hospitals.registry import Hospital
     from passport_pipeline.passport.days import HospitalStatus
     from passport_pipeline.passport.hospital_states import HeldBack, HospitalState
     from passport_pipeline.passport.timeline import Entry

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from passport_pipeline.errors import SourceError
+from passport_pipeline.core.errors import SourceError
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from passport_pipeline.hospitals.registry import Hospital
+    from passport_pipeline.config.hospitals import Hospital
     from passport_pipeline.resources import Connections
     from passport_pipeline.verification import HospitalVerification
 

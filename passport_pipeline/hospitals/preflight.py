@@ -15,9 +15,9 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from passport_pipeline.errors import ConfigurationError, SourceError
-from passport_pipeline.hospitals.registry import Hospital
-from passport_pipeline.hospitals.settings import Settings
+from passport_pipeline.config.hospitals import Hospital
+from passport_pipeline.config.settings import Settings
+from passport_pipeline.core.errors import ConfigurationError, SourceError
 from passport_pipeline.openmrs import inspection
 from passport_pipeline.openmrs.clock import read_clock
 from passport_pipeline.openmrs.grants import Rights, read_rights

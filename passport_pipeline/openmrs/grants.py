@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from passport_pipeline.errors import SourceRefused
+from passport_pipeline.core.errors import SourceRefused
 
 # Privileges that change nothing; names as MariaDB and MySQL print them.
 READING = frozenset(

@@ -17,6 +17,7 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
+from passport_pipeline.core.row_references import References
 from passport_pipeline.openmrs import tables as t
 from passport_pipeline.openmrs.names import clean, concept_names, person_names
 from passport_pipeline.openmrs.source import Source
@@ -31,7 +32,6 @@ from passport_pipeline.openmrs.statements import (
     Statements,
     shaped,
 )
-from passport_pipeline.references import References
 
 _LONGEST_ID = 18  # digits that a 64-bit integer holds, whichever they are
 

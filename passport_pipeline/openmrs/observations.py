@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
 
-from passport_pipeline.digests import mixed
+from passport_pipeline.core.digests import mixed
 from passport_pipeline.openmrs.packing import DATES, Packed, read_packed, unpacked
 from passport_pipeline.openmrs.source import LONGEST_TEXT, Source, hang_up
 from passport_pipeline.openmrs.survey import BLOCK, CELL_COLUMNS, at_most, cell_ranges

@@ -11,7 +11,7 @@ from datetime import date, datetime, time, timedelta
 import pandas as pd
 import sqlalchemy as sa
 
-from passport_pipeline.digests import ROW_COLUMNS
+from passport_pipeline.core.digests import ROW_COLUMNS
 from passport_pipeline.openmrs.rows import Rows
 from passport_pipeline.openmrs.schema import Schema
 from passport_pipeline.openmrs.survey import at_most, cell_ranges, within

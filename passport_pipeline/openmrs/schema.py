@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import FromClause
 
-from passport_pipeline.errors import SourceRefused
+from passport_pipeline.core.errors import SourceRefused
 from passport_pipeline.openmrs.tables import MARKERS, metadata
 
 # Without these there is nothing to read; everything else degrades.

@@ -22,10 +22,10 @@ from typing import Any, Self
 import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import ExceptionContext
 
-from passport_pipeline.errors import ConfigurationError, PipelineError, SourceRefused, SourceUnreachable
-from passport_pipeline.failures import Origin, explained, timed_out
-from passport_pipeline.hospitals.registry import Hospital
-from passport_pipeline.hospitals.settings import Settings
+from passport_pipeline.config.hospitals import Hospital
+from passport_pipeline.config.settings import Settings
+from passport_pipeline.core.errors import ConfigurationError, PipelineError, SourceRefused, SourceUnreachable
+from passport_pipeline.core.known_errors import Origin, explained, timed_out
 from passport_pipeline.openmrs.grants import read_rights
 from passport_pipeline.openmrs.lines import Line
 from passport_pipeline.openmrs.schema import Schema, probe

@@ -27,7 +27,7 @@ import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.sql.elements import ColumnElement
 
-from passport_pipeline.digests import Digest
+from passport_pipeline.core.digests import Digest
 from passport_pipeline.openmrs.rows import Rows, mixed
 from passport_pipeline.openmrs.schema import Schema
 from passport_pipeline.openmrs.source import Source

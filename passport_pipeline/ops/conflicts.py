@@ -5,7 +5,7 @@ from collections import Counter
 import dagster as dg
 
 from passport_pipeline.assets.failures import TRANSIENT_RETRIES, failing_clearly
-from passport_pipeline.errors import PipelineError
+from passport_pipeline.core.errors import PipelineError
 from passport_pipeline.passport.conflict_queue import choose
 from passport_pipeline.passport.decisions import Decision
 from passport_pipeline.passport.resolving import resolve_all

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from bson import ObjectId
 
-from passport_pipeline.errors import PassportRefused
+from passport_pipeline.core.errors import PassportRefused
 from passport_pipeline.passport import bulk
 from passport_pipeline.passport.collections import AUDIT
 from passport_pipeline.passport.database import Document, Passport

@@ -18,8 +18,8 @@ from pymongo import ReplaceOne, UpdateOne
 from pymongo import errors as mongo
 from pymongo.collection import Collection
 
-from passport_pipeline.errors import PassportRefused, PassportUnreachable
-from passport_pipeline.failures import Origin, explained
+from passport_pipeline.core.errors import PassportRefused, PassportUnreachable
+from passport_pipeline.core.known_errors import Origin, explained
 from passport_pipeline.passport.database import Document
 
 T = TypeVar("T")

@@ -18,8 +18,8 @@ from typing import Any, NamedTuple, Self
 
 from bson import ObjectId, json_util
 
-from passport_pipeline.errors import ConfigurationError
-from passport_pipeline.hospitals.settings import month as checked_month
+from passport_pipeline.config.settings import month as checked_month
+from passport_pipeline.core.errors import ConfigurationError
 from passport_pipeline.passport import conflicts
 from passport_pipeline.passport.collections import CONFLICTS, RECORDS
 from passport_pipeline.passport.database import Document, Passport, answering

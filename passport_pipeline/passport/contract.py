@@ -18,7 +18,7 @@ from pymongo import ASCENDING
 from pymongo import errors as mongo
 from pymongo.database import Database
 
-from passport_pipeline.errors import PassportRefused
+from passport_pipeline.core.errors import PassportRefused
 from passport_pipeline.passport.bookkeeping import CONTRACT_CHANGES
 from passport_pipeline.passport.collections import COLLECTIONS, SHARED
 from passport_pipeline.passport.rules import STRICT, Rules, apart, of_application, together

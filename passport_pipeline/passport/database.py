@@ -19,9 +19,9 @@ from pymongo.collection import Collection as MongoCollection
 from pymongo.database import Database
 from pymongo.monitoring import _EventListener
 
-from passport_pipeline.errors import PassportUnreachable, PipelineError
-from passport_pipeline.failures import Origin, explained
-from passport_pipeline.hospitals.settings import Settings
+from passport_pipeline.config.settings import Settings
+from passport_pipeline.core.errors import PassportUnreachable, PipelineError
+from passport_pipeline.core.known_errors import Origin, explained
 from passport_pipeline.passport.contract import Change, put_in_place, take_out
 
 Document = dict[str, Any]

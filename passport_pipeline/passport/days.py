@@ -14,8 +14,8 @@ from typing import Any, Self
 
 from pymongo import errors as mongo
 
-from passport_pipeline.digests import Digest, window_of
-from passport_pipeline.errors import PassportRefused
+from passport_pipeline.core.digests import Digest, window_of
+from passport_pipeline.core.errors import PassportRefused
 from passport_pipeline.passport.collections import CONFLICTS, DAYS, HOSPITALS, PARKED, RECORDS, SYNC
 from passport_pipeline.passport.database import Document, Passport, answering
 from passport_pipeline.passport.freshness import Lag

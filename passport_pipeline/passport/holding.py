@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from passport_pipeline.errors import ConfigurationError
+from passport_pipeline.core.errors import ConfigurationError
 from passport_pipeline.passport.collections import SOURCE_HOSPITALS
 from passport_pipeline.passport.database import Passport, answering
 from passport_pipeline.passport.hospital_states import (

@@ -16,7 +16,7 @@ from typing import Any
 
 from pymongo import UpdateOne
 
-from passport_pipeline.errors import ConfigurationError, HospitalNotActive
+from passport_pipeline.core.errors import ConfigurationError, HospitalNotActive
 from passport_pipeline.passport.collections import SOURCE_HOSPITALS
 from passport_pipeline.passport.database import Document, Passport, answering
 from passport_pipeline.passport.unanswered import Unanswered

@@ -23,8 +23,8 @@ import tenacity
 from pymongo import ReturnDocument
 from pymongo import errors as mongo
 
-from passport_pipeline.errors import WindowBusy, WindowTakenOver
-from passport_pipeline.hospitals.settings import LONGEST_LEASE
+from passport_pipeline.config.settings import LONGEST_LEASE
+from passport_pipeline.core.errors import WindowBusy, WindowTakenOver
 from passport_pipeline.passport.bookkeeping import LEASES
 from passport_pipeline.passport.database import Document, Passport, answering
 

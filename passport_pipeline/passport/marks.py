@@ -20,8 +20,8 @@ from datetime import date, timedelta
 from pymongo import UpdateOne
 from pymongo import errors as mongo
 
-from passport_pipeline.digests import window_of
-from passport_pipeline.errors import WindowTakenOver
+from passport_pipeline.core.digests import window_of
+from passport_pipeline.core.errors import WindowTakenOver
 from passport_pipeline.passport import leases
 from passport_pipeline.passport.collections import DAYS
 from passport_pipeline.passport.database import Document, Passport, answering

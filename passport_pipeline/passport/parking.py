@@ -15,7 +15,7 @@ from typing import Any
 from bson import ObjectId
 from pymongo import UpdateOne
 
-from passport_pipeline.errors import PassportRefused
+from passport_pipeline.core.errors import PassportRefused
 from passport_pipeline.passport import bulk
 from passport_pipeline.passport.collections import CONTRACT_VERSION, PARKED
 from passport_pipeline.passport.database import Document, Passport

@@ -21,7 +21,7 @@ import pymongo
 from pymongo import errors as mongo
 from pymongo.change_stream import CollectionChangeStream
 
-from passport_pipeline.failures import Origin, find
+from passport_pipeline.core.known_errors import Origin, find
 from passport_pipeline.passport.collections import PATIENTS, RECORDS
 from passport_pipeline.passport.database import Document, Passport, answering
 from passport_pipeline.passport.lists import faults_of_patients, have_mended

@@ -18,9 +18,9 @@ import pandas as pd
 from bson import ObjectId
 from pymongo import UpdateOne
 
-from passport_pipeline.errors import PassportRefused
-from passport_pipeline.hospitals.registry import Hospital
-from passport_pipeline.hospitals.settings import Settings
+from passport_pipeline.config.hospitals import Hospital
+from passport_pipeline.config.settings import Settings
+from passport_pipeline.core.errors import PassportRefused
 from passport_pipeline.passport import bulk
 from passport_pipeline.passport.collections import DOCTORS, HOSPITALS, USERS
 from passport_pipeline.passport.database import Document, Passport, answering

@@ -16,8 +16,8 @@ from datetime import date, datetime
 
 from bson import ObjectId
 
-from passport_pipeline.digests import Digest, window_of
-from passport_pipeline.errors import PassportRefused
+from passport_pipeline.core.digests import Digest, window_of
+from passport_pipeline.core.errors import PassportRefused
 from passport_pipeline.passport import lists, parking, recounting, retracting
 from passport_pipeline.passport.collections import PARKED, RECORDS
 from passport_pipeline.passport.database import Document, Passport, answering

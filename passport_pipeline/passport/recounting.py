@@ -15,7 +15,7 @@ from datetime import date
 
 import pandas as pd
 
-from passport_pipeline.digests import ROW_COLUMNS, Digest
+from passport_pipeline.core.digests import ROW_COLUMNS, Digest
 from passport_pipeline.passport.collections import CONFLICTS, DAYS, PARKED, RECORDS
 from passport_pipeline.passport.database import Document, Passport, answering
 from passport_pipeline.passport.days import DayCount, held_months

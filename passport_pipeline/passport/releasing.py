@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from passport_pipeline.errors import ConfigurationError
+from passport_pipeline.core.errors import ConfigurationError
 from passport_pipeline.passport.bookkeeping import LEASES
 from passport_pipeline.passport.database import Document, Passport, answering
 from passport_pipeline.passport.leases import EXPIRED, NEXT_TOKEN, lease_id

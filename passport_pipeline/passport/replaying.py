@@ -15,8 +15,8 @@ from typing import Any
 
 from bson import ObjectId
 
-from passport_pipeline.errors import ConfigurationError
-from passport_pipeline.hospitals.settings import month
+from passport_pipeline.config.settings import month
+from passport_pipeline.core.errors import ConfigurationError
 from passport_pipeline.passport.collections import PARKED
 from passport_pipeline.passport.database import Document, Passport, answering
 from passport_pipeline.passport.retrying import WAITS_FOR

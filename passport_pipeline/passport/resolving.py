@@ -23,9 +23,9 @@ from enum import StrEnum
 
 from pymongo import UpdateOne
 
-from passport_pipeline.errors import ConfigurationError, WindowBusy, WindowTakenOver
-from passport_pipeline.hospitals.registry import Hospital
-from passport_pipeline.hospitals.settings import Settings
+from passport_pipeline.config.hospitals import Hospital
+from passport_pipeline.config.settings import Settings
+from passport_pipeline.core.errors import ConfigurationError, WindowBusy, WindowTakenOver
 from passport_pipeline.passport import audit, bulk, conflicts, merging, patients, recounting
 from passport_pipeline.passport.collections import CONFLICTS, RECORDS
 from passport_pipeline.passport.conflict_queue import Shown

@@ -16,7 +16,7 @@ from collections.abc import Set as AbstractSet
 from bson import ObjectId
 from pymongo import DeleteOne, ReplaceOne
 
-from passport_pipeline.errors import PassportUnreachable
+from passport_pipeline.core.errors import PassportUnreachable
 from passport_pipeline.passport import audit, bulk, conflicts, patients
 from passport_pipeline.passport.collections import RECORDS, RETRACTED
 from passport_pipeline.passport.database import Document

@@ -16,7 +16,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Self
 
-from passport_pipeline.hospitals.settings import Settings
+from passport_pipeline.config.settings import Settings
 from passport_pipeline.identity import matching
 from passport_pipeline.passport.collections import PARKED
 from passport_pipeline.passport.database import Document, Passport, answering

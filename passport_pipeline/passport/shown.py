@@ -11,9 +11,9 @@ from datetime import date
 
 import numpy as np
 
+from passport_pipeline.core.row_references import Ids
 from passport_pipeline.passport.collections import RECORDS
 from passport_pipeline.passport.database import Passport, answering
-from passport_pipeline.references import Ids
 
 CHUNK = 10_000
 

@@ -20,7 +20,7 @@ from typing import Any
 from bson import ObjectId
 from pymongo import UpdateOne
 
-from passport_pipeline.errors import PassportUnreachable
+from passport_pipeline.core.errors import PassportUnreachable
 from passport_pipeline.passport import (
     audit,
     bulk,

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from passport_pipeline.hospitals.registry import Hospital
+from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.openmrs.lookups import Lookups
 from passport_pipeline.records import evidence
 from passport_pipeline.records.building import ATTACHED, LEAD, PARKED, SKIPPED, Built

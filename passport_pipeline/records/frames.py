@@ -19,8 +19,8 @@ from typing import TypeVar
 import numpy as np
 import pandas as pd
 
-from passport_pipeline.errors import PipelineError, unexpected
-from passport_pipeline.hospitals.registry import Hospital
+from passport_pipeline.config.hospitals import Hospital
+from passport_pipeline.core.errors import PipelineError, unexpected
 from passport_pipeline.openmrs.lookups import Lookups
 from passport_pipeline.records.building import build
 from passport_pipeline.records.categories import parents_of

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from passport_pipeline.hospitals.registry import Hospital
+from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.openmrs.lookups import Lookups
 from passport_pipeline.records import evidence, values
 from passport_pipeline.records.clinicians import Attribution

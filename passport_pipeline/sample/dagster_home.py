@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from passport_pipeline.errors import ConfigurationError
+from passport_pipeline.core.errors import ConfigurationError
 from passport_pipeline.sample.processes import ServerFailed, dying_with_parent, free_port
 
 PROJECT = Path(__file__).resolve().parents[2]

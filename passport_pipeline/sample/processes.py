@@ -20,7 +20,7 @@ from pathlib import Path
 
 import psutil
 
-from passport_pipeline.errors import PipelineError
+from passport_pipeline.core.errors import PipelineError
 
 SECONDS_TO_START = 120
 SECONDS_TO_STOP = 30

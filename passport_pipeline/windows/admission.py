@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
-from passport_pipeline.errors import SourceRefused
+from passport_pipeline.core.errors import SourceRefused
 from passport_pipeline.openmrs.lineage import Lineage, holders, read_lineage, regression
 from passport_pipeline.passport.database import Document, Passport
 from passport_pipeline.passport.fingerprints import claim, showing

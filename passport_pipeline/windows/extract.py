@@ -13,9 +13,9 @@ from datetime import date, datetime
 
 import pandas as pd
 
-from passport_pipeline.batches import Batches
-from passport_pipeline.collector import collecting_seldom
-from passport_pipeline.digests import differing
+from passport_pipeline.batches.store import Batches
+from passport_pipeline.core.digests import differing
+from passport_pipeline.core.gc_tuning import collecting_seldom
 from passport_pipeline.openmrs.lookups import Lookups, references, unknown_references
 from passport_pipeline.openmrs.observations import checksum_cells, read_observations
 from passport_pipeline.openmrs.source import Source

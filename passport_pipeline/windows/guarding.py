@@ -16,13 +16,13 @@ from datetime import UTC, date, datetime
 import numpy as np
 import pandas as pd
 
-from passport_pipeline.batches import Batches
-from passport_pipeline.hospitals.settings import Settings
+from passport_pipeline.batches.store import Batches
+from passport_pipeline.config.settings import Settings
+from passport_pipeline.core.row_references import Ids
 from passport_pipeline.passport.database import Passport
 from passport_pipeline.passport.shown import shown_rows
 from passport_pipeline.records.building import ATTACHED, LEAD, PARKED
 from passport_pipeline.records.frames import Making
-from passport_pipeline.references import Ids
 from passport_pipeline.windows.inputs import Inputs
 from passport_pipeline.windows.staleness import ComparedWindow
 

@@ -22,9 +22,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from passport_pipeline.batches import Batches
-from passport_pipeline.digests import window_of
-from passport_pipeline.hospitals.settings import Settings
+from passport_pipeline.batches.store import Batches
+from passport_pipeline.config.settings import Settings
+from passport_pipeline.core.digests import window_of
 from passport_pipeline.openmrs.survey import Survey
 from passport_pipeline.passport.database import Passport
 from passport_pipeline.passport.days import DayRecord, recorded

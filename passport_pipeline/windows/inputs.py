@@ -24,13 +24,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from passport_pipeline.batches import Batches
-from passport_pipeline.errors import BatchError
-from passport_pipeline.hospitals.registry import Hospital
+from passport_pipeline.batches.store import Batches
+from passport_pipeline.config.hospitals import Hospital
+from passport_pipeline.core.errors import BatchError
+from passport_pipeline.core.row_references import Ids, References
 from passport_pipeline.openmrs.lookups import Lookups
 from passport_pipeline.passport.collections import CONTRACT_VERSION
 from passport_pipeline.records.categories import RULES_VERSION
-from passport_pipeline.references import Ids, References
 from passport_pipeline.windows.match import matches_name
 from passport_pipeline.windows.references import stored_lookups
 

@@ -17,11 +17,11 @@ from typing import Any
 
 import pandas as pd
 
-from passport_pipeline.batches import Batches
-from passport_pipeline.collector import collecting_seldom
-from passport_pipeline.digests import Digest
-from passport_pipeline.hospitals.registry import Hospital
-from passport_pipeline.hospitals.settings import Settings
+from passport_pipeline.batches.store import Batches
+from passport_pipeline.config.hospitals import Hospital
+from passport_pipeline.config.settings import Settings
+from passport_pipeline.core.digests import Digest
+from passport_pipeline.core.gc_tuning import collecting_seldom
 from passport_pipeline.openmrs.lookups import Lookups
 from passport_pipeline.passport.database import Passport
 from passport_pipeline.passport.days import record_sync, recorded

@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from passport_pipeline.batches import Batches
-from passport_pipeline.collector import collecting_seldom
+from passport_pipeline.batches.store import Batches
+from passport_pipeline.core.gc_tuning import collecting_seldom
 from passport_pipeline.identity.matching import match
 from passport_pipeline.openmrs.source import Source
 from passport_pipeline.passport.database import Passport

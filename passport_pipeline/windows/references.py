@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from passport_pipeline.batches import Batches
+from passport_pipeline.batches.store import Batches
 from passport_pipeline.identity.matching import IDENTITY_VERSION, national_ids
 from passport_pipeline.openmrs.identifiers import identifiers_digest, read_identifiers
 from passport_pipeline.openmrs.lookups import (

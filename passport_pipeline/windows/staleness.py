@@ -14,13 +14,13 @@ from hashlib import blake2b
 
 import pandas as pd
 
-from passport_pipeline.batches import Batches, DayBatch
-from passport_pipeline.digests import Digest, window_of
-from passport_pipeline.errors import BatchError
-from passport_pipeline.hospitals.registry import Hospital
+from passport_pipeline.batches.store import Batches, DayBatch
+from passport_pipeline.config.hospitals import Hospital
+from passport_pipeline.core.digests import Digest, window_of
+from passport_pipeline.core.errors import BatchError
+from passport_pipeline.core.row_references import References
 from passport_pipeline.passport.database import Passport
 from passport_pipeline.passport.days import DayRecord, recorded
-from passport_pipeline.references import References
 from passport_pipeline.windows.inputs import Inputs, common, stored_inputs
 from passport_pipeline.windows.match import match_persons
 from passport_pipeline.windows.references import (

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 
 import pandas as pd
 
-from passport_pipeline.batches import Batches
+from passport_pipeline.batches.store import Batches
 from passport_pipeline.openmrs.clock import read_clock
 from passport_pipeline.openmrs.filled import filled_tables
 from passport_pipeline.openmrs.source import Source

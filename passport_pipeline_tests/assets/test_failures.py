@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 
 from passport_pipeline.assets.failures import TRANSIENT_RETRIES, failing_clearly
-from passport_pipeline.errors import SourceRefused, SourceUnreachable
+from passport_pipeline.core.errors import SourceRefused, SourceUnreachable
 
 
 def failing_with(error: Exception):

@@ -7,7 +7,7 @@ import dagster as dg
 import pytest
 
 from passport_pipeline.automation.schedules import nightly_survey, nightly_verification
-from passport_pipeline.hospitals.settings import Settings
+from passport_pipeline.config.settings import Settings
 from passport_pipeline.passport import database
 from passport_pipeline.resources import Connections
 

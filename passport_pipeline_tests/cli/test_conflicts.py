@@ -10,7 +10,7 @@ import pytest
 
 from passport_pipeline import resources
 from passport_pipeline.cli import main
-from passport_pipeline.hospitals.settings import Settings
+from passport_pipeline.config.settings import Settings
 from passport_pipeline.passport.collections import CONFLICTS
 from passport_pipeline.passport.people import ensure_hospital
 from passport_pipeline.resources import Connections

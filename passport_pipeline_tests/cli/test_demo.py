@@ -3,7 +3,7 @@
 import pytest
 
 from passport_pipeline.cli import demo
-from passport_pipeline.errors import ConfigurationError
+from passport_pipeline.core.errors import ConfigurationError
 from passport_pipeline.verification import HospitalVerification, unreadable
 
 

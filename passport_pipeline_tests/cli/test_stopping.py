@@ -7,7 +7,7 @@ import time
 import dagster as dg
 import pytest
 
-from passport_pipeline.batches import Batches
+from passport_pipeline.batches.store import Batches
 from passport_pipeline.cli import main
 from passport_pipeline.passport import bulk
 from passport_pipeline.passport.leases import held

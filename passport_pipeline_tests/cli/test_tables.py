@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from passport_pipeline.cli.tables import hospitals_table, status_table
-from passport_pipeline.hospitals.registry import Hospital
+from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.passport.days import HospitalStatus, Totals
 from passport_pipeline.passport.freshness import Lag
 from passport_pipeline.passport.hospital_states import HospitalState

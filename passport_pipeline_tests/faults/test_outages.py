@@ -11,7 +11,7 @@ import pymongo
 import pytest
 import sqlalchemy as sa
 
-from passport_pipeline.errors import BatchError
+from passport_pipeline.core.errors import BatchError
 from passport_pipeline.sample import servers as private_servers
 from passport_pipeline.windows.extract import extract_window
 from passport_pipeline_tests.faults import outages, points

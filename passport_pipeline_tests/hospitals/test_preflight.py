@@ -10,9 +10,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from passport_pipeline.config.settings import Settings
 from passport_pipeline.hospitals import preflight
 from passport_pipeline.hospitals.preflight import check_hospital
-from passport_pipeline.hospitals.settings import Settings
 from passport_pipeline.openmrs.clock import read_clock
 from passport_pipeline.sample import mariadb, processes
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from passport_pipeline.hospitals.registry import Hospital
-from passport_pipeline.hospitals.settings import Settings
+from passport_pipeline.config.hospitals import Hospital
+from passport_pipeline.config.settings import Settings
 from passport_pipeline.openmrs.source import Source
 from passport_pipeline_tests.conftest import DUMPS
 from passport_pipeline_tests.openmrs.inserting import Database, create_tables

@@ -10,8 +10,8 @@ import pymysql
 import pytest
 import sqlalchemy as sa
 
-from passport_pipeline.errors import SourceUnreachable
-from passport_pipeline.hospitals.settings import Settings
+from passport_pipeline.config.settings import Settings
+from passport_pipeline.core.errors import SourceUnreachable
 from passport_pipeline.openmrs import source as source_module
 from passport_pipeline.openmrs.source import LONGEST_TEXT, Source
 from passport_pipeline_tests.openmrs.breaking import BreakingLine

@@ -3,8 +3,8 @@ import secrets
 import pytest
 import sqlalchemy as sa
 
-from passport_pipeline.errors import SourceRefused
-from passport_pipeline.hospitals.settings import Settings
+from passport_pipeline.config.settings import Settings
+from passport_pipeline.core.errors import SourceRefused
 from passport_pipeline.openmrs.grants import parse_grants
 from passport_pipeline.openmrs.schema import REQUIRED
 from passport_pipeline.openmrs.source import Source

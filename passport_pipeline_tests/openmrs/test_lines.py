@@ -4,7 +4,7 @@ import ssl
 
 import pytest
 
-from passport_pipeline.hospitals.registry import Hospital
+from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.openmrs.lines import Line
 from passport_pipeline.openmrs.source import Source
 

@@ -3,7 +3,7 @@ from itertools import pairwise
 import pandas as pd
 import pytest
 
-from passport_pipeline.digests import Digest
+from passport_pipeline.core.digests import Digest
 from passport_pipeline.openmrs.observations import OBSERVATION_COLUMNS, empty, read_observations
 from passport_pipeline.openmrs.survey import BLOCK, cell_digests, full_survey, window_cells
 from passport_pipeline_tests.openmrs.inserting import CREATED

@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
-from passport_pipeline.digests import Digest
-from passport_pipeline.errors import SourceUnreachable
-from passport_pipeline.hospitals.settings import Settings
+from passport_pipeline.config.settings import Settings
+from passport_pipeline.core.digests import Digest
+from passport_pipeline.core.errors import SourceUnreachable
 from passport_pipeline.openmrs.observations import OBSERVATION_COLUMNS, read_observations
 from passport_pipeline.openmrs.rows import NUMBERS_AND_DATES, TEXTS, Rows
 from passport_pipeline.openmrs.source import LONGEST_TEXT, Source

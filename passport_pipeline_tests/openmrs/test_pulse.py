@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from passport_pipeline.hospitals.registry import Hospital
-from passport_pipeline.hospitals.settings import Settings
+from passport_pipeline.config.hospitals import Hospital
+from passport_pipeline.config.settings import Settings
 from passport_pipeline.openmrs import pulse as pulses
 from passport_pipeline.openmrs.pulse import TABLES, read_pulse
 from passport_pipeline.openmrs.source import Source

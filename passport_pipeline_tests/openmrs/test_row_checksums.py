@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from passport_pipeline.digests import ROW_COLUMNS, Digest
+from passport_pipeline.core.digests import ROW_COLUMNS, Digest
 from passport_pipeline.openmrs.row_checksums import read_row_checksums
 from passport_pipeline.openmrs.survey import BLOCK, full_survey
 from passport_pipeline_tests.openmrs.inserting import CREATED, VERSIONS

@@ -5,9 +5,9 @@ from contextlib import contextmanager
 import pytest
 import sqlalchemy as sa
 
-from passport_pipeline.errors import ConfigurationError
+from passport_pipeline.config.settings import Settings
+from passport_pipeline.core.errors import ConfigurationError
 from passport_pipeline.hospitals.preflight import check_hospital
-from passport_pipeline.hospitals.settings import Settings
 from passport_pipeline.openmrs.source import CONNECT_TIMEOUT, GRACE, LONGEST_TEXT, Source
 from passport_pipeline.sample.loading import load
 from passport_pipeline_tests.openmrs.reading import assert_same, everything

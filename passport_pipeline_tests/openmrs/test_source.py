@@ -4,8 +4,8 @@ import pymysql
 import pytest
 import sqlalchemy as sa
 
-from passport_pipeline.errors import ConfigurationError, SourceError, SourceRefused, SourceUnreachable
-from passport_pipeline.hospitals.settings import Settings
+from passport_pipeline.config.settings import Settings
+from passport_pipeline.core.errors import ConfigurationError, SourceError, SourceRefused, SourceUnreachable
 from passport_pipeline.openmrs import source as source_module
 from passport_pipeline.openmrs.source import Source, translated
 from passport_pipeline.openmrs.tables import metadata, users

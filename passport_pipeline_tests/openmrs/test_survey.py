@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
-from passport_pipeline.digests import Digest
-from passport_pipeline.hospitals.registry import Hospital
-from passport_pipeline.hospitals.settings import Settings
+from passport_pipeline.config.hospitals import Hospital
+from passport_pipeline.config.settings import Settings
+from passport_pipeline.core.digests import Digest
 from passport_pipeline.openmrs import survey as surveys
 from passport_pipeline.openmrs import touched
 from passport_pipeline.openmrs.clock import read_clock

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from pymongo import monitoring
 
-from passport_pipeline.hospitals.settings import Settings
+from passport_pipeline.config.settings import Settings
 from passport_pipeline.passport.collections import COLLECTIONS
 from passport_pipeline.passport.database import Passport
 from passport_pipeline.passport.people import Account, ensure_hospital

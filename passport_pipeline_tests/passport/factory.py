@@ -8,8 +8,8 @@ from typing import Any
 
 from bson import ObjectId
 
-from passport_pipeline.digests import Digest, window_of
-from passport_pipeline.hospitals.registry import Hospital
+from passport_pipeline.config.hospitals import Hospital
+from passport_pipeline.core.digests import Digest, window_of
 from passport_pipeline.passport import days
 from passport_pipeline.passport.collections import ARRAYS, AUDIT, CONFLICTS, DAYS, PARKED, PATIENTS, RECORDS, RETRACTED
 from passport_pipeline.passport.database import Passport

@@ -1,6 +1,6 @@
 import pytest
 
-from passport_pipeline.errors import PassportRefused
+from passport_pipeline.core.errors import PassportRefused
 from passport_pipeline.passport.bulk import failing_fields, insert
 from passport_pipeline.passport.collections import PATIENTS, RECORDS
 from passport_pipeline_tests.passport.factory import patient, record

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 import pytest
 from bson import ObjectId
 
-from passport_pipeline.errors import ConfigurationError
+from passport_pipeline.core.errors import ConfigurationError
 from passport_pipeline.passport.collections import CONFLICTS, RECORDS
 from passport_pipeline.passport.conflict_queue import Shown, choose, listed, one
 from passport_pipeline_tests.passport.factory import DAY, NOW, record

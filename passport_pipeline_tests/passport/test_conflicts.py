@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 
-from passport_pipeline.digests import Digest
+from passport_pipeline.core.digests import Digest
 from passport_pipeline.passport import conflicts
 from passport_pipeline.passport.collections import CONFLICTS, RECORDS, RETRACTED
 from passport_pipeline.passport.recounting import recounted

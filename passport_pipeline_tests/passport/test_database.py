@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from pymongo import ReadPreference, WriteConcern, monitoring
 from pymongo.read_concern import ReadConcern
 
-from passport_pipeline.errors import PassportRefused, PassportUnreachable
+from passport_pipeline.core.errors import PassportRefused, PassportUnreachable
 from passport_pipeline.passport import database
 from passport_pipeline.passport.collections import COLLECTIONS, PATIENTS, RECORDS, USERS
 from passport_pipeline.passport.database import Passport

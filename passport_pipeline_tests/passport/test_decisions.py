@@ -2,7 +2,7 @@
 
 import pytest
 
-from passport_pipeline.errors import ConfigurationError
+from passport_pipeline.core.errors import ConfigurationError
 from passport_pipeline.passport.decisions import Decision, differing
 
 THEIRS = {"type": "medication", "data": {"dosage": "10 mg", "note": "at night", "a": 1, "medicationStatus": "Past"}}

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from passport_pipeline.digests import Digest
+from passport_pipeline.core.digests import Digest
 from passport_pipeline.passport import days, freshness
 from passport_pipeline.passport.collections import RECORDS, SYNC
 from passport_pipeline.passport.days import DayRecord

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from passport_pipeline.errors import ConfigurationError, HospitalNotActive
+from passport_pipeline.core.errors import ConfigurationError, HospitalNotActive
 from passport_pipeline.passport.collections import SOURCE_HOSPITALS
 from passport_pipeline.passport.hospital_states import (
     ACTIVE,

@@ -11,8 +11,8 @@ from datetime import timedelta
 
 import pytest
 
-from passport_pipeline.digests import Digest
-from passport_pipeline.errors import WindowBusy, WindowTakenOver
+from passport_pipeline.core.digests import Digest
+from passport_pipeline.core.errors import WindowBusy, WindowTakenOver
 from passport_pipeline.passport import leases, parking, retracting
 from passport_pipeline.passport.bookkeeping import LEASES
 from passport_pipeline.passport.collections import DAYS, PARKED, RECORDS

@@ -7,8 +7,8 @@ from datetime import date
 import bson
 from bson import Decimal128, Int64, MaxKey, ObjectId, Regex
 
-from passport_pipeline.digests import Digest
-from passport_pipeline.hospitals.settings import Settings
+from passport_pipeline.config.settings import Settings
+from passport_pipeline.core.digests import Digest
 from passport_pipeline.passport.bulk import LARGEST
 from passport_pipeline.passport.collections import PATIENTS, RECORDS
 from passport_pipeline.passport.people import ensure_clinicians

@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import pytest
 from bson import ObjectId
 
-from passport_pipeline.errors import PassportRefused
+from passport_pipeline.core.errors import PassportRefused
 from passport_pipeline.passport.collections import PATIENTS
 from passport_pipeline.passport.patient_changes import PatientChanges, hospitals_of, patient_changes
 from passport_pipeline_tests.passport.factory import patient, record

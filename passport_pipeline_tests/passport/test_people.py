@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from bson import ObjectId
 
-from passport_pipeline.errors import PassportRefused
+from passport_pipeline.core.errors import PassportRefused
 from passport_pipeline.passport.collections import DOCTORS, HOSPITALS, USERS
 from passport_pipeline.passport.people import ensure_clinicians, ensure_hospital, fit_name
 from passport_pipeline_tests.passport.factory import HOSPITAL, NOW

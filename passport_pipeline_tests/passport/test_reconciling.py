@@ -3,8 +3,8 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from bson import ObjectId
 
-from passport_pipeline.digests import Digest
-from passport_pipeline.errors import PassportRefused
+from passport_pipeline.core.digests import Digest
+from passport_pipeline.core.errors import PassportRefused
 from passport_pipeline.passport import days
 from passport_pipeline.passport.collections import AUDIT, CONFLICTS, DAYS, PARKED, PATIENTS, RECORDS, RETRACTED
 from passport_pipeline.passport.reconciling import DayReconciler

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from passport_pipeline.digests import Digest
+from passport_pipeline.core.digests import Digest
 from passport_pipeline.passport import recounting
 from passport_pipeline.passport.collections import CONFLICTS, DAYS, RECORDS
 from passport_pipeline.passport.days import Totals

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from passport_pipeline.errors import ConfigurationError, WindowTakenOver
+from passport_pipeline.core.errors import ConfigurationError, WindowTakenOver
 from passport_pipeline.passport import leases
 from passport_pipeline.passport.bookkeeping import LEASES
 from passport_pipeline.passport.collections import RECORDS

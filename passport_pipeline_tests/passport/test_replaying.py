@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from passport_pipeline.errors import ConfigurationError
+from passport_pipeline.core.errors import ConfigurationError
 from passport_pipeline.passport.collections import PARKED
 from passport_pipeline.passport.replaying import Selection, groups, mark_due, rows, still_parked
 from passport_pipeline.passport.retrying import due_days, due_windows

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 import pytest
 from bson import ObjectId
 
-from passport_pipeline.errors import ConfigurationError
+from passport_pipeline.core.errors import ConfigurationError
 from passport_pipeline.passport import audit, bulk, conflicts, marks, patients, resolving
 from passport_pipeline.passport.collections import AUDIT, CONFLICTS, DAYS, PATIENTS, RECORDS
 from passport_pipeline.passport.conflict_queue import Shown

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from passport_pipeline.hospitals.settings import Settings
+from passport_pipeline.config.settings import Settings
 from passport_pipeline.identity import matching
 from passport_pipeline.passport.retrying import DOUBLINGS, LONGEST, WAITS_FOR, Retries, WaitsFor
 from passport_pipeline.records import values

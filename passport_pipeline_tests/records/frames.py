@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from passport_pipeline.hospitals.registry import Hospital
+from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.identity.matching import match, national_ids
 from passport_pipeline.openmrs.lookups import ConceptLookup, LocationLookup, Lookups, ProviderLookup
 from passport_pipeline.openmrs.observations import OBSERVATION_COLUMNS

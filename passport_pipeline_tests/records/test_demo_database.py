@@ -4,8 +4,8 @@ from collections import Counter
 
 import pytest
 
-from passport_pipeline.hospitals.registry import Hospital
-from passport_pipeline.hospitals.settings import Settings
+from passport_pipeline.config.hospitals import Hospital
+from passport_pipeline.config.settings import Settings
 from passport_pipeline.openmrs.source import Source
 from passport_pipeline_tests.records.frames import documents_of
 from passport_pipeline_tests.records.reading import read_all

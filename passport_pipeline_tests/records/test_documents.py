@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from bson.codec_options import CodecOptions
 
-from passport_pipeline.hospitals.registry import Hospital
+from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.records.building import build
 from passport_pipeline.records.checksums import checksum, data_checksum
 from passport_pipeline.records.documents import documents

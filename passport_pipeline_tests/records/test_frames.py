@@ -5,7 +5,7 @@ import logging
 import pandas as pd
 import pytest
 
-from passport_pipeline.errors import PassportUnreachable
+from passport_pipeline.core.errors import PassportUnreachable
 from passport_pipeline.records import documents as making_documents
 from passport_pipeline.records import frames
 from passport_pipeline.records.frames import Making

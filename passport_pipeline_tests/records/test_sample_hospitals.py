@@ -5,8 +5,8 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from passport_pipeline.hospitals.registry import Hospital
-from passport_pipeline.hospitals.settings import Settings
+from passport_pipeline.config.hospitals import Hospital
+from passport_pipeline.config.settings import Settings
 from passport_pipeline.openmrs.identifiers import read_identifiers
 from passport_pipeline.openmrs.source import Source
 from passport_pipeline.records.building import build

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from passport_pipeline.automation.local_storage import LocalEvents, LocalRuns
-from passport_pipeline.errors import ConfigurationError
+from passport_pipeline.core.errors import ConfigurationError
 from passport_pipeline.sample import dagster_home
 from passport_pipeline.sample.processes import ServerFailed
 

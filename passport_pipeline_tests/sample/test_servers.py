@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
-from passport_pipeline.errors import ConfigurationError
+from passport_pipeline.core.errors import ConfigurationError
 from passport_pipeline.sample import mariadb, mongodb, processes
 from passport_pipeline.sample import servers as private_servers
 from passport_pipeline.sample.servers import Servers

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
-from passport_pipeline.batches import Batches
+from passport_pipeline.batches.store import Batches
 from passport_pipeline.openmrs.survey import BLOCK, full_survey
 from passport_pipeline.windows import extract
 from passport_pipeline.windows.extract import extract_window

@@ -6,9 +6,9 @@ import dagster as dg
 import pytest
 import sqlalchemy as sa
 
-from passport_pipeline.batches import Batches
+from passport_pipeline.batches.store import Batches
+from passport_pipeline.config.settings import Settings
 from passport_pipeline.definitions import build_definitions
-from passport_pipeline.hospitals.settings import Settings
 from passport_pipeline.partitions import Window, partition_key_of
 from passport_pipeline.records import documents
 from passport_pipeline.sample.seed_example import seed_example, seed_passport

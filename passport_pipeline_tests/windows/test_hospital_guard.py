@@ -11,9 +11,9 @@ import dagster as dg
 import pytest
 import sqlalchemy as sa
 
+from passport_pipeline.config.settings import Settings
+from passport_pipeline.core.errors import ConfigurationError
 from passport_pipeline.definitions import build_definitions
-from passport_pipeline.errors import ConfigurationError
-from passport_pipeline.hospitals.settings import Settings
 from passport_pipeline.partitions import Window, partition_key_of
 from passport_pipeline.passport.freshness import staleness
 from passport_pipeline.passport.holding import accept

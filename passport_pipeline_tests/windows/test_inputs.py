@@ -6,16 +6,16 @@ from datetime import date
 import pandas as pd
 import pytest
 
-from passport_pipeline.batches import Batches
-from passport_pipeline.errors import BatchError
-from passport_pipeline.hospitals.registry import Hospital
-from passport_pipeline.hospitals.settings import Settings
+from passport_pipeline.batches.store import Batches
+from passport_pipeline.config.hospitals import Hospital
+from passport_pipeline.config.settings import Settings
+from passport_pipeline.core.errors import BatchError
+from passport_pipeline.core.row_references import References
 from passport_pipeline.openmrs.identifiers import read_identifiers
 from passport_pipeline.openmrs.lookups import ConceptLookup, LocationLookup, Lookups, ProviderLookup, references
 from passport_pipeline.openmrs.source import Source
 from passport_pipeline.records.building import build
 from passport_pipeline.records.documents import clinicians, documents
-from passport_pipeline.references import References
 from passport_pipeline.sample.generator import DEMO, generate
 from passport_pipeline.sample.hospital import NATIONAL_ID
 from passport_pipeline.sample.loading import load

@@ -9,7 +9,7 @@ from contextlib import closing
 
 import pytest
 
-from passport_pipeline.errors import PassportUnreachable
+from passport_pipeline.core.errors import PassportUnreachable
 from passport_pipeline.passport.leases import lease
 from passport_pipeline.passport.reconciling import DayReconciler
 from passport_pipeline.resources import Connections

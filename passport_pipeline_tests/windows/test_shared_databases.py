@@ -11,7 +11,7 @@ import sqlalchemy as sa
 import yaml
 
 from passport_pipeline.automation.in_process import HospitalRun, InProcess
-from passport_pipeline.errors import ConfigurationError, SourceRefused
+from passport_pipeline.core.errors import ConfigurationError, SourceRefused
 from passport_pipeline.partitions import Window
 from passport_pipeline.passport.fingerprints import claim
 from passport_pipeline.passport.hospital_states import ACTIVE, RETIRED, STOPPED, HospitalState, change_state, state_of

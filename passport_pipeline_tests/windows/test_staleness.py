@@ -9,8 +9,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from passport_pipeline.digests import Digest, window_of
-from passport_pipeline.errors import BatchError
+from passport_pipeline.core.digests import Digest, window_of
+from passport_pipeline.core.errors import BatchError
 from passport_pipeline.partitions import Window
 from passport_pipeline.passport.days import recorded
 from passport_pipeline.sample.generator import DEMO, generate

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import pytest
 
-from passport_pipeline.batches import Batches
+from passport_pipeline.batches.store import Batches
 from passport_pipeline.openmrs.survey import BLOCK, full_survey, tail_survey, window_cells
 from passport_pipeline.windows import surveys
 from passport_pipeline.windows.extract import extract_window

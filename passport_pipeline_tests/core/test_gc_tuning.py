@@ -6,7 +6,7 @@ from threading import Barrier
 
 import pytest
 
-from passport_pipeline.collector import SELDOM, collecting_seldom
+from passport_pipeline.core.gc_tuning import SELDOM, collecting_seldom
 
 
 @pytest.fixture(autouse=True)

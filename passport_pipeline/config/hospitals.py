@@ -20,8 +20,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from passport_pipeline.errors import ConfigurationError
-from passport_pipeline.hospitals.settings import Month
+from passport_pipeline.config.settings import Month
+from passport_pipeline.core.errors import ConfigurationError
 
 KEY = re.compile(r"[a-z][a-z0-9-]{0,38}[a-z0-9]")
 

@@ -3,8 +3,8 @@ from pathlib import Path
 import pydantic
 import pytest
 
-from passport_pipeline.errors import ConfigurationError
-from passport_pipeline.hospitals.settings import Settings
+from passport_pipeline.config.settings import Settings
+from passport_pipeline.core.errors import ConfigurationError
 
 
 def test_every_setting_has_a_default_that_works():

@@ -2,8 +2,8 @@ import textwrap
 
 import pytest
 
-from passport_pipeline.errors import ConfigurationError
-from passport_pipeline.hospitals.registry import Hospital, load_hospitals
+from passport_pipeline.config.hospitals import Hospital, load_hospitals
+from passport_pipeline.core.errors import ConfigurationError
 
 GOOD = """\
 hospitals:

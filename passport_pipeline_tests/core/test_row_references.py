@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from passport_pipeline.references import References
+from passport_pipeline.core.row_references import References
 
 IDS = st.lists(st.integers(0, 2**62))
 

@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from passport_pipeline.errors import (
+from passport_pipeline.core.errors import (
     BatchError,
     BatchUnreachable,
     PassportRefused,

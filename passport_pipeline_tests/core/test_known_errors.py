@@ -12,9 +12,15 @@ import pymysql
 import pytest
 
 from passport_pipeline.assets.failures import failing_clearly
-from passport_pipeline.batches import Batches
-from passport_pipeline.errors import BatchError, BatchUnreachable, PassportRefused, PassportUnreachable, SourceRefused
-from passport_pipeline.failures import TABLE, UNLISTED, Origin, find
+from passport_pipeline.batches.store import Batches
+from passport_pipeline.core.errors import (
+    BatchError,
+    BatchUnreachable,
+    PassportRefused,
+    PassportUnreachable,
+    SourceRefused,
+)
+from passport_pipeline.core.known_errors import TABLE, UNLISTED, Origin, find
 from passport_pipeline.openmrs.source import translated
 from passport_pipeline.passport import bulk
 from passport_pipeline.passport.database import answering
@@ -168,22 +174,22 @@ class Interrupted:
 
 @pytest.mark.parametrize("error", [ConnectionError(SECRET), TimeoutError(), class_named("ClientPayloadError")(SECRET)])
 def test_a_day_whose_download_breaks_off_is_not_taken_for_a_day_without_a_file(error, tmp_path):
-    batches = Batches(tmp_path)
-    batches.fs = Interrupted(error)
+    store = Batches(tmp_path)
+    store.fs = Interrupted(error)
     with pytest.raises(BatchUnreachable) as caught:
-        batches.days("central", "2026-09")
+        store.days("central", "2026-09")
     assert caught.value.transient
 
 
 def test_a_full_disk_is_said_so_and_not_tried_again(tmp_path, monkeypatch):
     import pandas as pd
 
-    from passport_pipeline import batches
+    from passport_pipeline.batches import store
 
     def full(path):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(batches, "_private_file", full)
+    monkeypatch.setattr(store, "_private_file", full)
     with pytest.raises(BatchError, match="the disk is full; free space or set PASSPORT_BATCHES") as caught:
         Batches(tmp_path).write_frames("central", "lookups", {"one": pd.DataFrame()}, {})
     assert not caught.value.transient

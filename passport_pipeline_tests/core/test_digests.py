@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from passport_pipeline.digests import Digest, differing, window_of
+from passport_pipeline.core.digests import Digest, differing, window_of
 from passport_pipeline_tests.crafting import exchange_that_two_folds_miss
 
 CRCS = st.lists(st.integers(0, 2**32 - 1), max_size=50)

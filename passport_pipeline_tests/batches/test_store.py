@@ -10,10 +10,10 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from passport_pipeline import batches as module
-from passport_pipeline.batches import Batches
-from passport_pipeline.digests import Digest
-from passport_pipeline.errors import BatchError, ConfigurationError
+from passport_pipeline.batches import store as module
+from passport_pipeline.batches.store import Batches
+from passport_pipeline.core.digests import Digest
+from passport_pipeline.core.errors import BatchError, ConfigurationError
 from passport_pipeline.openmrs.lookups import references
 from passport_pipeline.openmrs.observations import OBSERVATION_COLUMNS, empty
 

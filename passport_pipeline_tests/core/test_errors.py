@@ -1,6 +1,6 @@
 import pytest
 
-from passport_pipeline import errors
+from passport_pipeline.core import errors
 
 
 def test_what_may_heal_by_itself_is_transient_and_nothing_else():

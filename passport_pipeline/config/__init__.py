@@ -1,0 +1,1 @@
+"""What the pipeline and its hospitals are set to."""
