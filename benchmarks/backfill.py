@@ -36,20 +36,20 @@ import psutil
 from benchmarks.place import Pipeline
 from passport_pipeline.automation.in_process import InProcess
 from passport_pipeline.automation.instance import dagster_instance
-from passport_pipeline.automation.outstanding import months_of
 from passport_pipeline.automation.sync import sync
 from passport_pipeline.config.hospitals import Hospital
+from passport_pipeline.connections.run import Connections
+from passport_pipeline.detection.outstanding import months_of
 from passport_pipeline.passport.leases import confirm, lease
-from passport_pipeline.resources import Connections
 from passport_pipeline.sample import processes
-from passport_pipeline.verification import days_of_window
+from passport_pipeline.verification.hospital import days_of_window
+from passport_pipeline.windows.compare import compare_window
 from passport_pipeline.windows.extract import extract_window
-from passport_pipeline.windows.guarding import weigh
 from passport_pipeline.windows.load import load_window
+from passport_pipeline.windows.lookups import renew_lookups, renew_national_ids
 from passport_pipeline.windows.match import match_window
-from passport_pipeline.windows.references import renew_lookups, renew_national_ids
-from passport_pipeline.windows.staleness import compare_window
-from passport_pipeline.windows.surveys import survey_hospital
+from passport_pipeline.windows.plausibility import weigh
+from passport_pipeline.windows.survey import survey_hospital
 
 HOW = ("dagster", "domain")
 EVERY = 0.5

@@ -38,18 +38,18 @@ from passport_pipeline.automation.inputs import changed_inputs
 from passport_pipeline.automation.sensors import source_changes
 from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.config.settings import Settings
+from passport_pipeline.connections.run import Connections
 from passport_pipeline.core.digests import Digest
 from passport_pipeline.openmrs.source import Source
 from passport_pipeline.openmrs.tables import metadata
 from passport_pipeline.passport.collections import DAYS
 from passport_pipeline.passport.marks import day_id
-from passport_pipeline.resources import Connections
 from passport_pipeline.sample.generator import generate
 from passport_pipeline.sample.hospital import HospitalSpec
 from passport_pipeline.sample.loading import load, load_passport
 from passport_pipeline.sample.population import passport_patients
 from passport_pipeline.sample.schema import columns, tables
-from passport_pipeline.windows.surveys import survey_hospital
+from passport_pipeline.windows.survey import survey_hospital
 
 SEED = 1
 PASSPORT = "bench_crowd"

@@ -19,7 +19,8 @@ import pymongo
 import sqlalchemy as sa
 
 from benchmarks.seed_algorithm import Loss, SeedAlgorithm, losses
-from passport_pipeline.partitions import FIRST_MONTH, last_month
+from passport_pipeline.core.windows import last_month
+from passport_pipeline.partitions import FIRST_MONTH
 from passport_pipeline.sample import servers
 from passport_pipeline.sample.generator import DEMO, generate
 from passport_pipeline.sample.hospital import SampleHospital

@@ -17,7 +17,7 @@ from benchmarks.timing import Times, timed
 from passport_pipeline.automation.in_process import InProcess
 from passport_pipeline.automation.instance import dagster_instance
 from passport_pipeline.automation.sync import run_windows
-from passport_pipeline.partitions import Window
+from passport_pipeline.core.windows import Window
 
 COMMAND = (sys.executable, "-m", "passport_pipeline.cli")
 

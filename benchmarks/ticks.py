@@ -18,10 +18,11 @@ import sqlalchemy as sa
 
 from benchmarks.place import Pipeline
 from benchmarks.timing import Times, timed
-from passport_pipeline.automation.changes import Seen, look_at
-from passport_pipeline.partitions import first_month_of, last_month
+from passport_pipeline.config.hospitals import first_month_of
+from passport_pipeline.connections.run import Connections
+from passport_pipeline.core.windows import last_month
+from passport_pipeline.detection.hospital import Seen, look_at
 from passport_pipeline.passport.hospital_states import hospital_states, note_looks
-from passport_pipeline.resources import Connections
 from passport_pipeline.sample.loading import engine_of
 
 READ = "SHOW GLOBAL STATUS LIKE 'Handler_read%%'"

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 from benchmarks.place import Pipeline
 from benchmarks.timing import Times, timed
+from passport_pipeline.config.hospitals import first_month_of
+from passport_pipeline.core.windows import last_month
 from passport_pipeline.openmrs.survey import full_survey
-from passport_pipeline.partitions import first_month_of, last_month
-from passport_pipeline.verification import verify_hospital
+from passport_pipeline.verification.hospital import verify_hospital
 
 
 @dataclass(frozen=True)

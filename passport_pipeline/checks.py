@@ -6,10 +6,12 @@ from passport_pipeline.assets.failures import TRANSIENT_RETRIES, failing_clearly
 from passport_pipeline.assets.records import medical_records
 from passport_pipeline.assets.survey import hospital_survey
 from passport_pipeline.assets.tables import verification_metadata
-from passport_pipeline.partitions import first_month_of, hospitals, last_month, window_of, windows
-from passport_pipeline.resources import Connections
-from passport_pipeline.verification import days_of_window, have_mended, verify_hospital
-from passport_pipeline.windows.surveys import stored_survey
+from passport_pipeline.config.hospitals import first_month_of
+from passport_pipeline.connections.run import Connections
+from passport_pipeline.core.windows import last_month
+from passport_pipeline.partitions import hospitals, window_of, windows
+from passport_pipeline.verification.hospital import days_of_window, have_mended, verify_hospital
+from passport_pipeline.windows.survey import stored_survey
 
 
 @dg.asset_check(asset=medical_records, partitions_def=windows)
@@ -51,7 +53,7 @@ def passport_agrees(
     every document of these days against the hospital, once the guard has weighed it.
     """
     hospital = connections.hospital(context.partition_key)
-    months = (first_month_of(hospital), last_month())
+    months = (first_month_of(hospital, connections.settings), last_month())
     with connections.source(hospital.key) as source:
         found = verify_hospital(
             source,

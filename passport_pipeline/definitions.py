@@ -6,7 +6,7 @@ import dagster as dg
 
 from passport_pipeline import assets, checks, jobs
 from passport_pipeline.automation import freshness, inputs, retries, schedules, sensors
-from passport_pipeline.resources import Connections
+from passport_pipeline.connections.run import Connections
 
 
 def build_definitions(*, connections: Connections | None = None) -> dg.Definitions:

@@ -20,8 +20,8 @@ from dagster._core.storage.tags import RUN_FAILURE_REASON_TAG, RUN_KEY_TAG, SCHE
 
 from passport_pipeline.automation.in_process import QUIET
 from passport_pipeline.config.settings import Settings
+from passport_pipeline.connections.run import Connections
 from passport_pipeline.definitions import build_definitions
-from passport_pipeline.resources import Connections
 
 RETRIES = 2
 RETRY_TAG = "passport/retry"
@@ -258,7 +258,8 @@ def later(hours: float) -> Iterator[None]:
     changed = [
         module
         for name, module in list(sys.modules.items())
-        if name.startswith("passport_pipeline.automation.") and getattr(module, "datetime", None) is datetime
+        if name.startswith(("passport_pipeline.automation.", "passport_pipeline.detection."))
+        and getattr(module, "datetime", None) is datetime
     ]
     for module in changed:
         module.datetime = Later

@@ -19,14 +19,15 @@ from passport_pipeline.automation.in_process import HospitalRun, InProcess
 from passport_pipeline.automation.instance import NEW_CONFIG
 from passport_pipeline.automation.sync import sync
 from passport_pipeline.config.settings import Settings
-from passport_pipeline.partitions import FIRST_MONTH, last_month
-from passport_pipeline.resources import Connections
+from passport_pipeline.connections.run import Connections
+from passport_pipeline.core.windows import last_month
+from passport_pipeline.partitions import FIRST_MONTH
 from passport_pipeline.sample.comparing import Comparison, compare
 from passport_pipeline.sample.hospital import SampleHospital
 from passport_pipeline.sample.loading import load, load_passport
 from passport_pipeline.sample.oracle import expected
 from passport_pipeline.sample.population import PassportPeople
-from passport_pipeline.verification import HospitalVerification, verify_hospital
+from passport_pipeline.verification.hospital import HospitalVerification, verify_hospital
 from passport_pipeline_tests.daemon import Daemon, Settled, Tick
 
 Documents = dict[str, list[dict[str, Any]]]

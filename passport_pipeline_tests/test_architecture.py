@@ -1,4 +1,4 @@
-"""What a module may hold: the parts of the package's structure that its import contracts (pyproject.toml) do not say."""
+"""What a module may hold: what the import contracts in pyproject.toml do not say of the structure."""
 
 import ast
 from pathlib import Path

@@ -6,7 +6,8 @@ import dagster as dg
 import pytest
 
 from passport_pipeline import partitions
-from passport_pipeline.partitions import Window, partition_key_of, window_of
+from passport_pipeline.core.windows import Window, last_month
+from passport_pipeline.partitions import partition_key_of, window_of
 
 
 def test_a_window_survives_the_way_to_a_partition_key_and_back():
@@ -24,8 +25,9 @@ def test_a_window_survives_the_way_to_a_partition_key_and_back():
     ],
 )
 def test_a_month_has_a_partition_as_soon_as_it_has_begun_anywhere_on_earth(now, newest):
-    with dg.partition_loading_context(effective_dt=datetime.fromisoformat(now)):
-        assert partitions.last_month() == newest
+    at = datetime.fromisoformat(now)
+    assert last_month(at) == newest
+    with dg.partition_loading_context(effective_dt=at):
         keys = partitions.months.get_partition_keys()
         assert keys[0] == f"{partitions.FIRST_MONTH}-01" and keys[-1] == f"{newest}-01"
         assert all(key.endswith("-01") for key in keys)

@@ -10,7 +10,8 @@ import pytest
 import sqlalchemy as sa
 
 from benchmarks.seed_algorithm import LIMIT, SeedAlgorithm, losses
-from passport_pipeline.partitions import FIRST_MONTH, last_month
+from passport_pipeline.core.windows import last_month
+from passport_pipeline.partitions import FIRST_MONTH
 from passport_pipeline.sample.generator import DEMO, generate
 from passport_pipeline.sample.loading import load_passport
 from passport_pipeline.sample.mutations import Mutations

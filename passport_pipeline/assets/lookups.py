@@ -7,10 +7,10 @@ import pandas as pd
 
 from passport_pipeline.assets.failures import TRANSIENT_RETRIES, failing_clearly
 from passport_pipeline.assets.tables import columns_of
+from passport_pipeline.connections.run import Connections
 from passport_pipeline.partitions import hospitals
-from passport_pipeline.resources import Connections
-from passport_pipeline.windows import references
-from passport_pipeline.windows.hospital_guard import review_hospital
+from passport_pipeline.windows import lookups
+from passport_pipeline.windows.hospital_plausibility import review_hospital
 
 lookup_asset = dg.asset(
     partitions_def=hospitals,
@@ -42,7 +42,7 @@ def concept_lookup(
     units and ranges, mappings to other dictionaries, and drugs.
     """
     with connections.admitted(context.partition_key) as source:
-        lookup = references.renew_concepts(source, connections.batches)
+        lookup = lookups.renew_concepts(source, connections.batches)
     return _described("concepts", lookup.frames(), lookup.content_hash())
 
 
@@ -53,7 +53,7 @@ def provider_lookup(
 ) -> dg.MaterializeResult[None]:
     """The clinicians: providers with their names, the accounts that typed, and the roles in an encounter."""
     with connections.admitted(context.partition_key) as source:
-        lookup = references.renew_providers(source, connections.batches)
+        lookup = lookups.renew_providers(source, connections.batches)
     return _described("providers", lookup.frames(), lookup.content_hash())
 
 
@@ -64,7 +64,7 @@ def location_lookup(
 ) -> dg.MaterializeResult[None]:
     """The locations inside the hospital and the types of encounters."""
     with connections.admitted(context.partition_key) as source:
-        lookup = references.renew_locations(source, connections.batches)
+        lookup = lookups.renew_locations(source, connections.batches)
     return _described("locations", lookup.frames(), lookup.content_hash())
 
 
@@ -77,7 +77,7 @@ def patient_identifiers(
     speaks against it.
     """
     with connections.admitted(context.partition_key) as source:
-        held = references.renew_national_ids(source, connections.batches)
+        held = lookups.renew_national_ids(source, connections.batches)
     review_hospital(connections.settings, connections.batches, connections.passport, context.partition_key)
     if held.empty:
         context.log.warning("no national identifier was found: see `passport-pipeline hospitals check`")

@@ -8,12 +8,12 @@ from passport_pipeline.assets.failures import TRANSIENT_RETRIES, failing_clearly
 from passport_pipeline.assets.lookups import concept_lookup, location_lookup, provider_lookup
 from passport_pipeline.assets.survey import hospital_survey
 from passport_pipeline.assets.tables import columns_of
+from passport_pipeline.connections.run import Connections
 from passport_pipeline.openmrs import observations
 from passport_pipeline.partitions import window_of, windows
 from passport_pipeline.passport.leases import confirm, lease
-from passport_pipeline.resources import Connections
 from passport_pipeline.windows.extract import extract_window
-from passport_pipeline.windows.surveys import note_tables
+from passport_pipeline.windows.survey import note_tables
 
 
 class WindowConfig(dg.Config):

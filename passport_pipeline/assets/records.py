@@ -9,15 +9,15 @@ from passport_pipeline.assets.failures import TRANSIENT_RETRIES, failing_clearly
 from passport_pipeline.assets.observations import WindowConfig, obs_batch
 from passport_pipeline.assets.patients import patient_matches
 from passport_pipeline.assets.tables import hospital_metadata, lag_metadata, plausibility_metadata
+from passport_pipeline.connections.run import Connections
 from passport_pipeline.core.errors import HospitalHeldBack, WindowHeldBack
 from passport_pipeline.partitions import window_of, windows
 from passport_pipeline.passport.holding import hold_back, note_plausible
 from passport_pipeline.passport.leases import lease
-from passport_pipeline.resources import Connections
-from passport_pipeline.windows.guarding import ACCEPT_TAG, HELD_BACK_TAG, weigh
-from passport_pipeline.windows.hospital_guard import weigh_hospital
+from passport_pipeline.windows.compare import compare_window
+from passport_pipeline.windows.hospital_plausibility import weigh_hospital
 from passport_pipeline.windows.load import load_window
-from passport_pipeline.windows.staleness import compare_window
+from passport_pipeline.windows.plausibility import ACCEPT_TAG, HELD_BACK_TAG, weigh
 
 # Checks of single partitions are a preview in Dagster 1.13; during runs of multi-partitions they were found to work.
 warnings.filterwarnings("ignore", "Specifying a partitions_def on an AssetCheckSpec", dg.PreviewWarning)

@@ -4,10 +4,12 @@ import dagster as dg
 
 from passport_pipeline.assets.failures import TRANSIENT_RETRIES, failing_clearly
 from passport_pipeline.assets.tables import months_table
-from passport_pipeline.partitions import first_month_of, hospitals, last_month
-from passport_pipeline.resources import Connections
-from passport_pipeline.windows.hospital_guard import review_hospital
-from passport_pipeline.windows.surveys import survey_hospital
+from passport_pipeline.config.hospitals import first_month_of
+from passport_pipeline.connections.run import Connections
+from passport_pipeline.core.windows import last_month
+from passport_pipeline.partitions import hospitals
+from passport_pipeline.windows.hospital_plausibility import review_hospital
+from passport_pipeline.windows.survey import survey_hospital
 
 
 @dg.asset(
@@ -30,7 +32,7 @@ def hospital_survey(
     review_hospital(connections.settings, connections.batches, connections.passport, context.partition_key)
     if abs(look.clock_skew) > connections.settings.clock_skew:
         context.log.warning(f"the hospital's clock is {look.clock_skew:+.0f} s from ours; set both by NTP")
-    outside = survey.outside(first_month_of(source.hospital), last_month())
+    outside = survey.outside(first_month_of(source.hospital, connections.settings), last_month())
     if outside:
         context.log.warning(
             f"{outside} live rows lie outside every window (created before the first month, or dated in the future); "

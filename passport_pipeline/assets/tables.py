@@ -6,21 +6,21 @@ from collections.abc import Mapping, Sequence
 import dagster as dg
 import pandas as pd
 
-from passport_pipeline.core.digests import window_of
-from passport_pipeline.narrowing import ROW_STATES
+from passport_pipeline.core.windows import month_of
 from passport_pipeline.openmrs.survey import Survey
 from passport_pipeline.passport.freshness import Lag, Staleness
 from passport_pipeline.passport.lists import ListFaults
-from passport_pipeline.verification import HospitalVerification
-from passport_pipeline.windows.guarding import Plausibility
-from passport_pipeline.windows.hospital_guard import HospitalChange
+from passport_pipeline.verification.hospital import HospitalVerification
+from passport_pipeline.verification.row_diff import ROW_STATES
+from passport_pipeline.windows.hospital_plausibility import HospitalChange
+from passport_pipeline.windows.plausibility import Plausibility
 
 DAYS_SHOWN = 100
 
 
 def months_table(survey: Survey) -> dg.MarkdownMetadataValue:
     """Days and live rows of every month that the survey found, as a Markdown table."""
-    days, live = Counter(map(window_of, survey.digests())), survey.live_by_month()
+    days, live = Counter(map(month_of, survey.digests())), survey.live_by_month()
     rows = [f"| {month} | {days[month]} | {live[month]} |" for month in sorted(live)]
     return dg.MetadataValue.md("\n".join(["| month | days | live rows |", "|---|---:|---:|", *rows]))
 

@@ -11,9 +11,9 @@ import dagster as dg
 from passport_pipeline.assets.failures import failing_clearly
 from passport_pipeline.assets.records import medical_records
 from passport_pipeline.assets.tables import staleness_metadata
+from passport_pipeline.connections.run import Connections
 from passport_pipeline.passport.freshness import Staleness, staleness
 from passport_pipeline.passport.hospital_states import hospital_states
-from passport_pipeline.resources import Connections
 
 
 @dg.asset_check(asset=medical_records)

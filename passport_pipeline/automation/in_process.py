@@ -14,11 +14,12 @@ import dagster as dg
 
 from passport_pipeline.assets import medical_records
 from passport_pipeline.config.hospitals import Hospital
+from passport_pipeline.connections.run import Connections
 from passport_pipeline.core.errors import HospitalHeldBack, PipelineError
+from passport_pipeline.core.windows import Window
 from passport_pipeline.definitions import build_definitions
-from passport_pipeline.partitions import Window, hospitals, partition_key_of
-from passport_pipeline.resources import Connections
-from passport_pipeline.windows.guarding import ACCEPT_TAG
+from passport_pipeline.partitions import hospitals, partition_key_of
+from passport_pipeline.windows.plausibility import ACCEPT_TAG
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 

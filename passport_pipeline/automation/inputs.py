@@ -16,18 +16,19 @@ from pydantic import Field
 
 from passport_pipeline.assets.failures import failing_clearly
 from passport_pipeline.automation.requests import asked_for, end_of_tick, taking_part, warn_of_others
-from passport_pipeline.automation.turns import Looks, SensorCursor, Turns, rotated, side_by_side
-from passport_pipeline.config.hospitals import Hospital
+from passport_pipeline.config.hospitals import Hospital, first_month_of
+from passport_pipeline.connections.run import Connections
+from passport_pipeline.core.windows import Window, last_month
+from passport_pipeline.detection.side_by_side import Looks, SensorCursor, Turns, rotated, side_by_side
 from passport_pipeline.jobs import window_records
-from passport_pipeline.partitions import Window, first_month_of, last_month, partition_key_of
+from passport_pipeline.partitions import partition_key_of
 from passport_pipeline.passport.database import Passport
 from passport_pipeline.passport.days import recorded
 from passport_pipeline.passport.hospital_states import state_of
 from passport_pipeline.passport.leases import held
 from passport_pipeline.passport.lists import Days, have_hospital_mended, misplaced
 from passport_pipeline.passport.patient_changes import PatientChanges, have_lists_mended, hospitals_of, patient_changes
-from passport_pipeline.resources import Connections
-from passport_pipeline.windows.staleness import StaleWindow, basis, names_any, stale_windows
+from passport_pipeline.windows.compare import StaleWindow, basis, names_any, stale_windows
 
 AT_ONCE = 8
 """Hospitals that are compared side by side: what they have kept is read and put together here."""
@@ -129,7 +130,7 @@ class Tick:
     def requests(self, hospital: Hospital, compared: Compared) -> Iterator[dg.RunRequest]:
         """A run of each window; it is asked for again in the next hour where it is still needed then."""
         for window in compared.windows:
-            if first_month_of(hospital) <= window.month <= last_month():
+            if first_month_of(hospital, self.connections.settings) <= window.month <= last_month():
                 run_key = f"{hospital.key}/{window.month}/{window.name}/{self.hour}"
                 yield dg.RunRequest(run_key=run_key, partition_key=partition_key_of(Window(hospital.key, window.month)))
 

@@ -12,14 +12,14 @@ from typing import TypeVar
 
 import dagster as dg
 
-from passport_pipeline.automation.turns import Looks
 from passport_pipeline.config.hospitals import Hospital
+from passport_pipeline.connections.run import Connections
 from passport_pipeline.core.errors import described
+from passport_pipeline.detection.side_by_side import Looks
 from passport_pipeline.jobs import window_records
 from passport_pipeline.partitions import hospitals
 from passport_pipeline.passport.hospital_states import hospital_states
-from passport_pipeline.resources import Connections
-from passport_pipeline.windows.guarding import HELD_BACK_TAG
+from passport_pipeline.windows.plausibility import HELD_BACK_TAG
 
 T = TypeVar("T")
 

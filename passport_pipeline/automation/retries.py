@@ -11,10 +11,11 @@ import dagster as dg
 
 from passport_pipeline.assets.failures import failing_clearly
 from passport_pipeline.automation.requests import asked_for, taking_part
+from passport_pipeline.connections.run import Connections
+from passport_pipeline.core.windows import Window, last_month
 from passport_pipeline.jobs import window_records
-from passport_pipeline.partitions import FIRST_MONTH, Window, last_month, partition_key_of
+from passport_pipeline.partitions import partition_key_of
 from passport_pipeline.passport.retrying import due_windows
-from passport_pipeline.resources import Connections
 
 
 @dg.sensor(job=window_records, minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
@@ -32,20 +33,21 @@ def parked_retries(
         due = due_windows(connections.passport, keys, now)
     finally:
         connections.close()
-    requests = list(retry_requests(due, now, asked_for(context.instance) if due else ()))
+    first_month = connections.settings.first_month
+    requests = list(retry_requests(due, now, first_month, asked_for(context.instance) if due else ()))
     if not requests:
         return dg.SkipReason(f"no parked row of {len(keys)} hospitals is due, or its window waits already")
     return dg.SensorResult(run_requests=requests)
 
 
 def retry_requests(
-    due: Mapping[tuple[str, str], datetime], now: datetime, queued: Collection[str] = ()
+    due: Mapping[tuple[str, str], datetime], now: datetime, first_month: str, queued: Collection[str] = ()
 ) -> Iterator[dg.RunRequest]:
-    """A request for every window (hospital, month) that is a partition and not among those `queued`; its key names
-    since when its rows are due.
+    """A request for every window (hospital, month) from the first month on that has begun and is not among those
+    `queued`; its key names since when its rows are due.
     """
     for (hospital, month), since in due.items():
         key = partition_key_of(Window(hospital, month))
-        if FIRST_MONTH <= month <= last_month() and key not in queued:
+        if first_month <= month <= last_month() and key not in queued:
             run_key = f"{hospital}/{month}/parked/{since:%Y-%m-%dT%H:%M:%S.%f}/{now:%Y-%m-%dT%H}"
             yield dg.RunRequest(run_key=run_key, partition_key=key)

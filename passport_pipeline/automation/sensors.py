@@ -10,16 +10,17 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from passport_pipeline.assets.failures import failing_clearly
-from passport_pipeline.automation.changes import Seen, look_at
 from passport_pipeline.automation.requests import asked_for, enabled, end_of_tick, warn_of_others
-from passport_pipeline.automation.turns import LastTurns, Looks, Turns, side_by_side
-from passport_pipeline.config.hospitals import Hospital
+from passport_pipeline.config.hospitals import Hospital, first_month_of
+from passport_pipeline.connections.run import Connections
 from passport_pipeline.core.errors import SourceBusy, SourceUnreachable
+from passport_pipeline.core.windows import Window, last_month
+from passport_pipeline.detection.hospital import Seen, look_at
+from passport_pipeline.detection.side_by_side import LastTurns, Looks, Turns, side_by_side
 from passport_pipeline.jobs import hospital_references, window_records
-from passport_pipeline.partitions import Window, first_month_of, hospitals, last_month, partition_key_of
+from passport_pipeline.partitions import hospitals, partition_key_of
 from passport_pipeline.passport.hospital_states import RETIRED, hospital_states, note_looks
 from passport_pipeline.passport.unanswered import note_unanswered, resting
-from passport_pipeline.resources import Connections
 
 AT_ONCE = 64
 """Hospitals that are looked at side by side: each look waits for its hospital's answers most of the time, the more so
@@ -79,9 +80,10 @@ def source_changes(
         active = {key: states[key] for key in chosen if states[key].active}
         later = resting(connections.passport) & active.keys()
         turns = Turns.of(active, later, last)
+        months = {key: (first_month_of(chosen[key], connections.settings), last_month()) for key in active}
         looks = side_by_side(
             turns,
-            lambda key: look_at(connections, chosen[key], states[key], (first_month_of(chosen[key]), last_month())),
+            lambda key: look_at(connections, chosen[key], states[key], months[key]),
             until=until,
             at_once=AT_ONCE,
         )

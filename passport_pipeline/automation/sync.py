@@ -10,18 +10,19 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
 from passport_pipeline.automation.in_process import HospitalRun, InProcess
-from passport_pipeline.automation.outstanding import left_marked, months_of, outstanding
 from passport_pipeline.automation.workers import RunWorkers
 from passport_pipeline.config.hospitals import Hospital
+from passport_pipeline.connections.run import Connections
 from passport_pipeline.core.errors import PipelineError
-from passport_pipeline.partitions import Window, partition_key_of
+from passport_pipeline.core.windows import Window
+from passport_pipeline.detection.outstanding import left_marked, months_of, outstanding
+from passport_pipeline.partitions import partition_key_of
 from passport_pipeline.passport.days import record_sync
 from passport_pipeline.passport.holding import was_let_through
 from passport_pipeline.passport.hospital_states import state_of
 from passport_pipeline.passport.lists import Days, have_hospital_mended, misplaced
 from passport_pipeline.passport.people import ensure_hospital
-from passport_pipeline.resources import Connections
-from passport_pipeline.windows.hospital_guard import known_now
+from passport_pipeline.windows.hospital_plausibility import known_now
 
 OnWindow = Callable[[Window, int, int], None]
 

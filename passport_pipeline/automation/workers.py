@@ -29,10 +29,10 @@ from passport_pipeline.automation.in_process import HospitalRun, InProcess
 from passport_pipeline.automation.instance import opened
 from passport_pipeline.automation.stopping import Stopped, let_in, put_off, stopping
 from passport_pipeline.config.settings import Settings
+from passport_pipeline.connections.run import Connections
 from passport_pipeline.core.errors import WorkerDied, described
 from passport_pipeline.core.terminal import complain
-from passport_pipeline.partitions import Window
-from passport_pipeline.resources import Connections
+from passport_pipeline.core.windows import Window
 
 ROWS_OF_A_PROCESS = 50_000
 """Rows of the windows that are to be run for which a process is worth the seconds that its start takes."""

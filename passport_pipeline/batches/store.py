@@ -36,7 +36,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
-from passport_pipeline.core.digests import Digest, window_of
+from passport_pipeline.core.digests import Digest
+from passport_pipeline.core.windows import month_of
 from passport_pipeline.core.errors import BatchError, ConfigurationError, PipelineError
 from passport_pipeline.core.known_errors import Origin, explained, find
 from passport_pipeline.core.row_references import References
@@ -123,7 +124,7 @@ class Batches:
             confirm()
             self.delete_day(hospital_key, day)
         for day in expected:
-            if window_of(day) != month:
+            if month_of(day) != month:
                 raise BatchError(f"{hospital_key}: {day} is no day of {month}")
         written: set[date] = set()
         for day, slices in _by_day(frames):
@@ -225,7 +226,7 @@ class Batches:
         return f"{self.root}/{hospital_key}/{_KEPT}/{name}.zip"
 
     def _day(self, hospital_key: str, day: date) -> str:
-        return f"{self.root}/{hospital_key}/{window_of(day)}/{day.isoformat()}.parquet"
+        return f"{self.root}/{hospital_key}/{month_of(day)}/{day.isoformat()}.parquet"
 
     def _files(self, hospital_key: str, month: str) -> list[str]:
         return [path for path in self._listed(f"{self.root}/{hospital_key}/{month}") if path.endswith(".parquet")]

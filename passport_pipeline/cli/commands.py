@@ -63,7 +63,7 @@ def sync(  # noqa: PLR0917 - its options
     Without --hospital, those that are paused, stopped or retired are left out.
     """
     from passport_pipeline.cli.syncing import sync_with_progress
-    from passport_pipeline.resources import Connections
+    from passport_pipeline.connections.run import Connections
 
     connections = Connections()
     chosen = chosen_hospitals(connections, hospital)
@@ -105,7 +105,7 @@ def verify(
     """
     from passport_pipeline.cli.tables import verification_table
     from passport_pipeline.cli.verifying import verify_with_progress
-    from passport_pipeline.resources import Connections
+    from passport_pipeline.connections.run import Connections
 
     with closing(Connections()) as connections:
         chosen = chosen_hospitals(connections, hospital)
@@ -126,8 +126,8 @@ def verify(
 def status(hospital: HospitalOption = None, as_json: JsonOption = False) -> None:
     """Show what the passport holds of each hospital, and when it was last brought into line."""
     from passport_pipeline.cli.tables import status_table
+    from passport_pipeline.connections.run import Connections
     from passport_pipeline.passport.days import status_of
-    from passport_pipeline.resources import Connections
 
     with closing(Connections()) as connections:
         chosen = chosen_hospitals(connections, hospital)

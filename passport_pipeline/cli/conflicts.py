@@ -41,8 +41,8 @@ def list_conflicts(
     as_json: JsonOption = False,
 ) -> None:
     """List conflicts: where, of which type, which fields differ, and since when. No values."""
+    from passport_pipeline.connections.run import Connections
     from passport_pipeline.passport.conflict_queue import listed
-    from passport_pipeline.resources import Connections
 
     if state not in STATES:
         raise ConfigurationError(f"--state is one of {', '.join(STATES)}")
@@ -65,8 +65,8 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Show one conflict: its fields, and its history."""
+    from passport_pipeline.connections.run import Connections
     from passport_pipeline.passport.conflict_queue import Shown, one
-    from passport_pipeline.resources import Connections
 
     shown = Shown.parse(conflict_id)
     passport = Connections().passport
@@ -106,10 +106,10 @@ def resolve(
     from secrets import token_hex
 
     from passport_pipeline.cli.consoles import errors
+    from passport_pipeline.connections.run import Connections
     from passport_pipeline.passport.conflict_queue import choose
     from passport_pipeline.passport.decisions import Decision
     from passport_pipeline.passport.resolving import resolve_all
-    from passport_pipeline.resources import Connections
 
     decision, connections = Decision.parse(take, _fields(field or ())), Connections()
     keys = [connections.hospital(key).key for key in hospital or ()]

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     import pymongo
     import sqlalchemy as sa
 
-    from passport_pipeline.resources import Connections
+    from passport_pipeline.connections.run import Connections
     from passport_pipeline.sample.servers import Servers
-    from passport_pipeline.verification import HospitalVerification
+    from passport_pipeline.verification.hospital import HospitalVerification
 
 DATABASE = "passport_sample"
 
@@ -117,7 +117,7 @@ def run_demo(home: Path, *, scale: float, seed: int) -> bool:
     from passport_pipeline.cli.syncing import sync_with_progress
     from passport_pipeline.cli.tables import verification_table
     from passport_pipeline.cli.verifying import verify_with_progress
-    from passport_pipeline.resources import Connections
+    from passport_pipeline.connections.run import Connections
     from passport_pipeline.sample.dagster_home import prepare
     from passport_pipeline.sample.servers import start
 

@@ -22,7 +22,7 @@ from passport_pipeline.cli.options import (
 from passport_pipeline.core.terminal import say, shown
 
 if TYPE_CHECKING:
-    from passport_pipeline.resources import Connections
+    from passport_pipeline.connections.run import Connections
 
 hospitals_app = typer.Typer(help="The registered hospitals.", no_args_is_help=True)
 
@@ -35,8 +35,8 @@ ReasonOption = Annotated[str, typer.Option("--reason", help="Why; it is kept wit
 def list_hospitals(as_json: JsonOption = False) -> None:
     """List every hospital: whether it takes part, since when and why, and how it stands."""
     from passport_pipeline.cli.tables import hospitals_table
+    from passport_pipeline.connections.run import Connections
     from passport_pipeline.passport.hospital_states import hospital_states
-    from passport_pipeline.resources import Connections
 
     with closing(Connections()) as connections:
         states = hospital_states(connections.passport, connections.hospitals)
@@ -86,9 +86,9 @@ def retire(key: KeyArgument, reason: ReasonOption, by: ByOption) -> None:
 @hospitals_app.command(epilog="Example: passport-pipeline hospitals accept central --reason 'a ward was split off'")
 def accept(key: KeyArgument, reason: ReasonOption, by: ByOption) -> None:
     """Let a hospital that is held back lose what it is about to lose, for a day: its windows are loaded as they are."""
+    from passport_pipeline.connections.run import Connections
     from passport_pipeline.passport.holding import accept as accept_loss
-    from passport_pipeline.resources import Connections
-    from passport_pipeline.windows.hospital_guard import known_now
+    from passport_pipeline.windows.hospital_plausibility import known_now
 
     with closing(Connections()) as connections:
         known = known_now(key, connections.batches)
@@ -105,8 +105,8 @@ def accept(key: KeyArgument, reason: ReasonOption, by: ByOption) -> None:
 def check(hospital: HospitalOption = None, as_json: JsonOption = False) -> None:
     """Preflight: is each hospital fit to be read, and what will that cost it? Exit 3 where one is not."""
     from passport_pipeline.cli.tables import preflight_table
+    from passport_pipeline.connections.run import Connections
     from passport_pipeline.hospitals.preflight import check_hospital
-    from passport_pipeline.resources import Connections
 
     connections = Connections()
     reports = [check_hospital(chosen, connections.settings) for chosen in chosen_hospitals(connections, hospital)]
@@ -121,8 +121,8 @@ def check(hospital: HospitalOption = None, as_json: JsonOption = False) -> None:
 def _change(
     key: str, state: str, reason: str, by: str, *, accept_restored: bool = False, accept_database: bool = False
 ) -> None:
+    from passport_pipeline.connections.run import Connections
     from passport_pipeline.passport.hospital_states import change_state
-    from passport_pipeline.resources import Connections
 
     with closing(Connections()) as connections:
         accepted = {"accept_restored": accept_restored, "accept_database": accept_database}

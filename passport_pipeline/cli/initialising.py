@@ -30,8 +30,8 @@ def initialise(*, undo: bool, yes: bool, as_json: bool) -> None:
     `undo` asks first, unless `yes` is given. Raises ConfigurationError where nobody can be asked, typer.Abort where
     the answer is no, PassportError.
     """
+    from passport_pipeline.connections.run import Connections
     from passport_pipeline.passport.database import Passport
-    from passport_pipeline.resources import Connections
 
     settings = Connections().settings
     if undo and not yes:

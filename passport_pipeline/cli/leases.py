@@ -32,8 +32,8 @@ def list_leases(hospital: HospitalOption = None, as_json: JsonOption = False) ->
     A lease is renewed while its run lives and runs out within PASSPORT_LEASE_SECONDS when it dies. One that ends much
     later was given while MongoDB's clock was ahead: `leases release` frees the window.
     """
+    from passport_pipeline.connections.run import Connections
     from passport_pipeline.passport.releasing import held_leases, releases
-    from passport_pipeline.resources import Connections
 
     with closing(Connections()) as connections:
         keys = hospital or ()
@@ -59,8 +59,8 @@ def release(
     """Take a window from the run that holds it, so that other runs may have it. For a run that is gone: one that still
     lives changes nothing more, and fails.
     """
+    from passport_pipeline.connections.run import Connections
     from passport_pipeline.passport import releasing
-    from passport_pipeline.resources import Connections
 
     with closing(Connections()) as connections:
         done = releasing.release(connections.passport, key, window, reason, by)

@@ -18,7 +18,7 @@ from passport_pipeline.core.errors import ConfigurationError, described
 
 if TYPE_CHECKING:
     from passport_pipeline.config.hospitals import Hospital
-    from passport_pipeline.resources import Connections
+    from passport_pipeline.connections.run import Connections
 
 P = ParamSpec("P")
 

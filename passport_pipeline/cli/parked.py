@@ -28,8 +28,8 @@ from passport_pipeline.core.terminal import complain, say, shown
 if TYPE_CHECKING:
     from passport_pipeline.automation.in_process import HospitalRun, InProcess
     from passport_pipeline.cli.syncing import OnWindow
+    from passport_pipeline.connections.run import Connections
     from passport_pipeline.passport.replaying import Group, Replay, Row, Selection
-    from passport_pipeline.resources import Connections
 
 NONE = "no parked row fits (0 rows)"
 WIDTH_OF_A_ROW = 170
@@ -60,8 +60,8 @@ def list_parked(
     as_json: JsonOption = False,
 ) -> None:
     """Show what is parked, by hospital, window and reason: records, attempts, when it was first and last seen."""
+    from passport_pipeline.connections.run import Connections
     from passport_pipeline.passport.replaying import Selection, groups, rows
-    from passport_pipeline.resources import Connections
 
     with closing(Connections()) as connections:
         keys = [connections.hospital(key).key for key in hospital or ()]
@@ -101,8 +101,8 @@ def replay(
 
     What loads is parked no longer.
     """
+    from passport_pipeline.connections.run import Connections
     from passport_pipeline.passport.replaying import Selection, groups
-    from passport_pipeline.resources import Connections
 
     selection = Selection(ids or (), reason or (), hospital or (), window, state)
     if bool(selection) == everything:
@@ -124,7 +124,7 @@ def _that_can_run(connections: Connections, selection: Selection) -> Selection |
     """The selection without hospitals that take no part and months that are no partitions; None if nothing is left."""
     from dataclasses import replace as replaced
 
-    from passport_pipeline.partitions import FIRST_MONTH, last_month
+    from passport_pipeline.core.windows import last_month
     from passport_pipeline.passport.hospital_states import hospital_states
 
     chosen = chosen_hospitals(connections, list(selection.hospitals))
@@ -132,7 +132,8 @@ def _that_can_run(connections: Connections, selection: Selection) -> Selection |
     for state in (states[hospital.key] for hospital in chosen if not states[hospital.key].active):
         complain(f"{state.key} is left out: {shown(state.told)}")
     keys = [hospital.key for hospital in chosen if states[hospital.key].active]
-    return replaced(selection, hospitals=keys, months=(FIRST_MONTH, last_month())) if keys else None
+    months = (connections.settings.first_month, last_month())
+    return replaced(selection, hospitals=keys, months=months) if keys else None
 
 
 def _run_again(
@@ -140,7 +141,7 @@ def _run_again(
 ) -> tuple[Replay, list[HospitalRun]]:
     from passport_pipeline.automation.sync import run_windows
     from passport_pipeline.cli.syncing import with_progress
-    from passport_pipeline.partitions import Window
+    from passport_pipeline.core.windows import Window
     from passport_pipeline.passport.replaying import mark_due
 
     marked: list[Replay] = []

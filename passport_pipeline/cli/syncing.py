@@ -11,8 +11,8 @@ from passport_pipeline.core.terminal import complain, shown
 if TYPE_CHECKING:
     from passport_pipeline.automation.in_process import HospitalRun, InProcess
     from passport_pipeline.config.hospitals import Hospital
-    from passport_pipeline.partitions import Window
-    from passport_pipeline.resources import Connections
+    from passport_pipeline.connections.run import Connections
+    from passport_pipeline.core.windows import Window
 
     OnWindow = Callable[[Window, int, int], None]
 

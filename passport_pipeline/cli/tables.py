@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from passport_pipeline.passport.days import HospitalStatus
     from passport_pipeline.passport.hospital_states import HeldBack, HospitalState
     from passport_pipeline.passport.timeline import Entry
-    from passport_pipeline.verification import HospitalVerification
+    from passport_pipeline.verification.hospital import HospitalVerification
 
 MARKS = {name: coloured(name, colour) for name, colour in (("ok", "green"), ("warning", "yellow"), ("fault", "red"))}
 DAYS_SHOWN = 20
@@ -86,7 +86,7 @@ def verification_table(results: Sequence[HospitalVerification], rates: Mapping[s
 
 
 def _differences_table(console: PlainConsole, result: HospitalVerification) -> None:
-    from passport_pipeline.narrowing import ROW_STATES
+    from passport_pipeline.verification.row_diff import ROW_STATES
 
     table = Table(title=f"Days of {result.key} that differ")
     for name in ("day", "live there", "accounted for", *ROW_STATES, "obs ids"):

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from passport_pipeline.config.hospitals import Hospital
-    from passport_pipeline.resources import Connections
-    from passport_pipeline.verification import HospitalVerification
+    from passport_pipeline.connections.run import Connections
+    from passport_pipeline.verification.hospital import HospitalVerification
 
 DAYS_NARROWED = 20
 
@@ -36,7 +36,7 @@ def verify_with_progress(
     from rich.progress import TaskProgressColumn
 
     from passport_pipeline.cli.consoles import bars
-    from passport_pipeline.verification import unreadable
+    from passport_pipeline.verification.hospital import unreadable
 
     results = []
     with bars(TaskProgressColumn(), quiet=quiet, transient=True) as progress:
@@ -77,17 +77,18 @@ def _verified(
     lists: bool,
     bar: _Bar,
 ) -> HospitalVerification:
-    from passport_pipeline.partitions import first_month_of, last_month
-    from passport_pipeline.verification import verify_hospital
-    from passport_pipeline.windows.surveys import stored_survey
+    from passport_pipeline.config.hospitals import first_month_of
+    from passport_pipeline.core.windows import last_month
+    from passport_pipeline.verification.hospital import verify_hospital
+    from passport_pipeline.windows.survey import stored_survey
 
     newest = last_month()
     with connections.source(hospital.key) as source:
-        only = (first or first_month_of(hospital), last or newest) if first or last else None
+        only = (first or first_month_of(hospital, connections.settings), last or newest) if first or last else None
         return verify_hospital(
             source,
             connections.passport,
-            first_month_of(hospital),
+            first_month_of(hospital, connections.settings),
             newest,
             survey=stored_survey(hospital.key, connections.batches) if only else None,
             only=only,

@@ -20,7 +20,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from passport_pipeline.config.settings import Month
+from passport_pipeline.config.settings import Month, Settings
 from passport_pipeline.core.errors import ConfigurationError
 
 KEY = re.compile(r"[a-z][a-z0-9-]{0,38}[a-z0-9]")
@@ -222,6 +222,11 @@ class _File:
                     self._fault(_line(node), f"`{field}`: {shared}already used at line {_line(seen)}")
             if hospital is not None:
                 yield hospital
+
+
+def first_month_of(hospital: Hospital, settings: Settings) -> str:
+    """The first month (`YYYY-MM`) from which a hospital is read: its own, but none before the pipeline's first."""
+    return max(settings.first_month, hospital.first_month or settings.first_month)
 
 
 def _line(node: yaml.Node | None) -> int:

@@ -1,7 +1,7 @@
 """Digests: what a day holds, in one value that both ends can compute and compare.
 
-What belongs here: the Digest of a day, folding row checksums into it, comparing two sets of days, and which
-window a day lies in. What does not: where a digest comes from (openmrs.survey, batches, passport.days).
+What belongs here: the Digest of a day, folding row checksums into it, and comparing two sets of days. What does not:
+where a digest comes from (openmrs.survey, batches, passport.days), and which month a day lies in (windows).
 """
 
 from __future__ import annotations
@@ -89,11 +89,6 @@ def mixed(crcs: np.ndarray) -> np.ndarray:
     """
     product: np.ndarray = (crcs >> 16) * (crcs & 0xFFFF)
     return product
-
-
-def window_of(day: date) -> str:
-    """The window (calendar month, `YYYY-MM`) that a day lies in."""
-    return f"{day.year:04d}-{day.month:02d}"
 
 
 def differing(here: Mapping[date, Digest], there: Mapping[date, Digest]) -> list[date]:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from passport_pipeline.config.hospitals import Hospital
+from passport_pipeline.config.hospitals import Hospital, first_month_of
 from passport_pipeline.config.settings import Settings
 from passport_pipeline.core.errors import ConfigurationError, SourceError
 from passport_pipeline.openmrs import inspection
@@ -72,8 +72,7 @@ def check_hospital(hospital: Hospital, settings: Settings) -> Preflight:
     Reads only, and never raises for what is wrong with the hospital: that is a finding.
     """
     report = Preflight(hospital.key)
-    first_month = max(settings.first_month, hospital.first_month or settings.first_month)
-    hospital = hospital.model_copy(update={"first_month": first_month})
+    hospital = hospital.model_copy(update={"first_month": first_month_of(hospital, settings)})
     try:
         engine = connect(hospital, settings)
     except ConfigurationError as error:

@@ -5,11 +5,11 @@ from collections import Counter
 import dagster as dg
 
 from passport_pipeline.assets.failures import TRANSIENT_RETRIES, failing_clearly
+from passport_pipeline.connections.run import Connections
 from passport_pipeline.core.errors import PipelineError
 from passport_pipeline.passport.conflict_queue import choose
 from passport_pipeline.passport.decisions import Decision
 from passport_pipeline.passport.resolving import resolve_all
-from passport_pipeline.resources import Connections
 
 
 class DecisionConfig(dg.Config):

@@ -14,8 +14,9 @@ from typing import Any, Self
 
 from pymongo import errors as mongo
 
-from passport_pipeline.core.digests import Digest, window_of
+from passport_pipeline.core.digests import Digest
 from passport_pipeline.core.errors import PassportRefused
+from passport_pipeline.core.windows import month_of
 from passport_pipeline.passport.collections import CONFLICTS, DAYS, HOSPITALS, PARKED, RECORDS, SYNC
 from passport_pipeline.passport.database import Document, Passport, answering
 from passport_pipeline.passport.freshness import Lag
@@ -240,7 +241,7 @@ def status_of(passport: Passport, hospital_key: str) -> HospitalStatus:
     sync = passport[SYNC].find_one({"hospitalId": str(hospital["_id"])}, fields) if hospital else None
     return HospitalStatus(
         key=hospital_key,
-        windows=len({window_of(day) for day in held}),
+        windows=len({month_of(day) for day in held}),
         last_day=max(held, default=None),
         totals=Totals.of(days.values()),
         last_sync=sync["lastSyncTime"] if sync else None,

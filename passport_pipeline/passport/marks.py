@@ -20,8 +20,8 @@ from datetime import date, timedelta
 from pymongo import UpdateOne
 from pymongo import errors as mongo
 
-from passport_pipeline.core.digests import window_of
 from passport_pipeline.core.errors import WindowTakenOver
+from passport_pipeline.core.windows import month_of
 from passport_pipeline.passport import leases
 from passport_pipeline.passport.collections import DAYS
 from passport_pipeline.passport.database import Document, Passport, answering
@@ -105,11 +105,11 @@ class DayMarks:
         """
         try:
             if self._token:
-                leases.confirm(self._passport, self._hospital_key, window_of(self._day), self._token)
+                leases.confirm(self._passport, self._hospital_key, month_of(self._day), self._token)
             yield
         except WindowTakenOver:
             if self._left:
-                days = {"hospital": self._hospital_key, "window": window_of(self._day), "fence": {"$gte": self._token}}
+                days = {"hospital": self._hospital_key, "window": month_of(self._day), "fence": {"$gte": self._token}}
                 self._passport[DAYS].update_many(days, {"$inc": {f"writers.{OVERTAKEN}": 1}})
             raise
 
@@ -144,7 +144,7 @@ def doubt(passport: Passport, hospital_key: str, days: Mapping[date, DayCount]) 
 
 
 def _identity(hospital_key: str, day: date) -> Document:
-    return {"hospital": hospital_key, "window": window_of(day), "day": day.isoformat()}
+    return {"hospital": hospital_key, "window": month_of(day), "day": day.isoformat()}
 
 
 def _counted(count: DayCount) -> Document:

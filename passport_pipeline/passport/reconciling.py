@@ -16,8 +16,9 @@ from datetime import date, datetime
 
 from bson import ObjectId
 
-from passport_pipeline.core.digests import Digest, window_of
+from passport_pipeline.core.digests import Digest
 from passport_pipeline.core.errors import PassportRefused
+from passport_pipeline.core.windows import month_of
 from passport_pipeline.passport import lists, parking, recounting, retracting
 from passport_pipeline.passport.collections import PARKED, RECORDS
 from passport_pipeline.passport.database import Document, Passport, answering
@@ -84,7 +85,7 @@ class DayReconciler:
         token: int = 0,
     ) -> None:
         self._passport, self._hospital_key, self._day = passport, hospital_key, day
-        self._run = Run(passport, account, run_id, now, window_of(day), token)
+        self._run = Run(passport, account, run_id, now, month_of(day), token)
         self._marks = DayMarks(passport, hospital_key, day, token)
         self._done: Counter[str] = Counter()
         self._retries, self._exhausted = retries or Retries(), Counter[str]()
@@ -141,7 +142,7 @@ class DayReconciler:
         content = {
             "_id": day_id(self._hospital_key, self._day),
             "hospital": self._hospital_key,
-            "window": window_of(self._day),
+            "window": month_of(self._day),
             "day": self._day.isoformat(),
             "digest": held.to_json(),
             "inputs": inputs,

@@ -20,8 +20,8 @@ from passport_pipeline.openmrs.lookups import Lookups, references, unknown_refer
 from passport_pipeline.openmrs.observations import checksum_cells, read_observations
 from passport_pipeline.openmrs.source import Source
 from passport_pipeline.openmrs.survey import cell_digests, tail_survey, window_cells, with_checksums
-from passport_pipeline.windows.references import renew_lookups, stored_lookups
-from passport_pipeline.windows.surveys import keep_window, lacks_loss, machines_clock, renew_survey, stored_survey
+from passport_pipeline.windows.lookups import renew_lookups, stored_lookups
+from passport_pipeline.windows.survey import keep_window, lacks_loss, machines_clock, renew_survey, stored_survey
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ from passport_pipeline.passport.recounting import recounted
 from passport_pipeline.passport.retrying import Retries, due_days
 from passport_pipeline.records.documents import Documents
 from passport_pipeline.records.frames import Making
-from passport_pipeline.windows.staleness import ComparedWindow, DayState, DayStates
+from passport_pipeline.windows.compare import ComparedWindow, DayState, DayStates
 
 WRITTEN = ("inserted", "updated", "retracted", "unchanged", "conflicts")
 OUTCOMES = ("loaded", "attached", "parked", "skipped")

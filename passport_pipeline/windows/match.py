@@ -16,7 +16,7 @@ from passport_pipeline.identity.matching import match
 from passport_pipeline.openmrs.source import Source
 from passport_pipeline.passport.database import Passport
 from passport_pipeline.passport.patients import find_by_national_id
-from passport_pipeline.windows.references import renew_national_ids
+from passport_pipeline.windows.lookups import renew_national_ids
 
 
 def matches_name(month: str) -> str:

@@ -6,18 +6,19 @@ from datetime import timedelta
 import dagster as dg
 import pytest
 
-from passport_pipeline.automation.changes import look_at
 from passport_pipeline.automation.freshness import freshness
 from passport_pipeline.automation.in_process import HospitalRun, InProcess
 from passport_pipeline.automation.inputs import _behind
 from passport_pipeline.automation.retries import parked_retries
-from passport_pipeline.partitions import FIRST_MONTH, Window, hospitals, last_month
+from passport_pipeline.core.windows import Window, last_month
+from passport_pipeline.detection.hospital import look_at
+from passport_pipeline.partitions import FIRST_MONTH, hospitals
 from passport_pipeline.passport.collections import DAYS, PARKED, SOURCE_HOSPITALS, SYNC
 from passport_pipeline.passport.hospital_states import ACTIVE, PAUSED, change_state, note_looks, state_of
 from passport_pipeline.passport.replaying import Selection, mark_due
 from passport_pipeline.sample.seed_example import seed_example, seed_passport
-from passport_pipeline.windows.references import renew_lookups, renew_national_ids
-from passport_pipeline.windows.surveys import survey_hospital
+from passport_pipeline.windows.lookups import renew_lookups, renew_national_ids
+from passport_pipeline.windows.survey import survey_hospital
 from passport_pipeline_tests.clocks import machine_off_by
 from passport_pipeline_tests.windows.test_load import MONTH, add, change, run_window
 

@@ -9,7 +9,7 @@ from datetime import date
 import pytest
 import yaml
 
-from passport_pipeline.partitions import Window
+from passport_pipeline.core.windows import Window
 from passport_pipeline.sample import answers
 from passport_pipeline.sample.concepts import concepts
 from passport_pipeline.sample.dictionary import CLASSES, DATATYPES

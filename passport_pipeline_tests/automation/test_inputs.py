@@ -14,7 +14,8 @@ import pytest
 from passport_pipeline.automation import inputs as module
 from passport_pipeline.automation.inputs import Cursor, changed_inputs
 from passport_pipeline.core.errors import BatchError
-from passport_pipeline.partitions import Window, partition_key_of, window_of
+from passport_pipeline.core.windows import Window
+from passport_pipeline.partitions import partition_key_of, window_of
 from passport_pipeline.passport.collections import ARRAYS
 from passport_pipeline.passport.hospital_states import ACTIVE, PAUSED, change_state
 from passport_pipeline.passport.leases import lease

@@ -7,7 +7,8 @@ import pytest
 
 from passport_pipeline.automation.in_process import HospitalRun, InProcess
 from passport_pipeline.automation.retries import parked_retries, retry_requests
-from passport_pipeline.partitions import Window, last_month, partition_key_of, window_of
+from passport_pipeline.core.windows import Window, last_month
+from passport_pipeline.partitions import partition_key_of, window_of
 from passport_pipeline.passport.collections import PARKED
 from passport_pipeline.passport.hospital_states import ACTIVE, PAUSED, change_state
 from passport_pipeline.sample.loading import load_passport
@@ -15,6 +16,7 @@ from passport_pipeline.sample.seed_example import seed_example, seed_passport
 
 WINDOW = Window("hospital-1", "2025-11")
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
+FIRST = "2005-01"
 
 
 @pytest.fixture(scope="module")
@@ -117,16 +119,16 @@ def run(operator, request):
 
 def test_an_attempt_that_was_not_made_is_requested_again_in_the_next_hour():
     due = {("central", "2025-11"): NOW - timedelta(minutes=3)}
-    keys = [next(retry_requests(due, NOW + timedelta(minutes=later))).run_key for later in (0, 5, 60)]
+    keys = [next(retry_requests(due, NOW + timedelta(minutes=later), FIRST)).run_key for later in (0, 5, 60)]
     assert keys[0] == keys[1] != keys[2]
 
 
 def test_a_month_that_has_no_partition_is_not_requested():
     due = {("central", "1999-12"): NOW, ("central", last_month()): NOW, ("central", "2999-01"): NOW}
-    assert [window_of(request.partition_key).month for request in retry_requests(due, NOW)] == [last_month()]
+    assert [window_of(request.partition_key).month for request in retry_requests(due, NOW, FIRST)] == [last_month()]
 
 
 def test_a_window_that_waits_for_its_run_already_is_not_requested():
     due = {("central", "2025-10"): NOW, ("central", "2025-11"): NOW}
-    requests = list(retry_requests(due, NOW, {str(partition_key_of(Window("central", "2025-10")))}))
+    requests = list(retry_requests(due, NOW, FIRST, {str(partition_key_of(Window("central", "2025-10")))}))
     assert [window_of(request.partition_key).month for request in requests] == ["2025-11"]

@@ -8,19 +8,20 @@ import dagster as dg
 import pytest
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 
-from passport_pipeline.automation.changes import SURVEY_OVERDUE
 from passport_pipeline.automation.in_process import HospitalRun, InProcess
 from passport_pipeline.automation.schedules import nightly_survey
 from passport_pipeline.automation.sensors import registered_hospitals, source_changes
+from passport_pipeline.connections.run import Connections
+from passport_pipeline.core.windows import Window
+from passport_pipeline.detection.hospital import SURVEY_OVERDUE
 from passport_pipeline.openmrs import clock
-from passport_pipeline.partitions import Window, partition_key_of, window_of
+from passport_pipeline.partitions import partition_key_of, window_of
 from passport_pipeline.passport.hospital_states import ACTIVE, PAUSED, RETIRED, change_state, state_of
 from passport_pipeline.passport.leases import lease
-from passport_pipeline.resources import Connections
 from passport_pipeline.sample.generator import DEMO, generate
 from passport_pipeline.sample.mutations import Mutations
 from passport_pipeline.sample.population import passport_patients
-from passport_pipeline.windows.surveys import SURVEY
+from passport_pipeline.windows.survey import SURVEY
 
 ENTRY = "  - {{key: {0}, name: {0}, url_env: {1}_URL, timezone: Africa/Kigali}}\n"
 

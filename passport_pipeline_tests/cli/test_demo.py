@@ -4,7 +4,7 @@ import pytest
 
 from passport_pipeline.cli import demo
 from passport_pipeline.core.errors import ConfigurationError
-from passport_pipeline.verification import HospitalVerification, unreadable
+from passport_pipeline.verification.hospital import HospitalVerification, unreadable
 
 
 def test_the_last_line_sums_what_became_of_every_row():

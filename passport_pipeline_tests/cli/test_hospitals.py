@@ -10,11 +10,11 @@ from typer.testing import CliRunner
 from passport_pipeline.automation.instance import dagster_instance
 from passport_pipeline.cli import main
 from passport_pipeline.cli.commands import app
+from passport_pipeline.connections.run import Connections
 from passport_pipeline.core.errors import ConfigurationError
 from passport_pipeline.passport.collections import SOURCE_HOSPITALS
 from passport_pipeline.passport.holding import hold_back
 from passport_pipeline.passport.hospital_states import state_of
-from passport_pipeline.resources import Connections
 
 ENTRY = "  - {{key: {0}, name: Hospital {0}, url_env: X_{0}, timezone: UTC}}\n"
 

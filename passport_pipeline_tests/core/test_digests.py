@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from passport_pipeline.core.digests import Digest, differing, window_of
+from passport_pipeline.core.digests import Digest, differing
+from passport_pipeline.core.windows import month_of
 from passport_pipeline_tests.crafting import exchange_that_two_folds_miss
 
 CRCS = st.lists(st.integers(0, 2**32 - 1), max_size=50)
@@ -42,7 +43,7 @@ def test_a_day_that_one_side_lacks_differs_unless_it_is_empty():
 
 
 def test_a_day_lies_in_the_window_of_its_month():
-    assert window_of(date(2025, 1, 31)) == "2025-01"
+    assert month_of(date(2025, 1, 31)) == "2025-01"
 
 
 def row(rng, number):

@@ -25,7 +25,7 @@ from passport_pipeline.hospitals.preflight import Preflight
 from passport_pipeline.passport.days import HospitalStatus, Totals
 from passport_pipeline.passport.hospital_states import HospitalState
 from passport_pipeline.passport.timeline import Entry
-from passport_pipeline.verification import unreadable
+from passport_pipeline.verification.hospital import unreadable
 
 COLOUR, LINK, TITLE, TURNED = "\x1b[31m", "\x1b]8;;http://x.test\x1b\\", "\x1b]0;owned\x07", "\u202e"
 MARKUP = "[red]a[/red] [/] [link=http://x.test]b[/link] :smile:"

@@ -18,8 +18,8 @@ from passport_pipeline.automation.in_process import HospitalRun, InProcess
 from passport_pipeline.automation.stopping import Stopped, stopping
 from passport_pipeline.cli import main
 from passport_pipeline.config.settings import Settings
-from passport_pipeline.partitions import Window
-from passport_pipeline.resources import Connections
+from passport_pipeline.connections.run import Connections
+from passport_pipeline.core.windows import Window
 from passport_pipeline_tests.faults import points
 
 

@@ -12,7 +12,8 @@ import psutil
 import pytest
 from bson import ObjectId
 
-from passport_pipeline.partitions import Window, partition_key_of
+from passport_pipeline.core.windows import Window
+from passport_pipeline.partitions import partition_key_of
 from passport_pipeline.passport.collections import COLLECTIONS
 from passport_pipeline.passport.leases import held
 from passport_pipeline.sample.generator import DEMO, generate

@@ -5,9 +5,9 @@ from contextlib import closing
 import dagster as dg
 import pytest
 
+from passport_pipeline.connections.run import Connections
 from passport_pipeline.definitions import build_definitions
 from passport_pipeline.passport.hospital_states import state_of
-from passport_pipeline.resources import Connections
 
 
 @pytest.fixture

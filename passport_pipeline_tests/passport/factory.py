@@ -9,7 +9,8 @@ from typing import Any
 from bson import ObjectId
 
 from passport_pipeline.config.hospitals import Hospital
-from passport_pipeline.core.digests import Digest, window_of
+from passport_pipeline.core.digests import Digest
+from passport_pipeline.core.windows import month_of
 from passport_pipeline.passport import days
 from passport_pipeline.passport.collections import ARRAYS, AUDIT, CONFLICTS, DAYS, PARKED, PATIENTS, RECORDS, RETRACTED
 from passport_pipeline.passport.database import Passport
@@ -87,7 +88,7 @@ def record(
             "obsUuid": uuid,
             "obsId": number,
             "personUuid": f"person-of-{patient}",
-            "window": window_of(day),
+            "window": month_of(day),
             "day": day.isoformat(),
             "rows": rows(number, row_count, crc),
             "clinician": "Dr. Jane Smith",
@@ -111,7 +112,7 @@ def parked(number: int, reason: str = "no_national_id", *, day: date = DAY, row_
         "obsUuid": uuid,
         "obsId": number,
         "personUuid": "person",
-        "window": window_of(day),
+        "window": month_of(day),
         "day": day.isoformat(),
         "reason": reason,
         "rows": rows(number, row_count),

@@ -5,7 +5,7 @@ from contextlib import ExitStack, closing
 
 import pytest
 
-from passport_pipeline.resources import Connections
+from passport_pipeline.connections.run import Connections
 from passport_pipeline_tests.conftest import DUMPS
 from passport_pipeline_tests.openmrs.conftest import hospital_of, open_source, openmrs_database
 from passport_pipeline_tests.passport.factory import patient

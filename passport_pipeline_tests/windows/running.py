@@ -2,15 +2,16 @@
 
 from collections.abc import Iterable
 
-from passport_pipeline.partitions import FIRST_MONTH, Window, last_month
+from passport_pipeline.connections.run import Connections
+from passport_pipeline.core.windows import Window, last_month
+from passport_pipeline.partitions import FIRST_MONTH
 from passport_pipeline.passport.leases import lease
-from passport_pipeline.resources import Connections
+from passport_pipeline.windows.compare import compare_window
 from passport_pipeline.windows.extract import extract_window
 from passport_pipeline.windows.load import load_window
+from passport_pipeline.windows.lookups import renew_lookups, renew_national_ids
 from passport_pipeline.windows.match import match_window
-from passport_pipeline.windows.references import renew_lookups, renew_national_ids
-from passport_pipeline.windows.staleness import compare_window
-from passport_pipeline.windows.surveys import renew_survey
+from passport_pipeline.windows.survey import renew_survey
 
 
 def run_windows(connections: Connections, windows: Iterable[Window]) -> None:

@@ -8,8 +8,8 @@ from passport_pipeline.batches.store import Batches
 from passport_pipeline.openmrs.survey import BLOCK, full_survey
 from passport_pipeline.windows import extract
 from passport_pipeline.windows.extract import extract_window
-from passport_pipeline.windows.references import renew_lookups
-from passport_pipeline.windows.surveys import SINCE, renew_survey, stored_survey
+from passport_pipeline.windows.lookups import renew_lookups
+from passport_pipeline.windows.survey import SINCE, renew_survey, stored_survey
 
 MONTH = "2024-02"
 

@@ -9,15 +9,15 @@ from contextlib import closing
 
 import pytest
 
+from passport_pipeline.connections.run import Connections
 from passport_pipeline.core.errors import PassportUnreachable
 from passport_pipeline.passport.leases import lease
 from passport_pipeline.passport.reconciling import DayReconciler
-from passport_pipeline.resources import Connections
 from passport_pipeline.sample.seed_example import seed_example, seed_passport
+from passport_pipeline.windows.compare import compare_window
 from passport_pipeline.windows.extract import extract_window
 from passport_pipeline.windows.load import load_window
 from passport_pipeline.windows.match import match_window
-from passport_pipeline.windows.staleness import compare_window
 
 MONTH = "2025-11"
 BACKLOG = """

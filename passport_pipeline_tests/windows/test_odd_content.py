@@ -5,13 +5,14 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from passport_pipeline.partitions import FIRST_MONTH, last_month
+from passport_pipeline.core.windows import last_month
+from passport_pipeline.partitions import FIRST_MONTH
 from passport_pipeline.passport import replaying
 from passport_pipeline.records import frames
 from passport_pipeline.sample.generator import DEMO, generate
 from passport_pipeline.sample.population import passport_patients
 from passport_pipeline.sample.seed_example import seed_example, seed_passport
-from passport_pipeline.verification import verify_hospital
+from passport_pipeline.verification.hospital import verify_hospital
 from passport_pipeline_tests.windows.test_load import add, change, run_window
 
 NATIONAL_ID = "1000000007919"

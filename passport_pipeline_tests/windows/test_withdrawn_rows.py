@@ -2,8 +2,9 @@
 
 import sqlalchemy as sa
 
-from passport_pipeline.partitions import FIRST_MONTH, Window, last_month
-from passport_pipeline.verification import verify_hospital
+from passport_pipeline.core.windows import Window, last_month
+from passport_pipeline.partitions import FIRST_MONTH
+from passport_pipeline.verification.hospital import verify_hospital
 from passport_pipeline_tests.windows.running import run_windows
 
 OF_ANOTHER, OF_A_VOIDED = "995e3293-92ea-46a6-8db1-3554d2964de7", "e70e5223-a220-4291-aecc-9757aecdd6b7"

@@ -8,14 +8,15 @@ import sqlalchemy as sa
 
 from passport_pipeline.batches.store import Batches
 from passport_pipeline.config.settings import Settings
+from passport_pipeline.core.windows import Window
 from passport_pipeline.definitions import build_definitions
-from passport_pipeline.partitions import Window, partition_key_of
+from passport_pipeline.partitions import partition_key_of
 from passport_pipeline.records import documents
 from passport_pipeline.sample.seed_example import seed_example, seed_passport
+from passport_pipeline.windows.compare import compare_window
 from passport_pipeline.windows.extract import extract_window
-from passport_pipeline.windows.guarding import ACCEPT_TAG, HELD_BACK_TAG, DayChange, Plausibility, weigh
 from passport_pipeline.windows.match import match_window
-from passport_pipeline.windows.staleness import compare_window
+from passport_pipeline.windows.plausibility import ACCEPT_TAG, HELD_BACK_TAG, DayChange, Plausibility, weigh
 from passport_pipeline_tests.daemon import later
 from passport_pipeline_tests.windows.test_load import run_window
 

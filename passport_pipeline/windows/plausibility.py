@@ -23,8 +23,8 @@ from passport_pipeline.passport.database import Passport
 from passport_pipeline.passport.shown import shown_rows
 from passport_pipeline.records.building import ATTACHED, LEAD, PARKED
 from passport_pipeline.records.frames import Making
-from passport_pipeline.windows.inputs import Inputs
-from passport_pipeline.windows.staleness import ComparedWindow
+from passport_pipeline.windows.compare import ComparedWindow
+from passport_pipeline.windows.fingerprint import Inputs
 
 ACCEPT_TAG = "passport/accept"
 HELD_BACK_TAG = "passport/held-back"

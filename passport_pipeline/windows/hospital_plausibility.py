@@ -24,16 +24,16 @@ from datetime import date, datetime
 
 from passport_pipeline.batches.store import Batches
 from passport_pipeline.config.settings import Settings
-from passport_pipeline.core.digests import window_of
+from passport_pipeline.core.windows import month_of
 from passport_pipeline.openmrs.survey import Survey
 from passport_pipeline.passport.database import Passport
 from passport_pipeline.passport.days import DayRecord, recorded
 from passport_pipeline.passport.holding import let_through_now, note_plausible
 from passport_pipeline.passport.hospital_states import HeldBack, HospitalState, Known, state_of
-from passport_pipeline.windows.guarding import ACCEPT_TAG, Plausibility
-from passport_pipeline.windows.references import usable_ids, usable_ids_before
-from passport_pipeline.windows.staleness import ComparedWindow
-from passport_pipeline.windows.surveys import stored_survey, stored_tables
+from passport_pipeline.windows.compare import ComparedWindow
+from passport_pipeline.windows.lookups import usable_ids, usable_ids_before
+from passport_pipeline.windows.plausibility import ACCEPT_TAG, Plausibility
+from passport_pipeline.windows.survey import stored_survey, stored_tables
 
 HALF = 0.5
 SHARE_OF_PERSONS = 0.3
@@ -214,13 +214,13 @@ def _compared(
     now: Counter[str] = Counter()
     for day in here.keys() | there.keys() | window.keys():
         recorded_live = here[day].digest.live if day in here else 0
-        before[window_of(day)] += recorded_live
+        before[month_of(day)] += recorded_live
         if day in window:
-            now[window_of(day)] += window[day]
+            now[month_of(day)] += window[day]
         elif survey is None or (day in here and not _older(here[day], survey)):
-            now[window_of(day)] += recorded_live
+            now[month_of(day)] += recorded_live
         else:
-            now[window_of(day)] += there.get(day, 0)
+            now[month_of(day)] += there.get(day, 0)
     lost = {month: rows - now[month] for month, rows in before.items() if rows > now[month]}
     return replace(
         change,

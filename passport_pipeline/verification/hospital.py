@@ -19,8 +19,8 @@ from typing import Any
 import pandas as pd
 
 from passport_pipeline.batches.store import Batches
-from passport_pipeline.core.digests import Digest, differing, window_of
-from passport_pipeline.narrowing import RowDifferences, compare_rows
+from passport_pipeline.core.digests import Digest, differing
+from passport_pipeline.core.windows import month_of, months_between
 from passport_pipeline.openmrs.row_checksums import read_row_checksums
 from passport_pipeline.openmrs.source import Source
 from passport_pipeline.openmrs.survey import Survey, cell_digests, full_survey, tail_survey, window_cells
@@ -32,6 +32,7 @@ from passport_pipeline.passport.days import DayCount, DayRecord, Totals, recorde
 from passport_pipeline.passport.lists import ListFaults, faults_of_hospital
 from passport_pipeline.passport.marks import doubt
 from passport_pipeline.passport.recounting import recounted, rows_of_day
+from passport_pipeline.verification.row_diff import RowDifferences, compare_rows
 
 # Days whose rows are compared, unless more are asked for: each is a query at either end.
 DAYS_NARROWED = 20
@@ -118,9 +119,9 @@ class HospitalVerification:
         """The months that are to be synchronised, and whether in full."""
         months: dict[str, bool] = {}
         for difference in self.differences:
-            month = window_of(difference.day)
+            month = month_of(difference.day)
             months[month] = months.get(month, False) or difference.full
-        months |= dict.fromkeys(map(window_of, self.accounts), True)
+        months |= dict.fromkeys(map(month_of, self.accounts), True)
         for month in self.lists.by_month() if self.lists else ():
             months.setdefault(month, False)
         return sorted(months.items())
@@ -233,13 +234,13 @@ def verify_hospital(
         on_suspects(len(suspects))
         time.sleep(wait)
         busy = leases.held(passport, key)
-        months = sorted({window_of(day) for day in suspects})
+        months = sorted({month_of(day) for day in suspects})
         cells = _cells(source, tail_survey(source, survey), months)
         known = recorded(passport, key)
         later = BothEnds(_inside(cell_digests(cells), first_month, last_month), recounted(passport, key, months), known)
         still = set(later.suspects())
         standing = [
-            day for day in suspects if day in still and ends.of(day) == later.of(day) and window_of(day) not in busy
+            day for day in suspects if day in still and ends.of(day) == later.of(day) and month_of(day) not in busy
         ]
         for day in suspects:
             ends.take_over(day, later)
@@ -270,17 +271,12 @@ def have_mended(passport: Passport, found: HospitalVerification, months: tuple[s
     """
     tonight = passport.now().toordinal() % NIGHTS
     days = {day: NOTHING for day in found.incomplete if day.toordinal() % NIGHTS == tonight} | found.unseen()
-    days = {day: count for day, count in days.items() if months[0] <= window_of(day) <= months[1]}
+    days = {day: count for day, count in days.items() if months[0] <= month_of(day) <= months[1]}
     doubt(passport, found.key, days)
     of_lists = [one for one in found.lists.days if months[0] <= one[1][:7] <= months[1]] if found.lists else []
     if found.lists:
         lists.have_mended(passport, found.lists.of(of_lists))
     return len({*days, *(date.fromisoformat(day) for _, day in of_lists)})
-
-
-def months_between(first: str, last: str) -> list[str]:
-    """The months (`YYYY-MM`) from the first to the last, both included."""
-    return [str(month) for month in pd.period_range(first, last, freq="M")]
 
 
 def _cells(source: Source, survey: Survey, months: Iterable[str]) -> pd.DataFrame:
@@ -295,7 +291,7 @@ def _withdrawn(source: Source) -> dict[str, int]:
 
 
 def _inside(digests: Mapping[date, Digest], first_month: str, last_month: str) -> dict[date, Digest]:
-    return {day: digest for day, digest in digests.items() if first_month <= window_of(day) <= last_month}
+    return {day: digest for day, digest in digests.items() if first_month <= month_of(day) <= last_month}
 
 
 def _differences(
@@ -345,7 +341,7 @@ def _list_faults(passport: Passport, key: str, only: tuple[str, str] | None, wai
 
 def _without_accounts(passport: Passport, key: str, only: tuple[str, str] | None) -> list[date]:
     days = sorted(days_without_accounts(passport, key))
-    return [day for day in days if only is None or only[0] <= window_of(day) <= only[1]]
+    return [day for day in days if only is None or only[0] <= month_of(day) <= only[1]]
 
 
 def _in_line(day: DayRecord | None, source: Digest) -> bool:

@@ -12,12 +12,14 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from passport_pipeline.automation import sensors, turns
+from passport_pipeline.automation import sensors
 from passport_pipeline.automation.sensors import source_changes
-from passport_pipeline.automation.turns import LastTurns
 from passport_pipeline.cli.commands import app
+from passport_pipeline.core.windows import Window
+from passport_pipeline.detection import side_by_side
+from passport_pipeline.detection.side_by_side import LastTurns
 from passport_pipeline.openmrs import source
-from passport_pipeline.partitions import Window, partition_key_of
+from passport_pipeline.partitions import partition_key_of
 from passport_pipeline.passport.collections import SOURCE_HOSPITALS
 from passport_pipeline.passport.hospital_states import HospitalState, Look, hospital_states, note_looks
 from passport_pipeline.sample.generator import DEMO, generate
@@ -116,7 +118,7 @@ def test_a_change_is_requested_in_the_first_tick_whoever_else_does_not_answer(ti
 def test_no_more_of_the_silent_are_tried_at_once_than_there_are_threads_for_and_all_have_their_turn(
     ticking, monkeypatch
 ):
-    monkeypatch.setattr(turns, "OTHERS_AT_ONCE", 16)
+    monkeypatch.setattr(side_by_side, "OTHERS_AT_ONCE", 16)
     tried = []
     for most in (16, 16, 16):
         assert ticking.tick() == {ticking.changed}

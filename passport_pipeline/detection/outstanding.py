@@ -9,30 +9,29 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
-from passport_pipeline.automation.changes import not_in_line
-from passport_pipeline.config.hospitals import Hospital
-from passport_pipeline.core.digests import window_of
-from passport_pipeline.partitions import FIRST_MONTH, first_month_of, last_month
+from passport_pipeline.config.hospitals import Hospital, first_month_of
+from passport_pipeline.connections.run import Connections
+from passport_pipeline.core.windows import last_month, month_of
+from passport_pipeline.detection.hospital import not_in_line
 from passport_pipeline.passport.database import Passport
 from passport_pipeline.passport.days import DayRecord, held_months, recorded, recorded_months
 from passport_pipeline.passport.retrying import due_windows
-from passport_pipeline.resources import Connections
-from passport_pipeline.windows.staleness import stale_windows
-from passport_pipeline.windows.surveys import stored_survey
+from passport_pipeline.windows.compare import stale_windows
+from passport_pipeline.windows.survey import stored_survey
 
 
 def months_of(connections: Connections, hospital: Hospital, first: str | None, last: str | None) -> dict[str, int]:
     """The months of a hospital that hold anything at either end, within its windows and the asked range, oldest first,
     with the live rows that the survey counted in each. Raises PassportError, BatchError.
     """
-    survey = stored_survey(hospital.key, connections.batches)
+    settings, survey = connections.settings, stored_survey(hospital.key, connections.batches)
     live = {} if survey is None else survey.live_by_month()
     known = {*recorded_months(connections.passport, hospital.key), *held_months(connections.passport, hospital.key)}
-    months = known | {month for month in live if month >= first_month_of(hospital)}
+    months = known | {month for month in live if month >= first_month_of(hospital, settings)}
     return {
         month: live.get(month, 0)
         for month in sorted(months)
-        if (first or FIRST_MONTH) <= month <= (last or last_month())
+        if (first or settings.first_month) <= month <= (last or last_month())
     }
 
 
@@ -50,18 +49,18 @@ def outstanding(connections: Connections, hospital: Hospital, months: Collection
         return set(months)
     here = recorded(passport, hospital.key)
     days = not_in_line(survey.digests(), here, (min(months), max(months)))
-    found = {window_of(day) for day in days}
+    found = {month_of(day) for day in days}
     found |= {window.month for window in stale}
     found |= {month for _, month in due_windows(passport, [hospital.key], at)}
-    found |= {window_of(day) for day, record in here.items() if not _adds_up(record)}
-    found |= set(months) - {window_of(day) for day in here}
+    found |= {month_of(day) for day, record in here.items() if not _adds_up(record)}
+    found |= set(months) - {month_of(day) for day in here}
     return found & set(months)
 
 
 def left_marked(passport: Passport, hospital_key: str) -> set[str]:
     """The months with days that are not in line, whatever their rows are. Raises PassportError."""
     days = recorded(passport, hospital_key, counts=False)
-    return {window_of(day) for day, record in days.items() if not record.in_line}
+    return {month_of(day) for day, record in days.items() if not record.in_line}
 
 
 def _adds_up(day: DayRecord) -> bool:

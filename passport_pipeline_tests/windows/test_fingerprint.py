@@ -19,8 +19,8 @@ from passport_pipeline.records.documents import clinicians, documents
 from passport_pipeline.sample.generator import DEMO, generate
 from passport_pipeline.sample.hospital import NATIONAL_ID
 from passport_pipeline.sample.loading import load
-from passport_pipeline.windows import inputs as inputs_module
-from passport_pipeline.windows.inputs import Inputs, stored_inputs
+from passport_pipeline.windows import fingerprint as inputs_module
+from passport_pipeline.windows.fingerprint import Inputs, stored_inputs
 from passport_pipeline_tests.records import frames
 from passport_pipeline_tests.records.frames import DOCTOR, NOW, USER
 from passport_pipeline_tests.records.reading import match_known, read_all

@@ -12,12 +12,12 @@ import dagster as dg
 import pytest
 from typer.testing import CliRunner
 
-from passport_pipeline import verification
 from passport_pipeline.automation.in_process import QUIET
 from passport_pipeline.automation.schedules import nightly_verification
 from passport_pipeline.cli.commands import app
+from passport_pipeline.core.windows import last_month
 from passport_pipeline.definitions import build_definitions
-from passport_pipeline.partitions import FIRST_MONTH, last_month
+from passport_pipeline.partitions import FIRST_MONTH
 from passport_pipeline.passport.collections import ARRAYS
 from passport_pipeline.passport.database import Passport
 from passport_pipeline.passport.hospital_states import ACTIVE, PAUSED, change_state
@@ -25,8 +25,9 @@ from passport_pipeline.passport.leases import lease
 from passport_pipeline.sample.generator import DEMO, generate
 from passport_pipeline.sample.mutations import Mutations
 from passport_pipeline.sample.population import passport_patients
-from passport_pipeline.verification import days_of_window, have_mended, verify_hospital
-from passport_pipeline.windows.surveys import stored_survey
+from passport_pipeline.verification import hospital as verification
+from passport_pipeline.verification.hospital import days_of_window, have_mended, verify_hospital
+from passport_pipeline.windows.survey import stored_survey
 
 FIRST, LAST = "2026-08", "2026-09"
 

@@ -6,13 +6,13 @@ from contextlib import closing
 import pytest
 from sqlalchemy.engine import make_url
 
-from passport_pipeline import kept as keeping
 from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.config.settings import Settings
+from passport_pipeline.connections import cache as keeping
+from passport_pipeline.connections.cache import Kept
+from passport_pipeline.connections.run import Connections
 from passport_pipeline.core.errors import SourceError, SourceUnreachable
-from passport_pipeline.kept import Kept
 from passport_pipeline.openmrs import source
-from passport_pipeline.resources import Connections
 from passport_pipeline_tests.faults.proxy import Proxy
 
 

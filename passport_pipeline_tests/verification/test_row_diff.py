@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from passport_pipeline.core.digests import ROW_COLUMNS, Digest
-from passport_pipeline.narrowing import ROW_STATES, RowDifferences, RowIds, compare_rows
+from passport_pipeline.verification.row_diff import ROW_STATES, RowDifferences, RowIds, compare_rows
 
 THERE = {1: 11, 2: 22, 3: 33, 4: 44, 5: 55}
 

@@ -2,8 +2,8 @@
 
 from datetime import date
 
-from passport_pipeline.automation.changes import changes, not_in_line
 from passport_pipeline.core.digests import Digest
+from passport_pipeline.detection.hospital import changes, not_in_line
 from passport_pipeline.passport.days import DayRecord
 
 OCTOBER, NOVEMBER = date(2025, 10, 31), date(2025, 11, 1)

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from passport_pipeline.automation import turns as module
-from passport_pipeline.automation.turns import LastTurns, Looks, Turns, rotated, side_by_side
+from passport_pipeline.detection import side_by_side as module
+from passport_pipeline.detection.side_by_side import LastTurns, Looks, Turns, rotated, side_by_side
 from passport_pipeline.passport.hospital_states import HospitalState
 from passport_pipeline.passport.unanswered import Unanswered
 

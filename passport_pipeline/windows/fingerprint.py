@@ -31,8 +31,8 @@ from passport_pipeline.core.row_references import Ids, References
 from passport_pipeline.openmrs.lookups import Lookups
 from passport_pipeline.passport.collections import CONTRACT_VERSION
 from passport_pipeline.records.categories import RULES_VERSION
+from passport_pipeline.windows.lookups import stored_lookups
 from passport_pipeline.windows.match import matches_name
-from passport_pipeline.windows.references import stored_lookups
 
 BYTES = 16
 

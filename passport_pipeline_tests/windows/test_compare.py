@@ -9,16 +9,16 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from passport_pipeline.core.digests import Digest, window_of
+from passport_pipeline.core.digests import Digest
 from passport_pipeline.core.errors import BatchError
-from passport_pipeline.partitions import Window
+from passport_pipeline.core.windows import Window, month_of
 from passport_pipeline.passport.days import recorded
 from passport_pipeline.sample.generator import DEMO, generate
 from passport_pipeline.sample.population import newcomers, passport_patients
-from passport_pipeline.windows import references
-from passport_pipeline.windows.inputs import stored_inputs
-from passport_pipeline.windows.references import stored_national_ids
-from passport_pipeline.windows.staleness import basis, names_any, stale_windows, window_states
+from passport_pipeline.windows import lookups
+from passport_pipeline.windows.compare import basis, names_any, stale_windows, window_states
+from passport_pipeline.windows.fingerprint import stored_inputs
+from passport_pipeline.windows.lookups import stored_national_ids
 from passport_pipeline_tests.windows.running import load_hospitals, read_references, run_windows
 
 SEED, CITIZENS = 3, 12
@@ -175,7 +175,7 @@ def test_a_day_that_was_read_and_never_loaded_is_stale(connections, look):
     days = recorded(connections.passport, "central")
     one = max(day for day, record in days.items() if record.digest != Digest())
     with removed(connections.passport, "sourcedays", {"hospital": "central", "day": one.isoformat()}):
-        assert told(look()) == {window_of(one): 1}
+        assert told(look()) == {month_of(one): 1}
     assert look() == []
 
 
@@ -205,7 +205,7 @@ def test_whether_a_hospital_knows_a_national_id_however_it_is_written_there(conn
 
 
 def test_an_id_that_its_holders_hospital_speaks_against_is_not_known_to_it(connections):
-    batches, name = connections.batches, references.NATIONAL_IDS
+    batches, name = connections.batches, lookups.NATIONAL_IDS
     frames, texts = batches.read_frames("central", name)
     held = frames[name]
     batches.write_frames("central", name, {name: held.assign(reason="shared_national_id")}, texts)
@@ -218,13 +218,13 @@ def test_national_ids_are_decided_anew_only_where_an_identifier_or_a_rule_has_ch
     def read(source):
         raise LookupError
 
-    monkeypatch.setattr(references, "read_identifiers", read)
+    monkeypatch.setattr(lookups, "read_identifiers", read)
     with connections.source("central") as source:
-        kept = references.renew_national_ids(source, connections.batches)
+        kept = lookups.renew_national_ids(source, connections.batches)
         pd.testing.assert_frame_equal(kept, stored_national_ids("central", connections.batches))
-        monkeypatch.setattr(references, "IDENTITY_VERSION", references.IDENTITY_VERSION + 1)
+        monkeypatch.setattr(lookups, "IDENTITY_VERSION", lookups.IDENTITY_VERSION + 1)
         with pytest.raises(LookupError):
-            references.renew_national_ids(source, connections.batches)
+            lookups.renew_national_ids(source, connections.batches)
 
 
 def test_a_renamed_concept_that_was_read_again_makes_the_days_stale_that_show_it(synced, connections, look):
@@ -242,7 +242,7 @@ def test_a_renamed_concept_that_was_read_again_makes_the_days_stale_that_show_it
         connection.exec_driver_sql(f"UPDATE concept_name SET name = 'Renamed' WHERE concept_name_id = {row}")
     assert look() == []
     read_references(connections, "central")
-    expected = pd.Series([window_of(day) for day in counts[rarest]]).value_counts().to_dict()
+    expected = pd.Series([month_of(day) for day in counts[rarest]]).value_counts().to_dict()
     assert told(look()) == expected
     run(connections, expected)
     assert look() == []

@@ -7,9 +7,9 @@ import pytest
 
 from passport_pipeline.batches.store import Batches
 from passport_pipeline.openmrs.survey import BLOCK, full_survey, tail_survey, window_cells
-from passport_pipeline.windows import surveys
+from passport_pipeline.windows import survey
 from passport_pipeline.windows.extract import extract_window
-from passport_pipeline.windows.surveys import keep_window, renew_survey, stored_survey
+from passport_pipeline.windows.survey import keep_window, renew_survey, stored_survey
 
 OLD, NEW = "2024-02", "2025-11"
 
@@ -37,7 +37,7 @@ def seen(source, batches):
 
 
 def kept(batches):
-    return batches.read_frames("central", surveys.SINCE)
+    return batches.read_frames("central", survey.SINCE)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_a_lost_one_costs_another_request_and_no_more(database, source, batches)
     extract_window(source, batches, OLD)
     lost = kept(batches)
     extract_window(source, batches, "2024-03")
-    batches.write_frames("central", surveys.SINCE, *lost)
+    batches.write_frames("central", survey.SINCE, *lost)
     differing = seen(source, batches)
     assert differing != full_survey(source).digests()
     extract_window(source, batches, "2024-03")

@@ -16,14 +16,14 @@ import pandas as pd
 
 from passport_pipeline.batches.store import Batches, DayBatch
 from passport_pipeline.config.hospitals import Hospital
-from passport_pipeline.core.digests import Digest, window_of
+from passport_pipeline.core.digests import Digest
 from passport_pipeline.core.errors import BatchError
 from passport_pipeline.core.row_references import References
+from passport_pipeline.core.windows import month_of
 from passport_pipeline.passport.database import Passport
 from passport_pipeline.passport.days import DayRecord, recorded
-from passport_pipeline.windows.inputs import Inputs, common, stored_inputs
-from passport_pipeline.windows.match import match_persons
-from passport_pipeline.windows.references import (
+from passport_pipeline.windows.fingerprint import Inputs, common, stored_inputs
+from passport_pipeline.windows.lookups import (
     CONCEPTS,
     LOCATIONS,
     NATIONAL_IDS,
@@ -31,6 +31,7 @@ from passport_pipeline.windows.references import (
     stored_lookups,
     stored_national_ids,
 )
+from passport_pipeline.windows.match import match_persons
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,7 @@ def stale_windows(hospital: Hospital, batches: Batches, passport: Passport) -> l
     windows: dict[str, list[date]] = {}
     for day in states.stale(here):
         if day not in here or here[day].in_line:
-            windows.setdefault(window_of(day), []).append(day)
+            windows.setdefault(month_of(day), []).append(day)
     return [StaleWindow(month, len(days), _name(days, states, here)) for month, days in windows.items()]
 
 

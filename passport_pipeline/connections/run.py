@@ -13,12 +13,12 @@ from functools import cached_property
 from passport_pipeline.batches.store import Batches
 from passport_pipeline.config.hospitals import Hospital, load_hospitals
 from passport_pipeline.config.settings import Settings
+from passport_pipeline.connections.cache import Kept
 from passport_pipeline.core.errors import ConfigurationError
-from passport_pipeline.kept import Kept
 from passport_pipeline.openmrs.source import Source
 from passport_pipeline.passport.database import Passport
 from passport_pipeline.passport.hospital_states import refuse_inactive
-from passport_pipeline.windows.admission import admit
+from passport_pipeline.windows.restore_check import admit
 
 
 class Connections:

@@ -6,9 +6,9 @@ import dagster as dg
 import pytest
 
 from passport_pipeline.automation.in_process import InProcess
-from passport_pipeline.automation.outstanding import months_of, outstanding
 from passport_pipeline.automation.sync import sync
 from passport_pipeline.core.errors import PassportUnreachable
+from passport_pipeline.detection.outstanding import months_of, outstanding
 from passport_pipeline.sample.seed_example import seed_example, seed_passport
 
 KEY, MONTH = "hospital-1", "2025-11"

@@ -8,15 +8,16 @@ from datetime import UTC, date, datetime
 import pytest
 import sqlalchemy as sa
 
-from passport_pipeline.automation.changes import look_at
+from passport_pipeline.core.windows import last_month
+from passport_pipeline.detection.hospital import look_at
 from passport_pipeline.openmrs import pulse
-from passport_pipeline.partitions import FIRST_MONTH, last_month
+from passport_pipeline.partitions import FIRST_MONTH
 from passport_pipeline.passport.hospital_states import note_looks, state_of
 from passport_pipeline.passport.leases import lease
 from passport_pipeline.sample.generator import DEMO, generate
 from passport_pipeline.sample.mutations import Mutations
 from passport_pipeline.sample.population import passport_patients
-from passport_pipeline.windows.surveys import renew_survey
+from passport_pipeline.windows.survey import renew_survey
 
 MONTHS = (FIRST_MONTH, last_month())
 

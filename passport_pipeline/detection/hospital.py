@@ -13,7 +13,9 @@ from datetime import date, datetime, timedelta
 from typing import cast
 
 from passport_pipeline.config.hospitals import Hospital
-from passport_pipeline.core.digests import Digest, differing, window_of
+from passport_pipeline.connections.run import Connections
+from passport_pipeline.core.digests import Digest, differing
+from passport_pipeline.core.windows import month_of
 from passport_pipeline.openmrs.pulse import Pulse
 from passport_pipeline.openmrs.source import Source
 from passport_pipeline.openmrs.survey import tail_survey
@@ -21,9 +23,8 @@ from passport_pipeline.passport.days import DayRecord, recorded, recorded_stamp
 from passport_pipeline.passport.freshness import behind
 from passport_pipeline.passport.hospital_states import HospitalState, Look
 from passport_pipeline.passport.leases import held
-from passport_pipeline.resources import Connections
-from passport_pipeline.windows.admission import admit, renewed_lineage
-from passport_pipeline.windows.surveys import kept_stamp, stored_survey
+from passport_pipeline.windows.restore_check import admit, renewed_lineage
+from passport_pipeline.windows.survey import kept_stamp, stored_survey
 
 # A full survey is taken every night; one more hour or two for those that had to wait for their turn.
 SURVEY_OVERDUE = timedelta(hours=26)
@@ -149,14 +150,14 @@ def not_in_line(there: Mapping[date, Digest], here: Mapping[date, DayRecord], mo
     """
     unlike = differing(there, {day: record.digest for day, record in here.items()})
     unfinished = (day for day, record in here.items() if not record.in_line)
-    return [day for day in sorted({*unlike, *unfinished}) if months[0] <= window_of(day) <= months[1]]
+    return [day for day in sorted({*unlike, *unfinished}) if months[0] <= month_of(day) <= months[1]]
 
 
 def changes(days: Iterable[date], there: Mapping[date, Digest], here: Mapping[date, DayRecord]) -> list[Change]:
     """The windows of these days, which are not in line; oldest first."""
     found: dict[str, list[date]] = {}
     for day in days:
-        found.setdefault(window_of(day), []).append(day)
+        found.setdefault(month_of(day), []).append(day)
     return [Change(month, len(days), _name(days, there, here)) for month, days in found.items()]
 
 

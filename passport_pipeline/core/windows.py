@@ -1,0 +1,40 @@
+"""Windows: one calendar month of one hospital, the unit of a run.
+
+What belongs here: a window, the month that a day lies in, and which months there are. What does not: from which month
+a hospital is read (config.hospitals), and windows as Dagster's partitions (orchestration.partitions).
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+
+EARLIEST_ZONE = "Pacific/Kiritimati"
+"""Where a month begins first. A hospital's month begins by its own clock, and that may be fast: the open month is there
+as soon as it has begun anywhere on earth, which is 14 hours before UTC."""
+
+
+class Window(NamedTuple):
+    """One hospital and one calendar month (`YYYY-MM`) of it."""
+
+    hospital: str
+    month: str
+
+
+def month_of(day: date) -> str:
+    """The calendar month (`YYYY-MM`) that a day lies in."""
+    return f"{day.year:04d}-{day.month:02d}"
+
+
+def months_between(first: str, last: str) -> list[str]:
+    """The months (`YYYY-MM`) from the first to the last, both included."""
+    return [str(month) for month in pd.period_range(first, last, freq="M")]
+
+
+def last_month(now: datetime | None = None) -> str:
+    """The newest month (`YYYY-MM`) that has begun anywhere on earth: now, or at the given time (with a zone)."""
+    zone = ZoneInfo(EARLIEST_ZONE)
+    return month_of(pd.Timestamp.now(zone) if now is None else now.astimezone(zone))
