@@ -40,7 +40,7 @@ from passport_pipeline.automation.sync import sync
 from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.connections.run import Connections
 from passport_pipeline.detection.outstanding import months_of
-from passport_pipeline.passport.leases import confirm, lease
+from passport_pipeline.passport.days.leases import confirm, lease
 from passport_pipeline.sample import processes
 from passport_pipeline.verification.hospital import days_of_window
 from passport_pipeline.windows.compare import compare_window

@@ -29,9 +29,9 @@ from benchmarks.place import Pipeline
 from passport_pipeline.openmrs.rows import NUMBERS_AND_DATES, Rows
 from passport_pipeline.openmrs.source import Source
 from passport_pipeline.openmrs.tables import encounter_provider
-from passport_pipeline.passport.bookkeeping import CONTRACT_CHANGES
-from passport_pipeline.passport.collections import PATIENTS, USERS
-from passport_pipeline.passport.database import Passport
+from passport_pipeline.passport.mongo.bookkeeping import CONTRACT_CHANGES
+from passport_pipeline.passport.mongo.collections import PATIENTS, USERS
+from passport_pipeline.passport.mongo.database import Passport
 
 IDS_AT_ONCE = 20_000
 DOCUMENTS_AT_ONCE = 5_000

@@ -42,8 +42,8 @@ from passport_pipeline.connections.run import Connections
 from passport_pipeline.core.digests import Digest
 from passport_pipeline.openmrs.source import Source
 from passport_pipeline.openmrs.tables import metadata
-from passport_pipeline.passport.collections import DAYS
-from passport_pipeline.passport.marks import day_id
+from passport_pipeline.passport.days.dirty import day_id
+from passport_pipeline.passport.mongo.collections import DAYS
 from passport_pipeline.sample.generator import generate
 from passport_pipeline.sample.hospital import HospitalSpec
 from passport_pipeline.sample.loading import load, load_passport

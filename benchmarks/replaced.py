@@ -26,7 +26,7 @@ from pymongo import InsertOne, MongoClient, UpdateOne, monitoring
 from benchmarks.data import SPEC, load_people
 from benchmarks.place import URL, Pipeline
 from benchmarks.seed_algorithm import LIMIT, SeedAlgorithm
-from passport_pipeline.passport.collections import AUDIT, DOCTORS, HOSPITALS, PATIENTS, RECORDS, USERS
+from passport_pipeline.passport.mongo.collections import AUDIT, DOCTORS, HOSPITALS, PATIENTS, RECORDS, USERS
 
 ROW_BY_ROW, BULK = 2_000, 20_000
 """Rows of obs, from the middle of the hospital, that each is given at most; a tenth, and half, of a small one's."""

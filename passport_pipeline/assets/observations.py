@@ -11,7 +11,7 @@ from passport_pipeline.assets.tables import columns_of
 from passport_pipeline.connections.run import Connections
 from passport_pipeline.openmrs import observations
 from passport_pipeline.partitions import window_of, windows
-from passport_pipeline.passport.leases import confirm, lease
+from passport_pipeline.passport.days.leases import confirm, lease
 from passport_pipeline.windows.extract import extract_window
 from passport_pipeline.windows.survey import note_tables
 

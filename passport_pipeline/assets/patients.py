@@ -10,7 +10,7 @@ from passport_pipeline.assets.observations import obs_batch
 from passport_pipeline.assets.tables import columns_of, counts_table
 from passport_pipeline.connections.run import Connections
 from passport_pipeline.partitions import window_of, windows
-from passport_pipeline.passport.leases import confirm, lease
+from passport_pipeline.passport.days.leases import confirm, lease
 from passport_pipeline.windows.match import match_window
 
 

@@ -12,8 +12,8 @@ from passport_pipeline.assets.tables import hospital_metadata, lag_metadata, pla
 from passport_pipeline.connections.run import Connections
 from passport_pipeline.core.errors import HospitalHeldBack, WindowHeldBack
 from passport_pipeline.partitions import window_of, windows
-from passport_pipeline.passport.holding import hold_back, note_plausible
-from passport_pipeline.passport.leases import lease
+from passport_pipeline.passport.days.leases import lease
+from passport_pipeline.passport.hospitals.held_back import hold_back, note_plausible
 from passport_pipeline.windows.compare import compare_window
 from passport_pipeline.windows.hospital_plausibility import weigh_hospital
 from passport_pipeline.windows.load import load_window

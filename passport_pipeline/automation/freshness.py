@@ -12,8 +12,8 @@ from passport_pipeline.assets.failures import failing_clearly
 from passport_pipeline.assets.records import medical_records
 from passport_pipeline.assets.tables import staleness_metadata
 from passport_pipeline.connections.run import Connections
-from passport_pipeline.passport.freshness import Staleness, staleness
-from passport_pipeline.passport.hospital_states import hospital_states
+from passport_pipeline.passport.hospitals.staleness import Staleness, staleness
+from passport_pipeline.passport.hospitals.state import hospital_states
 
 
 @dg.asset_check(asset=medical_records)

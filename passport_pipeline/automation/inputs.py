@@ -22,12 +22,12 @@ from passport_pipeline.core.windows import Window, last_month
 from passport_pipeline.detection.side_by_side import Looks, SensorCursor, Turns, rotated, side_by_side
 from passport_pipeline.jobs import window_records
 from passport_pipeline.partitions import partition_key_of
-from passport_pipeline.passport.database import Passport
-from passport_pipeline.passport.days import recorded
-from passport_pipeline.passport.hospital_states import state_of
-from passport_pipeline.passport.leases import held
-from passport_pipeline.passport.lists import Days, have_hospital_mended, misplaced
-from passport_pipeline.passport.patient_changes import PatientChanges, have_lists_mended, hospitals_of, patient_changes
+from passport_pipeline.passport.days.leases import held
+from passport_pipeline.passport.days.state import recorded
+from passport_pipeline.passport.hospitals.state import state_of
+from passport_pipeline.passport.mongo.database import Passport
+from passport_pipeline.passport.patients.changes import PatientChanges, have_lists_mended, hospitals_of, patient_changes
+from passport_pipeline.passport.patients.record_lists import Days, have_hospital_mended, misplaced
 from passport_pipeline.windows.compare import StaleWindow, basis, names_any, stale_windows
 
 AT_ONCE = 8

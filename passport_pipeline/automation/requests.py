@@ -18,7 +18,7 @@ from passport_pipeline.core.errors import described
 from passport_pipeline.detection.side_by_side import Looks
 from passport_pipeline.jobs import window_records
 from passport_pipeline.partitions import hospitals
-from passport_pipeline.passport.hospital_states import hospital_states
+from passport_pipeline.passport.hospitals.state import hospital_states
 from passport_pipeline.windows.plausibility import HELD_BACK_TAG
 
 T = TypeVar("T")

@@ -15,7 +15,7 @@ from passport_pipeline.connections.run import Connections
 from passport_pipeline.core.windows import Window, last_month
 from passport_pipeline.jobs import window_records
 from passport_pipeline.partitions import partition_key_of
-from passport_pipeline.passport.retrying import due_windows
+from passport_pipeline.passport.parked.retry_policy import due_windows
 
 
 @dg.sensor(job=window_records, minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)

@@ -10,7 +10,7 @@ import dagster as dg
 from passport_pipeline.assets.failures import failing_clearly
 from passport_pipeline.connections.run import Connections
 from passport_pipeline.jobs import hospital_references, hospital_verification
-from passport_pipeline.passport.hospital_states import hospital_states
+from passport_pipeline.passport.hospitals.state import hospital_states
 
 
 @dg.schedule(

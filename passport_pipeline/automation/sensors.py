@@ -19,8 +19,8 @@ from passport_pipeline.detection.hospital import Seen, look_at
 from passport_pipeline.detection.side_by_side import LastTurns, Looks, Turns, side_by_side
 from passport_pipeline.jobs import hospital_references, window_records
 from passport_pipeline.partitions import hospitals, partition_key_of
-from passport_pipeline.passport.hospital_states import RETIRED, hospital_states, note_looks
-from passport_pipeline.passport.unanswered import note_unanswered, resting
+from passport_pipeline.passport.hospitals.state import RETIRED, hospital_states, note_looks
+from passport_pipeline.passport.hospitals.unanswered import note_unanswered, resting
 
 AT_ONCE = 64
 """Hospitals that are looked at side by side: each look waits for its hospital's answers most of the time, the more so

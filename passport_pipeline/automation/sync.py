@@ -17,11 +17,11 @@ from passport_pipeline.core.errors import PipelineError
 from passport_pipeline.core.windows import Window
 from passport_pipeline.detection.outstanding import left_marked, months_of, outstanding
 from passport_pipeline.partitions import partition_key_of
-from passport_pipeline.passport.days import record_sync
-from passport_pipeline.passport.holding import was_let_through
-from passport_pipeline.passport.hospital_states import state_of
-from passport_pipeline.passport.lists import Days, have_hospital_mended, misplaced
-from passport_pipeline.passport.people import ensure_hospital
+from passport_pipeline.passport.accounts import ensure_hospital
+from passport_pipeline.passport.days.state import record_sync
+from passport_pipeline.passport.hospitals.held_back import was_let_through
+from passport_pipeline.passport.hospitals.state import state_of
+from passport_pipeline.passport.patients.record_lists import Days, have_hospital_mended, misplaced
 from passport_pipeline.windows.hospital_plausibility import known_now
 
 OnWindow = Callable[[Window, int, int], None]

@@ -127,7 +127,7 @@ def status(hospital: HospitalOption = None, as_json: JsonOption = False) -> None
     """Show what the passport holds of each hospital, and when it was last brought into line."""
     from passport_pipeline.cli.tables import status_table
     from passport_pipeline.connections.run import Connections
-    from passport_pipeline.passport.days import status_of
+    from passport_pipeline.passport.days.state import status_of
 
     with closing(Connections()) as connections:
         chosen = chosen_hospitals(connections, hospital)

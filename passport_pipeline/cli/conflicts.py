@@ -19,8 +19,8 @@ from passport_pipeline.core.errors import ConfigurationError, PipelineError
 from passport_pipeline.core.terminal import complain, say, shown
 
 if TYPE_CHECKING:
-    from passport_pipeline.passport.conflict_queue import Conflict
-    from passport_pipeline.passport.resolving import Outcome
+    from passport_pipeline.passport.conflicts.queue import Conflict
+    from passport_pipeline.passport.conflicts.resolve import Outcome
 
 conflicts_app = typer.Typer(help="Records that a doctor and a hospital both changed.", no_args_is_help=True)
 
@@ -42,7 +42,7 @@ def list_conflicts(
 ) -> None:
     """List conflicts: where, of which type, which fields differ, and since when. No values."""
     from passport_pipeline.connections.run import Connections
-    from passport_pipeline.passport.conflict_queue import listed
+    from passport_pipeline.passport.conflicts.queue import listed
 
     if state not in STATES:
         raise ConfigurationError(f"--state is one of {', '.join(STATES)}")
@@ -66,7 +66,7 @@ def show(
 ) -> None:
     """Show one conflict: its fields, and its history."""
     from passport_pipeline.connections.run import Connections
-    from passport_pipeline.passport.conflict_queue import Shown, one
+    from passport_pipeline.passport.conflicts.queue import Shown, one
 
     shown = Shown.parse(conflict_id)
     passport = Connections().passport
@@ -107,9 +107,9 @@ def resolve(
 
     from passport_pipeline.cli.consoles import errors
     from passport_pipeline.connections.run import Connections
-    from passport_pipeline.passport.conflict_queue import choose
-    from passport_pipeline.passport.decisions import Decision
-    from passport_pipeline.passport.resolving import resolve_all
+    from passport_pipeline.passport.conflicts.decision import Decision
+    from passport_pipeline.passport.conflicts.queue import choose
+    from passport_pipeline.passport.conflicts.resolve import resolve_all
 
     decision, connections = Decision.parse(take, _fields(field or ())), Connections()
     keys = [connections.hospital(key).key for key in hospital or ()]

@@ -166,7 +166,7 @@ def last_line(results: Sequence[HospitalVerification], *, ok: bool) -> str:
 def show_a_passport(connections: Connections) -> None:
     """Print the passport of one (generated) patient who was at the most hospitals, as a timeline."""
     from passport_pipeline.cli.tables import timeline_table
-    from passport_pipeline.passport.timeline import most_travelled_patient, timeline
+    from passport_pipeline.passport.patients.timeline import most_travelled_patient, timeline
 
     patient_id = most_travelled_patient(connections.passport)
     if patient_id is not None:

@@ -36,7 +36,7 @@ def list_hospitals(as_json: JsonOption = False) -> None:
     """List every hospital: whether it takes part, since when and why, and how it stands."""
     from passport_pipeline.cli.tables import hospitals_table
     from passport_pipeline.connections.run import Connections
-    from passport_pipeline.passport.hospital_states import hospital_states
+    from passport_pipeline.passport.hospitals.state import hospital_states
 
     with closing(Connections()) as connections:
         states = hospital_states(connections.passport, connections.hospitals)
@@ -87,7 +87,7 @@ def retire(key: KeyArgument, reason: ReasonOption, by: ByOption) -> None:
 def accept(key: KeyArgument, reason: ReasonOption, by: ByOption) -> None:
     """Let a hospital that is held back lose what it is about to lose, for a day: its windows are loaded as they are."""
     from passport_pipeline.connections.run import Connections
-    from passport_pipeline.passport.holding import accept as accept_loss
+    from passport_pipeline.passport.hospitals.held_back import accept as accept_loss
     from passport_pipeline.windows.hospital_plausibility import known_now
 
     with closing(Connections()) as connections:
@@ -122,7 +122,7 @@ def _change(
     key: str, state: str, reason: str, by: str, *, accept_restored: bool = False, accept_database: bool = False
 ) -> None:
     from passport_pipeline.connections.run import Connections
-    from passport_pipeline.passport.hospital_states import change_state
+    from passport_pipeline.passport.hospitals.state import change_state
 
     with closing(Connections()) as connections:
         accepted = {"accept_restored": accept_restored, "accept_database": accept_database}

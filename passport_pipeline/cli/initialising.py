@@ -15,7 +15,7 @@ from passport_pipeline.core.errors import ConfigurationError
 from passport_pipeline.core.terminal import say
 
 if TYPE_CHECKING:
-    from passport_pipeline.passport.contract import Change
+    from passport_pipeline.passport.mongo.contract import Change
 
 QUESTION = (
     "Collections that the application shares get their own rules back, and lose the indexes that the pipeline made. "
@@ -31,7 +31,7 @@ def initialise(*, undo: bool, yes: bool, as_json: bool) -> None:
     the answer is no, PassportError.
     """
     from passport_pipeline.connections.run import Connections
-    from passport_pipeline.passport.database import Passport
+    from passport_pipeline.passport.mongo.database import Passport
 
     settings = Connections().settings
     if undo and not yes:

@@ -16,7 +16,7 @@ from passport_pipeline.cli.options import ByOption, HospitalOption, JsonOption, 
 from passport_pipeline.core.terminal import say, shown
 
 if TYPE_CHECKING:
-    from passport_pipeline.passport.releasing import Held, Release
+    from passport_pipeline.passport.days.lease_release import Held, Release
 
 RELEASES_SHOWN = 20
 
@@ -33,7 +33,7 @@ def list_leases(hospital: HospitalOption = None, as_json: JsonOption = False) ->
     later was given while MongoDB's clock was ahead: `leases release` frees the window.
     """
     from passport_pipeline.connections.run import Connections
-    from passport_pipeline.passport.releasing import held_leases, releases
+    from passport_pipeline.passport.days.lease_release import held_leases, releases
 
     with closing(Connections()) as connections:
         keys = hospital or ()
@@ -60,10 +60,10 @@ def release(
     lives changes nothing more, and fails.
     """
     from passport_pipeline.connections.run import Connections
-    from passport_pipeline.passport import releasing
+    from passport_pipeline.passport.days import lease_release
 
     with closing(Connections()) as connections:
-        done = releasing.release(connections.passport, key, window, reason, by)
+        done = lease_release.release(connections.passport, key, window, reason, by)
     say(
         f"{key} {window} is free: the lease of run {done.lease.holder}, which ended at "
         f"{done.lease.expires:%Y-%m-%d %H:%M} UTC, was released by {shown(done.by)} ({shown(done.reason)})"

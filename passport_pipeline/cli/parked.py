@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from passport_pipeline.automation.in_process import HospitalRun, InProcess
     from passport_pipeline.cli.syncing import OnWindow
     from passport_pipeline.connections.run import Connections
-    from passport_pipeline.passport.replaying import Group, Replay, Row, Selection
+    from passport_pipeline.passport.parked.replay import Group, Replay, Row, Selection
 
 NONE = "no parked row fits (0 rows)"
 WIDTH_OF_A_ROW = 170
@@ -61,7 +61,7 @@ def list_parked(
 ) -> None:
     """Show what is parked, by hospital, window and reason: records, attempts, when it was first and last seen."""
     from passport_pipeline.connections.run import Connections
-    from passport_pipeline.passport.replaying import Selection, groups, rows
+    from passport_pipeline.passport.parked.replay import Selection, groups, rows
 
     with closing(Connections()) as connections:
         keys = [connections.hospital(key).key for key in hospital or ()]
@@ -102,7 +102,7 @@ def replay(
     What loads is parked no longer.
     """
     from passport_pipeline.connections.run import Connections
-    from passport_pipeline.passport.replaying import Selection, groups
+    from passport_pipeline.passport.parked.replay import Selection, groups
 
     selection = Selection(ids or (), reason or (), hospital or (), window, state)
     if bool(selection) == everything:
@@ -125,7 +125,7 @@ def _that_can_run(connections: Connections, selection: Selection) -> Selection |
     from dataclasses import replace as replaced
 
     from passport_pipeline.core.windows import last_month
-    from passport_pipeline.passport.hospital_states import hospital_states
+    from passport_pipeline.passport.hospitals.state import hospital_states
 
     chosen = chosen_hospitals(connections, list(selection.hospitals))
     states = hospital_states(connections.passport, (hospital.key for hospital in chosen))
@@ -142,7 +142,7 @@ def _run_again(
     from passport_pipeline.automation.sync import run_windows
     from passport_pipeline.cli.syncing import with_progress
     from passport_pipeline.core.windows import Window
-    from passport_pipeline.passport.replaying import mark_due
+    from passport_pipeline.passport.parked.replay import mark_due
 
     marked: list[Replay] = []
 
@@ -170,7 +170,7 @@ def _show_plan(found: Sequence[Group], left_out: int, *, as_json: bool) -> None:
 def _show_outcome(
     connections: Connections, done: Replay, runs: Sequence[HospitalRun], left_out: int, *, as_json: bool
 ) -> None:
-    from passport_pipeline.passport.replaying import still_parked
+    from passport_pipeline.passport.parked.replay import still_parked
 
     again = still_parked(connections.passport, done)
     before, after = _by_reason(done.before), _by_reason(again)
@@ -266,7 +266,7 @@ def _print_rows(listed: Sequence[Row], records: int) -> None:
 def _waits_for(one: Group | Row) -> str:
     """Until when, or for what, it waits; exhausted rows for an operator."""
     from passport_pipeline.cli.tables import minute
-    from passport_pipeline.passport.retrying import EXHAUSTED, WAITS_FOR
+    from passport_pipeline.passport.parked.retry_policy import EXHAUSTED, WAITS_FOR
 
     if one.state == EXHAUSTED:
         return "an operator"

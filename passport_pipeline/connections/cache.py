@@ -22,7 +22,7 @@ from passport_pipeline.core.errors import SourceBusy, SourceError
 from passport_pipeline.openmrs.clock import Clock, read_clock
 from passport_pipeline.openmrs.pulse import Pulse, read_pulse
 from passport_pipeline.openmrs.source import Source
-from passport_pipeline.passport.database import Passport
+from passport_pipeline.passport.mongo.database import Passport
 
 LIFETIME = 600.0
 """Seconds for which a connection is kept, give or take a fifth, so that not all hospitals are due in one minute."""

@@ -19,10 +19,10 @@ from passport_pipeline.core.windows import month_of
 from passport_pipeline.openmrs.pulse import Pulse
 from passport_pipeline.openmrs.source import Source
 from passport_pipeline.openmrs.survey import tail_survey
-from passport_pipeline.passport.days import DayRecord, recorded, recorded_stamp
-from passport_pipeline.passport.freshness import behind
-from passport_pipeline.passport.hospital_states import HospitalState, Look
-from passport_pipeline.passport.leases import held
+from passport_pipeline.passport.days.behind import behind
+from passport_pipeline.passport.days.leases import held
+from passport_pipeline.passport.days.state import DayRecord, recorded, recorded_stamp
+from passport_pipeline.passport.hospitals.state import HospitalState, Look
 from passport_pipeline.windows.restore_check import admit, renewed_lineage
 from passport_pipeline.windows.survey import kept_stamp, stored_survey
 

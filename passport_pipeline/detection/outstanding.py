@@ -13,9 +13,9 @@ from passport_pipeline.config.hospitals import Hospital, first_month_of
 from passport_pipeline.connections.run import Connections
 from passport_pipeline.core.windows import last_month, month_of
 from passport_pipeline.detection.hospital import not_in_line
-from passport_pipeline.passport.database import Passport
-from passport_pipeline.passport.days import DayRecord, held_months, recorded, recorded_months
-from passport_pipeline.passport.retrying import due_windows
+from passport_pipeline.passport.days.state import DayRecord, held_months, recorded, recorded_months
+from passport_pipeline.passport.mongo.database import Passport
+from passport_pipeline.passport.parked.retry_policy import due_windows
 from passport_pipeline.windows.compare import stale_windows
 from passport_pipeline.windows.survey import stored_survey
 

@@ -19,7 +19,7 @@ from typing import Generic, Self, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from passport_pipeline.passport.hospital_states import HospitalState
+from passport_pipeline.passport.hospitals.state import HospitalState
 
 T = TypeVar("T")
 

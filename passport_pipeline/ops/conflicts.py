@@ -7,9 +7,9 @@ import dagster as dg
 from passport_pipeline.assets.failures import TRANSIENT_RETRIES, failing_clearly
 from passport_pipeline.connections.run import Connections
 from passport_pipeline.core.errors import PipelineError
-from passport_pipeline.passport.conflict_queue import choose
-from passport_pipeline.passport.decisions import Decision
-from passport_pipeline.passport.resolving import resolve_all
+from passport_pipeline.passport.conflicts.decision import Decision
+from passport_pipeline.passport.conflicts.queue import choose
+from passport_pipeline.passport.conflicts.resolve import resolve_all
 
 
 class DecisionConfig(dg.Config):

@@ -6,7 +6,7 @@ import dagster as dg
 
 from passport_pipeline.assets.failures import failing_clearly
 from passport_pipeline.connections.run import Connections
-from passport_pipeline.passport.hospital_states import ACTIVE, PAUSED, RETIRED, change_state
+from passport_pipeline.passport.hospitals.state import ACTIVE, PAUSED, RETIRED, change_state
 
 
 class Wanted(Enum):

@@ -7,7 +7,7 @@ import dagster as dg
 from passport_pipeline.assets.failures import failing_clearly
 from passport_pipeline.connections.run import Connections
 from passport_pipeline.core.errors import ConfigurationError
-from passport_pipeline.passport.replaying import Group, Selection, groups, mark_due
+from passport_pipeline.passport.parked.replay import Group, Selection, groups, mark_due
 
 LINES = 200
 

@@ -11,8 +11,8 @@ from functools import cached_property
 
 from bson import ObjectId
 
-from passport_pipeline.passport.database import Document, Passport
-from passport_pipeline.passport.people import Account
+from passport_pipeline.passport.accounts import Account
+from passport_pipeline.passport.mongo.database import Document, Passport
 
 
 @dataclass(frozen=True)

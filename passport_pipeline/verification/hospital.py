@@ -25,13 +25,14 @@ from passport_pipeline.openmrs.row_checksums import read_row_checksums
 from passport_pipeline.openmrs.source import Source
 from passport_pipeline.openmrs.survey import Survey, cell_digests, full_survey, tail_survey, window_cells
 from passport_pipeline.openmrs.withdrawn import withdrawn_rows
-from passport_pipeline.passport import leases, lists
-from passport_pipeline.passport.accounts import days_without_accounts
-from passport_pipeline.passport.database import Passport
-from passport_pipeline.passport.days import DayCount, DayRecord, Totals, recorded, recorded_months
-from passport_pipeline.passport.lists import ListFaults, faults_of_hospital
-from passport_pipeline.passport.marks import doubt
-from passport_pipeline.passport.recounting import recounted, rows_of_day
+from passport_pipeline.passport.days import leases
+from passport_pipeline.passport.days.counts import recounted, rows_of_day
+from passport_pipeline.passport.days.dirty import doubt
+from passport_pipeline.passport.days.state import DayCount, DayRecord, Totals, recorded, recorded_months
+from passport_pipeline.passport.missing_accounts import days_without_accounts
+from passport_pipeline.passport.mongo.database import Passport
+from passport_pipeline.passport.patients import record_lists
+from passport_pipeline.passport.patients.record_lists import ListFaults, faults_of_hospital
 from passport_pipeline.verification.row_diff import RowDifferences, compare_rows
 
 # Days whose rows are compared, unless more are asked for: each is a query at either end.
@@ -275,7 +276,7 @@ def have_mended(passport: Passport, found: HospitalVerification, months: tuple[s
     doubt(passport, found.key, days)
     of_lists = [one for one in found.lists.days if months[0] <= one[1][:7] <= months[1]] if found.lists else []
     if found.lists:
-        lists.have_mended(passport, found.lists.of(of_lists))
+        record_lists.have_mended(passport, found.lists.of(of_lists))
     return len({*days, *(date.fromisoformat(day) for _, day in of_lists)})
 
 

@@ -20,8 +20,8 @@ from passport_pipeline.core.digests import Digest
 from passport_pipeline.core.errors import BatchError
 from passport_pipeline.core.row_references import References
 from passport_pipeline.core.windows import month_of
-from passport_pipeline.passport.database import Passport
-from passport_pipeline.passport.days import DayRecord, recorded
+from passport_pipeline.passport.days.state import DayRecord, recorded
+from passport_pipeline.passport.mongo.database import Passport
 from passport_pipeline.windows.fingerprint import Inputs, common, stored_inputs
 from passport_pipeline.windows.lookups import (
     CONCEPTS,

@@ -23,14 +23,14 @@ from passport_pipeline.config.settings import Settings
 from passport_pipeline.core.digests import Digest
 from passport_pipeline.core.gc_tuning import collecting_seldom
 from passport_pipeline.openmrs.lookups import Lookups
-from passport_pipeline.passport.database import Passport
-from passport_pipeline.passport.days import record_sync, recorded
-from passport_pipeline.passport.freshness import measure, record_lags
-from passport_pipeline.passport.hospital_states import refuse_inactive
-from passport_pipeline.passport.people import Account, ensure_clinicians, ensure_hospital
-from passport_pipeline.passport.reconciling import DayReconciler, DayResult
-from passport_pipeline.passport.recounting import recounted
-from passport_pipeline.passport.retrying import Retries, due_days
+from passport_pipeline.passport.accounts import Account, ensure_clinicians, ensure_hospital
+from passport_pipeline.passport.days.counts import recounted
+from passport_pipeline.passport.days.state import record_sync, recorded
+from passport_pipeline.passport.hospitals.lag import measure, record_lags
+from passport_pipeline.passport.hospitals.state import refuse_inactive
+from passport_pipeline.passport.mongo.database import Passport
+from passport_pipeline.passport.parked.retry_policy import Retries, due_days
+from passport_pipeline.passport.reconcile.day import DayReconciler, DayResult
 from passport_pipeline.records.documents import Documents
 from passport_pipeline.records.frames import Making
 from passport_pipeline.windows.compare import ComparedWindow, DayState, DayStates

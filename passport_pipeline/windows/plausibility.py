@@ -19,8 +19,8 @@ import pandas as pd
 from passport_pipeline.batches.store import Batches
 from passport_pipeline.config.settings import Settings
 from passport_pipeline.core.row_references import Ids
-from passport_pipeline.passport.database import Passport
-from passport_pipeline.passport.shown import shown_rows
+from passport_pipeline.passport.days.shown_rows import shown_rows
+from passport_pipeline.passport.mongo.database import Passport
 from passport_pipeline.records.building import ATTACHED, LEAD, PARKED
 from passport_pipeline.records.frames import Making
 from passport_pipeline.windows.compare import ComparedWindow

@@ -23,8 +23,8 @@ from passport_pipeline.openmrs.clock import read_clock
 from passport_pipeline.openmrs.filled import filled_tables
 from passport_pipeline.openmrs.source import Source
 from passport_pipeline.openmrs.survey import Survey, cell_digests, full_survey, in_month, with_month
-from passport_pipeline.passport.database import Passport
-from passport_pipeline.passport.hospital_states import Look, note_looks, refuse_inactive
+from passport_pipeline.passport.hospitals.state import Look, note_looks, refuse_inactive
+from passport_pipeline.passport.mongo.database import Passport
 from passport_pipeline.windows.restore_check import renewed_lineage
 
 SURVEY, SINCE = "survey", "survey-since"

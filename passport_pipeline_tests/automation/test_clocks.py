@@ -13,9 +13,9 @@ from passport_pipeline.automation.retries import parked_retries
 from passport_pipeline.core.windows import Window, last_month
 from passport_pipeline.detection.hospital import look_at
 from passport_pipeline.partitions import FIRST_MONTH, hospitals
-from passport_pipeline.passport.collections import DAYS, PARKED, SOURCE_HOSPITALS, SYNC
-from passport_pipeline.passport.hospital_states import ACTIVE, PAUSED, change_state, note_looks, state_of
-from passport_pipeline.passport.replaying import Selection, mark_due
+from passport_pipeline.passport.hospitals.state import ACTIVE, PAUSED, change_state, note_looks, state_of
+from passport_pipeline.passport.mongo.collections import DAYS, PARKED, SOURCE_HOSPITALS, SYNC
+from passport_pipeline.passport.parked.replay import Selection, mark_due
 from passport_pipeline.sample.seed_example import seed_example, seed_passport
 from passport_pipeline.windows.lookups import renew_lookups, renew_national_ids
 from passport_pipeline.windows.survey import survey_hospital

@@ -12,7 +12,7 @@ import pytest
 
 from passport_pipeline.core.windows import Window
 from passport_pipeline.partitions import partition_key_of
-from passport_pipeline.passport.collections import ARRAYS
+from passport_pipeline.passport.mongo.collections import ARRAYS
 from passport_pipeline.sample.events import Mutation
 from passport_pipeline.sample.generator import DEMO, generate
 from passport_pipeline.sample.ledger import wall_clock

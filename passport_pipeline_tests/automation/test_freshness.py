@@ -10,9 +10,9 @@ import sqlalchemy as sa
 
 from passport_pipeline.automation.freshness import freshness, hospitals_are_fresh
 from passport_pipeline.connections.run import Connections
-from passport_pipeline.passport.collections import SOURCE_HOSPITALS
-from passport_pipeline.passport.days import status_of
-from passport_pipeline.passport.hospital_states import PAUSED, HospitalState, Look, change_state, note_looks
+from passport_pipeline.passport.days.state import status_of
+from passport_pipeline.passport.hospitals.state import PAUSED, HospitalState, Look, change_state, note_looks
+from passport_pipeline.passport.mongo.collections import SOURCE_HOSPITALS
 from passport_pipeline.sample.seed_example import seed_example, seed_passport
 
 KEYS = ("central", "east", "west")

@@ -16,10 +16,10 @@ from passport_pipeline.automation.inputs import Cursor, changed_inputs
 from passport_pipeline.core.errors import BatchError
 from passport_pipeline.core.windows import Window
 from passport_pipeline.partitions import partition_key_of, window_of
-from passport_pipeline.passport.collections import ARRAYS
-from passport_pipeline.passport.hospital_states import ACTIVE, PAUSED, change_state
-from passport_pipeline.passport.leases import lease
-from passport_pipeline.passport.patient_changes import PatientChanges
+from passport_pipeline.passport.days.leases import lease
+from passport_pipeline.passport.hospitals.state import ACTIVE, PAUSED, change_state
+from passport_pipeline.passport.mongo.collections import ARRAYS
+from passport_pipeline.passport.patients.changes import PatientChanges
 from passport_pipeline.sample.generator import DEMO, generate
 from passport_pipeline.sample.mutations import Mutations
 from passport_pipeline.sample.population import citizens, passport_patients

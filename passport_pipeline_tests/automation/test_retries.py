@@ -9,8 +9,8 @@ from passport_pipeline.automation.in_process import HospitalRun, InProcess
 from passport_pipeline.automation.retries import parked_retries, retry_requests
 from passport_pipeline.core.windows import Window, last_month
 from passport_pipeline.partitions import partition_key_of, window_of
-from passport_pipeline.passport.collections import PARKED
-from passport_pipeline.passport.hospital_states import ACTIVE, PAUSED, change_state
+from passport_pipeline.passport.hospitals.state import ACTIVE, PAUSED, change_state
+from passport_pipeline.passport.mongo.collections import PARKED
 from passport_pipeline.sample.loading import load_passport
 from passport_pipeline.sample.seed_example import seed_example, seed_passport
 

@@ -9,7 +9,7 @@ import pytest
 from passport_pipeline.automation.schedules import nightly_survey, nightly_verification
 from passport_pipeline.config.settings import Settings
 from passport_pipeline.connections.run import Connections
-from passport_pipeline.passport import database
+from passport_pipeline.passport.mongo import database
 
 NIGHT = datetime(2026, 11, 21, 1, tzinfo=UTC)
 

@@ -16,8 +16,8 @@ from passport_pipeline.core.windows import Window
 from passport_pipeline.detection.hospital import SURVEY_OVERDUE
 from passport_pipeline.openmrs import clock
 from passport_pipeline.partitions import partition_key_of, window_of
-from passport_pipeline.passport.hospital_states import ACTIVE, PAUSED, RETIRED, change_state, state_of
-from passport_pipeline.passport.leases import lease
+from passport_pipeline.passport.days.leases import lease
+from passport_pipeline.passport.hospitals.state import ACTIVE, PAUSED, RETIRED, change_state, state_of
 from passport_pipeline.sample.generator import DEMO, generate
 from passport_pipeline.sample.mutations import Mutations
 from passport_pipeline.sample.population import passport_patients

@@ -13,8 +13,8 @@ from passport_pipeline.automation import workers
 from passport_pipeline.automation.in_process import InProcess
 from passport_pipeline.automation.sync import run_windows, sync
 from passport_pipeline.core.windows import Window
-from passport_pipeline.passport.leases import held
-from passport_pipeline.passport.marks import MOVED, day_id
+from passport_pipeline.passport.days.dirty import MOVED, day_id
+from passport_pipeline.passport.days.leases import held
 
 WAIT = 60.0
 

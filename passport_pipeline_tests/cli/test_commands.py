@@ -56,7 +56,11 @@ HEAVY = (
     "sqlalchemy",
     "yaml",
 )
-LATER = ("passport_pipeline.connections.run", "passport_pipeline.hospitals", "passport_pipeline.passport.database")
+LATER = (
+    "passport_pipeline.connections.run",
+    "passport_pipeline.hospitals",
+    "passport_pipeline.passport.mongo.database",
+)
 
 
 def test_help_of_every_command_imports_nothing_that_it_does_not_need():

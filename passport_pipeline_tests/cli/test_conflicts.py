@@ -12,8 +12,8 @@ from passport_pipeline.cli import main
 from passport_pipeline.config.settings import Settings
 from passport_pipeline.connections import run as resources
 from passport_pipeline.connections.run import Connections
-from passport_pipeline.passport.collections import CONFLICTS
-from passport_pipeline.passport.people import ensure_hospital
+from passport_pipeline.passport.accounts import ensure_hospital
+from passport_pipeline.passport.mongo.collections import CONFLICTS
 from passport_pipeline_tests.passport.factory import HOSPITAL, World, record
 
 YAML = "hospitals:\n  - {key: central, name: Central Hospital, url_env: C_URL, timezone: Africa/Kigali}\n"

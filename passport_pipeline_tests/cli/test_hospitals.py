@@ -12,9 +12,9 @@ from passport_pipeline.cli import main
 from passport_pipeline.cli.commands import app
 from passport_pipeline.connections.run import Connections
 from passport_pipeline.core.errors import ConfigurationError
-from passport_pipeline.passport.collections import SOURCE_HOSPITALS
-from passport_pipeline.passport.holding import hold_back
-from passport_pipeline.passport.hospital_states import state_of
+from passport_pipeline.passport.hospitals.held_back import hold_back
+from passport_pipeline.passport.hospitals.state import state_of
+from passport_pipeline.passport.mongo.collections import SOURCE_HOSPITALS
 
 ENTRY = "  - {{key: {0}, name: Hospital {0}, url_env: X_{0}, timezone: UTC}}\n"
 

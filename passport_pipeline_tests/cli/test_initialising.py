@@ -4,7 +4,7 @@ import pytest
 from typer.testing import CliRunner
 
 from passport_pipeline.cli.commands import app
-from passport_pipeline.passport.collections import PATIENTS, RECORDS, SHARED
+from passport_pipeline.passport.mongo.collections import PATIENTS, RECORDS, SHARED
 from passport_pipeline_tests.passport.factory import patient
 
 THEIRS = {"address": {"$ne": "Nowhere"}}
@@ -75,5 +75,5 @@ def test_undo_tells_programs_what_it_put_back_and_asks_them_nothing(database):
 
 def test_a_mongodb_that_does_not_answer_is_exit_code_4(database, monkeypatch):
     monkeypatch.setenv("PASSPORT_MONGO_URI", "mongodb://127.0.0.1:1/")
-    monkeypatch.setattr("passport_pipeline.passport.database.SELECTION_TIMEOUT_MS", 200)
+    monkeypatch.setattr("passport_pipeline.passport.mongo.database.SELECTION_TIMEOUT_MS", 200)
     assert init().exception.exit_code == 4

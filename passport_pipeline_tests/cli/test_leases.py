@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from passport_pipeline.cli.commands import app
 from passport_pipeline.connections.run import Connections
-from passport_pipeline.passport.leases import lease
+from passport_pipeline.passport.days.leases import lease
 
 
 @pytest.fixture

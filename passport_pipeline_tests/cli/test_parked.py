@@ -6,8 +6,8 @@ import sys
 import pytest
 
 from passport_pipeline.cli import main
-from passport_pipeline.passport.collections import PARKED
-from passport_pipeline.passport.hospital_states import ACTIVE, PAUSED, change_state
+from passport_pipeline.passport.hospitals.state import ACTIVE, PAUSED, change_state
+from passport_pipeline.passport.mongo.collections import PARKED
 from passport_pipeline.sample.loading import load_passport
 from passport_pipeline.sample.seed_example import OBS_ID, seed_example, seed_passport
 

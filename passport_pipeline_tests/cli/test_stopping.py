@@ -9,8 +9,8 @@ import pytest
 
 from passport_pipeline.batches.store import Batches
 from passport_pipeline.cli import main
-from passport_pipeline.passport import bulk
-from passport_pipeline.passport.leases import held
+from passport_pipeline.passport.days.leases import held
+from passport_pipeline.passport.mongo import bulk
 from passport_pipeline.sample.seed_example import seed_example, seed_passport
 from passport_pipeline_tests.faults.processes import Child
 

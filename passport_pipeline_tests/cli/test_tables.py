@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 from passport_pipeline.cli.tables import hospitals_table, status_table
 from passport_pipeline.config.hospitals import Hospital
-from passport_pipeline.passport.days import HospitalStatus, Totals
-from passport_pipeline.passport.freshness import Lag
-from passport_pipeline.passport.hospital_states import HospitalState
+from passport_pipeline.passport.days.state import HospitalStatus, Totals
+from passport_pipeline.passport.hospitals.lag import Lag
+from passport_pipeline.passport.hospitals.state import HospitalState
 
 AT = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 

@@ -22,8 +22,8 @@ from passport_pipeline.core.errors import (
 )
 from passport_pipeline.core.known_errors import TABLE, UNLISTED, Origin, find
 from passport_pipeline.openmrs.source import translated
-from passport_pipeline.passport import bulk
-from passport_pipeline.passport.database import answering
+from passport_pipeline.passport.mongo import bulk
+from passport_pipeline.passport.mongo.database import answering
 
 SECRET = "Amberlyn Samplewood"
 EXIT_CODES = {Origin.MARIADB: 3, Origin.MONGODB: 4, Origin.FILES: 5}

@@ -4,7 +4,7 @@ from datetime import date
 
 from passport_pipeline.core.digests import Digest
 from passport_pipeline.detection.hospital import changes, not_in_line
-from passport_pipeline.passport.days import DayRecord
+from passport_pipeline.passport.days.state import DayRecord
 
 OCTOBER, NOVEMBER = date(2025, 10, 31), date(2025, 11, 1)
 EVERY = ("2005-01", "2030-01")

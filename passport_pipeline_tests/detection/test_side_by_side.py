@@ -8,8 +8,8 @@ import pytest
 
 from passport_pipeline.detection import side_by_side as module
 from passport_pipeline.detection.side_by_side import LastTurns, Looks, Turns, rotated, side_by_side
-from passport_pipeline.passport.hospital_states import HospitalState
-from passport_pipeline.passport.unanswered import Unanswered
+from passport_pipeline.passport.hospitals.state import HospitalState
+from passport_pipeline.passport.hospitals.unanswered import Unanswered
 
 NOW = datetime(2026, 11, 21, 9, tzinfo=UTC)
 SILENT = Unanswered(NOW, NOW, 3, NOW, "no answer")

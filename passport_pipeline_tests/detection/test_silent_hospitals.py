@@ -20,8 +20,8 @@ from passport_pipeline.detection import side_by_side
 from passport_pipeline.detection.side_by_side import LastTurns
 from passport_pipeline.openmrs import source
 from passport_pipeline.partitions import partition_key_of
-from passport_pipeline.passport.collections import SOURCE_HOSPITALS
-from passport_pipeline.passport.hospital_states import HospitalState, Look, hospital_states, note_looks
+from passport_pipeline.passport.hospitals.state import HospitalState, Look, hospital_states, note_looks
+from passport_pipeline.passport.mongo.collections import SOURCE_HOSPITALS
 from passport_pipeline.sample.generator import DEMO, generate
 from passport_pipeline.sample.loading import create_schema
 from passport_pipeline.sample.mutations import Mutations

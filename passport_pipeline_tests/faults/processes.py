@@ -16,7 +16,8 @@ CONTEXT = multiprocessing.get_context("forkserver")
 # when it gets there.
 CONTEXT.set_forkserver_preload([
     "passport_pipeline_tests.operating", "passport_pipeline_tests.passport.factory",
-    "passport_pipeline_tests.faults.child", "passport_pipeline.cli.commands", "passport_pipeline.passport.resolving",
+    "passport_pipeline_tests.faults.child", "passport_pipeline.cli.commands",
+    "passport_pipeline.passport.conflicts.resolve",
     "dagster._core.storage.event_log", "dagster._core.storage.runs", "dagster._core.storage.schedules",
     "dagster._core.storage.local_compute_log_manager", "dagster._core.instance.factory", "pyarrow.parquet", "pymysql",
     "sqlalchemy.dialects.mysql.pymysql", "sqlalchemy.dialects.sqlite", "rich.console",

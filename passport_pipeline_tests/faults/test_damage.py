@@ -14,8 +14,8 @@ from bson import ObjectId
 
 from passport_pipeline.core.windows import Window
 from passport_pipeline.partitions import partition_key_of
-from passport_pipeline.passport.collections import COLLECTIONS
-from passport_pipeline.passport.leases import held
+from passport_pipeline.passport.days.leases import held
+from passport_pipeline.passport.mongo.collections import COLLECTIONS
 from passport_pipeline.sample.generator import DEMO, generate
 from passport_pipeline.sample.ledger import wall_clock
 from passport_pipeline.sample.mutations import Mutations

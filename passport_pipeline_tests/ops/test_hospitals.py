@@ -7,7 +7,7 @@ import pytest
 
 from passport_pipeline.connections.run import Connections
 from passport_pipeline.definitions import build_definitions
-from passport_pipeline.passport.hospital_states import state_of
+from passport_pipeline.passport.hospitals.state import state_of
 
 
 @pytest.fixture

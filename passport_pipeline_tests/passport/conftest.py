@@ -7,9 +7,9 @@ import pytest
 from pymongo import monitoring
 
 from passport_pipeline.config.settings import Settings
-from passport_pipeline.passport.collections import COLLECTIONS
-from passport_pipeline.passport.database import Passport
-from passport_pipeline.passport.people import Account, ensure_hospital
+from passport_pipeline.passport.accounts import Account, ensure_hospital
+from passport_pipeline.passport.mongo.collections import COLLECTIONS
+from passport_pipeline.passport.mongo.database import Passport
 from passport_pipeline.sample.servers import Servers
 from passport_pipeline_tests.passport.factory import HOSPITAL, World
 

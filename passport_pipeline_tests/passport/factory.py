@@ -11,12 +11,21 @@ from bson import ObjectId
 from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.core.digests import Digest
 from passport_pipeline.core.windows import month_of
-from passport_pipeline.passport import days
-from passport_pipeline.passport.collections import ARRAYS, AUDIT, CONFLICTS, DAYS, PARKED, PATIENTS, RECORDS, RETRACTED
-from passport_pipeline.passport.database import Passport
-from passport_pipeline.passport.people import Account
-from passport_pipeline.passport.reconciling import DayReconciler, DayResult
-from passport_pipeline.passport.recounting import recounted
+from passport_pipeline.passport.accounts import Account
+from passport_pipeline.passport.days import state as days
+from passport_pipeline.passport.days.counts import recounted
+from passport_pipeline.passport.mongo.collections import (
+    ARRAYS,
+    AUDIT,
+    CONFLICTS,
+    DAYS,
+    PARKED,
+    PATIENTS,
+    RECORDS,
+    RETRACTED,
+)
+from passport_pipeline.passport.mongo.database import Passport
+from passport_pipeline.passport.reconcile.day import DayReconciler, DayResult
 from passport_pipeline.records.checksums import checksum, data_checksum
 
 HOSPITAL = Hospital(key="central", name="Central Hospital", url_env="CENTRAL_URL", timezone="Africa/Kigali")

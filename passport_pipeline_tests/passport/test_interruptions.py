@@ -4,27 +4,33 @@ import contextlib
 
 import pytest
 
-from passport_pipeline.passport import audit, bulk, conflicts, marks, parking, patients, retracting
-from passport_pipeline.passport.collections import AUDIT, COLLECTIONS
-from passport_pipeline.passport.days import recorded
+from passport_pipeline.passport import audit_log
+from passport_pipeline.passport.conflicts import conflict
+from passport_pipeline.passport.days import dirty
+from passport_pipeline.passport.days.state import recorded
+from passport_pipeline.passport.mongo import bulk
+from passport_pipeline.passport.mongo.collections import AUDIT, COLLECTIONS
+from passport_pipeline.passport.parked import rows as parking
+from passport_pipeline.passport.patients import patients
+from passport_pipeline.passport.reconcile import retraction
 from passport_pipeline_tests.passport.factory import World, parked, record
 
 STEPS = [
-    (marks, "_mark"),
+    (dirty, "_mark"),
     (patients, "remove"),
     (bulk, "insert"),
     (bulk, "write"),
     (patients, "add"),
-    (audit, "record"),
-    (retracting, "archive"),
-    (retracting, "delete"),
-    (retracting, "finish"),
-    (retracting, "forget"),
-    (conflicts, "open_one"),
-    (conflicts, "withdraw"),
+    (audit_log, "record"),
+    (retraction, "archive"),
+    (retraction, "delete"),
+    (retraction, "finish"),
+    (retraction, "forget"),
+    (conflict, "open_one"),
+    (conflict, "withdraw"),
     (parking, "store"),
     (parking, "clear"),
-    (marks, "_record_day"),
+    (dirty, "_record_day"),
 ]
 
 
@@ -181,7 +187,7 @@ def test_a_record_unvoided_after_its_retraction_died_has_all_entries(world, monk
     world.run([first])
     world.edit(first, details="as the doctor says")
     with monkeypatch.context() as patched:
-        patched.setattr(retracting, "delete", dying(retracting.delete, "after", 1))
+        patched.setattr(retraction, "delete", dying(retraction.delete, "after", 1))
         with pytest.raises(Killed):
             world.run([])
     world.run([first])

@@ -9,10 +9,10 @@ from bson import Decimal128, Int64, MaxKey, ObjectId, Regex
 
 from passport_pipeline.config.settings import Settings
 from passport_pipeline.core.digests import Digest
-from passport_pipeline.passport.bulk import LARGEST
-from passport_pipeline.passport.collections import PATIENTS, RECORDS
-from passport_pipeline.passport.people import ensure_clinicians
-from passport_pipeline.passport.reconciling import DayReconciler
+from passport_pipeline.passport.accounts import ensure_clinicians
+from passport_pipeline.passport.mongo.bulk import LARGEST
+from passport_pipeline.passport.mongo.collections import PATIENTS, RECORDS
+from passport_pipeline.passport.reconcile.day import DayReconciler
 from passport_pipeline.records.frames import Making
 from passport_pipeline_tests.passport.factory import HOSPITAL, NOW, record
 from passport_pipeline_tests.records.frames import matched
@@ -80,7 +80,7 @@ def test_a_record_that_grew_too_large_to_be_kept_stays_and_all_others_go(world, 
     large = {"attachment": "x" * (room - 10)}
     records = [record(1, world.patients[0], data=large), *(record(n, world.patients[0]) for n in range(2, 5))]
     assert world.run(records).loaded == 4
-    with caplog.at_level(logging.WARNING, "passport_pipeline.passport.retracting"):
+    with caplog.at_level(logging.WARNING, "passport_pipeline.passport.reconcile.retraction"):
         result = world.run(records[2:3])
     assert (result.loaded, result.retracted, result.agrees) == (2, 2, False)
     assert [one["_id"] for one in world.passport[RECORDS].find({}, {"_id": 1}).sort("source.obsId")] == [
@@ -100,7 +100,7 @@ def test_a_patient_whose_document_is_full_stops_no_other(world, caplog):
     world.passport[PATIENTS].delete_one({"_id": first["_id"]})
     world.passport[PATIENTS].insert_one(first | {"notes": "x" * (LARGEST - 900)})
     records = [record(number, world.patients[number % 2]) for number in range(1, 101)]
-    with caplog.at_level(logging.WARNING, "passport_pipeline.passport.patients"):
+    with caplog.at_level(logging.WARNING, "passport_pipeline.passport.patients.patients"):
         result = world.run(records)
     assert (result.loaded, result.agrees) == (100, True)
     assert len(world.arrays(1)["medicalHistory"]) == 50

@@ -8,7 +8,7 @@ import pytest
 
 from passport_pipeline.core.row_references import References
 from passport_pipeline.openmrs.lookups import references
-from passport_pipeline.passport.retrying import WAITS_FOR
+from passport_pipeline.passport.parked.retry_policy import WAITS_FOR
 from passport_pipeline.records.building import SKIP_REASONS
 from passport_pipeline.records.documents import UNBUILDABLE
 from passport_pipeline.records.frames import Making

@@ -18,10 +18,10 @@ from passport_pipeline.cli.commands import app
 from passport_pipeline.core.windows import last_month
 from passport_pipeline.definitions import build_definitions
 from passport_pipeline.partitions import FIRST_MONTH
-from passport_pipeline.passport.collections import ARRAYS
-from passport_pipeline.passport.database import Passport
-from passport_pipeline.passport.hospital_states import ACTIVE, PAUSED, change_state
-from passport_pipeline.passport.leases import lease
+from passport_pipeline.passport.days.leases import lease
+from passport_pipeline.passport.hospitals.state import ACTIVE, PAUSED, change_state
+from passport_pipeline.passport.mongo.collections import ARRAYS
+from passport_pipeline.passport.mongo.database import Passport
 from passport_pipeline.sample.generator import DEMO, generate
 from passport_pipeline.sample.mutations import Mutations
 from passport_pipeline.sample.population import passport_patients

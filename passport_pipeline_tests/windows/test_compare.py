@@ -12,7 +12,7 @@ import pytest
 from passport_pipeline.core.digests import Digest
 from passport_pipeline.core.errors import BatchError
 from passport_pipeline.core.windows import Window, month_of
-from passport_pipeline.passport.days import recorded
+from passport_pipeline.passport.days.state import recorded
 from passport_pipeline.sample.generator import DEMO, generate
 from passport_pipeline.sample.population import newcomers, passport_patients
 from passport_pipeline.windows import lookups

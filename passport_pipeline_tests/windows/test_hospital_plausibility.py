@@ -16,9 +16,9 @@ from passport_pipeline.core.errors import ConfigurationError
 from passport_pipeline.core.windows import Window
 from passport_pipeline.definitions import build_definitions
 from passport_pipeline.partitions import partition_key_of
-from passport_pipeline.passport.freshness import staleness
-from passport_pipeline.passport.holding import accept
-from passport_pipeline.passport.hospital_states import HeldBack, HospitalState, Known, LetThrough, state_of
+from passport_pipeline.passport.hospitals.held_back import accept
+from passport_pipeline.passport.hospitals.staleness import staleness
+from passport_pipeline.passport.hospitals.state import HeldBack, HospitalState, Known, LetThrough, state_of
 from passport_pipeline.sample.population import PassportPeople, passport_patients
 from passport_pipeline.sample.seed_example import seed_example
 from passport_pipeline.windows.hospital_plausibility import HospitalChange, known_now

@@ -11,8 +11,8 @@ import pytest
 
 from passport_pipeline.connections.run import Connections
 from passport_pipeline.core.errors import PassportUnreachable
-from passport_pipeline.passport.leases import lease
-from passport_pipeline.passport.reconciling import DayReconciler
+from passport_pipeline.passport.days.leases import lease
+from passport_pipeline.passport.reconcile.day import DayReconciler
 from passport_pipeline.sample.seed_example import seed_example, seed_passport
 from passport_pipeline.windows.compare import compare_window
 from passport_pipeline.windows.extract import extract_window
@@ -137,7 +137,7 @@ def test_where_one_day_fails_no_other_is_written_after_the_run_has_ended_and_the
 PEAK = """
 import re
 from pathlib import Path
-from passport_pipeline.hospitals.settings import Settings
+from passport_pipeline.config.settings import Settings
 from passport_pipeline_tests.windows.test_load import run_window
 loaded = run_window(Settings.read()).outcomes["loaded"]
 print(loaded, int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) // 1024)

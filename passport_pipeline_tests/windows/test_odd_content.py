@@ -7,7 +7,7 @@ import pytest
 
 from passport_pipeline.core.windows import last_month
 from passport_pipeline.partitions import FIRST_MONTH
-from passport_pipeline.passport import replaying
+from passport_pipeline.passport.parked import replay
 from passport_pipeline.records import frames
 from passport_pipeline.sample.generator import DEMO, generate
 from passport_pipeline.sample.population import passport_patients
@@ -114,8 +114,8 @@ def test_a_row_that_cannot_be_built_is_parked_stops_no_other_and_is_loaded_once_
     assert operator.passport(*STORED) == {name: before[name] for name in STORED}
     failing.undo()
     connections = operator.connections()
-    chosen = replaying.Selection(reasons=("unbuildable",))
-    assert replaying.mark_due(connections.passport, chosen, "an operator", datetime.now(UTC)).records == 1
+    chosen = replay.Selection(reasons=("unbuildable",))
+    assert replay.mark_due(connections.passport, chosen, "an operator", datetime.now(UTC)).records == 1
     connections.close()
     loaded = run_window(operator.settings)
     assert (loaded.written["inserted"], loaded.outcomes["parked"]) == (1, 0)

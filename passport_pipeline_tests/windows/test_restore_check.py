@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from passport_pipeline.automation.in_process import HospitalRun, InProcess
 from passport_pipeline.core.errors import SourceRefused
 from passport_pipeline.core.windows import Window
-from passport_pipeline.passport.hospital_states import ACTIVE, PIPELINE, STOPPED, change_state, state_of
+from passport_pipeline.passport.hospitals.state import ACTIVE, PIPELINE, STOPPED, change_state, state_of
 from passport_pipeline.sample.seed_example import seed_example, seed_passport
 
 ROWS = """

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from passport_pipeline.core.windows import Window
-from passport_pipeline.passport.leases import held
+from passport_pipeline.passport.days.leases import held
 from passport_pipeline.sample.seed_example import seed_example, seed_passport
 from passport_pipeline_tests.faults import points
 from passport_pipeline_tests.faults.child import Doom, run_window

@@ -1,0 +1,141 @@
+"""Audit entries: who changed what in whose passport, in the application's own shape.
+
+What belongs here: the entries of a record's versions, each with an _id that follows from the record and the
+version, so that one change has one entry however many runs report it. What does not: deciding what changed
+(reconciling). An entry names hospital, clinician and question, and never a value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import blake2b
+from typing import Any, Literal
+
+from bson import ObjectId
+
+from passport_pipeline.core.errors import PassportRefused
+from passport_pipeline.passport.mongo import bulk
+from passport_pipeline.passport.mongo.collections import AUDIT
+from passport_pipeline.passport.mongo.database import Document, Passport
+from passport_pipeline.passport.run import Run
+
+_EMPTY = blake2b(digest_size=8)  # a copy of one costs less than a new one
+
+Event = Literal["version", "left", "retracted"]
+# What an entry is made of; enough to write one that a run did not come to.
+NEEDED = {
+    "patientId": 1,
+    "type": 1,
+    "source.hospital": 1,
+    "source.day": 1,
+    "source.window": 1,
+    "source.version": 1,
+    "source.restored": 1,
+    "source.moved": 1,
+    "source.decided": 1,
+    "source.runId": 1,
+    "source.concept": 1,
+    "source.clinician": 1,
+}
+
+
+def entry_id(record_id: ObjectId, version: int, event: Event = "version") -> ObjectId:
+    """The _id of an entry: the record's creation second, then a hash of what the entry is about."""
+    record = record_id.binary
+    about = _EMPTY.copy()
+    about.update(record + f":{version}:{event}".encode())
+    return ObjectId(record[:4] + about.digest())
+
+
+def entries(run: Run, record: Document) -> list[Document]:
+    """The entries of a record's present version: one, and one more for the patient that it left."""
+    source = record["source"]
+    version = source["version"]
+    decided = source.get("decided") or {}
+    if decided.get("version") == version:
+        done = _decision(run, record, decided)
+    elif source.get("restored") == version:
+        done = _entry(run, record, "version", "create", "Record restored")
+    elif version == 1:
+        done = _entry(run, record, "version", "create", "Record added")
+    else:
+        done = _entry(run, record, "version", "update", "Record updated")
+    moved = source.get("moved") or {}
+    if moved.get("version") != version:
+        return [done]
+    old_patient = record | {"patientId": moved["from"]}
+    return [done, _entry(run, old_patient, "left", "delete", "Record moved to another patient")]
+
+
+def retraction(run: Run, record: Document, why: str) -> Document:
+    """The entry of a record's removal."""
+    details = {
+        "not_live": "Record removed, because it is no longer valid at the hospital",
+        "parked": "Record removed, because it can no longer be assigned or read",
+        "replaced": "Record removed, because another one took its place",
+    }[why]
+    return _entry(run, record, "retracted", "delete", details)
+
+
+def missing(passport: Passport, versions: Mapping[ObjectId, int]) -> set[ObjectId]:
+    """Those records whose present version lacks its entry."""
+    expected = {entry_id(record_id, version): record_id for record_id, version in versions.items()}
+    if not expected:
+        return set()
+    cursor = passport[AUDIT].find({"_id": {"$in": list(expected)}}, {"_id": 1}, batch_size=len(expected) + 1)
+    for entry in cursor:
+        del expected[entry["_id"]]
+    return set(expected.values())
+
+
+def record(passport: Passport, new: Iterable[Document]) -> None:
+    """Write entries; those that are there already stay as they are."""
+    outcome = bulk.insert(passport[AUDIT], list(new))
+    if outcome.unfit:
+        fields = sorted({path for paths in outcome.unfit.values() for path in paths})
+        raise PassportRefused(f"MongoDB refused {len(outcome.unfit)} audit entries for: {', '.join(fields)}")
+
+
+def heal(run: Run, records: Sequence[Document]) -> None:
+    """Write the entries of these records' present versions; each holds at least the fields of NEEDED."""
+    record(run.passport, [entry for one in records for entry in entries(run, one)])
+
+
+def _decision(run: Run, about: Document, decided: Mapping[str, Any]) -> Document:
+    """The entry of a version in which a person decided a conflict: how, and who."""
+    taken = {"theirs": "the application's version stays", "ours": "the hospital's version is taken"}
+    how = "field by field" if "fields" in decided else taken[decided["take"]]
+    entry = _entry(run, about, "version", "update", "Conflict decided")
+    return entry | {
+        "details": f"Conflict with {run.account.hospital_name} decided by {decided['by']}: {how} ({about['type']})",
+        "performedBy": decided["by"],
+        "changes": entry["changes"] | {name: decided[name] for name in ("take", "fields") if name in decided},
+    }
+
+
+def _entry(run: Run, about: Document, event: Event, action: str, details: str) -> Document:
+    source = about["source"]
+    changes = {"hospitalId": source["hospital"]}
+    if (clinician := source.get("clinician")) is not None:
+        changes["providerName"] = clinician
+    if (question := (source.get("concept") or {}).get("name")) is not None:
+        changes["conceptName"] = question
+    return {
+        "_id": entry_id(about["_id"], source["version"], event),
+        "user": run.user,
+        "patient": ObjectId(about["patientId"]),
+        "accessType": "regular",
+        "action": action,
+        "details": f"{details} by the synchronisation with {run.account.hospital_name} ({about['type']})",
+        "accessTime": run.now,
+        "performedBy": "OpenMRS Sync Service",
+        "targetModel": "MedicalRecord",
+        "targetId": about["_id"],
+        "version": source["version"],
+        "changes": changes,
+        "window": source["window"],
+        "runId": source["runId"],
+        "createdAt": run.now,
+        "updatedAt": run.now,
+        "__v": 0,
+    }

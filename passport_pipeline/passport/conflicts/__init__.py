@@ -1,0 +1,1 @@
+"""Records that a doctor and a hospital both changed: what a conflict is, and deciding it."""

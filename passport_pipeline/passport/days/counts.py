@@ -1,0 +1,153 @@
+"""What each day of a hospital holds in the passport, counted in the documents themselves.
+
+What belongs here: reading the row checksums that records, parked rows and open conflicts carry, by day or by row.
+What does not: what a run recorded of a day (days), comparing with a hospital (verification).
+
+MongoDB collects the checksums of a window's days into a few documents of numbers, so that a million rows take about
+as long as reading the collection once; its XOR is folded here, since MongoDB has none before 6.3.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import date
+
+import pandas as pd
+
+from passport_pipeline.core.digests import ROW_COLUMNS, Digest
+from passport_pipeline.passport.days.state import DayCount, held_months
+from passport_pipeline.passport.mongo.collections import CONFLICTS, DAYS, PARKED, RECORDS
+from passport_pipeline.passport.mongo.database import Document, Passport, answering
+
+# Ids whose rows come in one document, which MongoDB limits to 16 MB however many rows a day has.
+BLOCK = 65_536
+
+
+@answering("counting rows in the documents")
+def recounted(passport: Passport, hospital_key: str, months: Iterable[str] | None = None) -> dict[date, DayCount]:
+    """Every day's digest and outcomes out of the documents, for these windows (`YYYY-MM`; None: all that hold any),
+    oldest first. Days that hold nothing are absent.
+
+    Records count with their rows, or with those of their open conflict; parked rows count, and what was skipped as
+    the day recorded it. Memory does not grow with the hospital. Raises PassportError.
+    """
+    chosen = None if months is None else set(months)
+    days = defaultdict[str, DayCount](DayCount)
+    for month in held_months(passport, hospital_key) if chosen is None else sorted(chosen):
+        for day, count in _records_in(passport, hospital_key, _days(month)):
+            days[day] += count
+        for found in passport[PARKED].aggregate(_parked_in(hospital_key, month), allowDiskUse=True):
+            parked = {found["_id"]["reason"]: len(found["crcs"])}
+            days[found["_id"]["day"]] += DayCount(Digest.of(found["crcs"]), parked=parked)
+    conflicts, records = _in_conflict(passport, hospital_key)
+    for conflict in conflicts:
+        days[conflict["day"]] += _count(_crcs(conflict), 1)
+    for record in records:
+        days[record["day"]] += _without(_crcs(record))
+    for document in passport[DAYS].find(_skipping(hospital_key, chosen), {"day": 1, "outcomes.skipped": 1}):
+        for reason, part in document["outcomes"]["skipped"].items():
+            digest = Digest.from_json(part)
+            days[document["day"]] += DayCount(digest, skipped={reason: digest.live}, left_out=digest)
+    return {
+        date.fromisoformat(day): days[day]
+        for day in sorted(days)
+        if days[day].digest and (chosen is None or day[:7] in chosen)
+    }
+
+
+def records_of_day(passport: Passport, hospital_key: str, day: str) -> DayCount:
+    """What the records of a day (ISO) hold, each with its own rows, whether or not it is in conflict."""
+    return sum((count for _, count in _records_in(passport, hospital_key, day)), DayCount())
+
+
+def conflicts_of_day(passport: Passport, hospital_key: str, day: str) -> tuple[int, DayCount]:
+    """How many open conflicts a day (ISO) has, and what their rows add to its count in place of their records' own."""
+    conflicts, records = _in_conflict(passport, hospital_key, day)
+    added = [_count(_crcs(conflict), 1) for conflict in conflicts]
+    taken = [_without(_crcs(record)) for record in records if record["day"] == day]
+    return len(conflicts), sum([*added, *taken], DayCount())
+
+
+@answering("reading a day's rows")
+def rows_of_day(passport: Passport, hospital_key: str, day: date) -> pd.DataFrame:
+    """The rows that the documents of a day name, with ROW_COLUMNS, nothing null; a row that two documents name comes
+    twice. Skipped rows have no document. Raises PassportError.
+    """
+    conflicts, records = _in_conflict(passport, hospital_key)
+    undecided = {one["record"] for one in records}
+    here = {"source.hospital": hospital_key, "source.day": day.isoformat()}
+    rows = [row for one in conflicts if one["day"] == day.isoformat() for row in one["rows"]]
+    for one in passport[RECORDS].find(here, {"source.rows.obsId": 1, "source.rows.crc": 1}):
+        rows += one["source"]["rows"] if one["_id"] not in undecided else ()
+    parked = {"hospital": hospital_key, "day": day.isoformat()}
+    for one in passport[PARKED].find(parked, {"rows.obsId": 1, "rows.crc": 1}):
+        rows += one["rows"]
+    data = {"obs_id": [int(row["obsId"]) for row in rows], "row_crc": [int(row["crc"]) for row in rows]}
+    return pd.DataFrame(data).astype(ROW_COLUMNS)
+
+
+def _count(crcs: Sequence[int], documents: int, versions: int = 0) -> DayCount:
+    """What so many records with these rows count for."""
+    return DayCount(Digest.of(crcs), loaded=documents, attached=len(crcs) - documents, versions=versions)
+
+
+def _without(crcs: Sequence[int]) -> DayCount:
+    """What takes a record with these rows out of the count."""
+    return DayCount(-Digest.of(crcs), loaded=-1, attached=1 - len(crcs))
+
+
+def _crcs(document: Document) -> list[int]:
+    return [row["crc"] for row in document["rows"]]
+
+
+def _in_conflict(
+    passport: Passport, hospital_key: str, day: str | None = None
+) -> tuple[list[Document], list[Document]]:
+    """The open conflicts of a day (None: of all), whose rows count, and their records, whose own rows do not.
+
+    Either as documents of `record` (its _id), `day` and `rows` (obsId and crc of each).
+    """
+    wanted = {"hospital": hospital_key, "state": "open"} | ({"day": day} if day else {})
+    conflicts = list(passport[CONFLICTS].find(wanted, {"record": 1, "day": 1, "rows.obsId": 1, "rows.crc": 1}))
+    records = {"_id": {"$in": [conflict["record"] for conflict in conflicts]}}
+    content = {"source.day": 1, "source.rows.obsId": 1, "source.rows.crc": 1}
+    held = passport[RECORDS].find(records, content) if conflicts else ()
+    return conflicts, [{"record": record["_id"], **record["source"]} for record in held]
+
+
+def _records_in(passport: Passport, hospital_key: str, days: str | Document) -> Iterator[tuple[str, DayCount]]:
+    """What the records of these days hold, in parts, each with its day."""
+    chosen = {"$match": {"source.hospital": hospital_key, "source.day": days}}
+    for found in passport[RECORDS].aggregate([chosen, *_collected("source.")], allowDiskUse=True):
+        yield found["_id"]["day"], _count(found["crcs"], found["documents"], found["versions"])
+
+
+def _parked_in(hospital_key: str, month: str) -> list[Document]:
+    return [{"$match": {"hospital": hospital_key, "day": _days(month)}}, *_collected("", reason="$reason")]
+
+
+def _days(month: str) -> Document:
+    # A range, which the indexes on hospital and day serve.
+    return {"$gte": f"{month}-01", "$lte": f"{month}-31"}
+
+
+def _collected(prefix: str, **also_by: str) -> list[Document]:
+    """The stages that collect the rows' checksums by day and block of ids, and count the documents they are from."""
+    block = {"$floor": {"$divide": [f"${prefix}obsId", BLOCK]}}
+    return [
+        {"$unwind": {"path": f"${prefix}rows", "includeArrayIndex": "place"}},
+        {
+            "$group": {
+                "_id": {"day": f"${prefix}day", "block": block, **also_by},
+                "crcs": {"$push": f"${prefix}rows.crc"},
+                "documents": {"$sum": {"$cond": [{"$eq": ["$place", 0]}, 1, 0]}},
+                "versions": {"$sum": {"$cond": [{"$eq": ["$place", 0]}, f"${prefix}version", 0]}},
+            }
+        },
+    ]
+
+
+def _skipping(hospital_key: str, months: Collection[str] | None) -> Document:
+    windows = {} if months is None else {"window": {"$in": sorted(months)}}
+    return {"hospital": hospital_key, "outcomes.skipped": {"$exists": True, "$ne": {}}} | windows

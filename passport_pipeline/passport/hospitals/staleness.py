@@ -1,0 +1,52 @@
+"""Stale hospitals: those that were not surveyed, or have been behind, for longer than is allowed.
+
+What belongs here: telling stale from fresh. What does not: the states that it reads (state), asking and warning
+(orchestration.freshness_check).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from passport_pipeline.passport.hospitals.state import HospitalState
+
+
+@dataclass(frozen=True)
+class Staleness:
+    """The hospitals that are not fresh, each with why; and those that do not take part, each with its state."""
+
+    stale: Mapping[str, str]
+    apart: Mapping[str, str]
+    fresh: tuple[str, ...]
+
+
+def staleness(states: Iterable[HospitalState], now: datetime, allowed: timedelta) -> Staleness:
+    """Which of these hospitals are held back, were not surveyed, or have been behind, for longer than is allowed."""
+    stale: dict[str, str] = {}
+    apart: dict[str, str] = {}
+    fresh: list[str] = []
+    for state in states:
+        why = _why_stale(state, now, allowed)
+        if not state.active:
+            apart[state.key] = state.told
+        elif why:
+            stale[state.key] = why
+        else:
+            fresh.append(state.key)
+    return Staleness(stale, apart, tuple(fresh))
+
+
+def _why_stale(state: HospitalState, now: datetime, allowed: timedelta) -> str | None:
+    # Nothing was looked at while it was paused, so its time begins when it was resumed, or first seen.
+    if state.held_back:
+        return state.held_back.told
+    seen = max((at for at in (state.surveyed_at, state.since) if at), default=None)
+    if seen is None or (state.surveyed_at is None and state.unanswered):
+        return "never surveyed"
+    if now - seen > allowed:
+        return f"not surveyed since {seen:%Y-%m-%d %H:%M} UTC"
+    if state.behind_since and now - state.behind_since > allowed:
+        return f"behind since {state.behind_since:%Y-%m-%d %H:%M} UTC"
+    return None

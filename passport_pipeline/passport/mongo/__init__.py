@@ -1,0 +1,1 @@
+"""MongoDB as such: the connection, bulk writes, collections with their validators and indexes."""

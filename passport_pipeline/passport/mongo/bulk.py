@@ -1,0 +1,201 @@
+"""Bulk writes whose failures are known document by document, and lists cut to what fits a command.
+
+What belongs here: inserting and updating many documents at once, and saying for each one that did not land
+why: it was there already, or MongoDB refused it and which fields failed. What does not: what happens to it
+then (reconciling). No value of a document leaves this module in a message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, TypeVar
+
+import bson
+from bson import ObjectId
+from pymongo import ReplaceOne, UpdateOne
+from pymongo import errors as mongo
+from pymongo.collection import Collection
+
+from passport_pipeline.core.errors import PassportRefused, PassportUnreachable
+from passport_pipeline.core.known_errors import Origin, explained
+from passport_pipeline.passport.mongo.database import Document
+
+T = TypeVar("T")
+
+LARGEST = 16 * 1024 * 1024
+DUPLICATE = 11000
+UNFIT = 121
+# What inserts and updates of too large documents get; BadValue (2) is one of them.
+TOO_LARGE = {2, 10334, 17280, 17419, 17420}
+WHOLE = "(document)"
+SIZE = "(size)"
+CANNOT_ENCODE = (bson.errors.BSONError, mongo.DocumentTooLarge, OverflowError, UnicodeError, TypeError)
+
+
+@dataclass
+class Outcome:
+    """What became of a bulk write, by the documents' ids."""
+
+    same_id: set[Any] = field(default_factory=set)
+    same_key: set[Any] = field(default_factory=set)  # another document holds the same unique value
+    unfit: dict[Any, list[str]] = field(default_factory=dict)  # the paths of the fields that failed
+    matched: int = 0
+
+    @property
+    def failed(self) -> set[Any]:
+        """The ids that did not land."""
+        return self.same_id | self.same_key | self.unfit.keys()
+
+
+def insert(collection: Collection[Document], documents: Sequence[Document]) -> Outcome:
+    """Insert what can be inserted. Raises PyMongoError, and PassportRefused for any other failure."""
+    outcome = Outcome()
+    if not documents:
+        return outcome
+    try:
+        collection.insert_many(documents, ordered=False)
+    except mongo.BulkWriteError as error:
+        details = error.details
+        ids = [document["_id"] for document in documents]
+    except CANNOT_ENCODE:
+        details, ids = None, []
+    else:
+        return outcome
+    if details is not None:
+        _sort(outcome, details, ids)
+        return outcome
+    outcome.unfit = unencodable(documents)
+    if not outcome.unfit:
+        raise PassportRefused("MongoDB's driver refused documents that it can encode; see its release notes")
+    rest = [document for document in documents if document["_id"] not in outcome.unfit]
+    again = insert(collection, rest)
+    again.unfit |= outcome.unfit
+    return again
+
+
+def write(
+    collection: Collection[Document],
+    operations: Sequence[UpdateOne | ReplaceOne[Document]],
+    ids: Sequence[Any],
+    *,
+    trusted: bool = False,
+) -> Outcome:
+    """Update or replace in bulk; `ids` names each operation's document, `trusted` passes the validators by.
+
+    Raises PyMongoError, and PassportRefused for any failure that an Outcome does not list.
+    """
+    outcome = Outcome()
+    if not operations:
+        return outcome
+    try:
+        result = collection.bulk_write(operations, ordered=False, bypass_document_validation=trusted or None)
+    except mongo.BulkWriteError as error:
+        details = error.details
+    except CANNOT_ENCODE:
+        details = None
+    else:
+        outcome.matched = result.matched_count + result.upserted_count
+        return outcome
+    if details is None:
+        # Cannot say which: one at a time, so that one odd document does not hold up the others.
+        if len(operations) == 1:
+            outcome.unfit[ids[0]] = [WHOLE]
+            return outcome
+        half = len(operations) // 2
+        return _joined(
+            write(collection, operations[:half], ids[:half], trusted=trusted),
+            write(collection, operations[half:], ids[half:], trusted=trusted),
+        )
+    _sort(outcome, details, ids)
+    outcome.matched = int(details["nMatched"]) + int(details["nUpserted"])
+    return outcome
+
+
+def unencodable(documents: Sequence[Document]) -> dict[Any, list[str]]:
+    """The documents that no MongoDB can take as they are, with the top-level fields that are to blame."""
+    found: dict[Any, list[str]] = {}
+    for document in documents:
+        try:
+            size = len(bson.encode(document))
+        except CANNOT_ENCODE:
+            found[document["_id"]] = [key for key, value in document.items() if not _encodes(value)] or [WHOLE]
+        else:
+            if size > LARGEST:
+                found[document["_id"]] = [SIZE]
+    return found
+
+
+def failing_fields(details: Any) -> list[str]:
+    """The paths of the fields that a validator refused, out of MongoDB's `errInfo`; never their values."""
+    return sorted(set(_paths(details, ""))) or [WHOLE]
+
+
+def _paths(node: Any, prefix: str) -> Iterator[str]:
+    if isinstance(node, list):
+        for part in node:
+            yield from _paths(part, prefix)
+    elif isinstance(node, dict):
+        if "propertyName" in node:
+            path = f"{prefix}{node['propertyName']}"
+            inner = list(_paths(node.get("details"), f"{path}."))
+            yield from inner or [path]
+            return
+        yield from (f"{prefix}{name}" for name in node.get("missingProperties", ()))
+        # A rule of the application that is no schema names its field so; in a schema this would be the rule itself.
+        rule = node.get("specifiedAs")
+        if str(node.get("operatorName", "")).startswith("$") and isinstance(rule, dict):
+            yield from (name for name in rule if not name.startswith("$"))
+        # Everything else that MongoDB reports beside these quotes the value or the rule.
+        for name in ("details", "schemaRulesNotSatisfied", "propertiesNotSatisfied", "failingDependencies"):
+            yield from _paths(node.get(name), prefix)
+        yield from _paths(node.get("clausesNotSatisfied"), prefix)
+
+
+def _sort(outcome: Outcome, details: Mapping[str, Any], ids: Sequence[Any]) -> None:
+    other: set[int] = set()
+    for error in details["writeErrors"]:
+        document_id, code = ids[error["index"]], error["code"]
+        if code == DUPLICATE:
+            (outcome.same_id if "_id" in error.get("keyPattern", {}) else outcome.same_key).add(document_id)
+        elif code == UNFIT:
+            outcome.unfit[document_id] = failing_fields(error.get("errInfo"))
+        elif code in TOO_LARGE:
+            outcome.unfit[document_id] = [SIZE]
+        else:
+            other.add(code)
+    told = [explained(Origin.MONGODB, "storing documents", mongo.OperationFailure("", code)) for code in sorted(other)]
+    if told:
+        raise min(told, key=lambda error: error.transient)  # trying again helps only where it helps with all of them
+    if details["writeConcernErrors"]:
+        raise PassportUnreachable("too few MongoDB servers acknowledged a write; run again when all are up")
+
+
+def _joined(one: Outcome, other: Outcome) -> Outcome:
+    return Outcome(
+        one.same_id | other.same_id,
+        one.same_key | other.same_key,
+        one.unfit | other.unfit,
+        one.matched + other.matched,
+    )
+
+
+def _encodes(value: Any) -> bool:
+    try:
+        bson.encode({"value": value})
+    except CANNOT_ENCODE:
+        return False
+    return True
+
+
+def chunks(values: Iterable[T], size: int) -> Iterator[list[T]]:
+    """The values in lists of so many."""
+    rest = iter(values)
+    while some := list(islice(rest, size)):
+        yield some
+
+
+def object_ids(texts: Sequence[str]) -> list[ObjectId]:
+    """ObjectIds of their 24-digit texts."""
+    return [ObjectId(text) for text in texts]

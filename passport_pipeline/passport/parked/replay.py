@@ -1,0 +1,249 @@
+"""Parked rows as an operator sees them, and his wish to have some of them tried again.
+
+What belongs here: choosing parked rows, counting and listing them, marking them as due, and what became of those. What
+does not: trying them (windows.load finds them due), when they are tried by themselves (retrying).
+
+A record here is what one document of parkedrows would be in a passport; it has one or more source rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+from bson import ObjectId
+
+from passport_pipeline.config.settings import month
+from passport_pipeline.core.errors import ConfigurationError
+from passport_pipeline.passport.mongo.collections import PARKED
+from passport_pipeline.passport.mongo.database import Document, Passport, answering
+from passport_pipeline.passport.mongo.states import PARKED_ROW
+from passport_pipeline.passport.parked.retry_policy import WAITS_FOR
+
+PARKED_STATE = PARKED_ROW.leading_on[0]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which parked rows: those that fit every field that is given.
+
+    `ids` are parked rows' own (24 hexadecimal digits) or uuids of observations, `window` is a month (`YYYY-MM`),
+    `months` are the first and the last of several. Raises ConfigurationError for a reason, window or state that there
+    is none of.
+    """
+
+    ids: Sequence[str] = ()
+    reasons: Sequence[str] = ()
+    hospitals: Sequence[str] = ()
+    window: str | None = None
+    state: str | None = None
+    months: tuple[str, str] | None = None
+
+    def __post_init__(self) -> None:
+        unknown = sorted(set(self.reasons) - WAITS_FOR.keys())
+        if unknown:
+            raise ConfigurationError(f"no reason is called {', '.join(unknown)}; there are: {', '.join(WAITS_FOR)}")
+        if self.state not in (None, *PARKED_ROW.names):
+            raise ConfigurationError(f"no state is called {self.state}; there are: {', '.join(PARKED_ROW.names)}")
+        if self.window is not None and not _is_month(self.window):
+            raise ConfigurationError(f"{self.window} is no window; one is written YYYY-MM, for example 2025-11")
+
+    def __bool__(self) -> bool:
+        """Whether it leaves anything out."""
+        return any(getattr(self, one.name) for one in fields(self))
+
+    def query(self) -> Document:
+        """As MongoDB takes it."""
+        chosen: Document = {}
+        if self.ids:
+            own = [ObjectId(one) for one in self.ids if ObjectId.is_valid(one)]
+            chosen["$or"] = [{"_id": {"$in": own}}, {"obsUuid": {"$in": list(self.ids)}}]
+        if self.reasons:
+            chosen["reason"] = {"$in": list(self.reasons)}
+        if self.hospitals:
+            chosen["hospital"] = {"$in": list(self.hospitals)}
+        if self.window:
+            chosen["window"] = self.window
+        if self.months:
+            chosen["$and"] = [{"window": {"$gte": self.months[0], "$lte": self.months[1]}}]
+        if self.state:
+            chosen["state"] = self.state
+        return chosen
+
+
+@dataclass(frozen=True)
+class Group:
+    """The parked rows of one hospital, window, reason and state. `attempts` are the fewest and the most that a record
+    had; `next_attempt` is the earliest, None where none is tried by time.
+    """
+
+    hospital: str
+    window: str
+    reason: str
+    state: str
+    records: int
+    rows: int
+    attempts: tuple[int, int]
+    first_seen: datetime
+    last_seen: datetime
+    next_attempt: datetime | None
+
+    def to_json(self) -> dict[str, Any]:
+        """As `passport-pipeline parked list --json` prints it."""
+        return {
+            "hospital": self.hospital,
+            "window": self.window,
+            "reason": self.reason,
+            "state": self.state,
+            "waitsFor": WAITS_FOR.get(self.reason),
+            "records": self.records,
+            "rows": self.rows,
+            "attempts": list(self.attempts),
+            "firstSeen": self.first_seen.isoformat(),
+            "lastSeen": self.last_seen.isoformat(),
+            "nextAttempt": self.next_attempt.isoformat() if self.next_attempt else None,
+        }
+
+
+@dataclass(frozen=True)
+class Row:
+    """One parked row, without anything of its patient's."""
+
+    id: str
+    obs_uuid: str
+    hospital: str
+    day: str
+    reason: str
+    state: str
+    attempts: int
+    next_attempt: datetime | None
+
+    def to_json(self) -> dict[str, Any]:
+        """As `passport-pipeline parked list --rows --json` prints it."""
+        return {
+            "id": self.id,
+            "obsUuid": self.obs_uuid,
+            "hospital": self.hospital,
+            "day": self.day,
+            "reason": self.reason,
+            "state": self.state,
+            "attempts": self.attempts,
+            "nextAttempt": self.next_attempt.isoformat() if self.next_attempt else None,
+        }
+
+
+@answering("counting parked rows")
+def groups(passport: Passport, selection: Selection) -> list[Group]:
+    """The selected rows, counted; also what a replay of them would try (a dry run). Raises PassportError."""
+    return _grouped(passport, selection.query())
+
+
+@answering("listing parked rows")
+def rows(passport: Passport, selection: Selection, limit: int) -> list[Row]:
+    """At most `limit` of the selected rows, by hospital and day. Raises PassportError."""
+    told = dict.fromkeys(("obsUuid", "hospital", "day", "reason", "state", "attempts", "nextAttempt"), 1)
+    cursor = passport[PARKED].find(selection.query(), told, sort=[("hospital", 1), ("day", 1), ("_id", 1)], limit=limit)
+    return [
+        Row(
+            id=str(one["_id"]),
+            obs_uuid=one["obsUuid"],
+            hospital=one["hospital"],
+            day=one["day"],
+            reason=one["reason"],
+            state=one["state"],
+            attempts=one["attempts"],
+            next_attempt=one.get("nextAttempt"),
+        )
+        for one in cursor
+    ]
+
+
+@dataclass(frozen=True)
+class Replay:
+    """Parked rows that were marked as due: by whom, when, and what they were then."""
+
+    by: str
+    at: datetime
+    before: Sequence[Group]
+
+    @property
+    def records(self) -> int:
+        """How many were marked."""
+        return sum(group.records for group in self.before)
+
+    @property
+    def windows(self) -> list[tuple[str, str]]:
+        """The windows (hospital, month) whose next run tries them."""
+        return sorted({(group.hospital, group.window) for group in self.before})
+
+
+@answering("marking parked rows as due")
+def mark_due(passport: Passport, selection: Selection, by: str, now: datetime) -> Replay:
+    """Let the next run of their windows try the selected rows, whatever they wait for, exhausted ones too.
+
+    They begin anew: their backoff starts again. Raises PassportError.
+    """
+    at = now.replace(microsecond=now.microsecond // 1000 * 1000)  # MongoDB keeps milliseconds
+    mark = {
+        "$set": {"state": PARKED_STATE, "nextAttempt": at, "tries": 0},
+        "$push": {"stateHistory": {"state": PARKED_STATE, "at": at, "by": by}},
+    }
+    passport[PARKED].update_many(selection.query(), mark)
+    marked = selection.query() | {"state": PARKED_STATE, "stateHistory": _entry(by, at)}
+    return Replay(by, at, _grouped(passport, marked))
+
+
+@answering("counting parked rows")
+def still_parked(passport: Passport, replay: Replay) -> list[Group]:
+    """Those of a replay's rows that are parked still, for whichever reason; all others were loaded, or are no longer
+    live. Raises PassportError.
+    """
+    hospitals, months = ({group.hospital for group in replay.before}, {group.window for group in replay.before})
+    marked = {
+        "hospital": {"$in": sorted(hospitals)},
+        "window": {"$in": sorted(months)},
+        "stateHistory": _entry(replay.by, replay.at),
+    }
+    return _grouped(passport, marked)
+
+
+def _is_month(text: str) -> bool:
+    """Whether this is a month as windows are named."""
+    try:
+        return bool(month(text))
+    except ValueError:
+        return False
+
+
+def _entry(by: str, at: datetime) -> Document:
+    return {"$elemMatch": {"by": by, "at": at}}
+
+
+def _grouped(passport: Passport, chosen: Document) -> list[Group]:
+    by = ("hospital", "window", "reason", "state")
+    grouped = {
+        "_id": {name: f"${name}" for name in by},
+        "records": {"$sum": 1},
+        "rows": {"$sum": {"$size": "$rows"}},
+        "fewest": {"$min": "$attempts"},
+        "most": {"$max": "$attempts"},
+        "firstSeen": {"$min": "$firstSeen"},
+        "lastSeen": {"$max": "$lastSeen"},
+        "nextAttempt": {"$min": "$nextAttempt"},
+    }
+    order = {f"_id.{name}": 1 for name in by}
+    found = passport[PARKED].aggregate([{"$match": chosen}, {"$group": grouped}, {"$sort": order}])
+    return [
+        Group(
+            **one["_id"],
+            records=one["records"],
+            rows=one["rows"],
+            attempts=(one["fewest"], one["most"]),
+            first_seen=one["firstSeen"],
+            last_seen=one["lastSeen"],
+            next_attempt=one["nextAttempt"],
+        )
+        for one in found
+    ]

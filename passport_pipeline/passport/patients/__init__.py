@@ -1,0 +1,1 @@
+"""Patients in the passport: found by national id, their lists of records, and what changed of them."""

@@ -1,0 +1,153 @@
+"""Patients of the passport: found by national id, and the four arrays of record ids that each one carries.
+
+What belongs here: reading patients, adding references to records and taking them away. What does not:
+creating or changing patients, which only the application does, or deciding who is who (identity). Arrays are
+only ever changed with $addToSet and $pull, so nothing that the application does at the same time gets lost.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Sequence
+from datetime import datetime
+from typing import NamedTuple, Self
+
+from bson import ObjectId
+from pymongo import UpdateOne
+
+from passport_pipeline.passport.mongo import bulk
+from passport_pipeline.passport.mongo.collections import ARRAYS, PATIENTS
+from passport_pipeline.passport.mongo.database import Document, Passport, answering
+
+CHUNK = 20_000
+
+log = logging.getLogger(__name__)
+
+
+class Reference(NamedTuple):
+    """That a patient's array lists a record: which array follows from the record's type."""
+
+    patient_id: str
+    type: str
+    record_id: ObjectId
+
+    @classmethod
+    def to(cls, record: Document) -> Self:
+        """The reference to a record."""
+        return cls(record["patientId"], record["type"], record["_id"])
+
+
+@answering("looking up patients by national id")
+def find_by_national_id(passport: Passport, national_ids: Sequence[str]) -> dict[str, list[str]]:
+    """The patients that hold each of these (normalised) national ids: national id -> patient ids as 24 hex
+    digits.
+
+    An id that no patient holds is absent. Raises PassportError.
+    """
+    found: dict[str, list[str]] = defaultdict(list)
+    for some in bulk.chunks(sorted(set(national_ids)), CHUNK):
+        cursor = passport[PATIENTS].find(
+            {"nationalId": {"$in": some}}, {"nationalId": 1}, batch_size=CHUNK, sort=[("_id", 1)]
+        )
+        for patient in cursor:
+            found[patient["nationalId"]].append(str(patient["_id"]))
+    return dict(found)
+
+
+def existing(passport: Passport, patient_ids: Iterable[str]) -> set[str]:
+    """Those of these patients that are (still) there."""
+    found: set[str] = set()
+    for some in bulk.chunks(sorted(set(patient_ids)), CHUNK):
+        cursor = passport[PATIENTS].find({"_id": {"$in": bulk.object_ids(some)}}, {"_id": 1}, batch_size=CHUNK)
+        found.update(str(patient["_id"]) for patient in cursor)
+    return found
+
+
+def missing(passport: Passport, references: Sequence[Reference]) -> list[Reference]:
+    """Those of these references that the patients' arrays lack; patients that are gone lack nothing."""
+    return _compared(passport, references, lambda wanted, there: wanted - there)
+
+
+def listed(passport: Passport, references: Sequence[Reference]) -> list[Reference]:
+    """Those of these references that the patients' arrays hold."""
+    return _compared(passport, references, lambda wanted, there: wanted & there)
+
+
+def naming(passport: Passport, record_ids: Collection[ObjectId]) -> list[Reference]:
+    """Every reference to these records, in whosever list and in whichever; reads the lists of all patients."""
+    ids = list(record_ids)
+    named = {"$or": [{array: {"$in": ids}} for array in ARRAYS.values()]}
+    those: Document = {array: {"$setIntersection": [a_list(array), ids]} for array in ARRAYS.values()}
+    found = passport[PATIENTS].aggregate([{"$match": named}, {"$project": those}]) if ids else ()
+    return [
+        Reference(str(patient["_id"]), kind, one)
+        for patient in found
+        for kind, array in ARRAYS.items()
+        for one in patient[array]
+    ]
+
+
+def a_list(path: str) -> Document:
+    """A patient's list, of which other hands may have left something else."""
+    return {"$cond": [{"$isArray": f"${path}"}, f"${path}", []]}
+
+
+def _compared(
+    passport: Passport,
+    references: Sequence[Reference],
+    chosen: Callable[[set[ObjectId], set[ObjectId]], set[ObjectId]],
+) -> list[Reference]:
+    """Those of these references that are `chosen` from the ids in question and those in their patient's array."""
+    wanted: dict[str, dict[str, set[ObjectId]]] = defaultdict(lambda: defaultdict(set))
+    for reference in references:
+        if reference.type in ARRAYS:
+            wanted[reference.patient_id][reference.type].add(reference.record_id)
+    found: list[Reference] = []
+    for some in bulk.chunks(sorted(wanted), CHUNK):
+        cursor = passport[PATIENTS].find(
+            {"_id": {"$in": bulk.object_ids(some)}}, dict.fromkeys(ARRAYS.values(), 1), batch_size=1_000
+        )
+        for patient in cursor:
+            patient_id = str(patient["_id"])
+            for record_type, ids in wanted[patient_id].items():
+                there = set(patient.get(ARRAYS[record_type]) or ())
+                found += [Reference(patient_id, record_type, one) for one in sorted(chosen(ids, there))]
+    return found
+
+
+def add(passport: Passport, references: Sequence[Reference], now: datetime) -> None:
+    """List records in their patients' arrays, one operation a patient.
+
+    Where a patient's document has no room for more, its records stay unlisted, and a warning tells how many there are.
+    """
+    _change(passport, references, "$addToSet", "$each", now)
+
+
+def remove(passport: Passport, references: Sequence[Reference], now: datetime) -> None:
+    """Take records out of their patients' arrays, one operation a patient."""
+    _change(passport, references, "$pull", "$in", now)
+
+
+def _change(passport: Passport, references: Sequence[Reference], operator: str, many: str, now: datetime) -> None:
+    by_patient: dict[str, dict[str, list[ObjectId]]] = defaultdict(lambda: defaultdict(list))
+    for reference in references:
+        if reference.type in ARRAYS:
+            by_patient[reference.patient_id][ARRAYS[reference.type]].append(reference.record_id)
+    ids = sorted(by_patient)
+    operations: dict[str, UpdateOne] = {}
+    for patient_id in ids:
+        change: Document = {array: {many: records} for array, records in by_patient[patient_id].items()}
+        operations[patient_id] = UpdateOne(
+            {"_id": ObjectId(patient_id)}, {operator: change, "$set": {"updatedAt": now}}
+        )
+    # Trusted: a list of record ids makes no patient worse, and whether the application's other fields keep the contract
+    # is not for the pipeline to judge.
+    outcome = bulk.write(passport[PATIENTS], list(operations.values()), ids, trusted=True)
+    if outcome.unfit:
+        log.warning(
+            "%d patients hold more than one MongoDB document has room for; records of this run are not in their lists. "
+            "`passport-pipeline verify --lists` tells of which days: have these patients' documents made smaller in "
+            "the application, then run `sync --full` of those months",
+            len(outcome.unfit),
+        )

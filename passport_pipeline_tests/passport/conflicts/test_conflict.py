@@ -1,0 +1,201 @@
+"""An edit of the application and a change at the hospital, of the same record."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, timedelta
+
+from passport_pipeline.core.digests import Digest
+from passport_pipeline.passport.conflicts import conflict as conflicts
+from passport_pipeline.passport.days.counts import recounted
+from passport_pipeline.passport.mongo.collections import CONFLICTS, RECORDS, RETRACTED
+from passport_pipeline.passport.run import Run
+from passport_pipeline_tests.passport.factory import DAY, NOW, digest_of, digests_in, record
+
+OTHER_DAY = date(2025, 11, 9)
+LATER = NOW + timedelta(days=1)
+
+
+def test_both_sides_changed_leaves_the_record_and_opens_one_conflict(world):
+    first, second = record(1, world.patients[0]), record(1, world.patients[0], data={"details": "Measles"}, crc=9)
+    world.run([first])
+    world.edit(first, details="Malaria, severe")
+    before = world.get(first)
+    for _ in range(3):
+        result = world.run([second])
+        assert (result.conflicts, result.loaded, result.agrees) == (1, 1, True)
+    assert world.get(first) == before
+    conflict = world.passport[CONFLICTS].find_one()
+    assert (conflict["state"], len(conflict["stateHistory"])) == ("open", 1)
+    assert conflict["theirs"]["details"] == "Malaria, severe"
+    assert conflict["ours"]["data"]["details"] == "Measles"
+    assert digests_in(world.passport) == {DAY: digest_of([second])}
+    assert recounted(world.passport, "central")[DAY].loaded == 1
+    world.check()
+
+
+def test_a_repeated_run_writes_nothing(world, commands):
+    world.run([record(1, world.patients[0])])
+    world.edit(record(1, world.patients[0]), details="other")
+    changed = record(1, world.patients[0], data={"details": "Measles"}, crc=9)
+    world.run([changed])
+    commands.names.clear()
+    world.run([changed])
+    assert commands.writes == []
+
+
+def test_it_is_withdrawn_when_the_source_goes_back(world):
+    first = record(1, world.patients[0])
+    world.run([first])
+    world.edit(first, details="other")
+    world.run([record(1, world.patients[0], data={"details": "Measles"}, crc=9)])
+    world.run([first])
+    assert [one["state"] for one in world.passport[CONFLICTS].find_one()["stateHistory"]] == ["open", "withdrawn"]
+    assert world.get(first)["data"]["details"] == "other"
+    world.check()
+
+
+def test_it_is_withdrawn_when_the_application_goes_back_and_the_change_lands(world):
+    first, second = record(1, world.patients[0]), record(1, world.patients[0], data={"details": "Measles"}, crc=9)
+    world.run([first])
+    world.edit(first, details="other")
+    world.run([second])
+    world.edit(first, details="Malaria")
+    result = world.run([second])
+    assert (result.conflicts, result.updated) == (0, 1)
+    assert world.passport[CONFLICTS].find_one()["state"] == "withdrawn"
+    world.check()
+
+
+def test_a_corrected_patient_takes_the_record_along_as_it_is(world):
+    first = record(1, world.patients[0])
+    world.run([first])
+    world.edit(first, details="other")
+    result = world.run([record(1, world.patients[1], data={"details": "Measles"}, crc=9)])
+    assert result.conflicts == 1
+    assert (world.arrays(0), world.arrays(1)) == ({}, {"medicalHistory": {first["_id"]}})
+    assert world.get(first)["data"]["details"] == "other"
+    world.check()
+
+
+def test_a_retracted_record_leaves_none_open(world):
+    first = record(1, world.patients[0])
+    world.run([first])
+    world.edit(first, details="other")
+    world.run([record(1, world.patients[0], data={"details": "Measles"}, crc=9)])
+    result = world.run()
+    assert (result.conflicts, result.digest) == (0, Digest())
+    assert world.passport[RETRACTED].find_one()["document"]["data"]["details"] == "other"
+    world.check()
+
+
+def test_a_later_conflict_of_the_same_record_is_another_document(world):
+    first, second = record(1, world.patients[0]), record(1, world.patients[0], data={"details": "Measles"}, crc=9)
+    world.run([first])
+    world.edit(first, details="other")
+    world.run([second])
+    world.run([first])
+    before = world.passport[CONFLICTS].find_one()
+    world.run([second])
+    withdrawn, opened = world.passport[CONFLICTS].find().sort("_id", 1)
+    assert withdrawn == before
+    assert (opened["record"], opened["state"], opened["revision"]) == (first["_id"], "open", 1)
+    assert [one["state"] for one in opened["stateHistory"]] == ["open"]
+    world.check()
+
+
+def test_further_changes_of_either_side_bring_the_open_one_up_to_date(world):
+    first = record(1, world.patients[0])
+    world.run([first])
+    world.edit(first, details="other")
+    world.run([record(1, world.patients[0], data={"details": "Measles"}, crc=9)])
+    opened = world.passport[CONFLICTS].find_one()
+    third = record(1, world.patients[0], data={"details": "Cholera"}, crc=10)
+    world.run([third])
+    world.edit(first, details="as the doctor says")
+    world.run([third])
+    conflict = world.passport[CONFLICTS].find_one()
+    assert (conflict["_id"], conflict["revision"]) == (opened["_id"], 3)
+    assert (conflict["theirs"]["details"], conflict["ours"]["data"]["details"]) == ("as the doctor says", "Cholera")
+    assert conflict["stateHistory"] == opened["stateHistory"]
+    assert digests_in(world.passport) == {DAY: digest_of([third])}
+    world.check()
+
+
+def test_it_is_withdrawn_when_both_say_the_same(world):
+    first, second = record(1, world.patients[0]), record(1, world.patients[0], data={"details": "Measles"}, crc=9)
+    world.run([first])
+    world.edit(first, details="other")
+    world.run([second])
+    world.edit(first, details="Measles")
+    assert world.run([second]).updated == 1
+    assert world.passport[CONFLICTS].find_one()["state"] == "withdrawn"
+    assert world.get(first)["source"]["checksum"] == second["source"]["checksum"]
+    world.check()
+
+
+def test_the_timer_of_the_application_is_no_change_of_a_conflict(world, commands):
+    first = record(1, world.patients[0], type="medication")
+    second = record(1, world.patients[0], type="medication", data={"dosage": "40 mg"}, crc=9)
+    world.run([first])
+    world.edit(first, dosage="10 mg")
+    world.run([second])
+    world.passport[RECORDS].update_one({}, {"$set": {"data.medicationStatus": "Past"}})
+    commands.names.clear()
+    world.run([second])
+    assert commands.writes == []
+
+
+def test_however_many_runs_race_one_conflict_is_open(world):
+    records = [record(n, world.patients[n % 5]) for n in range(20)]
+    world.run(records)
+    for one in records:
+        world.edit(one, details="as the doctor says")
+    changed = [record(n, world.patients[n % 5], data={"details": "Measles"}, crc=n + 1) for n in range(20)]
+    with ThreadPoolExecutor(4) as pool:
+        results = [pool.submit(world.run, changed, chunk=5) for _ in range(4)]
+        assert {one.result().loaded for one in results} == {20}
+    world.run(changed)
+    assert world.passport[CONFLICTS].count_documents({}) == 20
+    assert len(world.passport[CONFLICTS].distinct("record", {"state": "open"})) == 20
+    world.check()
+
+
+def test_a_second_open_conflict_of_a_record_is_refused_and_left_to_the_other_run(world):
+    first, second = record(1, world.patients[0]), record(1, world.patients[0], data={"details": "Measles"}, crc=9)
+    world.run([first])
+    world.edit(first, details="other")
+    run = Run(world.passport, world.account, "run", NOW)
+    assert conflicts.open_one(run, world.get(first), second, None).matched == 1
+    assert conflicts.open_one(run, world.get(first), second, None).matched == 0
+    assert world.passport[CONFLICTS].count_documents({}) == 1
+
+
+def test_a_run_that_finds_another_ones_conflict_brings_it_up_to_date(world, monkeypatch):
+    first, second = record(1, world.patients[0]), record(1, world.patients[0], data={"details": "Measles"}, crc=9)
+    other = record(1, world.patients[0], data={"details": "Cholera"}, crc=10)
+    world.run([first])
+    world.edit(first, details="other")
+    step, others = conflicts.open_one, [Run(world.passport, world.account, "another run", NOW)]
+
+    def late(run, current, wanted, before):
+        if others:
+            step(others.pop(), current, other, before)
+        return step(run, current, wanted, before)
+
+    monkeypatch.setattr(conflicts, "open_one", late)
+    assert world.run([second]).agrees
+    conflict = world.passport[CONFLICTS].find_one()
+    assert (conflict["ours"]["data"]["details"], conflict["revision"]) == ("Measles", 2)
+    world.check()
+
+
+def test_a_change_that_no_conflict_can_hold_is_parked_like_any_that_cannot_be_stored(world):
+    first = record(1, world.patients[0])
+    world.run([first])
+    world.edit(first, details="other")
+    broken = record(1, world.patients[0], crc=9)
+    broken["data"]["details"] = "x" * (16 * 1024 * 1024)
+    broken["source"] |= {"dataChecksum": "0" * 32, "checksum": "1" * 32}
+    result = world.run([broken, record(2, world.patients[0])])
+    assert (result.loaded, result.parked, result.conflicts) == (1, {"invalid_document": 1}, 0)
+    assert world.passport[RETRACTED].find_one()["document"]["data"]["details"] == "other"
+    world.check()
