@@ -22,4 +22,4 @@ COPY dagster.yaml workspace.yaml /srv/dagster/
 USER passport
 WORKDIR /srv/dagster
 EXPOSE 3000 4000
-CMD ["dagster", "code-server", "start", "-m", "passport_pipeline.definitions", "-h", "0.0.0.0", "-p", "4000"]
+CMD ["dagster", "code-server", "start", "-m", "passport_pipeline.orchestration.definitions", "-h", "0.0.0.0", "-p", "4000"]

@@ -34,13 +34,13 @@ from typing import Any
 import psutil
 
 from benchmarks.place import Pipeline
-from passport_pipeline.automation.in_process import InProcess
-from passport_pipeline.automation.instance import dagster_instance
-from passport_pipeline.automation.sync import sync
 from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.connections.run import Connections
 from passport_pipeline.detection.outstanding import months_of
 from passport_pipeline.passport.days.leases import confirm, lease
+from passport_pipeline.runner.in_process import InProcess
+from passport_pipeline.runner.instance import dagster_instance
+from passport_pipeline.runner.sync import sync
 from passport_pipeline.sample import processes
 from passport_pipeline.verification.hospital import days_of_window
 from passport_pipeline.windows.compare import compare_window

@@ -34,14 +34,14 @@ from benchmarks.backfill import bring_in
 from benchmarks.data import SPEC, VERSION
 from benchmarks.place import Place
 from benchmarks.timing import Times
-from passport_pipeline.automation.inputs import changed_inputs
-from passport_pipeline.automation.sensors import source_changes
 from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.config.settings import Settings
 from passport_pipeline.connections.run import Connections
 from passport_pipeline.core.digests import Digest
 from passport_pipeline.openmrs.source import Source
 from passport_pipeline.openmrs.tables import metadata
+from passport_pipeline.orchestration.sensors.changed_inputs import changed_inputs
+from passport_pipeline.orchestration.sensors.source_changes import source_changes
 from passport_pipeline.passport.days.dirty import day_id
 from passport_pipeline.passport.mongo.collections import DAYS
 from passport_pipeline.sample.generator import generate

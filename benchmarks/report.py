@@ -25,7 +25,7 @@ from benchmarks.startup import StartUp
 from benchmarks.ticks import Ticked
 from benchmarks.timing import MILLION, Figure
 from benchmarks.verifying import Verified
-from passport_pipeline.automation.requests import SECONDS_OF_A_TICK
+from passport_pipeline.orchestration.sensors.run_requests import SECONDS_OF_A_TICK
 
 MEGABYTE = 1024 * 1024
 

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 
 from benchmarks.seed_algorithm import Loss, SeedAlgorithm, losses
 from passport_pipeline.core.windows import last_month
-from passport_pipeline.partitions import FIRST_MONTH
+from passport_pipeline.orchestration.partitions import FIRST_MONTH
 from passport_pipeline.sample import servers
 from passport_pipeline.sample.generator import DEMO, generate
 from passport_pipeline.sample.hospital import SampleHospital

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from benchmarks.data import SPEC
 from benchmarks.place import Pipeline
 from benchmarks.timing import Times, timed
-from passport_pipeline.automation.in_process import InProcess
-from passport_pipeline.automation.instance import dagster_instance
-from passport_pipeline.automation.sync import run_windows
 from passport_pipeline.core.windows import Window
+from passport_pipeline.runner.in_process import InProcess
+from passport_pipeline.runner.instance import dagster_instance
+from passport_pipeline.runner.sync import run_windows
 
 COMMAND = (sys.executable, "-m", "passport_pipeline.cli")
 

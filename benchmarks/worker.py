@@ -17,8 +17,8 @@ from typing import Any
 import dagster as dg
 from dagster._core.instance.ref import InstanceRef
 
-from passport_pipeline.automation.stopping import Stopped, stopping
 from passport_pipeline.config.settings import Settings
+from passport_pipeline.runner.signals import Stopped, stopping
 from passport_pipeline_tests.daemon import Daemon, later
 from passport_pipeline_tests.faults.processes import Child
 

@@ -9,6 +9,8 @@ import re
 import secrets
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -114,3 +116,20 @@ def operating_on(servers, mariadb_admin, make_database, readonly_url, mongo, tmp
         )
 
     return of
+
+
+@pytest.fixture(scope="module")
+def operator(operating_on):
+    """Two hospitals that share patients, of OpenMRS 2.8 and 1.9, three months long; nothing synced yet. Tests that
+    change them leave both ends in line.
+    """
+    from passport_pipeline.sample.generator import DEMO, generate
+    from passport_pipeline.sample.population import passport_patients
+
+    months = {"start": date(2026, 7, 1), "end": date(2026, 9, 30)}
+    specs = [
+        replace(DEMO[0], patients=24, visits=2.0, **months),
+        replace(DEMO[2], patients=24, visits=2.0, first_citizen=12, **months),
+    ]
+    with operating_on([generate(spec, 5) for spec in specs], passport_patients(5, 40)) as operator:
+        yield operator

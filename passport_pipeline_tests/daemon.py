@@ -18,10 +18,10 @@ from dagster._core.events import RunFailureReason
 from dagster._core.execution.api import execute_run
 from dagster._core.storage.tags import RUN_FAILURE_REASON_TAG, RUN_KEY_TAG, SCHEDULE_NAME_TAG, SENSOR_NAME_TAG
 
-from passport_pipeline.automation.in_process import QUIET
 from passport_pipeline.config.settings import Settings
 from passport_pipeline.connections.run import Connections
-from passport_pipeline.definitions import build_definitions
+from passport_pipeline.orchestration.definitions import build_definitions
+from passport_pipeline.runner.in_process import QUIET
 
 RETRIES = 2
 RETRY_TAG = "passport/retry"
@@ -258,7 +258,7 @@ def later(hours: float) -> Iterator[None]:
     changed = [
         module
         for name, module in list(sys.modules.items())
-        if name.startswith(("passport_pipeline.automation.", "passport_pipeline.detection."))
+        if name.startswith(("passport_pipeline.orchestration.", "passport_pipeline.detection."))
         and getattr(module, "datetime", None) is datetime
     ]
     for module in changed:

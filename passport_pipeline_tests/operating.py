@@ -15,13 +15,13 @@ import yaml
 from bson import ObjectId
 from dagster._core.instance.ref import InstanceRef
 
-from passport_pipeline.automation.in_process import HospitalRun, InProcess
-from passport_pipeline.automation.instance import NEW_CONFIG
-from passport_pipeline.automation.sync import sync
 from passport_pipeline.config.settings import Settings
 from passport_pipeline.connections.run import Connections
 from passport_pipeline.core.windows import last_month
-from passport_pipeline.partitions import FIRST_MONTH
+from passport_pipeline.orchestration.partitions import FIRST_MONTH
+from passport_pipeline.runner.in_process import HospitalRun, InProcess
+from passport_pipeline.runner.instance import NEW_CONFIG
+from passport_pipeline.runner.sync import sync
 from passport_pipeline.sample.comparing import Comparison, compare
 from passport_pipeline.sample.hospital import SampleHospital
 from passport_pipeline.sample.loading import load, load_passport

@@ -16,11 +16,11 @@ import yaml
 from dagster_postgres.utils import pg_url_from_config
 from typer.testing import CliRunner
 
-from passport_pipeline import partitions
 from passport_pipeline.cli.commands import app
 from passport_pipeline.cli.demo import DATABASE, database_of, url_variable
 from passport_pipeline.config.hospitals import load_hospitals
 from passport_pipeline.config.settings import PREFIX, Settings
+from passport_pipeline.orchestration import partitions
 from passport_pipeline.sample import dagster_home
 from passport_pipeline.sample.generator import DEMO
 
@@ -125,7 +125,7 @@ def test_what_the_image_runs_does_without_what_only_the_demo_and_the_tests_insta
     script = f"""
 import sys
 sys.modules.update(dict.fromkeys({absent}))
-import passport_pipeline.definitions, passport_pipeline.cli.commands, passport_pipeline.cli.demo
+import passport_pipeline.orchestration.definitions, passport_pipeline.cli.commands, passport_pipeline.cli.demo
 import passport_pipeline.sample.databases, passport_pipeline.sample.generator, passport_pipeline.sample.loading
 """
     subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True)

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from benchmarks.seed_algorithm import LIMIT, SeedAlgorithm, losses
 from passport_pipeline.core.windows import last_month
-from passport_pipeline.partitions import FIRST_MONTH
+from passport_pipeline.orchestration.partitions import FIRST_MONTH
 from passport_pipeline.sample.generator import DEMO, generate
 from passport_pipeline.sample.loading import load_passport
 from passport_pipeline.sample.mutations import Mutations

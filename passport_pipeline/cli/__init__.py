@@ -14,8 +14,8 @@ def main() -> None:
 
     Any other is its type and where it was raised.
     """
-    from passport_pipeline.automation.stopping import Stopped
     from passport_pipeline.cli.commands import app
+    from passport_pipeline.runner.signals import Stopped
 
     try:
         app()

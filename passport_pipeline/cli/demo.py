@@ -144,7 +144,7 @@ def run_demo(home: Path, *, scale: float, seed: int) -> bool:
 
 def forget_runs() -> None:
     """Let the Dagster instance forget what an earlier demo materialised; its hospitals were others."""
-    from passport_pipeline.automation.instance import dagster_instance
+    from passport_pipeline.runner.instance import dagster_instance
 
     with dagster_instance() as instance:
         instance.wipe_assets(list(instance.all_asset_keys()))
@@ -175,7 +175,7 @@ def show_a_passport(connections: Connections) -> None:
 
 def run_ui(home: Path, port: int) -> None:
     """Serve the sample of `home` in the Dagster web UI until interrupted. Raises ConfigurationError before a demo."""
-    from passport_pipeline.automation.instance import dagster_instance
+    from passport_pipeline.runner.instance import dagster_instance
     from passport_pipeline.sample.dagster_home import prepare, serve
     from passport_pipeline.sample.servers import start
 

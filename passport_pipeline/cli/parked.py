@@ -26,10 +26,10 @@ from passport_pipeline.core.errors import ConfigurationError
 from passport_pipeline.core.terminal import complain, say, shown
 
 if TYPE_CHECKING:
-    from passport_pipeline.automation.in_process import HospitalRun, InProcess
     from passport_pipeline.cli.syncing import OnWindow
     from passport_pipeline.connections.run import Connections
     from passport_pipeline.passport.parked.replay import Group, Replay, Row, Selection
+    from passport_pipeline.runner.in_process import HospitalRun, InProcess
 
 NONE = "no parked row fits (0 rows)"
 WIDTH_OF_A_ROW = 170
@@ -139,10 +139,10 @@ def _that_can_run(connections: Connections, selection: Selection) -> Selection |
 def _run_again(
     connections: Connections, selection: Selection, by: str, found: Sequence[Group], *, quiet: bool
 ) -> tuple[Replay, list[HospitalRun]]:
-    from passport_pipeline.automation.sync import run_windows
     from passport_pipeline.cli.syncing import with_progress
     from passport_pipeline.core.windows import Window
     from passport_pipeline.passport.parked.replay import mark_due
+    from passport_pipeline.runner.sync import run_windows
 
     marked: list[Replay] = []
 

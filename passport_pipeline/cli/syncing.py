@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from passport_pipeline.core.terminal import complain, shown
 
 if TYPE_CHECKING:
-    from passport_pipeline.automation.in_process import HospitalRun, InProcess
     from passport_pipeline.config.hospitals import Hospital
     from passport_pipeline.connections.run import Connections
     from passport_pipeline.core.windows import Window
+    from passport_pipeline.runner.in_process import HospitalRun, InProcess
 
     OnWindow = Callable[[Window, int, int], None]
 
@@ -33,7 +33,7 @@ def sync_with_progress(
 
     Raises ConfigurationError where Dagster cannot work in DAGSTER_HOME.
     """
-    from passport_pipeline.automation.sync import sync
+    from passport_pipeline.runner.sync import sync
 
     def run(in_process: InProcess, on_window: OnWindow) -> list[HospitalRun]:
         options = {"full": full, "accept": accept, "leave_out_inactive": leave_out_inactive}
@@ -59,11 +59,11 @@ def with_progress(
     """
     from rich.progress import MofNCompleteColumn
 
-    from passport_pipeline.automation.in_process import InProcess
-    from passport_pipeline.automation.instance import dagster_instance
-    from passport_pipeline.automation.stopping import stopping
     from passport_pipeline.cli.consoles import bars as new_bars
     from passport_pipeline.cli.consoles import coloured, errors
+    from passport_pipeline.runner.in_process import InProcess
+    from passport_pipeline.runner.instance import dagster_instance
+    from passport_pipeline.runner.signals import stopping
 
     with (
         closing(connections),

@@ -32,7 +32,7 @@ def prepare(home: Path) -> Path:
     config: dict[str, Any] = yaml.safe_load(_project_file("dagster.yaml").read_text())
     folder = home.resolve() / "dagster"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    storage = {"module": "passport_pipeline.automation.local_storage", "class": "LocalStorage"}
+    storage = {"module": "passport_pipeline.runner.local_storage", "class": "LocalStorage"}
     config["storage"] = {"custom": storage | {"config": {"base_dir": str(folder)}}}
     head = "# Made from the project's dagster.yaml, with another storage. Changes here are lost.\n"
     (folder / "dagster.yaml").write_text(head + yaml.safe_dump(config, sort_keys=False))
@@ -51,7 +51,7 @@ def commands(ui_port: int, code_port: int) -> dict[str, list[str]]:
         "code-location": [
             *code_server,
             "-m",
-            "passport_pipeline.definitions",
+            "passport_pipeline.orchestration.definitions",
             "-h",
             HOST,
             "-p",

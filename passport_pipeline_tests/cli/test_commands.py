@@ -174,7 +174,7 @@ def test_a_dagster_home_that_dagster_cannot_work_in_is_one_message_and_exit_code
 
 
 def test_many_commands_at_once_set_up_one_dagster_home(tmp_path):
-    code = "from passport_pipeline.automation.instance import dagster_instance\nwith dagster_instance():\n    pass"
+    code = "from passport_pipeline.runner.instance import dagster_instance\nwith dagster_instance():\n    pass"
     started = [
         subprocess.Popen([sys.executable, "-c", code], env=os.environ | {"DAGSTER_HOME": str(tmp_path)})
         for _ in range(6)

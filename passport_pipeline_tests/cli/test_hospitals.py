@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 import pytest
 from typer.testing import CliRunner
 
-from passport_pipeline.automation.instance import dagster_instance
 from passport_pipeline.cli import main
 from passport_pipeline.cli.commands import app
 from passport_pipeline.connections.run import Connections
@@ -15,6 +14,7 @@ from passport_pipeline.core.errors import ConfigurationError
 from passport_pipeline.passport.hospitals.held_back import hold_back
 from passport_pipeline.passport.hospitals.state import state_of
 from passport_pipeline.passport.mongo.collections import SOURCE_HOSPITALS
+from passport_pipeline.runner.instance import dagster_instance
 
 ENTRY = "  - {{key: {0}, name: Hospital {0}, url_env: X_{0}, timezone: UTC}}\n"
 

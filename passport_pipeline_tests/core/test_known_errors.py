@@ -11,7 +11,6 @@ import pymongo.errors
 import pymysql
 import pytest
 
-from passport_pipeline.assets.failures import failing_clearly
 from passport_pipeline.batches.store import Batches
 from passport_pipeline.core.errors import (
     BatchError,
@@ -22,6 +21,7 @@ from passport_pipeline.core.errors import (
 )
 from passport_pipeline.core.known_errors import TABLE, UNLISTED, Origin, find
 from passport_pipeline.openmrs.source import translated
+from passport_pipeline.orchestration.assets.error_handling import failing_clearly
 from passport_pipeline.passport.mongo import bulk
 from passport_pipeline.passport.mongo.database import answering
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from passport_pipeline.core.windows import last_month
 from passport_pipeline.detection.hospital import look_at
 from passport_pipeline.openmrs import pulse
-from passport_pipeline.partitions import FIRST_MONTH
+from passport_pipeline.orchestration.partitions import FIRST_MONTH
 from passport_pipeline.passport.days.leases import lease
 from passport_pipeline.passport.hospitals.state import note_looks, state_of
 from passport_pipeline.sample.generator import DEMO, generate

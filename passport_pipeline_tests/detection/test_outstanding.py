@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import pytest
 
-from passport_pipeline.automation.in_process import InProcess
-from passport_pipeline.automation.sync import sync
 from passport_pipeline.core.errors import PassportUnreachable
 from passport_pipeline.detection.outstanding import months_of, outstanding
+from passport_pipeline.runner.in_process import InProcess
+from passport_pipeline.runner.sync import sync
 from passport_pipeline.sample.seed_example import seed_example, seed_passport
 
 KEY, MONTH = "hospital-1", "2025-11"
@@ -135,7 +135,7 @@ def test_a_comparison_that_fails_fails_the_hospital_and_no_other(operator, monke
     def fail(*_):
         raise PassportUnreachable("MongoDB does not answer")
 
-    monkeypatch.setattr("passport_pipeline.automation.sync.outstanding", fail)
+    monkeypatch.setattr("passport_pipeline.runner.sync.outstanding", fail)
     (run,) = operator.sync()
     assert run.failures == ["MongoDB does not answer"]
     assert run.exit_code == PassportUnreachable.exit_code
@@ -145,7 +145,7 @@ def test_marks_that_cannot_be_read_after_the_runs_fail_the_hospital_and_no_other
     def fail(*_):
         raise PassportUnreachable("MongoDB does not answer")
 
-    monkeypatch.setattr("passport_pipeline.automation.sync.left_marked", fail)
+    monkeypatch.setattr("passport_pipeline.runner.sync.left_marked", fail)
     assert [run.failures for run in operator.sync()] == [[]]  # nothing was run, so no marks are looked for
     (run,) = operator.sync(full=True)
     assert (run.windows, run.failures) == (1, ["MongoDB does not answer"])

@@ -12,14 +12,14 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from passport_pipeline.automation import sensors
-from passport_pipeline.automation.sensors import source_changes
 from passport_pipeline.cli.commands import app
 from passport_pipeline.core.windows import Window
 from passport_pipeline.detection import side_by_side
 from passport_pipeline.detection.side_by_side import LastTurns
 from passport_pipeline.openmrs import source
-from passport_pipeline.partitions import partition_key_of
+from passport_pipeline.orchestration.partitions import partition_key_of
+from passport_pipeline.orchestration.sensors import source_changes as sensors
+from passport_pipeline.orchestration.sensors.source_changes import source_changes
 from passport_pipeline.passport.hospitals.state import HospitalState, Look, hospital_states, note_looks
 from passport_pipeline.passport.mongo.collections import SOURCE_HOSPITALS
 from passport_pipeline.sample.generator import DEMO, generate

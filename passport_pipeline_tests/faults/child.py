@@ -14,12 +14,12 @@ from pathlib import Path
 import dagster as dg
 from dagster._core.instance.ref import InstanceRef
 
-from passport_pipeline.automation.in_process import HospitalRun, InProcess
-from passport_pipeline.automation.stopping import Stopped, stopping
 from passport_pipeline.cli import main
 from passport_pipeline.config.settings import Settings
 from passport_pipeline.connections.run import Connections
 from passport_pipeline.core.windows import Window
+from passport_pipeline.runner.in_process import HospitalRun, InProcess
+from passport_pipeline.runner.signals import Stopped, stopping
 from passport_pipeline_tests.faults import points
 
 

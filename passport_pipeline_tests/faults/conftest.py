@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from bson import ObjectId
 
-from passport_pipeline.automation.in_process import HospitalRun, InProcess
 from passport_pipeline.core.windows import Window
+from passport_pipeline.runner.in_process import HospitalRun, InProcess
 from passport_pipeline.sample.generator import DEMO, generate
 from passport_pipeline.sample.mutations import Mutations
 from passport_pipeline.sample.population import passport_patients

@@ -13,7 +13,7 @@ import pytest
 from bson import ObjectId
 
 from passport_pipeline.core.windows import Window
-from passport_pipeline.partitions import partition_key_of
+from passport_pipeline.orchestration.partitions import partition_key_of
 from passport_pipeline.passport.days.leases import held
 from passport_pipeline.passport.mongo.collections import COLLECTIONS
 from passport_pipeline.sample.generator import DEMO, generate

@@ -7,9 +7,9 @@ from contextlib import closing
 import psutil
 import pytest
 
-from passport_pipeline.automation.in_process import HospitalRun, InProcess
 from passport_pipeline.passport.days.leases import held
 from passport_pipeline.passport.hospitals.state import ACTIVE, PAUSED, change_state
+from passport_pipeline.runner.in_process import HospitalRun, InProcess
 from passport_pipeline_tests.faults import points
 from passport_pipeline_tests.faults.child import Doom, command
 from passport_pipeline_tests.faults.conftest import WINDOW

@@ -9,8 +9,8 @@ import psutil
 import pytest
 import yaml
 
-from passport_pipeline.automation.local_storage import LocalEvents, LocalRuns
 from passport_pipeline.core.errors import ConfigurationError
+from passport_pipeline.runner.local_storage import LocalEvents, LocalRuns
 from passport_pipeline.sample import dagster_home
 from passport_pipeline.sample.processes import ServerFailed
 

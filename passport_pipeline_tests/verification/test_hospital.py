@@ -12,16 +12,16 @@ import dagster as dg
 import pytest
 from typer.testing import CliRunner
 
-from passport_pipeline.automation.in_process import QUIET
-from passport_pipeline.automation.schedules import nightly_verification
 from passport_pipeline.cli.commands import app
 from passport_pipeline.core.windows import last_month
-from passport_pipeline.definitions import build_definitions
-from passport_pipeline.partitions import FIRST_MONTH
+from passport_pipeline.orchestration.definitions import build_definitions
+from passport_pipeline.orchestration.partitions import FIRST_MONTH
+from passport_pipeline.orchestration.schedules import nightly_verification
 from passport_pipeline.passport.days.leases import lease
 from passport_pipeline.passport.hospitals.state import ACTIVE, PAUSED, change_state
 from passport_pipeline.passport.mongo.collections import ARRAYS
 from passport_pipeline.passport.mongo.database import Passport
+from passport_pipeline.runner.in_process import QUIET
 from passport_pipeline.sample.generator import DEMO, generate
 from passport_pipeline.sample.mutations import Mutations
 from passport_pipeline.sample.population import passport_patients

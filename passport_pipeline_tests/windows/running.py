@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from passport_pipeline.connections.run import Connections
 from passport_pipeline.core.windows import Window, last_month
-from passport_pipeline.partitions import FIRST_MONTH
+from passport_pipeline.orchestration.partitions import FIRST_MONTH
 from passport_pipeline.passport.days.leases import lease
 from passport_pipeline.windows.compare import compare_window
 from passport_pipeline.windows.extract import extract_window

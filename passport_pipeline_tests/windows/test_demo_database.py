@@ -5,7 +5,7 @@ import sqlalchemy as sa
 
 from passport_pipeline.connections.run import Connections
 from passport_pipeline.core.windows import last_month
-from passport_pipeline.partitions import FIRST_MONTH
+from passport_pipeline.orchestration.partitions import FIRST_MONTH
 from passport_pipeline.verification.hospital import verify_hospital
 from passport_pipeline_tests.passport.factory import patient
 from passport_pipeline_tests.windows.running import load_hospitals

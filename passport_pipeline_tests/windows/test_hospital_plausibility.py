@@ -14,8 +14,8 @@ import sqlalchemy as sa
 from passport_pipeline.config.settings import Settings
 from passport_pipeline.core.errors import ConfigurationError
 from passport_pipeline.core.windows import Window
-from passport_pipeline.definitions import build_definitions
-from passport_pipeline.partitions import partition_key_of
+from passport_pipeline.orchestration.definitions import build_definitions
+from passport_pipeline.orchestration.partitions import partition_key_of
 from passport_pipeline.passport.hospitals.held_back import accept
 from passport_pipeline.passport.hospitals.staleness import staleness
 from passport_pipeline.passport.hospitals.state import HeldBack, HospitalState, Known, LetThrough, state_of

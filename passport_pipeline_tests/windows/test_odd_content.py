@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from passport_pipeline.core.windows import last_month
-from passport_pipeline.partitions import FIRST_MONTH
+from passport_pipeline.orchestration.partitions import FIRST_MONTH
 from passport_pipeline.passport.parked import replay
 from passport_pipeline.records import frames
 from passport_pipeline.sample.generator import DEMO, generate

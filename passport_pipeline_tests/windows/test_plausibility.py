@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from passport_pipeline.batches.store import Batches
 from passport_pipeline.config.settings import Settings
 from passport_pipeline.core.windows import Window
-from passport_pipeline.definitions import build_definitions
-from passport_pipeline.partitions import partition_key_of
+from passport_pipeline.orchestration.definitions import build_definitions
+from passport_pipeline.orchestration.partitions import partition_key_of
 from passport_pipeline.records import documents
 from passport_pipeline.sample.seed_example import seed_example, seed_passport
 from passport_pipeline.windows.compare import compare_window

@@ -5,10 +5,10 @@ from contextlib import contextmanager
 import pytest
 import sqlalchemy as sa
 
-from passport_pipeline.automation.in_process import HospitalRun, InProcess
 from passport_pipeline.core.errors import SourceRefused
 from passport_pipeline.core.windows import Window
 from passport_pipeline.passport.hospitals.state import ACTIVE, PIPELINE, STOPPED, change_state, state_of
+from passport_pipeline.runner.in_process import HospitalRun, InProcess
 from passport_pipeline.sample.seed_example import seed_example, seed_passport
 
 ROWS = """

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 
 from passport_pipeline.core.windows import Window, last_month
-from passport_pipeline.partitions import FIRST_MONTH
+from passport_pipeline.orchestration.partitions import FIRST_MONTH
 from passport_pipeline.verification.hospital import verify_hospital
 from passport_pipeline_tests.windows.running import run_windows
 

@@ -1,0 +1,67 @@
+"""Asset checks: the promises, evaluated after every run of a window, and every night for all of a hospital."""
+
+import dagster as dg
+
+from passport_pipeline.config.hospitals import first_month_of
+from passport_pipeline.connections.run import Connections
+from passport_pipeline.core.windows import last_month
+from passport_pipeline.orchestration.assets.error_handling import TRANSIENT_RETRIES, failing_clearly
+from passport_pipeline.orchestration.assets.metadata_tables import verification_metadata
+from passport_pipeline.orchestration.assets.records import medical_records
+from passport_pipeline.orchestration.assets.survey import hospital_survey
+from passport_pipeline.orchestration.partitions import hospitals, window_of, windows
+from passport_pipeline.verification.hospital import days_of_window, have_mended, verify_hospital
+from passport_pipeline.windows.survey import stored_survey
+
+
+@dg.asset_check(asset=medical_records, partitions_def=windows)
+@failing_clearly
+def every_live_row_has_an_outcome(
+    context: dg.AssetCheckExecutionContext, connections: dg.ResourceParam[Connections]
+) -> dg.AssetCheckResult:
+    """Live source rows = loaded + attached + parked + skipped, on every day of the window; and the digest of the
+    passport's documents is the digest of the day's raw batch.
+    """
+    window = window_of(context.partition_key)
+    days = days_of_window(connections.batches, connections.passport, window.hospital, window.month)
+    wrong = [day for day in days if not day.accounted_for or not day.agrees]
+    rows = [
+        f"| {day.day} | {day.live} | {day.loaded} | {day.attached} | {day.parked} | {day.skipped} | "
+        f"{'yes' if day.agrees else 'no'} |"
+        for day in (wrong or days)
+    ]
+    head = [
+        "| day | live | loaded | attached | parked | skipped | digests agree |",
+        "|---|---:|---:|---:|---:|---:|---|",
+    ]
+    return dg.AssetCheckResult(
+        passed=not wrong,
+        metadata={"days": len(days), "days_wrong": len(wrong), "table": dg.MetadataValue.md("\n".join([*head, *rows]))},
+    )
+
+
+@dg.asset_check(asset=hospital_survey, partitions_def=hospitals, retry_policy=TRANSIENT_RETRIES)
+@failing_clearly
+def passport_agrees(
+    context: dg.AssetCheckExecutionContext, connections: dg.ResourceParam[Connections]
+) -> dg.AssetCheckResult:
+    """Every day's digest at the hospital, as its last full survey has it with its tail of now, is the digest of the
+    passport's documents. A day that differs is looked at again after a while, and then narrowed to its rows. And
+    patients' lists name the hospital's records of their own, and none that was retracted.
+
+    What it finds is requested: the days are marked, `source_changes` asks for their windows, and the run of each holds
+    every document of these days against the hospital, once the guard has weighed it.
+    """
+    hospital = connections.hospital(context.partition_key)
+    months = (first_month_of(hospital, connections.settings), last_month())
+    with connections.source(hospital.key) as source:
+        found = verify_hospital(
+            source,
+            connections.passport,
+            *months,
+            survey=stored_survey(hospital.key, connections.batches),
+            wait=connections.settings.verify_wait,
+            lists=True,
+        )
+    requested = have_mended(connections.passport, found, months)
+    return dg.AssetCheckResult(passed=found.ok, metadata={**verification_metadata(found), "days_requested": requested})

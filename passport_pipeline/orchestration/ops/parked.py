@@ -1,0 +1,72 @@
+"""Having parked rows tried again."""
+
+from collections.abc import Sequence
+
+import dagster as dg
+
+from passport_pipeline.connections.run import Connections
+from passport_pipeline.core.errors import ConfigurationError
+from passport_pipeline.orchestration.assets.error_handling import failing_clearly
+from passport_pipeline.passport.parked.replay import Group, Selection, groups, mark_due
+
+LINES = 200
+
+
+class ReplayConfig(dg.Config):
+    """Which parked rows (those that fit every field that is given), and who wants them tried again."""
+
+    by: str
+    ids: list[str] = []  # noqa: RUF012 - pydantic gives every config its own
+    """Of parked rows, or uuids of observations."""
+    reason: str | None = None
+    hospital: str | None = None
+    window: str | None = None
+    """A month, YYYY-MM."""
+    everything: bool = False
+    """All parked rows; nothing else may be given."""
+    dry_run: bool = False
+    """Only count them."""
+
+    def selection(self) -> Selection:
+        """As the domain takes it. Raises ConfigurationError where nothing is chosen, or everything and a part."""
+        chosen = Selection(
+            ids=self.ids,
+            reasons=[self.reason] if self.reason else [],
+            hospitals=[self.hospital] if self.hospital else [],
+            window=self.window,
+        )
+        if bool(chosen) == self.everything:
+            raise ConfigurationError("give ids, reason, hospital or window, or everything: true without these")
+        return chosen
+
+
+@dg.op
+@failing_clearly
+def mark_parked_due(
+    context: dg.OpExecutionContext, config: ReplayConfig, connections: dg.ResourceParam[Connections]
+) -> None:
+    """Mark parked rows as due, whatever they wait for; the sensor `parked_retries` then requests their windows, unless
+    the hospital is paused or not enabled. The output's metadata counts them.
+    """
+    selection, passport = config.selection(), connections.passport
+    marked = None if config.dry_run else mark_due(passport, selection, config.by, passport.now())
+    found = marked.before if marked else groups(passport, selection)
+    context.add_output_metadata(
+        {
+            "records": sum(group.records for group in found),
+            "windows": len({(group.hospital, group.window) for group in found}),
+            "marked": not config.dry_run,
+            "parked": groups_table(found),
+        }
+    )
+
+
+def groups_table(found: Sequence[Group]) -> dg.MarkdownMetadataValue:
+    """Counts of parked rows, as a Markdown table; no more lines than a page shows."""
+    head = ["| hospital | window | reason | state | records | rows | attempts |", "|---|---|---|---|---:|---:|---:|"]
+    told = [
+        (one.hospital, one.window, one.reason, one.state, one.records, one.rows, one.attempts[1])
+        for one in found[:LINES]
+    ]
+    more = [f"\nand {len(found) - LINES} more"] if len(found) > LINES else []
+    return dg.MetadataValue.md("\n".join([*head, *(f"| {' | '.join(map(str, one))} |" for one in told), *more]))

@@ -1,0 +1,1 @@
+"""Sensors: what is checked again and again, and which runs are requested for it."""
