@@ -43,7 +43,7 @@ from benchmarks.startup import starting_up
 from benchmarks.ticks import ticks
 from benchmarks.timing import MILLION
 from benchmarks.verifying import verifying
-from passport_pipeline.openmrs.pulse import SETTLED
+from passport_pipeline.sources.mysql.activity import SETTLED
 
 SIZES = (0.1, 1.0)
 TICKS, TIMES = 9, 3

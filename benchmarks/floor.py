@@ -26,12 +26,12 @@ import sqlalchemy as sa
 from pymongo.database import Database
 
 from benchmarks.place import Pipeline
-from passport_pipeline.openmrs.rows import NUMBERS_AND_DATES, Rows
-from passport_pipeline.openmrs.source import Source
-from passport_pipeline.openmrs.tables import encounter_provider
 from passport_pipeline.passport.mongo.bookkeeping import CONTRACT_CHANGES
 from passport_pipeline.passport.mongo.collections import PATIENTS, USERS
 from passport_pipeline.passport.mongo.database import Passport
+from passport_pipeline.sources.openmrs.observations.row_definition import NUMBERS_AND_DATES, Rows
+from passport_pipeline.sources.openmrs.source import Source
+from passport_pipeline.sources.openmrs.tables import encounter_provider
 
 IDS_AT_ONCE = 20_000
 DOCUMENTS_AT_ONCE = 5_000

@@ -38,8 +38,6 @@ from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.config.settings import Settings
 from passport_pipeline.connections.run import Connections
 from passport_pipeline.core.digests import Digest
-from passport_pipeline.openmrs.source import Source
-from passport_pipeline.openmrs.tables import metadata
 from passport_pipeline.orchestration.sensors.changed_inputs import changed_inputs
 from passport_pipeline.orchestration.sensors.source_changes import source_changes
 from passport_pipeline.passport.days.dirty import day_id
@@ -49,6 +47,8 @@ from passport_pipeline.sample.hospital import HospitalSpec
 from passport_pipeline.sample.loading import load, load_passport
 from passport_pipeline.sample.population import passport_patients
 from passport_pipeline.sample.schema import columns, tables
+from passport_pipeline.sources.openmrs.source import Source
+from passport_pipeline.sources.openmrs.tables import metadata
 from passport_pipeline.windows.survey import survey_hospital
 
 SEED = 1

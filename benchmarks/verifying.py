@@ -11,7 +11,7 @@ from benchmarks.place import Pipeline
 from benchmarks.timing import Times, timed
 from passport_pipeline.config.hospitals import first_month_of
 from passport_pipeline.core.windows import last_month
-from passport_pipeline.openmrs.survey import full_survey
+from passport_pipeline.sources.mysql.survey import full_survey
 from passport_pipeline.verification.hospital import verify_hospital
 
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from benchmarks.bench import bench
 from benchmarks.place import Place
 from benchmarks.report import Report
-from passport_pipeline.openmrs import source
+from passport_pipeline.sources.openmrs import source
 
 LINE = re.compile(
     r"BENCH floor=\d+\.\d\d seed=\d+x bulk=\d+\.\dx tick_ms=\d+ verify_s=\d+ growth=\d+\.\d\d peak_mb=\d+ "

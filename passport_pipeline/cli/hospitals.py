@@ -106,7 +106,7 @@ def check(hospital: HospitalOption = None, as_json: JsonOption = False) -> None:
     """Preflight: is each hospital fit to be read, and what will that cost it? Exit 3 where one is not."""
     from passport_pipeline.cli.tables import preflight_table
     from passport_pipeline.connections.run import Connections
-    from passport_pipeline.hospitals.preflight import check_hospital
+    from passport_pipeline.sources.openmrs.preflight import check_hospital
 
     connections = Connections()
     reports = [check_hospital(chosen, connections.settings) for chosen in chosen_hospitals(connections, hospital)]

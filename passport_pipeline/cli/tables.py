@@ -16,10 +16,10 @@ from passport_pipeline.core.terminal import shown
 
 if TYPE_CHECKING:
     from passport_pipeline.config.hospitals import Hospital
-    from passport_pipeline.hospitals.preflight import Preflight
     from passport_pipeline.passport.days.state import HospitalStatus
     from passport_pipeline.passport.hospitals.state import HeldBack, HospitalState
     from passport_pipeline.passport.patients.timeline import Entry
+    from passport_pipeline.sources.openmrs.preflight import Preflight
     from passport_pipeline.verification.hospital import HospitalVerification
 
 MARKS = {name: coloured(name, colour) for name, colour in (("ok", "green"), ("warning", "yellow"), ("fault", "red"))}

@@ -19,10 +19,10 @@ from typing import Any
 from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.config.settings import Settings
 from passport_pipeline.core.errors import SourceBusy, SourceError
-from passport_pipeline.openmrs.clock import Clock, read_clock
-from passport_pipeline.openmrs.pulse import Pulse, read_pulse
-from passport_pipeline.openmrs.source import Source
 from passport_pipeline.passport.mongo.database import Passport
+from passport_pipeline.sources.mysql.activity import Pulse, read_pulse
+from passport_pipeline.sources.mysql.clock import Clock, read_clock
+from passport_pipeline.sources.openmrs.source import Source
 
 LIFETIME = 600.0
 """Seconds for which a connection is kept, give or take a fifth, so that not all hospitals are due in one minute."""

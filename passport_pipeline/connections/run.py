@@ -15,9 +15,9 @@ from passport_pipeline.config.hospitals import Hospital, load_hospitals
 from passport_pipeline.config.settings import Settings
 from passport_pipeline.connections.cache import Kept
 from passport_pipeline.core.errors import ConfigurationError
-from passport_pipeline.openmrs.source import Source
 from passport_pipeline.passport.hospitals.state import refuse_inactive
 from passport_pipeline.passport.mongo.database import Passport
+from passport_pipeline.sources.openmrs.source import Source
 from passport_pipeline.windows.restore_check import admit
 
 

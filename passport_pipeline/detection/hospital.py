@@ -16,13 +16,13 @@ from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.connections.run import Connections
 from passport_pipeline.core.digests import Digest, differing
 from passport_pipeline.core.windows import month_of
-from passport_pipeline.openmrs.pulse import Pulse
-from passport_pipeline.openmrs.source import Source
-from passport_pipeline.openmrs.survey import tail_survey
 from passport_pipeline.passport.days.behind import behind
 from passport_pipeline.passport.days.leases import held
 from passport_pipeline.passport.days.state import DayRecord, recorded, recorded_stamp
 from passport_pipeline.passport.hospitals.state import HospitalState, Look
+from passport_pipeline.sources.mysql.activity import Pulse
+from passport_pipeline.sources.mysql.survey import tail_survey
+from passport_pipeline.sources.openmrs.source import Source
 from passport_pipeline.windows.restore_check import admit, renewed_lineage
 from passport_pipeline.windows.survey import kept_stamp, stored_survey
 

@@ -22,7 +22,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from passport_pipeline.openmrs.lookups import Lookups
 from passport_pipeline.records import evidence
 from passport_pipeline.records.categories import Categories, affirmed, decide, parents_of
 from passport_pipeline.records.instants import are_instants
@@ -36,6 +35,7 @@ from passport_pipeline.records.values import (
     describe,
 )
 from passport_pipeline.records.vocabulary import Flags, Positions, Texts, Vocabulary, vocabulary_of
+from passport_pipeline.sources.openmrs.lookups import Lookups
 
 LEAD, ATTACHED, PARKED, SKIPPED = "lead", "attached", "parked", "skipped"
 EMPTY_GROUP = "empty_group"

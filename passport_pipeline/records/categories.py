@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from passport_pipeline.openmrs.lookups import ConceptLookup
 from passport_pipeline.records import values as kinds
 from passport_pipeline.records.evidence import (
     EVIDENCE,
@@ -26,6 +25,7 @@ from passport_pipeline.records.evidence import (
 )
 from passport_pipeline.records.values import Values, describe
 from passport_pipeline.records.vocabulary import Flags, Positions, Texts, Vocabulary, fold, vocabulary_of
+from passport_pipeline.sources.openmrs.lookups import ConceptLookup
 
 __all__ = ["RULES_VERSION", "Categories", "affirmed", "categorise", "decide", "parents_of"]
 

@@ -16,7 +16,6 @@ import numpy as np
 import pandas as pd
 
 from passport_pipeline.config.hospitals import Hospital
-from passport_pipeline.openmrs.lookups import Lookups
 from passport_pipeline.records import evidence
 from passport_pipeline.records.building import ATTACHED, LEAD, PARKED, SKIPPED, Built
 from passport_pipeline.records.checksums import hashed
@@ -25,6 +24,7 @@ from passport_pipeline.records.contents import contents
 from passport_pipeline.records.evidence import RULES_VERSION
 from passport_pipeline.records.instants import moments, utc_of, written
 from passport_pipeline.records.provenance import Leads, openmrs_data, sources, uuids
+from passport_pipeline.sources.openmrs.lookups import Lookups
 
 __all__ = ["NOT_MATCHED", "UNBUILDABLE", "Documents", "clinicians", "documents", "parked_rows", "with_identity"]
 

@@ -21,10 +21,6 @@ import pandas as pd
 from passport_pipeline.batches.store import Batches
 from passport_pipeline.core.digests import Digest, differing
 from passport_pipeline.core.windows import month_of, months_between
-from passport_pipeline.openmrs.row_checksums import read_row_checksums
-from passport_pipeline.openmrs.source import Source
-from passport_pipeline.openmrs.survey import Survey, cell_digests, full_survey, tail_survey, window_cells
-from passport_pipeline.openmrs.withdrawn import withdrawn_rows
 from passport_pipeline.passport.days import leases
 from passport_pipeline.passport.days.counts import recounted, rows_of_day
 from passport_pipeline.passport.days.dirty import doubt
@@ -33,6 +29,10 @@ from passport_pipeline.passport.missing_accounts import days_without_accounts
 from passport_pipeline.passport.mongo.database import Passport
 from passport_pipeline.passport.patients import record_lists
 from passport_pipeline.passport.patients.record_lists import ListFaults, faults_of_hospital
+from passport_pipeline.sources.mysql.row_checksums import read_row_checksums
+from passport_pipeline.sources.mysql.survey import Survey, cell_digests, full_survey, tail_survey, window_cells
+from passport_pipeline.sources.openmrs.observations.withdrawn import withdrawn_rows
+from passport_pipeline.sources.openmrs.source import Source
 from passport_pipeline.verification.row_diff import RowDifferences, compare_rows
 
 # Days whose rows are compared, unless more are asked for: each is a query at either end.

@@ -25,11 +25,11 @@ from datetime import date, datetime
 from passport_pipeline.batches.store import Batches
 from passport_pipeline.config.settings import Settings
 from passport_pipeline.core.windows import month_of
-from passport_pipeline.openmrs.survey import Survey
 from passport_pipeline.passport.days.state import DayRecord, recorded
 from passport_pipeline.passport.hospitals.held_back import let_through_now, note_plausible
 from passport_pipeline.passport.hospitals.state import HeldBack, HospitalState, Known, state_of
 from passport_pipeline.passport.mongo.database import Passport
+from passport_pipeline.sources.mysql.survey import Survey
 from passport_pipeline.windows.compare import ComparedWindow
 from passport_pipeline.windows.lookups import usable_ids, usable_ids_before
 from passport_pipeline.windows.plausibility import ACCEPT_TAG, Plausibility

@@ -22,7 +22,6 @@ from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.config.settings import Settings
 from passport_pipeline.core.digests import Digest
 from passport_pipeline.core.gc_tuning import collecting_seldom
-from passport_pipeline.openmrs.lookups import Lookups
 from passport_pipeline.passport.accounts import Account, ensure_clinicians, ensure_hospital
 from passport_pipeline.passport.days.counts import recounted
 from passport_pipeline.passport.days.state import record_sync, recorded
@@ -33,6 +32,7 @@ from passport_pipeline.passport.parked.retry_policy import Retries, due_days
 from passport_pipeline.passport.reconcile.day import DayReconciler, DayResult
 from passport_pipeline.records.documents import Documents
 from passport_pipeline.records.frames import Making
+from passport_pipeline.sources.openmrs.lookups import Lookups
 from passport_pipeline.windows.compare import ComparedWindow, DayState, DayStates
 
 WRITTEN = ("inserted", "updated", "retracted", "unchanged", "conflicts")

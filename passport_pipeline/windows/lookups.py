@@ -10,8 +10,8 @@ import pandas as pd
 
 from passport_pipeline.batches.store import Batches
 from passport_pipeline.identity.matching import IDENTITY_VERSION, national_ids
-from passport_pipeline.openmrs.identifiers import identifiers_digest, read_identifiers
-from passport_pipeline.openmrs.lookups import (
+from passport_pipeline.sources.openmrs.identifiers import identifiers_digest, read_identifiers
+from passport_pipeline.sources.openmrs.lookups import (
     ConceptLookup,
     LocationLookup,
     Lookups,
@@ -20,7 +20,7 @@ from passport_pipeline.openmrs.lookups import (
     read_locations,
     read_providers,
 )
-from passport_pipeline.openmrs.source import Source
+from passport_pipeline.sources.openmrs.source import Source
 
 CONCEPTS, PROVIDERS, LOCATIONS = "concepts", "providers", "locations"
 NATIONAL_IDS = "national-ids"

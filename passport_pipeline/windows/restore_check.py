@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 
 from passport_pipeline.core.errors import SourceRefused
-from passport_pipeline.openmrs.lineage import Lineage, holders, read_lineage, regression
 from passport_pipeline.passport.hospitals.fingerprints import claim, showing
 from passport_pipeline.passport.hospitals.state import HospitalState, hospital_states, stop
 from passport_pipeline.passport.mongo.database import Document, Passport
+from passport_pipeline.sources.mysql.fingerprint import Lineage, holders, read_lineage, regression
 
 
 def admit(connection: sa.Connection, passport: Passport, state: HospitalState) -> None:

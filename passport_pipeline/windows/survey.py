@@ -19,12 +19,12 @@ from datetime import UTC, datetime
 import pandas as pd
 
 from passport_pipeline.batches.store import Batches
-from passport_pipeline.openmrs.clock import read_clock
-from passport_pipeline.openmrs.filled import filled_tables
-from passport_pipeline.openmrs.source import Source
-from passport_pipeline.openmrs.survey import Survey, cell_digests, full_survey, in_month, with_month
 from passport_pipeline.passport.hospitals.state import Look, note_looks, refuse_inactive
 from passport_pipeline.passport.mongo.database import Passport
+from passport_pipeline.sources.mysql.clock import read_clock
+from passport_pipeline.sources.mysql.survey import Survey, cell_digests, full_survey, in_month, with_month
+from passport_pipeline.sources.openmrs.filled import filled_tables
+from passport_pipeline.sources.openmrs.source import Source
 from passport_pipeline.windows.restore_check import renewed_lineage
 
 SURVEY, SINCE = "survey", "survey-since"

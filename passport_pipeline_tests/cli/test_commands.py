@@ -58,7 +58,7 @@ HEAVY = (
 )
 LATER = (
     "passport_pipeline.connections.run",
-    "passport_pipeline.hospitals",
+    "passport_pipeline.config.hospitals",
     "passport_pipeline.passport.mongo.database",
 )
 

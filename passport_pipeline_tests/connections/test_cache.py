@@ -12,7 +12,7 @@ from passport_pipeline.connections import cache as keeping
 from passport_pipeline.connections.cache import Kept
 from passport_pipeline.connections.run import Connections
 from passport_pipeline.core.errors import SourceError, SourceUnreachable
-from passport_pipeline.openmrs import source
+from passport_pipeline.sources.openmrs import source
 from passport_pipeline_tests.faults.proxy import Proxy
 
 

@@ -20,10 +20,10 @@ from passport_pipeline.core.errors import (
     SourceRefused,
 )
 from passport_pipeline.core.known_errors import TABLE, UNLISTED, Origin, find
-from passport_pipeline.openmrs.source import translated
 from passport_pipeline.orchestration.assets.error_handling import failing_clearly
 from passport_pipeline.passport.mongo import bulk
 from passport_pipeline.passport.mongo.database import answering
+from passport_pipeline.sources.openmrs.source import translated
 
 SECRET = "Amberlyn Samplewood"
 EXIT_CODES = {Origin.MARIADB: 3, Origin.MONGODB: 4, Origin.FILES: 5}

@@ -10,13 +10,13 @@ import sqlalchemy as sa
 
 from passport_pipeline.core.windows import last_month
 from passport_pipeline.detection.hospital import look_at
-from passport_pipeline.openmrs import pulse
 from passport_pipeline.orchestration.partitions import FIRST_MONTH
 from passport_pipeline.passport.days.leases import lease
 from passport_pipeline.passport.hospitals.state import note_looks, state_of
 from passport_pipeline.sample.generator import DEMO, generate
 from passport_pipeline.sample.mutations import Mutations
 from passport_pipeline.sample.population import passport_patients
+from passport_pipeline.sources.mysql import activity
 from passport_pipeline.windows.survey import renew_survey
 
 MONTHS = (FIRST_MONTH, last_month())
@@ -85,7 +85,7 @@ def looking(operating_on):
         pytest.MonkeyPatch.context() as patch,
         operating_on([generate(spec, 3)], passport_patients(3, 10)) as operator,
     ):
-        patch.setattr(pulse, "SETTLED", 1)
+        patch.setattr(activity, "SETTLED", 1)
         assert [run.failures for run in operator.sync()] == [[]]
         with closing(Mutations(operator.admin, operator.databases["central"], operator.samples[0], seed=4)) as happens:
             looking = Looking(operator, happens)

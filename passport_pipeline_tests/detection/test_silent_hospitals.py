@@ -16,7 +16,6 @@ from passport_pipeline.cli.commands import app
 from passport_pipeline.core.windows import Window
 from passport_pipeline.detection import side_by_side
 from passport_pipeline.detection.side_by_side import LastTurns
-from passport_pipeline.openmrs import source
 from passport_pipeline.orchestration.partitions import partition_key_of
 from passport_pipeline.orchestration.sensors import source_changes as sensors
 from passport_pipeline.orchestration.sensors.source_changes import source_changes
@@ -26,6 +25,7 @@ from passport_pipeline.sample.generator import DEMO, generate
 from passport_pipeline.sample.loading import create_schema
 from passport_pipeline.sample.mutations import Mutations
 from passport_pipeline.sample.population import passport_patients
+from passport_pipeline.sources.openmrs import source
 from passport_pipeline_tests.operating import url_variable
 
 SILENT = [*(f"before-{n:02d}" for n in range(25)), *(f"west-{n:02d}" for n in range(20))]

@@ -10,9 +10,9 @@ import pandas as pd
 
 from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.identity.matching import match, national_ids
-from passport_pipeline.openmrs.lookups import ConceptLookup, LocationLookup, Lookups, ProviderLookup
-from passport_pipeline.openmrs.observations import OBSERVATION_COLUMNS
-from passport_pipeline.openmrs.statements import (
+from passport_pipeline.records.building import Built, build
+from passport_pipeline.records.documents import Documents, clinicians, documents
+from passport_pipeline.sources.openmrs.lookup_queries import (
     CONCEPTS,
     DRUGS,
     ENCOUNTER_TYPES,
@@ -22,8 +22,8 @@ from passport_pipeline.openmrs.statements import (
     ROLES,
     USERS,
 )
-from passport_pipeline.records.building import Built, build
-from passport_pipeline.records.documents import Documents, clinicians, documents
+from passport_pipeline.sources.openmrs.lookups import ConceptLookup, LocationLookup, Lookups, ProviderLookup
+from passport_pipeline.sources.openmrs.observations.reading import OBSERVATION_COLUMNS
 
 HOSPITAL = Hospital(key="central", name="Central Hospital", url_env="CENTRAL_URL", timezone="Africa/Kigali")
 NOW = datetime(2025, 11, 6, 9, 0, tzinfo=UTC)

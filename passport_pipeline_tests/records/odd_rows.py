@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from passport_pipeline.openmrs.observations import OBSERVATION_COLUMNS
+from passport_pipeline.sources.openmrs.observations.reading import OBSERVATION_COLUMNS
 from passport_pipeline_tests.records.dictionary import DICTIONARY
 from passport_pipeline_tests.records.frames import concept, concepts
 

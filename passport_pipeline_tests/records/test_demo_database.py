@@ -6,7 +6,7 @@ import pytest
 
 from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.config.settings import Settings
-from passport_pipeline.openmrs.source import Source
+from passport_pipeline.sources.openmrs.source import Source
 from passport_pipeline_tests.records.frames import documents_of
 from passport_pipeline_tests.records.reading import read_all
 

@@ -7,11 +7,11 @@ import bson
 import pytest
 
 from passport_pipeline.core.row_references import References
-from passport_pipeline.openmrs.lookups import references
 from passport_pipeline.passport.parked.retry_policy import WAITS_FOR
 from passport_pipeline.records.building import SKIP_REASONS
 from passport_pipeline.records.documents import UNBUILDABLE
 from passport_pipeline.records.frames import Making
+from passport_pipeline.sources.openmrs.lookups import references
 from passport_pipeline_tests.records.frames import DOCTOR, HOSPITAL, NOW, PATIENT, USER, lookups, matched
 from passport_pipeline_tests.records.odd_rows import KNOWN, PERSONS, odd_rows
 

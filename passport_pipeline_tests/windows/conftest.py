@@ -7,8 +7,8 @@ import pytest
 
 from passport_pipeline.connections.run import Connections
 from passport_pipeline_tests.conftest import DUMPS
-from passport_pipeline_tests.openmrs.conftest import hospital_of, open_source, openmrs_database
 from passport_pipeline_tests.passport.factory import patient
+from passport_pipeline_tests.sources.conftest import hospital_of, open_source, openmrs_database
 from passport_pipeline_tests.windows.running import load_hospitals
 
 __all__ = ["hospital_of", "open_source", "openmrs_database"]

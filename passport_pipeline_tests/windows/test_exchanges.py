@@ -6,10 +6,10 @@ from datetime import date
 import pytest
 import sqlalchemy as sa
 
-from passport_pipeline.openmrs.rows import Rows
 from passport_pipeline.sample.generator import generate
 from passport_pipeline.sample.hospital import HospitalSpec
 from passport_pipeline.sample.population import passport_patients
+from passport_pipeline.sources.openmrs.observations.row_definition import Rows
 from passport_pipeline_tests.crafting import exchange_that_two_folds_miss
 
 SPEC = HospitalSpec("central", "Central Hospital", patients=12, start=date(2025, 10, 1), end=date(2025, 11, 6))

@@ -5,7 +5,7 @@ import pytest
 import sqlalchemy as sa
 
 from passport_pipeline.batches.store import Batches
-from passport_pipeline.openmrs.survey import BLOCK, full_survey
+from passport_pipeline.sources.mysql.survey import BLOCK, full_survey
 from passport_pipeline.windows import extract
 from passport_pipeline.windows.extract import extract_window
 from passport_pipeline.windows.lookups import renew_lookups

@@ -11,14 +11,14 @@ from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.config.settings import Settings
 from passport_pipeline.core.errors import BatchError
 from passport_pipeline.core.row_references import References
-from passport_pipeline.openmrs.identifiers import read_identifiers
-from passport_pipeline.openmrs.lookups import ConceptLookup, LocationLookup, Lookups, ProviderLookup, references
-from passport_pipeline.openmrs.source import Source
 from passport_pipeline.records.building import build
 from passport_pipeline.records.documents import clinicians, documents
 from passport_pipeline.sample.generator import DEMO, generate
 from passport_pipeline.sample.hospital import NATIONAL_ID
 from passport_pipeline.sample.loading import load
+from passport_pipeline.sources.openmrs.identifiers import read_identifiers
+from passport_pipeline.sources.openmrs.lookups import ConceptLookup, LocationLookup, Lookups, ProviderLookup, references
+from passport_pipeline.sources.openmrs.source import Source
 from passport_pipeline.windows import fingerprint as inputs_module
 from passport_pipeline.windows.fingerprint import Inputs, stored_inputs
 from passport_pipeline_tests.records import frames

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from passport_pipeline.batches.store import Batches
-from passport_pipeline.openmrs.survey import BLOCK, full_survey, tail_survey, window_cells
+from passport_pipeline.sources.mysql.survey import BLOCK, full_survey, tail_survey, window_cells
 from passport_pipeline.windows import survey
 from passport_pipeline.windows.extract import extract_window
 from passport_pipeline.windows.survey import keep_window, renew_survey, stored_survey

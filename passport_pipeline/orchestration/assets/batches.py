@@ -5,13 +5,13 @@ from functools import partial
 import dagster as dg
 
 from passport_pipeline.connections.run import Connections
-from passport_pipeline.openmrs import observations
 from passport_pipeline.orchestration.assets.error_handling import TRANSIENT_RETRIES, failing_clearly
 from passport_pipeline.orchestration.assets.lookups import concept_lookup, location_lookup, provider_lookup
 from passport_pipeline.orchestration.assets.metadata_tables import columns_of
 from passport_pipeline.orchestration.assets.survey import hospital_survey
 from passport_pipeline.orchestration.partitions import window_of, windows
 from passport_pipeline.passport.days.leases import confirm, lease
+from passport_pipeline.sources.openmrs.observations import reading
 from passport_pipeline.windows.extract import extract_window
 from passport_pipeline.windows.survey import note_tables
 
@@ -56,7 +56,7 @@ def obs_batch(
     return dg.MaterializeResult(
         metadata={
             "dagster/partition_row_count": extracted.live,
-            "dagster/column_schema": columns_of(observations.empty()),
+            "dagster/column_schema": columns_of(reading.empty()),
             "days": extracted.days,
             "days_read": extracted.days_read,
             "rows_read": extracted.rows_read,

@@ -7,10 +7,10 @@ import dagster as dg
 import pandas as pd
 
 from passport_pipeline.core.windows import month_of
-from passport_pipeline.openmrs.survey import Survey
 from passport_pipeline.passport.hospitals.lag import Lag
 from passport_pipeline.passport.hospitals.staleness import Staleness
 from passport_pipeline.passport.patients.record_lists import ListFaults
+from passport_pipeline.sources.mysql.survey import Survey
 from passport_pipeline.verification.hospital import HospitalVerification
 from passport_pipeline.verification.row_diff import ROW_STATES
 from passport_pipeline.windows.hospital_plausibility import HospitalChange

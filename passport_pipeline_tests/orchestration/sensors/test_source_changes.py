@@ -11,7 +11,6 @@ from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobO
 from passport_pipeline.connections.run import Connections
 from passport_pipeline.core.windows import Window
 from passport_pipeline.detection.hospital import SURVEY_OVERDUE
-from passport_pipeline.openmrs import clock
 from passport_pipeline.orchestration.partitions import partition_key_of, window_of
 from passport_pipeline.orchestration.schedules import nightly_survey
 from passport_pipeline.orchestration.sensors.source_changes import registered_hospitals, source_changes
@@ -21,6 +20,7 @@ from passport_pipeline.runner.in_process import HospitalRun, InProcess
 from passport_pipeline.sample.generator import DEMO, generate
 from passport_pipeline.sample.mutations import Mutations
 from passport_pipeline.sample.population import passport_patients
+from passport_pipeline.sources.mysql import clock
 from passport_pipeline.windows.survey import SURVEY
 
 ENTRY = "  - {{key: {0}, name: {0}, url_env: {1}_URL, timezone: Africa/Kigali}}\n"

@@ -1,0 +1,1 @@
+"""Record systems: everything that reads a hospital, and nothing that writes."""

@@ -1,0 +1,120 @@
+"""The lineage of a hospital's database: whether the ids that it gives out still follow those that it gave.
+
+A database that was restored from a backup has lost its newest rows and gives their ids out again. By digests alone
+that looks like a purge and a day's work: everything newer than the backup would be taken out of the passports. So
+some rows are remembered (the newest, and some spread over the table), and the highest id that there ever was.
+
+* A remembered id with another uuid was given out twice.
+* An AUTO_INCREMENT at or below the highest id says that ids will be. A purge does not move it. (MySQL before 8 and
+  MariaDB before 10.2.4 forget it at a restart: there, a purge of the newest rows and a restart look the same.)
+* Where AUTO_INCREMENT cannot be read, a highest id that is lower than it was, with all the newest remembered rows
+  gone, is taken for the same.
+
+Measured on a million rows: 1 ms to look, 6 ms to remember.
+
+The same rows tell whose database it is, since OpenMRS gives every observation a random uuid: a database that holds what
+is remembered of another hospital is that hospital's, or a copy of it. Dictionaries, users and other metadata say
+nothing: many hospitals were set up from the same. A database without observations cannot be told from another one.
+
+What belongs here: these statements and what they mean. What does not: keeping a lineage (passport.hospital_states),
+what follows (windows.admission).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Self
+
+import sqlalchemy as sa
+
+from passport_pipeline.sources.openmrs.tables import obs
+
+NEWEST, SPREAD = 16, 32
+
+_AUTO_INCREMENT = sa.text(
+    "SELECT auto_increment FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = 'obs'"
+)
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """What is remembered of a database: the highest obs_id that there ever was, and uuids by obs_id."""
+
+    highest: int
+    anchors: Mapping[int, str]
+
+    @property
+    def newest(self) -> list[str]:
+        """The uuids of the newest rows that are remembered: what no other hospital's database has."""
+        return [self.anchors[obs_id] for obs_id in sorted(self.anchors)[-NEWEST:]]
+
+    def to_json(self, read_at: datetime) -> dict[str, Any]:
+        """As MongoDB keeps it."""
+        anchors = [{"obsId": obs_id, "uuid": uuid} for obs_id, uuid in sorted(self.anchors.items())]
+        return {"highest": self.highest, "anchors": anchors, "readAt": read_at}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """Read what `to_json` gave."""
+        return cls(int(value["highest"]), {int(one["obsId"]): str(one["uuid"]) for one in value["anchors"]})
+
+
+def regression(connection: sa.Connection, known: Lineage) -> str | None:
+    """Why this cannot be the database that `known` was read from, as it went on; None where it can.
+
+    Raises SourceError.
+    """
+    there = _uuids(connection, sa.select(obs.c.obs_id, obs.c.uuid).where(obs.c.obs_id.in_(list(known.anchors))))
+    others = [obs_id for obs_id, uuid in there.items() if uuid != known.anchors[obs_id]]
+    if others:
+        return (
+            f"{len(others)} of {len(known.anchors)} remembered observations have another uuid now (obs_id "
+            f"{min(others)} is the first), so ids were given out again"
+        )
+    following = connection.execute(_AUTO_INCREMENT).scalar()
+    if following is not None:
+        if int(following) <= known.highest:
+            return f"it would give out obs_id {following} next, and {known.highest} was there already"
+        return None
+    highest = _highest(connection)
+    newest = sorted(known.anchors)[-NEWEST:]
+    if highest < known.highest and not there.keys() & set(newest):
+        return f"its highest obs_id is {highest}, {known.highest} was there already, and all the newest rows are gone"
+    return None
+
+
+def holders(connection: sa.Connection, others: Mapping[str, Lineage]) -> list[str]:
+    """Those of the `others` (lineages by name) whose remembered rows are in this database, and none of which is another
+    row here. So rows that were purged do not count, and of two databases that began as copies and went on apart none
+    holds the other. Raises SourceError.
+    """
+    wanted = sorted({obs_id for one in others.values() for obs_id in one.anchors})
+    there = _uuids(connection, sa.select(obs.c.obs_id, obs.c.uuid).where(obs.c.obs_id.in_(wanted))) if wanted else {}
+    found = []
+    for name, one in others.items():
+        same = [uuid == one.anchors[obs_id] for obs_id, uuid in there.items() if obs_id in one.anchors]
+        if same and all(same):
+            found.append(name)
+    return found
+
+
+def read_lineage(connection: sa.Connection, known: Lineage | None) -> Lineage:
+    """What is to be remembered of the database from now on; `known` is what was until now. Raises SourceError."""
+    highest = _highest(connection)
+    row = sa.select(obs.c.obs_id, obs.c.uuid)
+    newest = row.order_by(obs.c.obs_id.desc()).limit(NEWEST)
+    spread = [
+        row.where(obs.c.obs_id >= highest * part // SPREAD).order_by(obs.c.obs_id).limit(1) for part in range(SPREAD)
+    ]
+    anchors = _uuids(connection, newest) | _uuids(connection, sa.union(*spread))
+    return Lineage(max(highest, known.highest if known else 0), anchors)
+
+
+def _highest(connection: sa.Connection) -> int:
+    return int(connection.execute(sa.select(sa.func.max(obs.c.obs_id))).scalar() or 0)
+
+
+def _uuids(connection: sa.Connection, statement: sa.Select[Any] | sa.CompoundSelect[Any]) -> dict[int, str]:
+    return {int(obs_id): str(uuid) for obs_id, uuid in connection.execute(statement)}

@@ -1,0 +1,135 @@
+"""National identifiers: which identifier types hold them, and who has which.
+
+An OpenMRS number is not global, so only the types that a hospital is set to are read. Where it is set to
+none, the one type whose name says so is taken; where no name or several do, nothing is, and a
+person has to decide.
+
+What belongs here: reading identifiers. What does not: normalising them, and what follows (identity).
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import unicodedata
+from typing import Any
+
+import pandas as pd
+import sqlalchemy as sa
+from sqlalchemy.sql.elements import ColumnElement
+
+from passport_pipeline.sources.openmrs.observations.row_definition import mixed
+from passport_pipeline.sources.openmrs.source import Source
+from passport_pipeline.sources.openmrs.tables import patient, patient_identifier, patient_identifier_type, person
+
+log = logging.getLogger(__name__)
+
+IDENTIFIERS = {"person_id": "int64", "identifier": "str"}
+_NATIONAL = re.compile(
+    r"\bnational\b.*\b(id|ids|identity|identification|identifier|card|number|no)\b"
+    r"|\bcartes? (nationale )?d identite\b|\b(nin|nid|upid)\b|\bcitizens?\b.*\b(id|card|number|no)\b"
+)
+_OTHER = re.compile(
+    r"insurance|assurance|mutuelle|health|sante|passport|passeport|driv|hiv|\bart\b|\btb\b|program|clinic|birth"
+)
+
+
+def national(names: pd.Series) -> pd.Series:
+    """Whether the name of an identifier type says that it holds a national id: bool."""
+    plain = [_plain(name) for name in names.fillna("")]
+    found = [bool(_NATIONAL.search(name)) and not _OTHER.search(name) for name in plain]
+    return pd.Series(found, index=names.index, dtype=bool)
+
+
+def suggest_types(source: Source) -> pd.DataFrame:
+    """Every identifier type: uuid str, name str, count int64 (unvoided identifiers), suggested bool.
+
+    Retired types are never suggested. One statement. Raises SourceError.
+    """
+    kind, one = patient_identifier_type, patient_identifier
+    retired = sa.func.ifnull(source.schema.column(kind, "retired"), 0)
+    statement = (
+        sa.select(kind.c.uuid, kind.c.name, retired, sa.func.count(one.c.patient_id))
+        .select_from(
+            kind.outerjoin(one, sa.and_(one.c.identifier_type == kind.c.patient_identifier_type_id, one.c.voided == 0))
+        )
+        .group_by(kind.c.patient_identifier_type_id, kind.c.uuid, kind.c.name, retired)
+    )
+    with source.reading() as connection:
+        rows = connection.execute(statement).all()
+    found = pd.DataFrame(rows, columns=["uuid", "name", "retired", "count"])
+    found = found.astype({"uuid": "str", "name": "str", "retired": "int64", "count": "int64"})
+    found["suggested"] = national(found["name"]) & (found["retired"] == 0)
+    ordered = found.sort_values(["suggested", "count", "name"], ascending=[False, False, True], ignore_index=True)
+    return ordered[["uuid", "name", "count", "suggested"]]
+
+
+def national_types(source: Source) -> tuple[str, ...]:
+    """The uuids of the types that are read: those that the hospital is set to, else the only one suggested.
+
+    None where no type or several are suggested, with a warning in the log. Raises SourceError.
+    """
+    if source.hospital.national_id_types:
+        return source.hospital.national_id_types
+    types = suggest_types(source)
+    suggested = types.loc[types["suggested"], "uuid"].dropna().tolist()
+    if len(suggested) == 1:
+        return (str(suggested[0]),)
+    log.warning(
+        "%s: %s identifier types look like a national id, so none is used; set national_id_types",
+        source.hospital.key,
+        len(suggested) or "no",
+    )
+    return ()
+
+
+def read_identifiers(source: Source) -> pd.DataFrame:
+    """The unvoided national identifiers of unvoided patients: IDENTIFIERS, nothing null, as they were typed.
+
+    Raises SourceError.
+    """
+    types = national_types(source)
+    if not types:
+        return _frame([])
+    statement = _selected(types, patient_identifier.c.patient_id, patient_identifier.c.identifier)
+    with source.reading() as connection:
+        return _frame([tuple(row) for row in connection.execute(statement)])
+
+
+def identifiers_digest(source: Source) -> str:
+    """A text that changes whenever `read_identifiers` would give something else. Raises SourceError."""
+    types = national_types(source)
+    if not types:
+        return "none"
+    one = patient_identifier.c.patient_id
+    line = sa.func.crc32(sa.func.concat_ws("|", one, sa.cast(patient_identifier.c.identifier, sa.LargeBinary)))
+    sums = (sa.func.ifnull(sa.func.sum(part), 0) for part in (line, mixed(line)))
+    statement = _selected(types, sa.func.count(one), sa.func.bit_xor(line), *sums)
+    with source.reading() as connection:
+        folds = "-".join(str(int(fold)) for fold in connection.execute(statement).one())
+    return f"{folds}-{','.join(sorted(types))}"
+
+
+def _selected(types: tuple[str, ...], *columns: ColumnElement[Any]) -> sa.Select[Any]:
+    one, kind = patient_identifier, patient_identifier_type
+    return (
+        sa.select(*columns)
+        .select_from(
+            one.join(kind, kind.c.patient_identifier_type_id == one.c.identifier_type)
+            .join(patient, patient.c.patient_id == one.c.patient_id)
+            .join(person, person.c.person_id == one.c.patient_id)
+        )
+        .where(kind.c.uuid.in_(types), one.c.voided == 0, patient.c.voided == 0, person.c.voided == 0)
+    )
+
+
+def _frame(rows: list[tuple[object, ...]]) -> pd.DataFrame:
+    frame = pd.DataFrame(rows, columns=list(IDENTIFIERS)).astype(IDENTIFIERS)
+    return frame.sort_values(["person_id", "identifier"], ignore_index=True)
+
+
+def _plain(name: str) -> str:
+    """Lower case, without accents, words parted by single blanks."""
+    decomposed = unicodedata.normalize("NFKD", name)
+    letters = "".join(character for character in decomposed if not unicodedata.combining(character))
+    return " ".join(re.findall(r"\w+", letters.casefold()))

@@ -1,0 +1,106 @@
+"""Where older rows may have changed: what newer rows, recent voids, merges and voided encounters and patients say.
+
+A survey of the tail reads the newest ids alone. Most changes of older rows leave a trace there or in a small table,
+and by it their blocks are found, so that these are read again, too.
+
+What belongs here: finding the blocks. What does not: what a block is, and reading it (survey).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from passport_pipeline.sources.openmrs.schema import Schema
+from passport_pipeline.sources.openmrs.tables import encounter, obs, patient, person_merge_log, visit
+
+if TYPE_CHECKING:
+    from passport_pipeline.sources.mysql.survey import Survey
+
+# Of whom older rows are looked for, and in how many blocks of them: 64 take about 5 s to read.
+PERSONS, MOST_TOUCHED = 100, 64
+# Voided encounters and visits are looked for among the newest ones: neither table has an index on the time.
+NEWEST_ENCOUNTERS = 16_384
+
+
+def touched_blocks(connection: sa.Connection, schema: Schema, survey: Survey, since: datetime, width: int) -> set[int]:
+    """The numbers of the blocks, of `width` ids each, with older rows that may have changed since the survey.
+
+    `since` is a (local) time before which nothing happened that the survey does not show, unless it came in late.
+    Raises SourceError.
+    """
+    first = survey.tail * width
+    statements: list[sa.Select[Any]] = []
+    if schema.has("obs", "previous_version"):
+        new, old, member = obs.alias("new"), obs.alias("old"), obs.alias("member")
+        voided_at = schema.column(old, "date_voided")
+        # A row that the survey counted was followed by it, unless the older one was voided while it was taken.
+        fresh = sa.or_(
+            new.c.obs_id >= _first_new(connection, survey, first),
+            voided_at >= since,
+            # Without a time nobody knows; a row that is gone has none either.
+            sa.and_(sa.func.ifnull(old.c.voided, 1) == 1, voided_at.is_(None)),
+        )
+        replaced = new.outerjoin(old, old.c.obs_id == new.c.previous_version)
+        named = sa.and_(new.c.obs_id >= first, new.c.previous_version.is_not(None), fresh)
+        members = replaced.join(member, member.c.obs_group_id == new.c.previous_version)
+        statements += [
+            sa.select(new.c.previous_version.op("DIV")(width)).select_from(replaced).where(named).distinct(),
+            sa.select(member.c.obs_id.op("DIV")(width)).select_from(members).where(named).distinct(),
+        ]
+    if schema.has_index("obs", "date_voided"):
+        statements.append(sa.select(obs.c.obs_id.op("DIV")(width)).where(obs.c.date_voided >= since).distinct())
+    concerned = {
+        obs.c.person_id: _merged_or_voided(connection, schema, since),
+        obs.c.encounter_id: _voided_encounters(connection, schema, since),
+    }
+    for column, ids in concerned.items():
+        if ids:
+            theirs = sa.select(obs.c.obs_id.op("DIV")(width).label("block"))
+            theirs = theirs.where(column.in_(ids), obs.c.obs_id < first).distinct()
+            statements.append(theirs.order_by(sa.desc("block")).limit(MOST_TOUCHED))
+    return {int(block) for statement in statements for (block,) in connection.execute(statement)}
+
+
+def _first_new(connection: sa.Connection, survey: Survey, first: int) -> int:
+    """The lowest obs_id at the tail of a row that may have come in since the survey: above its highest one, unless
+    there are more or fewer rows up to that than it counted.
+    """
+    counted = int(survey.cells["rows"][survey.cells["block"] >= survey.tail].sum())
+    there = sa.select(sa.func.count()).select_from(obs).where(obs.c.obs_id.between(first, survey.max_obs_id))
+    return survey.max_obs_id + 1 if connection.execute(there).scalar() == counted else first
+
+
+def _voided_encounters(connection: sa.Connection, schema: Schema, since: datetime) -> list[int]:
+    """Those of the newest encounters that were voided, or whose visit was, since a (local) time."""
+    if not schema.has("encounter", "date_voided"):
+        return []
+    newest = sa.select(sa.func.max(encounter.c.encounter_id)).scalar_subquery() - NEWEST_ENCOUNTERS
+    voided, joined = encounter.c.date_voided >= since, encounter
+    if schema.has("visit", "date_voided") and schema.has("encounter", "visit_id"):
+        joined = encounter.outerjoin(visit, visit.c.visit_id == encounter.c.visit_id)  # type: ignore[assignment]
+        voided = sa.or_(voided, visit.c.date_voided >= since)
+    statement = sa.select(encounter.c.encounter_id).select_from(joined)
+    statement = statement.where(encounter.c.encounter_id > newest, voided).order_by(encounter.c.encounter_id.desc())
+    return [int(one) for (one,) in connection.execute(statement.limit(PERSONS))]
+
+
+def _merged_or_voided(connection: sa.Connection, schema: Schema, since: datetime) -> list[int]:
+    """The persons of the newest merges and voided patients since a (local) time; no more of each than PERSONS.
+
+    A merge is found by the log's own key, a voided patient by reading the patients, of whom there are few.
+    """
+    log = person_merge_log
+    statements: list[sa.Select[Any]] = []
+    if schema.has("patient", "date_voided"):
+        voided = sa.select(patient.c.patient_id).where(patient.c.date_voided >= since)
+        statements.append(voided.order_by(patient.c.date_voided.desc()).limit(PERSONS))
+    if schema.has("person_merge_log", "winner_person_id"):
+        newest = sa.select(log).order_by(log.c.person_merge_log_id.desc()).limit(PERSONS).subquery("newest")
+        statements += [
+            sa.select(person).where(newest.c.date_created >= since)
+            for person in (newest.c.winner_person_id, newest.c.loser_person_id)
+        ]
+    return sorted({int(person) for statement in statements for (person,) in connection.execute(statement)})

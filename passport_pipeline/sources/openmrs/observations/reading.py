@@ -1,0 +1,209 @@
+"""The rows themselves: live observations of chosen cells, in frames of a stated schema.
+
+One statement a frame, whatever the frame holds. A frame is a whole number of (day, root_block) pairs in their
+order, so that a group of observations is never split, and about as many rows as asked for: small days share a
+frame, a giant day is several. While one frame is used, the server is at work on the next.
+
+What belongs here: which rows are read when, and what a frame is. What does not: how rows come from the server
+(openmrs.packing), what a row is (openmrs.rows).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import sqlalchemy as sa
+
+from passport_pipeline.core.digests import mixed
+from passport_pipeline.sources.mysql.survey import BLOCK, CELL_COLUMNS, at_most, cell_ranges
+from passport_pipeline.sources.openmrs.observations.packed_rows import DATES, Packed, read_packed, unpacked
+from passport_pipeline.sources.openmrs.source import LONGEST_TEXT, Source, hang_up
+
+OBSERVATION_COLUMNS = {
+    "obs_id": "int64",
+    "obs_uuid": "str",
+    "root_id": "int64",
+    "day": "datetime64[s]",
+    "person_id": "int64",
+    "person_uuid": "str",
+    "concept_id": "int64",
+    "encounter_id": "Int64",
+    "encounter_uuid": "str",
+    "encounter_datetime": "datetime64[us]",
+    "encounter_type_id": "Int64",
+    "visit_id": "Int64",
+    "location_id": "Int64",
+    "order_id": "Int64",
+    "obs_datetime": "datetime64[us]",
+    "obs_group_id": "Int64",
+    "accession_number": "str",
+    "value_coded": "Int64",
+    "value_coded_name_id": "Int64",
+    "value_drug": "Int64",
+    "value_datetime": "datetime64[us]",
+    "bad_datetime": "bool",
+    "value_numeric": "float64",
+    "value_modifier": "str",
+    "value_text": "str",
+    "value_complex": "str",
+    "value_boolean": "Int64",
+    "comments": "str",
+    "creator": "int64",
+    "date_created": "datetime64[us]",
+    "previous_version": "Int64",
+    "status": "str",
+    "interpretation": "str",
+    "providers": "str",
+    "encounter_patient_id": "Int64",
+    "unreadable": "bool",
+    "row_crc": "int64",
+}
+"""One row a live observation. Never null: obs_id, root_id, day, person_id, person_uuid, concept_id,
+bad_datetime, creator, unreadable, row_crc; obs_uuid where the database enforces it (1.9 does not).
+
+Datetimes are the hospital's local time; a zero or impossible one is NaT, and `bad_datetime` says so of
+value_datetime. `location_id` is the encounter's, else the observation's. `providers` are the encounter's as
+"provider_id:role_id provider_id:role_id" in the order in which they were entered; a role may be empty.
+`encounter_patient_id` is the patient of the row's encounter where that is not the row's own person, else null.
+`unreadable` rows have texts that are longer than the server can hand over: but for the uuids, all their texts are null.
+`row_crc` is the CRC32 that the survey folded, 0 to 2**32 - 1.
+"""
+
+_EXTENSIONS = {"Int64": pd.Int64Dtype(), "str": pd.StringDtype(na_value=np.nan)}
+
+# Bytes that a row has on the way here, and then some; in sample hospitals 300.
+_ROW_BYTES = 512
+
+
+def empty() -> pd.DataFrame:
+    """No observations: a frame of OBSERVATION_COLUMNS without rows."""
+    return pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in OBSERVATION_COLUMNS.items()})
+
+
+def read_observations(
+    connection: sa.Connection, source: Source, cells: pd.DataFrame, batch_rows: int = 20_000
+) -> Generator[pd.DataFrame]:
+    """Frames of the live rows of these cells, with OBSERVATION_COLUMNS, by day, root_id, obs_id.
+
+    `cells` are those of `survey.window_cells` on the same connection, checksums or not: all cells of each (day,
+    root_block) that is wanted. Each frame is one statement, fetched whole before it is given; the next one is fetched
+    meanwhile, by a thread. So nothing else may use the connection until the frames have come to their end or are
+    closed. Raises SourceError.
+    """
+    batch_rows = max(1, min(batch_rows, connection.info[LONGEST_TEXT] // _ROW_BYTES))
+    for wanted, packed in _ahead(connection, source, _frames(cells, batch_rows)):
+        frame = _frame(unpacked(source.schema, packed), wanted)
+        if len(frame):
+            yield frame
+
+
+def checksum_cells(frame: pd.DataFrame) -> pd.DataFrame:
+    """What the rows of a frame add to the checksums of their cells: CELL_COLUMNS, counting no rows."""
+    rows = pd.DataFrame(
+        {
+            "day": frame["day"],
+            "root_block": frame["root_id"] // BLOCK,
+            "block": frame["obs_id"] // BLOCK,
+            "obs_id": frame["obs_id"],
+            "crc": frame["row_crc"],
+            "mix": mixed(frame["row_crc"].to_numpy()),
+        }
+    )
+    cells = rows.groupby(["day", "root_block", "block"], sort=False).agg(
+        min_obs_id=("obs_id", "min"),
+        max_obs_id=("obs_id", "max"),
+        crc_xor=("crc", lambda crcs: np.bitwise_xor.reduce(crcs.to_numpy())),
+        crc_sum=("crc", "sum"),
+        crc_mix=("mix", "sum"),
+    )
+    return cells.reset_index().assign(rows=0, live=0)[list(CELL_COLUMNS)].astype(CELL_COLUMNS)
+
+
+def _ahead(
+    connection: sa.Connection, source: Source, frames: Iterator[pd.DataFrame]
+) -> Iterator[tuple[pd.DataFrame, Packed]]:
+    """The cells of each frame and what was read of them, one read ahead."""
+
+    def read(wanted: pd.DataFrame) -> Packed:
+        first: datetime = wanted["day"].min().to_pydatetime()
+        after: datetime = wanted["day"].max().to_pydatetime() + timedelta(days=1)
+        return read_packed(connection, source, at_most(cell_ranges(wanted)), first, after)
+
+    line = connection.connection.dbapi_connection
+    with ThreadPoolExecutor(1, "hospital") as thread:
+        reads: list[tuple[pd.DataFrame, Future[Packed]]] = []
+        try:
+            for wanted in frames:
+                reads.append((wanted, thread.submit(read, wanted)))
+                if len(reads) > 1:
+                    packed = reads[0][1].result()
+                    yield reads.pop(0)[0], packed
+            for wanted, last in reads:
+                yield wanted, last.result()
+        finally:
+            thread.shutdown(wait=False, cancel_futures=True)
+            if not all(future.done() for _, future in reads):
+                hang_up(line)
+                thread.shutdown()
+                connection.invalidate()
+
+
+def _frames(cells: pd.DataFrame, batch_rows: int) -> Iterator[pd.DataFrame]:
+    """The cells in groups of whole (day, root_block) pairs, of about `batch_rows` live rows each."""
+    live = cells[cells["day"].notna() & (cells["live"] > 0)]
+    pairs = live.groupby(["day", "root_block"], sort=True)["live"]
+    number, total, numbers = 0, 0, []
+    for size in pairs.sum().tolist():
+        if total and total + size > batch_rows:
+            number, total = number + 1, 0
+        total += size
+        numbers.append(number)
+    frame_of_cell = np.array(numbers, dtype="int64")[pairs.ngroup().to_numpy()]
+    for _, wanted in live.groupby(frame_of_cell):
+        yield wanted
+
+
+def _frame(table: pa.Table, wanted: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the wanted (day, root_block) pairs alone: id ranges may touch those of another frame."""
+    found: dict[str, Any] = dict(zip(table.column_names, table.columns, strict=True))
+    given = found["value_datetime"].is_valid()
+    found |= {name: _dates(found[name]) for name in DATES}
+    found["bad_datetime"] = pc.and_(given, found["value_datetime"].is_null())
+    found["day"] = pc.floor_temporal(found["root_created"], unit="day").cast(pa.timestamp("s"))
+    found["location_id"] = pc.coalesce(found["encounter_location_id"], found["obs_location_id"])
+    day, root, obs = (found[name].to_numpy() for name in ("day", "root_id", "obs_id"))
+    inside = np.isin(_pairs(day, root // BLOCK), _pairs(wanted["day"].to_numpy(), wanted["root_block"].to_numpy()))
+    order = np.lexsort((obs, root, day))
+    rows = pa.table({name: found[name] for name in OBSERVATION_COLUMNS}).take(order[inside[order]])
+    return pd.DataFrame({name: _column(rows[name], dtype) for name, dtype in OBSERVATION_COLUMNS.items()}, copy=False)
+
+
+def _pairs(days: npt.NDArray[np.datetime64], root_blocks: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Each pair as one number; there are fewer than 2**40 blocks."""
+    return days.astype("datetime64[D]").astype(np.int64) * 2**40 + root_blocks
+
+
+def _dates(found: Any) -> Any:
+    """Dates in Arrow; zero dates, days 0 and months 13 are null."""
+    if pa.types.is_timestamp(found.type):
+        return found
+    found = pc.if_else(pc.starts_with(found, pattern="0000"), None, found)
+    try:
+        return found.cast(pa.timestamp("us"))
+    except pa.ArrowInvalid:
+        dates = pd.to_datetime(found.to_pandas().astype("str"), format="ISO8601", errors="coerce")
+        return pa.Array.from_pandas(dates.astype("datetime64[us]"))
+
+
+def _column(values: Any, dtype: str) -> Any:
+    """Values of Arrow in a dtype of OBSERVATION_COLUMNS, without a copy where that can be."""
+    extension: Any = _EXTENSIONS.get(dtype)
+    return extension.__from_arrow__(values) if extension else values.to_numpy()

@@ -1,0 +1,283 @@
+"""The preflight: one hospital looked at before it is relied upon, in words for whoever runs it.
+
+What belongs here: what is looked at, and what is well, doubtful or wrong about it. What does not: the looking
+(openmrs.inspection), the printing (cli).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from ipaddress import ip_address
+from typing import Any, Literal
+
+import sqlalchemy as sa
+
+from passport_pipeline.config.hospitals import Hospital, first_month_of
+from passport_pipeline.config.settings import Settings
+from passport_pipeline.core.errors import ConfigurationError, SourceError
+from passport_pipeline.sources.mysql.clock import read_clock
+from passport_pipeline.sources.mysql.grants import Rights, read_rights
+from passport_pipeline.sources.mysql.survey import full_survey
+from passport_pipeline.sources.openmrs import preflight_queries
+from passport_pipeline.sources.openmrs.identifiers import suggest_types
+from passport_pipeline.sources.openmrs.schema import probe
+from passport_pipeline.sources.openmrs.source import Source, connect
+
+State = Literal["ok", "warning", "fault"]
+
+# A survey that takes longer than this is not run at once.
+PATIENCE = 30  # seconds
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    topic: str
+    state: State
+    text: str
+
+
+@dataclass
+class Preflight:
+    """What was found of one hospital, in the order in which it was looked at."""
+
+    hospital: str
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the hospital can be read: nothing found is a fault."""
+        return all(finding.state != "fault" for finding in self.findings)
+
+    def add(self, topic: str, state: State, text: str) -> None:
+        """Note a finding."""
+        self.findings.append(Finding(topic, state, text))
+
+    def to_json(self) -> dict[str, Any]:
+        """As `passport-pipeline hospitals check --json` prints it."""
+        return {
+            "hospital": self.hospital,
+            "ok": self.ok,
+            "findings": [asdict(finding) for finding in self.findings],
+        }
+
+
+def check_hospital(hospital: Hospital, settings: Settings) -> Preflight:
+    """Look at one hospital: connection, encryption, grants, version, clock, indexes, locales, identifiers, rows, cost.
+
+    Reads only, and never raises for what is wrong with the hospital: that is a finding.
+    """
+    report = Preflight(hospital.key)
+    hospital = hospital.model_copy(update={"first_month": first_month_of(hospital, settings)})
+    try:
+        engine = connect(hospital, settings)
+    except ConfigurationError as error:
+        report.add("reachable", "fault", _without_key(hospital, error))
+        return report
+    try:
+        source = _opened(report, hospital, settings, engine)
+        if source is not None:
+            with _noted(report, "zone", hospital):
+                _zone(report, source, settings.clock_skew)
+            for topic, look in _LOOKS:
+                with _noted(report, topic, hospital):
+                    look(report, source)
+    finally:
+        engine.dispose()
+    return report
+
+
+def _opened(report: Preflight, hospital: Hospital, settings: Settings, engine: sa.Engine) -> Source | None:
+    """The source, or None where it cannot be read at all; what is in the way is noted."""
+    with _noted(report, "reachable", hospital), engine.connect() as connection:
+        report.add("reachable", "ok", f"the server answers: {preflight_queries.read_version(connection)}")
+    if not report.ok:
+        return None
+    with _noted(report, "encryption", hospital):
+        _encryption(report, hospital, engine)
+    with _noted(report, "grants", hospital):
+        _grants(report, hospital, read_rights(engine), may_write=settings.allow_writable_source)
+    with _noted(report, "version", hospital), engine.connect() as connection:
+        schema = probe(connection, hospital.key)
+        report.add("version", "ok", f"by its columns OpenMRS {schema.version}")
+        for warning in schema.warnings():
+            report.add("version", "warning", warning)
+        return Source(hospital, engine, schema)
+    return None
+
+
+def _grants(report: Preflight, hospital: Hospital, rights: Rights, *, may_write: bool) -> None:
+    beyond = ", ".join(rights.beyond)
+    if rights.beyond and may_write:
+        report.add("grants", "warning", f"the account can write, which is allowed now: {beyond}")
+    elif rights.beyond:
+        report.add("grants", "fault", f"the account can do more than read: {beyond}")
+    elif rights.accounts:
+        report.add(
+            "grants",
+            "warning",
+            f"the account can also read the password hashes of the server's accounts ({', '.join(rights.accounts)}); "
+            f"REVOKE that and GRANT SELECT ON {hospital.url().database}.* instead",
+        )
+    else:
+        report.add("grants", "ok", "the account can read and nothing else")
+
+
+def _encryption(report: Preflight, hospital: Hospital, engine: sa.Engine) -> None:
+    with engine.connect() as connection:
+        cipher = preflight_queries.read_cipher(connection)
+    if cipher:
+        report.add("encryption", "ok", f"the session is encrypted with {cipher}")
+    elif _within_this_machine(hospital):
+        report.add("encryption", "ok", "the session is not encrypted, and does not leave this machine")
+    else:
+        report.add(
+            "encryption",
+            "warning",
+            "the session is not encrypted, so patients' data crosses the network in clear; set up TLS on the server, "
+            "or reach it through a tunnel",
+        )
+
+
+def _within_this_machine(hospital: Hospital) -> bool:
+    url = hospital.url()
+    if "unix_socket" in url.query or url.host in {None, "", "localhost"}:
+        return True
+    try:
+        return ip_address(str(url.host)).is_loopback
+    except ValueError:  # a name
+        return False
+
+
+def _zone(report: Preflight, source: Source, skew_allowed: int) -> None:
+    with source.reading() as connection:
+        clock = read_clock(connection)
+    set_to = source.hospital.timezone
+    ours = datetime.now(UTC).astimezone(source.hospital.zone).utcoffset()
+    theirs = round((clock.local - clock.utc).total_seconds() / 900) * 900
+    named = f"the server's zone is {clock.time_zone} (system: {clock.system_time_zone})"
+    if ours is not None and theirs == ours.total_seconds():
+        report.add("zone", "ok", f"{named}, which agrees with {set_to} today")
+    else:
+        report.add(
+            "zone",
+            "warning",
+            f"{named}, {theirs / 3600:+g} h from UTC, but hospitals.yaml says {set_to}; "
+            "that is right if OpenMRS itself runs in that zone",
+        )
+    text = f"the server's clock is {abs(clock.skew):.0f} s {'ahead of' if clock.skew > 0 else 'behind'} this machine's"
+    if abs(clock.skew) <= skew_allowed:
+        report.add("clock", "ok", text)
+    else:
+        report.add("clock", "warning", f"{text}; set both by NTP (PASSPORT_CLOCK_SKEW allows {skew_allowed} s)")
+    newest = preflight_queries.newest_created(source)
+    now = datetime.now(UTC).astimezone(source.hospital.zone).replace(tzinfo=None)
+    if newest is not None and (newest - now).total_seconds() > skew_allowed:
+        report.add(
+            "clock",
+            "warning",
+            f"the newest observation was created at {newest:%Y-%m-%d %H:%M}, later than now in {set_to}: "
+            "the zone or the hospital's clock is wrong",
+        )
+
+
+def _indexes(report: Preflight, source: Source) -> None:
+    missing = preflight_queries.missing_indexes(source.schema)
+    if missing:
+        report.add("indexes", "warning", f"missing, so reading will be slow: {', '.join(missing)}")
+    else:
+        report.add("indexes", "ok", "every index that reading relies upon is there")
+
+
+def _locales(report: Preflight, source: Source) -> None:
+    chain = source.hospital.locales
+    used, named, counts = preflight_queries.locale_shares(source, chain)
+    there = ", ".join(f"{locale} {count}" for locale, count in list(counts.items())[:8])
+    share = named / used if used else 1.0
+    report.add(
+        "locales",
+        "ok" if share >= 0.95 else "warning",
+        f"{named} of {used} concepts in use ({share:.0%}) have a name in {', '.join(chain)}; "
+        f"names by locale: {there or 'none'}",
+    )
+
+
+def _identifiers(report: Preflight, source: Source) -> None:
+    types = suggest_types(source)
+    listed = "; ".join(
+        f"{name} ({uuid}): {count}{', looks like a national id' if suggested else ''}"
+        for uuid, name, count, suggested in types.itertuples(index=False)
+    )
+    configured = source.hospital.national_id_types
+    unknown = sorted(set(configured) - set(types["uuid"].dropna()))
+    suggested = int(types["suggested"].sum())
+    if unknown:
+        report.add(
+            "identifiers",
+            "fault",
+            f"no identifier type has the uuid {', '.join(unknown)}; there are: {listed}",
+        )
+    elif configured:
+        held = int(types.loc[types["uuid"].isin(configured), "count"].sum())
+        state: State = "ok" if held else "warning"
+        report.add("identifiers", state, f"{held} identifiers of the types that are set; there are: {listed}")
+    elif suggested == 1:
+        report.add("identifiers", "warning", f"national_id_types is not set; the one suggested is used: {listed}")
+    else:
+        report.add(
+            "identifiers",
+            "warning",
+            f"national_id_types is not set and {suggested or 'no'} types look like a national id, so no "
+            f"patient can be matched; choose among: {listed}",
+        )
+
+
+def _rows(report: Preflight, source: Source) -> None:
+    sample = preflight_queries.sample_survey(source)
+    cost = sample.seconds_estimated
+    expected = f"{sample.rows_per_second:,.0f} rows/s, so a full survey takes about {cost:,.0f} s"
+    report.add("survey", "ok" if cost <= 600 else "warning", expected if sample.rows else "there are no rows")
+    if cost > PATIENCE:
+        report.add("rows", "ok", f"about {sample.rows_estimated:,} observations, voided ones included")
+        return
+    survey = full_survey(source)
+    rows, live = int(survey.cells["rows"].sum()), int(survey.cells["live"].sum())
+    report.add("rows", "ok", f"{rows:,} observations: {live:,} live, {rows - live:,} voided")
+    months = survey.months()
+    span = f"{len(months)} months with live rows, {months[0]} to {months[-1]}" if months else "no month has live rows"
+    report.add("months", "ok", span)
+    today = f"{datetime.now(UTC).astimezone(source.hospital.zone):%Y-%m}"
+    first = source.hospital.first_month
+    outside = survey.outside(str(first), today)
+    if outside:
+        report.add(
+            "months",
+            "warning",
+            f"{outside:,} live rows lie before {first}, in a "
+            "later month than this one, or at no valid date; they are counted and not loaded",
+        )
+
+
+_LOOKS: tuple[tuple[str, Callable[[Preflight, Source], None]], ...] = (
+    ("indexes", _indexes),
+    ("locales", _locales),
+    ("identifiers", _identifiers),
+    ("rows", _rows),
+)
+
+
+@contextmanager
+def _noted(report: Preflight, topic: str, hospital: Hospital) -> Iterator[None]:
+    """Turn what the hospital refuses into a finding."""
+    try:
+        yield
+    except SourceError as error:
+        report.add(topic, "fault", _without_key(hospital, error))
+
+
+def _without_key(hospital: Hospital, error: Exception) -> str:
+    return str(error).removeprefix(f"{hospital.key}: ")

@@ -1,0 +1,255 @@
+"""Lines to a hospital that break, fall silent or speak something else: one kind of error, and not for ever."""
+
+import itertools
+import logging
+import socket
+import threading
+import time
+
+import pymysql
+import pytest
+import sqlalchemy as sa
+
+from passport_pipeline.config.settings import Settings
+from passport_pipeline.core.errors import SourceUnreachable
+from passport_pipeline.sources.openmrs import source as source_module
+from passport_pipeline.sources.openmrs.source import LONGEST_TEXT, Source
+from passport_pipeline_tests.sources.breaking import BreakingLine
+
+pytestmark = pytest.mark.timeout(120)
+
+SILENT = "no answer within 1 s while connecting; .*does it speak MySQL's protocol"
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """Lines are given up after a second, and statements after two."""
+    monkeypatch.setattr(source_module, "CONNECT_TIMEOUT", 1)
+    monkeypatch.setattr(source_module, "GRACE", 1)
+    return Settings(statement_timeout=1)
+
+
+@pytest.fixture
+def through(openmrs_database, hospital_of, readonly_url):
+    """through(BreakingLine or port) -> a hospital that is reached so."""
+    name = openmrs_database("2.5").name
+
+    def make(line):
+        port = line if isinstance(line, int) else line.port
+        return hospital_of(name, url=sa.make_url(readonly_url(name)).set(port=port).render_as_string(False))
+
+    return make
+
+
+@pytest.fixture
+def server_port(servers):
+    return sa.make_url(servers.mariadb_root_url()).port
+
+
+@pytest.fixture
+def saying():
+    """saying(bytes, then) -> the port of something that says so to whoever comes, and then calls `then(socket)`."""
+    listening = []
+
+    def make(words, then=lambda client: client.recv(1 << 20)):
+        one = socket.create_server(("127.0.0.1", 0))
+        listening.append(one)
+
+        def serve():
+            try:
+                while True:
+                    client, _ = one.accept()
+                    held.append(client)
+                    client.sendall(words)
+                    then(client)
+            except OSError:
+                return
+
+        held = []
+        threading.Thread(target=serve, daemon=True).start()
+        return one.getsockname()[1]
+
+    yield make
+    for one in listening:
+        one.close()
+
+
+def greeting(port):
+    """What the server says first."""
+    with socket.create_connection(("127.0.0.1", port)) as line:
+        return line.recv(1 << 16)
+
+
+def offering_tls(words):
+    """A greeting that offers TLS."""
+    flags = words.index(b"\0", 5) + 1 + 4 + 8 + 1
+    return words[: flags + 1] + bytes([words[flags + 1] | 0x08]) + words[flags + 2 :]
+
+
+def opened(hospital, settings):
+    with Source.open(hospital, settings) as source, source.reading() as connection:
+        return connection.exec_driver_sql("SELECT 1").scalar()
+
+
+def test_a_server_that_greets_and_then_hangs_is_given_up(through, server_port, saying, impatient):
+    with pytest.raises(SourceUnreachable, match=SILENT):
+        opened(through(saying(greeting(server_port))), impatient)
+
+
+def test_a_server_that_hangs_in_the_tls_handshake_is_given_up(through, server_port, saying, impatient):
+    asked = []
+    port = saying(offering_tls(greeting(server_port)), lambda client: asked.append(client.recv(1 << 16)))
+    with pytest.raises(SourceUnreachable, match=SILENT):
+        opened(through(port), impatient)
+    assert len(asked[0]) == 36  # the request for TLS, and no password
+
+
+@pytest.mark.parametrize("at", range(9))
+def test_a_server_that_falls_silent_at_any_message_while_connecting_is_given_up(through, server_port, impatient, at):
+    with (
+        BreakingLine(server_port, at, "after", silent=True) as line,
+        pytest.raises(SourceUnreachable, match=SILENT) as caught,
+    ):
+        opened(through(line), impatient)
+    assert caught.value.transient
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        b"SSH-2.0-OpenSSH_9.2\r\n",
+        b"HTTP/1.1 400 Bad Request\r\n\r\n",
+        b"\x03\0\0\0abc",
+        b"\x06\0\0\0\x0a5.5\0\x01",
+        b"\xff" * 64,
+    ],
+)
+def test_a_port_that_speaks_something_else_is_said_so_or_unreachable(through, saying, impatient, words):
+    with pytest.raises(SourceUnreachable, match=r"speak MySQL's protocol") as caught:
+        opened(through(saying(words, lambda client: client.close())), impatient)
+    assert str(caught.value).startswith("central: ") and "\n" not in str(caught.value)
+
+
+def test_a_server_that_falls_silent_in_a_statement_is_given_up(through, server_port, impatient):
+    with (
+        BreakingLine(server_port) as line,
+        Source.open(through(line), impatient) as source,
+        source.reading() as connection,
+    ):
+        assert connection.exec_driver_sql("SELECT 1").scalar() == 1
+        line.fall_silent()
+        with pytest.raises(SourceUnreachable, match="central: the server does not answer"):
+            connection.exec_driver_sql("SELECT 1")
+
+
+def test_a_silent_line_that_was_not_in_use_is_not_waited_for_as_long_as_a_statement(through, server_port, monkeypatch):
+    monkeypatch.setattr(source_module, "CONNECT_TIMEOUT", 1)
+    settings = Settings(statement_timeout=600)
+    with BreakingLine(server_port) as line, Source.open(through(line), settings) as source:
+        with source.reading() as connection:
+            connection.exec_driver_sql("SELECT 1")
+        line.fall_silent()
+        with pytest.raises(SourceUnreachable, match=SILENT), source.reading() as connection:
+            connection.exec_driver_sql("SELECT 1")
+
+
+def test_a_line_that_was_closed_while_it_was_not_in_use_is_opened_again(through, server_port, mariadb_admin):
+    with Source.open(through(server_port), Settings()) as source:
+        for way in (source.reading, source.snapshot, source.engine.connect):
+            with source.reading() as connection:
+                own = connection.exec_driver_sql("SELECT CONNECTION_ID()").scalar()
+            with mariadb_admin.connect() as admin:
+                admin.exec_driver_sql(f"KILL {own}")
+            with way() as connection:
+                assert connection.exec_driver_sql("SELECT CONNECTION_ID()").scalar() != own
+                settings = "SELECT @@max_allowed_packet, @@tx_read_only, @@max_statement_time"
+                packet, read_only, limit = connection.exec_driver_sql(settings).one()
+                assert (read_only, limit) == (1, Settings().statement_timeout)
+                assert connection.info[LONGEST_TEXT] == packet
+
+
+def test_a_line_that_the_server_closed_for_being_idle_is_opened_again(through, server_port):
+    with Source.open(through(server_port), Settings()) as source:
+        with source.reading() as connection:
+            own = connection.exec_driver_sql("SELECT CONNECTION_ID()").scalar()
+            connection.exec_driver_sql("SET SESSION wait_timeout = 1")
+        time.sleep(2.5)
+        with source.snapshot() as connection:
+            assert connection.exec_driver_sql("SELECT CONNECTION_ID()").scalar() != own
+
+
+def test_a_line_that_is_lost_in_the_middle_of_a_statement_is_unreachable_and_the_next_one_works(
+    through, server_port, mariadb_admin
+):
+    with Source.open(through(server_port), Settings()) as source:
+        for way in (source.reading, source.snapshot):
+            with pytest.raises(SourceUnreachable), way() as connection:
+                own = connection.exec_driver_sql("SELECT CONNECTION_ID()").scalar()
+
+                def kill(own=own):
+                    time.sleep(0.3)
+                    with mariadb_admin.connect() as admin:
+                        admin.exec_driver_sql(f"KILL {own}")
+
+                killer = threading.Thread(target=kill)
+                killer.start()
+                try:
+                    connection.exec_driver_sql("SELECT SLEEP(30)")
+                finally:
+                    killer.join()
+            with way() as connection:
+                assert connection.exec_driver_sql("SELECT 1").scalar() == 1
+
+
+def work(hospital):
+    """All that a session does, twice on one line: probing, grants, snapshots and single statements."""
+    with Source.open(hospital, Settings()) as source:
+        for _ in range(2):
+            with source.snapshot() as connection:
+                connection.exec_driver_sql("SELECT 1").all()
+            with source.reading() as connection:
+                connection.exec_driver_sql("SELECT COUNT(*) FROM obs").all()
+    return "done"
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_whichever_message_a_line_breaks_at_it_is_one_kind_of_error_and_nothing_else_is_said(
+    through, server_port, when, caplog, capfd
+):
+    caplog.set_level(logging.WARNING)
+    with BreakingLine(server_port) as whole:
+        assert work(through(whole)) == "done"
+    outcomes = []
+    for at in range(whole.said + 1):
+        with BreakingLine(server_port, at, when) as line:
+            try:
+                outcomes.append(work(through(line)))
+            except SourceUnreachable as error:
+                outcomes.append("unreachable")
+                assert str(error).startswith("central: ") and "127.0.0.1" not in str(error)
+        assert line.at is None or at == whole.said
+    assert set(outcomes) == {"done", "unreachable"}
+    assert not caplog.records
+    assert capfd.readouterr() == ("", "")
+
+
+def test_no_error_of_the_driver_gets_past_a_connection(through, server_port):
+    """Whatever the driver raises, from whatever it is asked to do."""
+    errors = (
+        pymysql.err.InterfaceError(0, ""),
+        pymysql.err.InternalError("odd"),
+        ValueError("closed"),
+        OSError(9, "x"),
+    )
+    with Source.open(through(server_port), Settings()) as source:
+        for error, when in itertools.product(errors, ("query", "_read_query_result")):
+            with source.reading() as connection:
+                line = connection.connection.dbapi_connection
+
+                def fail(*_, error=error, **__):
+                    raise error
+
+                setattr(line, when, fail)
+                with pytest.raises(source_module.PipelineError):
+                    connection.exec_driver_sql("SELECT 1")
+                connection.invalidate()

@@ -1,0 +1,39 @@
+"""Connections share what is the same for all of them, and no more."""
+
+import ssl
+
+import pytest
+
+from passport_pipeline.config.hospitals import Hospital
+from passport_pipeline.sources.mysql.pymysql_lines import Line
+from passport_pipeline.sources.openmrs.source import Source
+
+
+@pytest.fixture
+def context():
+    """context(**options) -> the SSL context of a new connection, which connects to nothing."""
+    return lambda **options: Line(defer_connect=True, **options).ctx
+
+
+def test_connections_that_check_no_certificate_share_their_context(context):
+    assert context() is context()
+    assert context().verify_mode == ssl.CERT_NONE
+
+
+def test_a_connection_that_checks_certificates_has_its_own(context):
+    checked = context(ssl_verify_cert=True, ssl_verify_identity=True)
+    assert checked is not context()
+    assert checked.verify_mode == ssl.CERT_REQUIRED
+    assert context().verify_mode == ssl.CERT_NONE
+
+
+def test_a_hospital_is_read_over_an_encrypted_line_where_its_server_offers_that_and_over_a_plain_one_where_not(
+    openmrs_dump, readonly_url, mariadb_admin, settings, monkeypatch
+):
+    monkeypatch.setenv("LINES_URL", readonly_url(openmrs_dump("schema-2.5")))
+    with mariadb_admin.connect() as connection:
+        offered = connection.exec_driver_sql("SELECT @@have_ssl").scalar_one() == "YES"
+    hospital = Hospital(key="lines", name="Lines", url_env="LINES_URL", timezone="UTC")
+    with Source.open(hospital, settings) as source, source.reading() as connection:
+        (_, cipher) = connection.exec_driver_sql("SHOW SESSION STATUS LIKE 'Ssl_cipher'").one()
+    assert bool(cipher) == offered

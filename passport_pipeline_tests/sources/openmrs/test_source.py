@@ -1,0 +1,177 @@
+import socket
+
+import pymysql
+import pytest
+import sqlalchemy as sa
+
+from passport_pipeline.config.settings import Settings
+from passport_pipeline.core.errors import ConfigurationError, SourceError, SourceRefused, SourceUnreachable
+from passport_pipeline.sources.openmrs import source as source_module
+from passport_pipeline.sources.openmrs.source import Source, translated
+from passport_pipeline.sources.openmrs.tables import metadata, users
+
+
+def opened(hospital, settings=None):
+    with Source.open(hospital, settings or Settings()) as source:
+        return source
+
+
+@pytest.mark.parametrize("way", ["snapshot", "reading"])
+def test_no_session_can_write_even_where_the_account_could(openmrs_database, hospital_of, servers, way):
+    database = openmrs_database("2.3")
+    hospital = hospital_of(database.name, url=servers.mariadb_root_url(database.name))
+    with Source.open(hospital, Settings(allow_writable_source=True)) as source:
+        for _ in range(2):
+            with pytest.raises(SourceRefused, match="1792"), getattr(source, way)() as connection:
+                connection.exec_driver_sql("DELETE FROM obs")
+            with pytest.raises(SourceRefused, match="1792"), getattr(source, way)() as connection:
+                connection.exec_driver_sql("CREATE TABLE intruder (a int)")
+
+
+def test_every_session_has_its_limits_whatever_the_url_says(openmrs_database, hospital_of, readonly_url):
+    name = openmrs_database("2.3").name
+    url = sa.make_url(readonly_url(name)).update_query_dict({"charset": "latin1"}).set(drivername="mysql")
+    hospital = hospital_of(name, url=url.render_as_string(hide_password=False))
+    wanted = ("REPEATABLE-READ", 1, 7.0, "", "utf8mb4", "utf8mb4")
+    statement = (
+        "SELECT @@tx_isolation, @@tx_read_only, @@max_statement_time, @@sql_mode, @@character_set_client, "
+        "@@character_set_results"
+    )
+    with Source.open(hospital, Settings(statement_timeout=7)) as source:
+        with source.snapshot() as one, source.snapshot() as other:
+            for connection in (one, other):
+                assert tuple(connection.exec_driver_sql(statement).one()) == wanted
+        with source.reading() as connection:
+            assert tuple(connection.exec_driver_sql(statement).one())[1:] == wanted[1:]
+
+
+def test_a_statement_that_takes_too_long_is_ended_and_may_be_tried_again(openmrs_database, hospital_of):
+    hospital = hospital_of(openmrs_database("2.3").name)
+    with (
+        Source.open(hospital, Settings(statement_timeout=1)) as source,
+        pytest.raises(SourceUnreachable, match="longer than PASSPORT_STATEMENT_TIMEOUT") as caught,
+        source.reading() as connection,
+    ):
+        connection.exec_driver_sql("SELECT SLEEP(60)")
+    assert caught.value.transient
+
+
+def test_statements_are_counted(openmrs_database, open_source):
+    source = open_source(openmrs_database("2.3"))
+    before = source.statements
+    with source.reading() as connection:
+        connection.execute(sa.select(users.c.user_id)).all()
+    assert source.statements == before + 1
+
+
+def test_no_password_column_can_be_selected():
+    columns = {column.name for table in metadata.tables.values() for column in table.columns}
+    assert not columns & {"password", "salt", "secret_question", "secret_answer"}
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        (lambda url: url.set(port=free_port()), SourceUnreachable, "does not answer"),
+        (lambda url: url.set(password="wrong-word"), SourceRefused, "wrong user name or password"),
+        (lambda url: url.set(database="nowhere"), SourceRefused, "may not use this database|no such database"),
+        (lambda url: url.set(database="information_schema"), SourceRefused, "holds no OpenMRS tables"),
+    ],
+    ids=["no server", "wrong password", "no database", "not OpenMRS"],
+)
+def test_what_is_wrong_with_a_hospital_is_said_in_one_line_without_url_and_password(
+    openmrs_database, hospital_of, readonly_url, change, error, words
+):
+    name = openmrs_database("2.3").name
+    url = change(sa.make_url(readonly_url(name)))
+    with pytest.raises(error, match=words) as caught:
+        opened(hospital_of(name, url=url.render_as_string(hide_password=False)))
+    text = str(caught.value)
+    assert text.startswith("central: ") and "\n" not in text
+    for secret in (url.password, url.username, "127.0.0.1", "mysql+pymysql"):
+        assert secret not in text
+
+
+def test_a_table_that_is_no_longer_granted_is_named(openmrs_database, open_source):
+    database = openmrs_database("2.3", own=True)
+    source = open_source(database)
+    database.run("DROP TABLE users")
+    with pytest.raises(SourceRefused, match=r"central: \w*\.?users is missing"), source.reading() as connection:
+        connection.execute(sa.select(users.c.user_id)).all()
+
+
+def test_a_server_that_goes_away_is_unreachable(openmrs_database, open_source, mariadb_admin):
+    source = open_source(openmrs_database("2.3"))
+    with pytest.raises(SourceUnreachable), source.reading() as connection:
+        own = connection.exec_driver_sql("SELECT CONNECTION_ID()").scalar()
+        with mariadb_admin.connect() as admin:
+            admin.exec_driver_sql(f"KILL {own}")
+        connection.exec_driver_sql("SELECT 1")
+    with source.reading() as connection:
+        assert connection.exec_driver_sql("SELECT 1").scalar() == 1
+
+
+@pytest.fixture
+def silent_port():
+    """A port that accepts whoever comes, and never says a word."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        yield listening.getsockname()[1]
+
+
+@pytest.mark.timeout(60)
+def test_a_port_that_accepts_and_never_speaks_is_not_waited_for_as_long_as_a_statement(
+    hospital_of, silent_port, monkeypatch
+):
+    monkeypatch.setattr(source_module, "CONNECT_TIMEOUT", 1)
+    hospital = hospital_of("x", url=f"mysql+pymysql://reader:word@127.0.0.1:{silent_port}/openmrs")
+    with pytest.raises(SourceUnreachable, match="does it speak MySQL's protocol") as caught:
+        opened(hospital)
+    assert "word" not in str(caught.value)
+
+
+def test_a_statement_may_take_longer_than_connecting(openmrs_database, hospital_of, monkeypatch):
+    monkeypatch.setattr(source_module, "CONNECT_TIMEOUT", 1)
+    with Source.open(hospital_of(openmrs_database("2.3").name), Settings()) as source, source.reading() as connection:
+        assert connection.exec_driver_sql("SELECT SLEEP(1.5)").scalar() == 0
+
+
+class Interruption(BaseException):
+    """As Dagster's: not an Exception."""
+
+
+def test_an_interruption_during_a_read_is_not_taken_for_a_hospital_that_does_not_answer(
+    openmrs_database, open_source, monkeypatch
+):
+    source = open_source(openmrs_database("2.3"))
+
+    def interrupted(*_):
+        raise Interruption
+
+    with source.reading() as connection, monkeypatch.context() as patched:
+        patched.setattr(pymysql.cursors.Cursor, "execute", interrupted)
+        with pytest.raises(Interruption):
+            connection.exec_driver_sql("SELECT 1")
+    with source.reading() as connection:
+        assert connection.exec_driver_sql("SELECT 1").scalar() == 1
+
+
+def test_an_error_that_no_one_has_listed_is_permanent_and_shows_its_number_alone():
+    error = translated("central", pymysql.err.OperationalError(9999, "a row of patient Jane Doe"))
+    assert isinstance(error, SourceRefused) and str(error) == "central: the server refused a statement (error 9999)"
+    lost = translated("central", ConnectionResetError("peer"))
+    assert isinstance(lost, SourceUnreachable) and isinstance(lost, SourceError)
+
+
+def test_a_missing_variable_is_a_fault_of_the_configuration(openmrs_database, hospital_of, monkeypatch):
+    hospital = hospital_of(openmrs_database("2.3").name)
+    monkeypatch.delenv("CENTRAL_OPENMRS_URL")
+    with pytest.raises(ConfigurationError, match="CENTRAL_OPENMRS_URL is not set"):
+        opened(hospital)
