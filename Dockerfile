@@ -1,4 +1,5 @@
-# One image for the code location, the web server, the daemon and the sample's loader: what differs is the command.
+# One image for the code location, the web server and the daemon: what differs is the command. The target `sample` adds
+# the generated hospitals, for their loader alone.
 
 FROM python:3.11-slim-bookworm AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
@@ -13,7 +14,7 @@ COPY README.md ./
 COPY passport_pipeline passport_pipeline
 RUN /opt/passport/bin/pip install --no-deps .
 
-FROM python:3.11-slim-bookworm
+FROM python:3.11-slim-bookworm AS runtime
 ENV PATH=/opt/passport/bin:$PATH PYTHONUNBUFFERED=1 DAGSTER_HOME=/srv/dagster
 RUN useradd --uid 10001 --no-create-home --home-dir /srv --shell /usr/sbin/nologin passport \
     && install -d -o passport -g passport -m 0700 /srv/batches /srv/hospitals /srv/dagster /srv/dagster/storage
@@ -22,4 +23,9 @@ COPY dagster.yaml workspace.yaml /srv/dagster/
 USER passport
 WORKDIR /srv/dagster
 EXPOSE 3000 4000
+
+FROM runtime AS sample
+COPY passport_sample /opt/passport/lib/python3.11/site-packages/passport_sample
+
+FROM runtime
 CMD ["dagster", "code-server", "start", "-m", "passport_pipeline.orchestration.definitions", "-h", "0.0.0.0", "-p", "4000"]

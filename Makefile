@@ -38,7 +38,7 @@ check: .venv/.python-ready ## formatting, lint, types, layers
 	$(BIN)/lint-imports --no-logo --no-cache
 
 lock: .venv/.python-ready ## write requirements.lock anew from pyproject.toml
-	$(BIN)/uv --quiet pip compile --universal --no-header --no-annotate --extra sample --extra dev --python-version 3.11 \
+	$(BIN)/uv --quiet pip compile --universal --no-header --no-annotate --extra dev --python-version 3.11 \
 		pyproject.toml -o requirements.lock
 
 stop: ## stop the sample's servers

@@ -17,7 +17,7 @@ from pymongo import ReturnDocument
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
-from passport_pipeline.sample.population import PassportPeople
+from passport_sample.population import PassportPeople
 
 EVERY = 0.25
 """Seconds between two of its writes."""

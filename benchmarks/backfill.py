@@ -41,7 +41,6 @@ from passport_pipeline.passport.days.leases import confirm, lease
 from passport_pipeline.runner.in_process import InProcess
 from passport_pipeline.runner.instance import dagster_instance
 from passport_pipeline.runner.sync import sync
-from passport_pipeline.sample import processes
 from passport_pipeline.verification.hospital import days_of_window
 from passport_pipeline.windows.compare import compare_window
 from passport_pipeline.windows.extract import extract_window
@@ -50,6 +49,7 @@ from passport_pipeline.windows.lookups import renew_lookups, renew_national_ids
 from passport_pipeline.windows.match import match_window
 from passport_pipeline.windows.plausibility import weigh
 from passport_pipeline.windows.survey import survey_hospital
+from passport_sample import processes
 
 HOW = ("dagster", "domain")
 EVERY = 0.5

@@ -7,7 +7,7 @@ rows are five weeks, a million a year, ten million ten years. It has more patien
 new and half were there the week before. Nearly all have a passport.
 
 What belongs here: these rows, the passport's patients, and changing a hundred rows. What does not: what the rows of a
-week are (passport_pipeline.sample).
+week are (passport_sample).
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ import sqlalchemy as sa
 from bson import ObjectId
 from pymongo.database import Database
 
-from passport_pipeline.sample.generator import generate
-from passport_pipeline.sample.hospital import HospitalSpec, SampleHospital
-from passport_pipeline.sample.loading import create_schema, engine_of, load
-from passport_pipeline.sample.population import passport_patients
-from passport_pipeline.sample.schema import columns, tables
+from passport_sample.generator import generate
+from passport_sample.hospital import HospitalSpec, SampleHospital
+from passport_sample.loading import create_schema, engine_of, load
+from passport_sample.population import passport_patients
+from passport_sample.schema import columns, tables
 
 VERSION = "2.8"
 SPEC = HospitalSpec("bench", "Bench Hospital", VERSION, "Africa/Kigali")

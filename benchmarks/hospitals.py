@@ -16,9 +16,9 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 
 from benchmarks.healing import Event
-from passport_pipeline.sample.hospital import SampleHospital
-from passport_pipeline.sample.ledger import wall_clock
-from passport_pipeline.sample.mutations import LateCommit, Mutation, Mutations
+from passport_sample.hospital import SampleHospital
+from passport_sample.ledger import wall_clock
+from passport_sample.mutations import LateCommit, Mutation, Mutations
 
 BELOW_THE_TAIL = 60_000
 """Ids between what was there and what is written: further than a tick looks back."""

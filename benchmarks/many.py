@@ -42,14 +42,14 @@ from passport_pipeline.orchestration.sensors.changed_inputs import changed_input
 from passport_pipeline.orchestration.sensors.source_changes import source_changes
 from passport_pipeline.passport.days.dirty import day_id
 from passport_pipeline.passport.mongo.collections import DAYS
-from passport_pipeline.sample.generator import generate
-from passport_pipeline.sample.hospital import HospitalSpec
-from passport_pipeline.sample.loading import load, load_passport
-from passport_pipeline.sample.population import passport_patients
-from passport_pipeline.sample.schema import columns, tables
 from passport_pipeline.sources.openmrs.source import Source
 from passport_pipeline.sources.openmrs.tables import metadata
 from passport_pipeline.windows.survey import survey_hospital
+from passport_sample.generator import generate
+from passport_sample.hospital import HospitalSpec
+from passport_sample.loading import load, load_passport
+from passport_sample.population import passport_patients
+from passport_sample.schema import columns, tables
 
 SEED = 1
 PASSPORT = "bench_crowd"

@@ -1,6 +1,6 @@
 """What goes wrong in the soak, drawn from its seed.
 
-What belongs here: which fault, and when. What does not: how a fault is made (passport_pipeline_tests.faults).
+What belongs here: which fault, and when. What does not: how a fault is made (passport_testing.faults).
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from pathlib import Path
 
 from benchmarks.hospitals import Writer
 from benchmarks.worker import Worker
-from passport_pipeline_tests.faults import outages
-from passport_pipeline_tests.faults.processes import Child
-from passport_pipeline_tests.operating import Operator, backfill
+from passport_testing.faults import outages
+from passport_testing.faults.processes import Child
+from passport_testing.operator import Operator, backfill
 
 
 class Mishaps:

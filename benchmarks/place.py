@@ -20,9 +20,9 @@ from pymongo.database import Database
 from benchmarks.data import SPEC, BenchHospital, load_people
 from passport_pipeline.connections.run import Connections
 from passport_pipeline.passport.mongo.database import Passport
-from passport_pipeline.sample import servers
-from passport_pipeline.sample.dagster_home import prepare
-from passport_pipeline.sample.servers import Servers
+from passport_sample import servers
+from passport_sample.dagster_home import prepare
+from passport_sample.servers import Servers
 
 URL = "BENCH_HOSPITAL_URL"
 MEGABYTE = 1024 * 1024

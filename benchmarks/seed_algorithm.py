@@ -25,8 +25,8 @@ import sqlalchemy as sa
 from bson import ObjectId
 from pymongo.database import Database
 
-from passport_pipeline.sample.hospital import ZERO_DATE, SampleHospital
-from passport_pipeline.sample.oracle import expected
+from passport_sample.hospital import ZERO_DATE, SampleHospital
+from passport_sample.oracle import expected
 
 F = TypeVar("F", bound=Callable[..., Any])
 

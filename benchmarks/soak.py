@@ -9,7 +9,7 @@ the sensors settle what is left, and every passport is held against the oracle. 
 `SOAK FAILED ...`.
 
 What belongs here: the course of it. What does not: where it takes place (stage), writers (hospitals), the application,
-faults (mishaps), ticks (worker), what must be there (passport_pipeline.sample.comparing).
+faults (mishaps), ticks (worker), what must be there (passport_sample.comparing).
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ from benchmarks.mishaps import Mishaps
 from benchmarks.seed_algorithm import Loss
 from benchmarks.stage import CITIZENS, Replaced, staged
 from benchmarks.worker import HOURS, Worker
-from passport_pipeline.sample.comparing import Comparison
-from passport_pipeline.sample.population import newcomers
-from passport_pipeline_tests.daemon import Daemon, NotSettledError, later
-from passport_pipeline_tests.operating import Operator
-from passport_pipeline_tests.sample.stored import differences
+from passport_sample.comparing import Comparison
+from passport_sample.population import newcomers
+from passport_testing.daemon import Daemon, NotSettledError, later
+from passport_testing.operator import Operator
+from passport_testing.stored import differences
 
 RATE = 200.0
 HOURS_TO_SETTLE = 4

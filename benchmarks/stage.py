@@ -21,12 +21,12 @@ import sqlalchemy as sa
 from benchmarks.seed_algorithm import Loss, SeedAlgorithm, losses
 from passport_pipeline.core.windows import last_month
 from passport_pipeline.orchestration.partitions import FIRST_MONTH
-from passport_pipeline.sample import servers
-from passport_pipeline.sample.generator import DEMO, generate
-from passport_pipeline.sample.hospital import SampleHospital
-from passport_pipeline.sample.loading import load_passport
-from passport_pipeline.sample.population import passport_patients
-from passport_pipeline_tests.operating import Operator, operating, url_variable
+from passport_sample import servers
+from passport_sample.generator import DEMO, generate
+from passport_sample.hospital import SampleHospital
+from passport_sample.loading import load_passport
+from passport_sample.population import passport_patients
+from passport_testing.operator import Operator, operating, url_variable
 
 PATIENTS, SHARED = 90, 50
 CITIZENS = 3 * PATIENTS - 2 * SHARED

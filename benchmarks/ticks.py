@@ -23,7 +23,7 @@ from passport_pipeline.connections.run import Connections
 from passport_pipeline.core.windows import last_month
 from passport_pipeline.detection.hospital import Seen, look_at
 from passport_pipeline.passport.hospitals.state import hospital_states, note_looks
-from passport_pipeline.sample.loading import engine_of
+from passport_sample.loading import engine_of
 
 READ = "SHOW GLOBAL STATUS LIKE 'Handler_read%%'"
 LOGGED = (

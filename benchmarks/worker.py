@@ -1,6 +1,6 @@
 """The worker of the soak: a process that does what Dagster's daemon and its runs do, over and over.
 
-What belongs here: its loop, and its handle in the soak. What does not: what a tick is (passport_pipeline_tests.daemon).
+What belongs here: its loop, and its handle in the soak. What does not: what a tick is (passport_testing.daemon).
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from dagster._core.instance.ref import InstanceRef
 
 from passport_pipeline.config.settings import Settings
 from passport_pipeline.runner.signals import Stopped, stopping
-from passport_pipeline_tests.daemon import Daemon, later
-from passport_pipeline_tests.faults.processes import Child
+from passport_testing.daemon import Daemon, later
+from passport_testing.faults.processes import Child
 
 HOURS = 20
 """How many hours the soak is to the sensors, which ask in each for what failed before; after a day, every survey would

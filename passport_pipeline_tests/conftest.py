@@ -18,8 +18,8 @@ import pymongo
 import pytest
 import sqlalchemy as sa
 
-from passport_pipeline.sample import servers as private_servers
-from passport_pipeline.sample.servers import Servers
+from passport_sample import servers as private_servers
+from passport_sample.servers import Servers
 
 if TYPE_CHECKING:
     from passport_pipeline.config.settings import Settings
@@ -107,7 +107,7 @@ def settings(servers: Servers, mongo: "pymongo.MongoClient[dict[str, Any]]", tmp
 @pytest.fixture(scope="session")
 def operating_on(servers, mariadb_admin, make_database, readonly_url, mongo, tmp_path_factory):
     """operating_on(samples, people, **settings) -> a context manager that gives an operating.Operator."""
-    from passport_pipeline_tests.operating import operating
+    from passport_testing.operator import operating
 
     def of(samples, people, **settings):
         folder = tmp_path_factory.mktemp("operator")
@@ -123,8 +123,8 @@ def operator(operating_on):
     """Two hospitals that share patients, of OpenMRS 2.8 and 1.9, three months long; nothing synced yet. Tests that
     change them leave both ends in line.
     """
-    from passport_pipeline.sample.generator import DEMO, generate
-    from passport_pipeline.sample.population import passport_patients
+    from passport_sample.generator import DEMO, generate
+    from passport_sample.population import passport_patients
 
     months = {"start": date(2026, 7, 1), "end": date(2026, 9, 30)}
     specs = [

@@ -21,8 +21,8 @@ from passport_pipeline.cli.demo import DATABASE, database_of, url_variable
 from passport_pipeline.config.hospitals import load_hospitals
 from passport_pipeline.config.settings import PREFIX, Settings
 from passport_pipeline.orchestration import partitions
-from passport_pipeline.sample import dagster_home
-from passport_pipeline.sample.generator import DEMO
+from passport_sample import dagster_home
+from passport_sample.generator import DEMO
 
 ROOT = Path(__file__).resolve().parents[1]
 DAGSTER_SERVICES = ("code-location", "webserver", "daemon")
@@ -119,16 +119,42 @@ def test_without_further_settings_compose_shows_the_passports_of_the_sample(
     assert given[3] == DATABASE
 
 
-def test_what_the_image_runs_does_without_what_only_the_demo_and_the_tests_install() -> None:
-    extras = tomllib.loads(text("pyproject.toml"))["project"]["optional-dependencies"]["sample"]
-    absent = [re.match(r"[a-z]+", name)[0] for name in extras]  # type: ignore[index]
-    script = f"""
-import sys
-sys.modules.update(dict.fromkeys({absent}))
-import passport_pipeline.orchestration.definitions, passport_pipeline.cli.commands, passport_pipeline.cli.demo
-import passport_pipeline.sample.databases, passport_pipeline.sample.generator, passport_pipeline.sample.loading
-"""
+def without(absent: list[str], modules: list[str]) -> None:
+    """Import the modules in a process that lacks what is absent."""
+    script = f"import sys; sys.modules.update(dict.fromkeys({absent})); import {', '.join(modules)}"
     subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True)
+
+
+SAMPLE_NEEDS = [
+    re.match(r"[a-z]+", name)[0]  # type: ignore[index]
+    for name in tomllib.loads(text("passport_sample/pyproject.toml"))["project"]["dependencies"]
+    if not name.startswith("passport-pipeline")
+]
+
+
+def test_the_image_runs_without_the_sample_and_what_that_needs() -> None:
+    modules = ["orchestration.definitions", "definitions", "cli.commands", "cli.demo"]
+    without(["passport_sample", *SAMPLE_NEEDS], [f"passport_pipeline.{name}" for name in modules])
+
+
+def test_the_image_of_the_sample_loads_it_without_what_only_private_servers_need() -> None:
+    without(SAMPLE_NEEDS, ["passport_sample.databases", "passport_sample.generator", "passport_sample.loading"])
+
+
+def test_the_sample_is_no_part_of_the_image_that_reads_hospitals() -> None:
+    stages = re.split(r"^(?=FROM )", text("Dockerfile"), flags=re.MULTILINE)
+    assert [stage.splitlines()[0] for stage in stages if "passport_sample" in stage] == ["FROM runtime AS sample"]
+    assert stages[-1].startswith("FROM runtime\n")
+
+
+def test_the_sample_has_the_pipelines_version_and_the_development_extra_repeats_what_it_needs() -> None:
+    pipeline = tomllib.loads(text("pyproject.toml"))["project"]
+    sample = tomllib.loads(text("passport_sample/pyproject.toml"))["project"]
+    extras = pipeline["optional-dependencies"]
+    assert extras["demo"] == [f"passport-sample=={sample['version']}"] and sample["version"] == pipeline["version"]
+    first, *needs = sample["dependencies"]
+    assert first == f"passport-pipeline=={pipeline['version']}"
+    assert set(needs) <= set(extras["dev"])
 
 
 def test_every_dagster_service_has_the_variables_that_dagsters_files_ask_for(
@@ -177,7 +203,8 @@ def test_data_lives_in_declared_volumes_and_only_the_ui_has_a_port_on_this_machi
 def test_images_have_versions_and_run_as_an_ordinary_user(services: dict[str, dict[str, Any]]) -> None:
     assert all(re.search(r":\d+\.\d+", service["image"]) for service in services.values())
     lines = text("Dockerfile").splitlines()
-    assert all(re.search(r":3\.11-", line) for line in lines if line.startswith("FROM"))
+    bases = [line.split()[1] for line in lines if line.startswith("FROM")]
+    assert all(re.search(r":3\.11-", base) for base in bases if base != "runtime")
     assert [line for line in lines if line.startswith("USER")] == ["USER passport"]
 
 
@@ -295,8 +322,9 @@ def test_the_lock_holds_no_address_and_every_dependency() -> None:
     pinned = {name.lower().replace("_", "-") for name in re.findall(r"^([\w.-]+)==", lock, re.MULTILINE)}
     project = tomllib.loads(text("pyproject.toml"))["project"]
     wanted = [*project["dependencies"], *(d for extra in project["optional-dependencies"].values() for d in extra)]
+    own = {"passport-sample"}  # it lies beside the package
     names = {re.match(r"[\w.-]+", requirement)[0].lower().replace("_", "-") for requirement in wanted}  # type: ignore[index]
-    assert names <= pinned
+    assert names - own <= pinned
 
 
 def test_hooks_run_what_the_lock_installs() -> None:

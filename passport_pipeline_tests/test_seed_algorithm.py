@@ -12,10 +12,10 @@ import sqlalchemy as sa
 from benchmarks.seed_algorithm import LIMIT, SeedAlgorithm, losses
 from passport_pipeline.core.windows import last_month
 from passport_pipeline.orchestration.partitions import FIRST_MONTH
-from passport_pipeline.sample.generator import DEMO, generate
-from passport_pipeline.sample.loading import load_passport
-from passport_pipeline.sample.mutations import Mutations
-from passport_pipeline.sample.population import newcomers, passport_patients
+from passport_sample.generator import DEMO, generate
+from passport_sample.loading import load_passport
+from passport_sample.mutations import Mutations
+from passport_sample.population import newcomers, passport_patients
 
 SEED, CITIZENS = 5, 30
 KEY = DEMO[0].key

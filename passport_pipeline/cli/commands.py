@@ -22,6 +22,7 @@ from passport_pipeline.cli.options import (
     LastOption,
     chosen_hospitals,
     failing_in_json,
+    needing_the_sample,
     print_json,
 )
 from passport_pipeline.cli.parked import parked_app
@@ -169,6 +170,7 @@ HomeOption = Annotated[Path, typer.Option("--home", help="The folder of the thro
 
 
 @app.command(epilog="Example: passport-pipeline demo --scale 0.5 --seed 7")
+@needing_the_sample
 def demo(scale: ScaleOption = 1.0, seed: SeedOption = 1, home: HomeOption = Path(".demo")) -> None:
     """Bring up private throwaway servers, generate three hospitals, load their passports, and verify."""
     from passport_pipeline.cli.demo import run_demo
@@ -178,6 +180,7 @@ def demo(scale: ScaleOption = 1.0, seed: SeedOption = 1, home: HomeOption = Path
 
 
 @app.command(epilog="Example: passport-pipeline ui --port 3333")
+@needing_the_sample
 def ui(
     home: HomeOption = Path(".demo"),
     port: Annotated[int, typer.Option(help="The port of the web UI.")] = 3000,
@@ -189,6 +192,7 @@ def ui(
 
 
 @sample_app.command(epilog="Example: passport-pipeline sample load --mariadb-url-env SAMPLE_MARIADB_URL")
+@needing_the_sample
 def load(
     mariadb_url_env: Annotated[
         str, typer.Option(help="The environment variable with the URL of an account that may create databases.")
@@ -206,8 +210,9 @@ def load(
 
 
 @sample_app.command()
+@needing_the_sample
 def stop(home: HomeOption = Path(".demo")) -> None:
     """Stop the throwaway servers."""
-    from passport_pipeline.sample.servers import stop as stop_servers
+    from passport_sample.servers import stop as stop_servers
 
     stop_servers(home.resolve())

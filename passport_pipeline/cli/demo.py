@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from passport_pipeline.connections.run import Connections
-    from passport_pipeline.sample.servers import Servers
     from passport_pipeline.verification.hospital import HospitalVerification
+    from passport_sample.servers import Servers
 
 DATABASE = "passport_sample"
 
 
 def environment(home: Path, servers: Servers) -> dict[str, str]:
     """The environment variables with which the pipeline runs on the sample in `home`."""
-    from passport_pipeline.sample.generator import DEMO
+    from passport_sample.generator import DEMO
 
     urls = {url_variable(spec.key): servers.readonly_url(database_of(spec.key)) for spec in DEMO}
     return {
@@ -55,7 +55,7 @@ def write_hospitals(path: Path) -> None:
     """Write the sample's hospitals.yaml."""
     import yaml
 
-    from passport_pipeline.sample.generator import DEMO
+    from passport_sample.generator import DEMO
 
     entries = [
         {
@@ -77,9 +77,9 @@ def load_hospitals(engine: sa.Engine, passport_uri: str, *, scale: float, seed: 
     from rich.progress import MofNCompleteColumn
 
     from passport_pipeline.cli.consoles import bars, errors
-    from passport_pipeline.sample.generator import DEMO_CITIZENS, demo_hospitals
-    from passport_pipeline.sample.loading import load, load_passport
-    from passport_pipeline.sample.population import passport_patients
+    from passport_sample.generator import DEMO_CITIZENS, demo_hospitals
+    from passport_sample.loading import load, load_passport
+    from passport_sample.population import passport_patients
 
     with errors().status("generating three hospitals"):
         generated = demo_hospitals(seed, scale)
@@ -96,7 +96,7 @@ def refuse_other_hospitals(client: pymongo.MongoClient[dict[str, Any]]) -> None:
     """Raise ConfigurationError where the sample's database holds a hospital that is none of the sample's: it is
     about to be emptied, and somebody may have put a real passport there.
     """
-    from passport_pipeline.sample.generator import DEMO
+    from passport_sample.generator import DEMO
 
     ours = [spec.key for spec in DEMO]
     for collection, field in (("medicalrecords", "source.hospital"), ("hospitals", "openmrsHospitalKey")):
@@ -118,8 +118,8 @@ def run_demo(home: Path, *, scale: float, seed: int) -> bool:
     from passport_pipeline.cli.tables import verification_table
     from passport_pipeline.cli.verifying import verify_with_progress
     from passport_pipeline.connections.run import Connections
-    from passport_pipeline.sample.dagster_home import prepare
-    from passport_pipeline.sample.servers import start
+    from passport_sample.dagster_home import prepare
+    from passport_sample.servers import start
 
     with errors().status("starting private MariaDB and MongoDB"):
         servers = start(home)
@@ -176,8 +176,8 @@ def show_a_passport(connections: Connections) -> None:
 def run_ui(home: Path, port: int) -> None:
     """Serve the sample of `home` in the Dagster web UI until interrupted. Raises ConfigurationError before a demo."""
     from passport_pipeline.runner.instance import dagster_instance
-    from passport_pipeline.sample.dagster_home import prepare, serve
-    from passport_pipeline.sample.servers import start
+    from passport_sample.dagster_home import prepare, serve
+    from passport_sample.servers import start
 
     if not (home / "hospitals.yaml").exists():
         raise ConfigurationError(f"there is no sample in {home} yet; run `make demo` first")
@@ -198,8 +198,8 @@ def load_sample(mariadb_url_env: str, hospitals_file: Path, *, scale: float, see
     import sqlalchemy as sa
 
     from passport_pipeline.config.settings import Settings
-    from passport_pipeline.sample.databases import grant_select
-    from passport_pipeline.sample.generator import DEMO
+    from passport_sample.databases import grant_select
+    from passport_sample.generator import DEMO
 
     def url_in(variable: str) -> sa.URL:
         if not os.environ.get(variable):

@@ -10,6 +10,7 @@ import getpass
 import json
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated, ParamSpec
 
 import typer
@@ -36,6 +37,18 @@ def _account() -> str:
 
 
 ByOption = Annotated[str, typer.Option("--by", help="Who decided it.", default_factory=_account, show_default="you")]
+
+
+def needing_the_sample(command: Callable[P, None]) -> Callable[P, None]:
+    """A command that needs passport_sample: without it, one message says how to install it."""
+
+    @functools.wraps(command)
+    def checked(*arguments: P.args, **options: P.kwargs) -> None:
+        if find_spec("passport_sample") is None:
+            raise ConfigurationError("the sample is not installed here: pip install 'passport-pipeline[demo]'")
+        command(*arguments, **options)
+
+    return checked
 
 
 def month(value: str | None) -> str | None:

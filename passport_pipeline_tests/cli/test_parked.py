@@ -8,8 +8,8 @@ import pytest
 from passport_pipeline.cli import main
 from passport_pipeline.passport.hospitals.state import ACTIVE, PAUSED, change_state
 from passport_pipeline.passport.mongo.collections import PARKED
-from passport_pipeline.sample.loading import load_passport
-from passport_pipeline.sample.seed_example import OBS_ID, seed_example, seed_passport
+from passport_sample.loading import load_passport
+from passport_sample.seed_example import OBS_ID, seed_example, seed_passport
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ from passport_pipeline.batches.store import Batches
 from passport_pipeline.cli import main
 from passport_pipeline.passport.days.leases import held
 from passport_pipeline.passport.mongo import bulk
-from passport_pipeline.sample.seed_example import seed_example, seed_passport
-from passport_pipeline_tests.faults.processes import Child
+from passport_sample.seed_example import seed_example, seed_passport
+from passport_testing.faults.processes import Child
 
 PLACES = {"reading": (Batches, "_write_day"), "loading": (bulk, "insert")}
 

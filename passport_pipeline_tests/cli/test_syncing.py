@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from passport_pipeline.cli import main
-from passport_pipeline.sample.seed_example import seed_example, seed_passport
+from passport_sample.seed_example import seed_example, seed_passport
 
 
 @pytest.fixture

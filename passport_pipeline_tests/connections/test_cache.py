@@ -13,7 +13,7 @@ from passport_pipeline.connections.cache import Kept
 from passport_pipeline.connections.run import Connections
 from passport_pipeline.core.errors import SourceError, SourceUnreachable
 from passport_pipeline.sources.openmrs import source
-from passport_pipeline_tests.faults.proxy import Proxy
+from passport_testing.faults.proxy import Proxy
 
 
 @pytest.fixture(scope="module")

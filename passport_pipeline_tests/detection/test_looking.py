@@ -13,11 +13,11 @@ from passport_pipeline.detection.hospital import look_at
 from passport_pipeline.orchestration.partitions import FIRST_MONTH
 from passport_pipeline.passport.days.leases import lease
 from passport_pipeline.passport.hospitals.state import note_looks, state_of
-from passport_pipeline.sample.generator import DEMO, generate
-from passport_pipeline.sample.mutations import Mutations
-from passport_pipeline.sample.population import passport_patients
 from passport_pipeline.sources.mysql import activity
 from passport_pipeline.windows.survey import renew_survey
+from passport_sample.generator import DEMO, generate
+from passport_sample.mutations import Mutations
+from passport_sample.population import passport_patients
 
 MONTHS = (FIRST_MONTH, last_month())
 

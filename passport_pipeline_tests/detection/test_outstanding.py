@@ -9,7 +9,7 @@ from passport_pipeline.core.errors import PassportUnreachable
 from passport_pipeline.detection.outstanding import months_of, outstanding
 from passport_pipeline.runner.in_process import InProcess
 from passport_pipeline.runner.sync import sync
-from passport_pipeline.sample.seed_example import seed_example, seed_passport
+from passport_sample.seed_example import seed_example, seed_passport
 
 KEY, MONTH = "hospital-1", "2025-11"
 

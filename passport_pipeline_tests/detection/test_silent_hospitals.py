@@ -21,12 +21,12 @@ from passport_pipeline.orchestration.sensors import source_changes as sensors
 from passport_pipeline.orchestration.sensors.source_changes import source_changes
 from passport_pipeline.passport.hospitals.state import HospitalState, Look, hospital_states, note_looks
 from passport_pipeline.passport.mongo.collections import SOURCE_HOSPITALS
-from passport_pipeline.sample.generator import DEMO, generate
-from passport_pipeline.sample.loading import create_schema
-from passport_pipeline.sample.mutations import Mutations
-from passport_pipeline.sample.population import passport_patients
 from passport_pipeline.sources.openmrs import source
-from passport_pipeline_tests.operating import url_variable
+from passport_sample.generator import DEMO, generate
+from passport_sample.loading import create_schema
+from passport_sample.mutations import Mutations
+from passport_sample.population import passport_patients
+from passport_testing.operator import url_variable
 
 SILENT = [*(f"before-{n:02d}" for n in range(25)), *(f"west-{n:02d}" for n in range(20))]
 

@@ -11,10 +11,10 @@ from bson import ObjectId
 
 from passport_pipeline.core.windows import Window
 from passport_pipeline.runner.in_process import HospitalRun, InProcess
-from passport_pipeline.sample.generator import DEMO, generate
-from passport_pipeline.sample.mutations import Mutations
-from passport_pipeline.sample.population import passport_patients
 from passport_pipeline_tests.windows.running import run_windows
+from passport_sample.generator import DEMO, generate
+from passport_sample.mutations import Mutations
+from passport_sample.population import passport_patients
 
 SEED, CITIZENS = 9, 24
 MONTH = "2026-09"

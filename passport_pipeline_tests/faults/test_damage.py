@@ -16,14 +16,14 @@ from passport_pipeline.core.windows import Window
 from passport_pipeline.orchestration.partitions import partition_key_of
 from passport_pipeline.passport.days.leases import held
 from passport_pipeline.passport.mongo.collections import COLLECTIONS
-from passport_pipeline.sample.generator import DEMO, generate
-from passport_pipeline.sample.ledger import wall_clock
-from passport_pipeline.sample.mutations import Mutations
-from passport_pipeline.sample.population import passport_patients
-from passport_pipeline_tests.daemon import later
-from passport_pipeline_tests.faults import points
-from passport_pipeline_tests.faults.child import Doom, run_window
-from passport_pipeline_tests.faults.processes import Child
+from passport_sample.generator import DEMO, generate
+from passport_sample.ledger import wall_clock
+from passport_sample.mutations import Mutations
+from passport_sample.population import passport_patients
+from passport_testing.daemon import later
+from passport_testing.faults import points
+from passport_testing.faults.child import Doom, run_window
+from passport_testing.faults.processes import Child
 
 SEED, CITIZENS = 8, 16
 EVERYTHING = tuple(collection.name for collection in COLLECTIONS)

@@ -6,10 +6,10 @@ import signal
 
 import pytest
 
-from passport_pipeline_tests.faults import points
-from passport_pipeline_tests.faults.child import Doom, run_window
 from passport_pipeline_tests.faults.conftest import WINDOW
-from passport_pipeline_tests.faults.processes import Child
+from passport_testing.faults import points
+from passport_testing.faults.child import Doom, run_window
+from passport_testing.faults.processes import Child
 
 # Every write of a run of a window in which everything changes.
 WRITES = [

@@ -10,10 +10,10 @@ import pytest
 from passport_pipeline.passport.days.leases import held
 from passport_pipeline.passport.hospitals.state import ACTIVE, PAUSED, change_state
 from passport_pipeline.runner.in_process import HospitalRun, InProcess
-from passport_pipeline_tests.faults import points
-from passport_pipeline_tests.faults.child import Doom, command
 from passport_pipeline_tests.faults.conftest import WINDOW
-from passport_pipeline_tests.faults.processes import Child
+from passport_testing.faults import points
+from passport_testing.faults.child import Doom, command
+from passport_testing.faults.processes import Child
 
 # Every write of a decision by which the record becomes another.
 WRITES = [

@@ -12,14 +12,14 @@ import pytest
 import sqlalchemy as sa
 
 from passport_pipeline.core.errors import BatchError
-from passport_pipeline.sample import servers as private_servers
 from passport_pipeline.windows.extract import extract_window
-from passport_pipeline_tests.faults import outages, points
-from passport_pipeline_tests.faults.child import run_window
 from passport_pipeline_tests.faults.conftest import WINDOW
-from passport_pipeline_tests.faults.processes import Child
-from passport_pipeline_tests.faults.proxy import Proxy
-from passport_pipeline_tests.operating import backfill, operating, url_variable
+from passport_sample import servers as private_servers
+from passport_testing.faults import outages, points
+from passport_testing.faults.child import run_window
+from passport_testing.faults.processes import Child
+from passport_testing.faults.proxy import Proxy
+from passport_testing.operator import backfill, operating, url_variable
 
 # At which points connections are dropped, one in each step, so that each costs one retry: of a run of the window, and
 # of one that reads the lookups too.

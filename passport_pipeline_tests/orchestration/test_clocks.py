@@ -16,11 +16,11 @@ from passport_pipeline.passport.hospitals.state import ACTIVE, PAUSED, change_st
 from passport_pipeline.passport.mongo.collections import DAYS, PARKED, SOURCE_HOSPITALS, SYNC
 from passport_pipeline.passport.parked.replay import Selection, mark_due
 from passport_pipeline.runner.in_process import HospitalRun, InProcess
-from passport_pipeline.sample.seed_example import seed_example, seed_passport
 from passport_pipeline.windows.lookups import renew_lookups, renew_national_ids
 from passport_pipeline.windows.survey import survey_hospital
 from passport_pipeline_tests.clocks import machine_off_by
 from passport_pipeline_tests.windows.test_load import MONTH, add, change, run_window
+from passport_sample.seed_example import seed_example, seed_passport
 
 KEY = "hospital-1"
 DAY = timedelta(days=1)

@@ -13,11 +13,11 @@ import pytest
 from passport_pipeline.core.windows import Window
 from passport_pipeline.orchestration.partitions import partition_key_of
 from passport_pipeline.passport.mongo.collections import ARRAYS
-from passport_pipeline.sample.events import Mutation
-from passport_pipeline.sample.generator import DEMO, generate
-from passport_pipeline.sample.ledger import wall_clock
-from passport_pipeline.sample.mutations import Mutations
-from passport_pipeline.sample.population import newcomers, passport_patients
+from passport_sample.events import Mutation
+from passport_sample.generator import DEMO, generate
+from passport_sample.ledger import wall_clock
+from passport_sample.mutations import Mutations
+from passport_sample.population import newcomers, passport_patients
 
 SEED, CITIZENS = 7, 20
 ROUNDS = 3

@@ -10,16 +10,16 @@ import pytest
 import yaml
 
 from passport_pipeline.core.windows import Window
-from passport_pipeline.sample import answers
-from passport_pipeline.sample.concepts import concepts
-from passport_pipeline.sample.dictionary import CLASSES, DATATYPES
-from passport_pipeline.sample.generator import DEMO, generate
-from passport_pipeline.sample.hospital import NATIONAL_ID, OLD_ID
-from passport_pipeline.sample.mutations import Mutations
-from passport_pipeline.sample.oracle import days_of, live
-from passport_pipeline.sample.population import passport_patients
 from passport_pipeline_tests.orchestration.sensors.test_changed_inputs import Sensor, read_anew, run_all, windows
 from passport_pipeline_tests.windows.running import load_hospitals
+from passport_sample import answers
+from passport_sample.concepts import concepts
+from passport_sample.dictionary import CLASSES, DATATYPES
+from passport_sample.generator import DEMO, generate
+from passport_sample.hospital import NATIONAL_ID, OLD_ID
+from passport_sample.mutations import Mutations
+from passport_sample.oracle import days_of, live
+from passport_sample.population import passport_patients
 
 SEED, CITIZENS, KEY = 3, 20, "central"
 

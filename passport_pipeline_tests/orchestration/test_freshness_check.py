@@ -13,7 +13,7 @@ from passport_pipeline.orchestration.freshness_check import freshness, hospitals
 from passport_pipeline.passport.days.state import status_of
 from passport_pipeline.passport.hospitals.state import PAUSED, HospitalState, Look, change_state, note_looks
 from passport_pipeline.passport.mongo.collections import SOURCE_HOSPITALS
-from passport_pipeline.sample.seed_example import seed_example, seed_passport
+from passport_sample.seed_example import seed_example, seed_passport
 
 KEYS = ("central", "east", "west")
 ENTRY = "  - {{key: {0}, name: {0}, url_env: X_{0}, timezone: UTC, enabled: {1}}}\n"

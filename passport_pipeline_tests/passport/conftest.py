@@ -10,8 +10,8 @@ from passport_pipeline.config.settings import Settings
 from passport_pipeline.passport.accounts import Account, ensure_hospital
 from passport_pipeline.passport.mongo.collections import COLLECTIONS
 from passport_pipeline.passport.mongo.database import Passport
-from passport_pipeline.sample.servers import Servers
 from passport_pipeline_tests.passport.factory import HOSPITAL, World
+from passport_sample.servers import Servers
 
 WRITES = {"insert", "update", "delete", "findAndModify"}
 

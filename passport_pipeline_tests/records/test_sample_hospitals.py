@@ -9,14 +9,14 @@ from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.config.settings import Settings
 from passport_pipeline.records.building import build
 from passport_pipeline.records.documents import clinicians, documents
-from passport_pipeline.sample.generator import DEMO, generate
-from passport_pipeline.sample.hospital import NATIONAL_ID
-from passport_pipeline.sample.loading import load
-from passport_pipeline.sample.oracle import expected
 from passport_pipeline.sources.openmrs.identifiers import read_identifiers
 from passport_pipeline.sources.openmrs.source import Source
 from passport_pipeline_tests.records.frames import DOCTOR, NOW, USER
 from passport_pipeline_tests.records.reading import match_known, patient_of, read_all
+from passport_sample.generator import DEMO, generate
+from passport_sample.hospital import NATIONAL_ID
+from passport_sample.loading import load
+from passport_sample.oracle import expected
 
 SHOWN = {
     "condition": ("name", "details", "diagnosed"),

@@ -10,8 +10,8 @@ from bson import ObjectId
 
 from passport_pipeline.cli.tables import verification_table
 from passport_pipeline.identity.matching import REASONS
-from passport_pipeline.sample.hospital import PASSWORD_CANARY
-from passport_pipeline.sample.mutations import Mutations
+from passport_sample.hospital import PASSWORD_CANARY
+from passport_sample.mutations import Mutations
 
 
 @pytest.fixture(scope="module")

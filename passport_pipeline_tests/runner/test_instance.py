@@ -10,7 +10,7 @@ import yaml
 
 from passport_pipeline.runner.instance import dagster_instance
 from passport_pipeline.runner.local_storage import LocalEvents, LocalRuns
-from passport_pipeline.sample.dagster_home import prepare
+from passport_sample.dagster_home import prepare
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from passport_pipeline.sample.seed_example import seed_example, seed_passport
+from passport_sample.seed_example import seed_example, seed_passport
 
 
 @pytest.fixture(scope="module", params=["1.9", "2.3", "2.8"])

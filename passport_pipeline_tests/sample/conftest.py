@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from passport_pipeline.sample.generator import DEMO, generate
-from passport_pipeline.sample.hospital import SampleHospital
-from passport_pipeline.sample.population import PassportPeople, passport_patients
+from passport_sample.generator import DEMO, generate
+from passport_sample.hospital import SampleHospital
+from passport_sample.population import PassportPeople, passport_patients
 
 PATIENTS = 40
 

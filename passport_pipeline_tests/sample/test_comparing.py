@@ -6,8 +6,8 @@ from datetime import date
 import pytest
 from bson import ObjectId
 
-from passport_pipeline.sample.generator import DEMO, generate
-from passport_pipeline.sample.population import passport_patients
+from passport_sample.generator import DEMO, generate
+from passport_sample.population import passport_patients
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ import yaml
 
 from passport_pipeline.core.errors import ConfigurationError
 from passport_pipeline.runner.local_storage import LocalEvents, LocalRuns
-from passport_pipeline.sample import dagster_home
-from passport_pipeline.sample.processes import ServerFailed
+from passport_sample import dagster_home
+from passport_sample.processes import ServerFailed
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(100)"]
 END = [sys.executable, "-c", ""]

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from passport_pipeline.sample.edges import LONGEST_TEXT, NO_CONCEPT
-from passport_pipeline.sample.generator import DEMO, demo_hospitals, generate
-from passport_pipeline.sample.hospital import PASSWORD_CANARY, ZERO_DATE
-from passport_pipeline.sample.people import PERSON_ONLY
+from passport_sample.edges import LONGEST_TEXT, NO_CONCEPT
+from passport_sample.generator import DEMO, demo_hospitals, generate
+from passport_sample.hospital import PASSWORD_CANARY, ZERO_DATE
+from passport_sample.people import PERSON_ONLY
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import pytest
 import sqlalchemy as sa
 from bson import ObjectId
 
-from passport_pipeline.sample.loading import engine_of, load, load_passport
+from passport_sample.loading import engine_of, load, load_passport
 
 from .stored import differences
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from passport_pipeline.sample import oracle
-from passport_pipeline.sample.loading import load
-from passport_pipeline.sample.mutations import Mutations
+from passport_sample import oracle
+from passport_sample.loading import load
+from passport_sample.mutations import Mutations
 
 from .conftest import small
 from .stored import differences

@@ -3,11 +3,11 @@
 import pandas as pd
 import pytest
 
-from passport_pipeline.sample import oracle
-from passport_pipeline.sample.edges import NO_ANSWER, NO_CONCEPT
-from passport_pipeline.sample.hospital import ZERO_DATE
-from passport_pipeline.sample.people import PERSON_ONLY
-from passport_pipeline.sample.seed_example import NATIONAL_ID_NUMBER, OBS_ID, seed_example, seed_passport
+from passport_sample import oracle
+from passport_sample.edges import NO_ANSWER, NO_CONCEPT
+from passport_sample.hospital import ZERO_DATE
+from passport_sample.people import PERSON_ONLY
+from passport_sample.seed_example import NATIONAL_ID_NUMBER, OBS_ID, seed_example, seed_passport
 
 VERSIONS = ["1.9.0", "1.9", "2.8"]
 

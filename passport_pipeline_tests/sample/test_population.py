@@ -2,7 +2,7 @@
 
 import re
 
-from passport_pipeline.sample.population import citizens, passport_patients
+from passport_sample.population import citizens, passport_patients
 
 EMAIL = re.compile(r"^\w+([.-]?\w+)*@\w+([.-]?\w+)*(\.\w{2,3})+$")
 BCRYPT = re.compile(r"^\$2b\$10\$[./A-Za-z0-9]{53}$")

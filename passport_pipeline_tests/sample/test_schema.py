@@ -3,8 +3,8 @@
 import pytest
 import sqlalchemy as sa
 
-from passport_pipeline.sample.loading import create_schema
-from passport_pipeline.sample.schema import columns, has, tables
+from passport_sample.loading import create_schema
+from passport_sample.schema import columns, has, tables
 
 KEYS = {"primary": "PRI", "unique": "UNI", "key": "MUL", "": ""}
 # In that one database the migrations had lost the unique keys of two tables.

@@ -14,9 +14,9 @@ import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
 from passport_pipeline.core.errors import ConfigurationError
-from passport_pipeline.sample import mariadb, mongodb, processes
-from passport_pipeline.sample import servers as private_servers
-from passport_pipeline.sample.servers import Servers
+from passport_sample import mariadb, mongodb, processes
+from passport_sample import servers as private_servers
+from passport_sample.servers import Servers
 
 
 @pytest.fixture

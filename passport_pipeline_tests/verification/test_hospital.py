@@ -22,12 +22,12 @@ from passport_pipeline.passport.hospitals.state import ACTIVE, PAUSED, change_st
 from passport_pipeline.passport.mongo.collections import ARRAYS
 from passport_pipeline.passport.mongo.database import Passport
 from passport_pipeline.runner.in_process import QUIET
-from passport_pipeline.sample.generator import DEMO, generate
-from passport_pipeline.sample.mutations import Mutations
-from passport_pipeline.sample.population import passport_patients
 from passport_pipeline.verification import hospital as verification
 from passport_pipeline.verification.hospital import days_of_window, have_mended, verify_hospital
 from passport_pipeline.windows.survey import stored_survey
+from passport_sample.generator import DEMO, generate
+from passport_sample.mutations import Mutations
+from passport_sample.population import passport_patients
 
 FIRST, LAST = "2026-08", "2026-09"
 

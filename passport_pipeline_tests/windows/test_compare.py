@@ -13,13 +13,13 @@ from passport_pipeline.core.digests import Digest
 from passport_pipeline.core.errors import BatchError
 from passport_pipeline.core.windows import Window, month_of
 from passport_pipeline.passport.days.state import recorded
-from passport_pipeline.sample.generator import DEMO, generate
-from passport_pipeline.sample.population import newcomers, passport_patients
 from passport_pipeline.windows import lookups
 from passport_pipeline.windows.compare import basis, names_any, stale_windows, window_states
 from passport_pipeline.windows.fingerprint import stored_inputs
 from passport_pipeline.windows.lookups import stored_national_ids
 from passport_pipeline_tests.windows.running import load_hospitals, read_references, run_windows
+from passport_sample.generator import DEMO, generate
+from passport_sample.population import newcomers, passport_patients
 
 SEED, CITIZENS = 3, 12
 

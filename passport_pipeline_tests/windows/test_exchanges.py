@@ -6,11 +6,11 @@ from datetime import date
 import pytest
 import sqlalchemy as sa
 
-from passport_pipeline.sample.generator import generate
-from passport_pipeline.sample.hospital import HospitalSpec
-from passport_pipeline.sample.population import passport_patients
 from passport_pipeline.sources.openmrs.observations.row_definition import Rows
 from passport_pipeline_tests.crafting import exchange_that_two_folds_miss
+from passport_sample.generator import generate
+from passport_sample.hospital import HospitalSpec
+from passport_sample.population import passport_patients
 
 SPEC = HospitalSpec("central", "Central Hospital", patients=12, start=date(2025, 10, 1), end=date(2025, 11, 6))
 

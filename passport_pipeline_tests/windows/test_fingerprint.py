@@ -13,9 +13,6 @@ from passport_pipeline.core.errors import BatchError
 from passport_pipeline.core.row_references import References
 from passport_pipeline.records.building import build
 from passport_pipeline.records.documents import clinicians, documents
-from passport_pipeline.sample.generator import DEMO, generate
-from passport_pipeline.sample.hospital import NATIONAL_ID
-from passport_pipeline.sample.loading import load
 from passport_pipeline.sources.openmrs.identifiers import read_identifiers
 from passport_pipeline.sources.openmrs.lookups import ConceptLookup, LocationLookup, Lookups, ProviderLookup, references
 from passport_pipeline.sources.openmrs.source import Source
@@ -24,6 +21,9 @@ from passport_pipeline.windows.fingerprint import Inputs, stored_inputs
 from passport_pipeline_tests.records import frames
 from passport_pipeline_tests.records.frames import DOCTOR, NOW, USER
 from passport_pipeline_tests.records.reading import match_known, read_all
+from passport_sample.generator import DEMO, generate
+from passport_sample.hospital import NATIONAL_ID
+from passport_sample.loading import load
 
 TABLES = {
     "concept": ("concepts", "concepts", "concept_id", "name"),

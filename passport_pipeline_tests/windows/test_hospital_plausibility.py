@@ -19,11 +19,11 @@ from passport_pipeline.orchestration.partitions import partition_key_of
 from passport_pipeline.passport.hospitals.held_back import accept
 from passport_pipeline.passport.hospitals.staleness import staleness
 from passport_pipeline.passport.hospitals.state import HeldBack, HospitalState, Known, LetThrough, state_of
-from passport_pipeline.sample.population import PassportPeople, passport_patients
-from passport_pipeline.sample.seed_example import seed_example
 from passport_pipeline.windows.hospital_plausibility import HospitalChange, known_now
 from passport_pipeline.windows.plausibility import ACCEPT_TAG, HELD_BACK_TAG, Plausibility
-from passport_pipeline_tests.daemon import later
+from passport_sample.population import PassportPeople, passport_patients
+from passport_sample.seed_example import seed_example
+from passport_testing.daemon import later
 
 KEY = "hospital-1"
 PATIENTS, ROWS_OF_ONE = 6, 15

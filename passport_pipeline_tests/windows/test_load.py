@@ -13,11 +13,11 @@ from passport_pipeline.connections.run import Connections
 from passport_pipeline.core.errors import PassportUnreachable
 from passport_pipeline.passport.days.leases import lease
 from passport_pipeline.passport.reconcile.day import DayReconciler
-from passport_pipeline.sample.seed_example import seed_example, seed_passport
 from passport_pipeline.windows.compare import compare_window
 from passport_pipeline.windows.extract import extract_window
 from passport_pipeline.windows.load import load_window
 from passport_pipeline.windows.match import match_window
+from passport_sample.seed_example import seed_example, seed_passport
 
 MONTH = "2025-11"
 BACKLOG = """

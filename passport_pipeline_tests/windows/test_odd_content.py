@@ -9,11 +9,11 @@ from passport_pipeline.core.windows import last_month
 from passport_pipeline.orchestration.partitions import FIRST_MONTH
 from passport_pipeline.passport.parked import replay
 from passport_pipeline.records import frames
-from passport_pipeline.sample.generator import DEMO, generate
-from passport_pipeline.sample.population import passport_patients
-from passport_pipeline.sample.seed_example import seed_example, seed_passport
 from passport_pipeline.verification.hospital import verify_hospital
 from passport_pipeline_tests.windows.test_load import add, change, run_window
+from passport_sample.generator import DEMO, generate
+from passport_sample.population import passport_patients
+from passport_sample.seed_example import seed_example, seed_passport
 
 NATIONAL_ID = "1000000007919"
 ZONES = ("America/Port-au-Prince", "America/Lima", "Africa/Kigali", "Pacific/Kiritimati")

@@ -12,13 +12,13 @@ from passport_pipeline.core.windows import Window
 from passport_pipeline.orchestration.definitions import build_definitions
 from passport_pipeline.orchestration.partitions import partition_key_of
 from passport_pipeline.records import documents
-from passport_pipeline.sample.seed_example import seed_example, seed_passport
 from passport_pipeline.windows.compare import compare_window
 from passport_pipeline.windows.extract import extract_window
 from passport_pipeline.windows.match import match_window
 from passport_pipeline.windows.plausibility import ACCEPT_TAG, HELD_BACK_TAG, DayChange, Plausibility, weigh
-from passport_pipeline_tests.daemon import later
 from passport_pipeline_tests.windows.test_load import run_window
+from passport_sample.seed_example import seed_example, seed_passport
+from passport_testing.daemon import later
 
 KEY, MONTH, OTHER_MONTH = "hospital-1", "2025-11", "2025-12"
 STRANGER = 4711

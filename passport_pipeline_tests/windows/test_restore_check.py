@@ -9,7 +9,7 @@ from passport_pipeline.core.errors import SourceRefused
 from passport_pipeline.core.windows import Window
 from passport_pipeline.passport.hospitals.state import ACTIVE, PIPELINE, STOPPED, change_state, state_of
 from passport_pipeline.runner.in_process import HospitalRun, InProcess
-from passport_pipeline.sample.seed_example import seed_example, seed_passport
+from passport_sample.seed_example import seed_example, seed_passport
 
 ROWS = """
 INSERT INTO obs (person_id, concept_id, obs_datetime, location_id, value_coded, creator, date_created, voided, uuid)

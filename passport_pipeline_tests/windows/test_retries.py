@@ -9,8 +9,8 @@ import pytest
 
 from passport_pipeline.passport.mongo import contract
 from passport_pipeline.passport.mongo.collections import COLLECTIONS, PARKED, RECORDS
-from passport_pipeline.sample.seed_example import OBS_ID, seed_example, seed_passport
 from passport_pipeline_tests.windows.test_load import add, run_window
+from passport_sample.seed_example import OBS_ID, seed_example, seed_passport
 
 
 def refusing(obs_id):

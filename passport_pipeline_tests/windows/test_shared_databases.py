@@ -15,8 +15,8 @@ from passport_pipeline.core.windows import Window
 from passport_pipeline.passport.hospitals.fingerprints import claim
 from passport_pipeline.passport.hospitals.state import ACTIVE, RETIRED, STOPPED, HospitalState, change_state, state_of
 from passport_pipeline.runner.in_process import HospitalRun, InProcess
-from passport_pipeline.sample.seed_example import seed_example, seed_passport
-from passport_pipeline_tests.operating import url_variable
+from passport_sample.seed_example import seed_example, seed_passport
+from passport_testing.operator import url_variable
 
 FIRST, SECOND, MONTH = "hospital-1", "north", "2025-11"
 ROWS = """

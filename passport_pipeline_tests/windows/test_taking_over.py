@@ -9,10 +9,10 @@ import sqlalchemy as sa
 
 from passport_pipeline.core.windows import Window
 from passport_pipeline.passport.days.leases import held
-from passport_pipeline.sample.seed_example import seed_example, seed_passport
-from passport_pipeline_tests.faults import points
-from passport_pipeline_tests.faults.child import Doom, run_window
-from passport_pipeline_tests.faults.processes import Child
+from passport_sample.seed_example import seed_example, seed_passport
+from passport_testing.faults import points
+from passport_testing.faults.child import Doom, run_window
+from passport_testing.faults.processes import Child
 
 WINDOW = Window("hospital-1", "2025-11")
 # Where it is suspended: as it puts a file in place of another, and before it marks the day that it is to load.

@@ -8,8 +8,8 @@ import dagster as dg
 import pytest
 import sqlalchemy as sa
 
-from passport_pipeline.sample.seed_example import seed_example, seed_passport
 from passport_pipeline_tests.windows.running import load_hospitals
+from passport_sample.seed_example import seed_example, seed_passport
 
 ROW = """
 INSERT INTO obs (person_id, concept_id, obs_datetime, location_id, value_coded, creator, date_created, voided, uuid)

@@ -7,9 +7,9 @@ from datetime import UTC, date, datetime
 import pytest
 
 from passport_pipeline.orchestration.definitions import build_definitions
-from passport_pipeline.sample.generator import DEMO, generate
-from passport_pipeline.sample.mutations import Mutations
-from passport_pipeline.sample.population import passport_patients
+from passport_sample.generator import DEMO, generate
+from passport_sample.mutations import Mutations
+from passport_sample.population import passport_patients
 
 EDIT = {"details": "as the doctor says", "note": "typed by the doctor"}
 

@@ -20,10 +20,10 @@ from passport_pipeline.passport.days.leases import lease
 from passport_pipeline.passport.hospitals.state import ACTIVE, PAUSED, change_state
 from passport_pipeline.passport.mongo.collections import ARRAYS
 from passport_pipeline.passport.patients.changes import PatientChanges
-from passport_pipeline.sample.generator import DEMO, generate
-from passport_pipeline.sample.mutations import Mutations
-from passport_pipeline.sample.population import citizens, passport_patients
 from passport_pipeline_tests.windows.running import load_hospitals, read_references, run_windows
+from passport_sample.generator import DEMO, generate
+from passport_sample.mutations import Mutations
+from passport_sample.population import citizens, passport_patients
 
 SEED, CITIZENS = 3, 24
 MONTHS = {"start": date(2026, 8, 1), "end": date(2026, 9, 30), "edges": False}

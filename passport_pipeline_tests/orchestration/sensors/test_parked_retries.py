@@ -11,8 +11,8 @@ from passport_pipeline.orchestration.sensors.parked_retries import parked_retrie
 from passport_pipeline.passport.hospitals.state import ACTIVE, PAUSED, change_state
 from passport_pipeline.passport.mongo.collections import PARKED
 from passport_pipeline.runner.in_process import HospitalRun, InProcess
-from passport_pipeline.sample.loading import load_passport
-from passport_pipeline.sample.seed_example import seed_example, seed_passport
+from passport_sample.loading import load_passport
+from passport_sample.seed_example import seed_example, seed_passport
 
 WINDOW = Window("hospital-1", "2025-11")
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)

@@ -17,11 +17,11 @@ from passport_pipeline.orchestration.sensors.source_changes import registered_ho
 from passport_pipeline.passport.days.leases import lease
 from passport_pipeline.passport.hospitals.state import ACTIVE, PAUSED, RETIRED, change_state, state_of
 from passport_pipeline.runner.in_process import HospitalRun, InProcess
-from passport_pipeline.sample.generator import DEMO, generate
-from passport_pipeline.sample.mutations import Mutations
-from passport_pipeline.sample.population import passport_patients
 from passport_pipeline.sources.mysql import clock
 from passport_pipeline.windows.survey import SURVEY
+from passport_sample.generator import DEMO, generate
+from passport_sample.mutations import Mutations
+from passport_sample.population import passport_patients
 
 ENTRY = "  - {{key: {0}, name: {0}, url_env: {1}_URL, timezone: Africa/Kigali}}\n"
 

@@ -13,8 +13,8 @@ from passport_pipeline.core.errors import PassportRefused, PassportUnreachable
 from passport_pipeline.passport.mongo import database
 from passport_pipeline.passport.mongo.collections import COLLECTIONS, PATIENTS, RECORDS, USERS
 from passport_pipeline.passport.mongo.database import Passport
-from passport_pipeline.sample import mongodb, processes
 from passport_pipeline_tests.passport.factory import DAY, patient, record
+from passport_sample import mongodb, processes
 
 SECRET = "s3cret-word"
 

@@ -7,11 +7,11 @@ import sqlalchemy as sa
 
 from passport_pipeline.config.settings import Settings
 from passport_pipeline.core.errors import ConfigurationError
-from passport_pipeline.sample.loading import load
 from passport_pipeline.sources.openmrs.preflight import check_hospital
 from passport_pipeline.sources.openmrs.source import CONNECT_TIMEOUT, GRACE, LONGEST_TEXT, Source
 from passport_pipeline_tests.sample.conftest import small
 from passport_pipeline_tests.sources.reading import assert_same, everything
+from passport_sample.loading import load
 
 MODES = (
     "ANSI",

@@ -2,11 +2,11 @@
 
 import pytest
 
-from passport_pipeline.sample.loading import engine_of, load
 from passport_pipeline.sources.openmrs.schema import Schema
 from passport_pipeline.sources.openmrs.tables import metadata, obs
 from passport_pipeline_tests.sample.conftest import small
 from passport_pipeline_tests.sources.reading import assert_same, everything
+from passport_sample.loading import engine_of, load
 
 FLAGS = {"voided", "retired", "preferred", "locale_preferred", "value_boolean", "precise", "allow_decimal"}
 

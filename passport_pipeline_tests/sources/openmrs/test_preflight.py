@@ -11,10 +11,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from passport_pipeline.config.settings import Settings
-from passport_pipeline.sample import mariadb, processes
 from passport_pipeline.sources.mysql.clock import read_clock
 from passport_pipeline.sources.openmrs import preflight
 from passport_pipeline.sources.openmrs.preflight import check_hospital
+from passport_sample import mariadb, processes
 
 
 @pytest.fixture

@@ -13,14 +13,14 @@ import sqlalchemy as sa
 from passport_pipeline.config.settings import Settings
 from passport_pipeline.core.digests import Digest
 from passport_pipeline.core.errors import SourceUnreachable
-from passport_pipeline.sample.generator import generate
-from passport_pipeline.sample.hospital import HospitalSpec
-from passport_pipeline.sample.loading import load
 from passport_pipeline.sources.mysql.survey import full_survey, window_cells
 from passport_pipeline.sources.openmrs.observations.reading import OBSERVATION_COLUMNS, read_observations
 from passport_pipeline.sources.openmrs.observations.row_definition import NUMBERS_AND_DATES, TEXTS, Rows
 from passport_pipeline.sources.openmrs.source import LONGEST_TEXT, Source
 from passport_pipeline_tests.sources.inserting import CREATED, VERSIONS
+from passport_sample.generator import generate
+from passport_sample.hospital import HospitalSpec
+from passport_sample.loading import load
 
 MONTH = "2025-11"
 DATES = ("encounter_datetime", "obs_datetime", "value_datetime", "date_created")

@@ -18,9 +18,9 @@ from pymongo.database import Database
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.pool import NullPool
 
-from passport_pipeline.sample.hospital import ZERO_DATE, SampleHospital
-from passport_pipeline.sample.population import PassportPeople
-from passport_pipeline.sample.schema import columns, create_statements, tables
+from passport_sample.hospital import ZERO_DATE, SampleHospital
+from passport_sample.population import PassportPeople
+from passport_sample.schema import columns, create_statements, tables
 
 ROWS_AT_ONCE = 100_000
 """How many rows one LOAD DATA brings; bounds the temporary file and the text held in memory."""

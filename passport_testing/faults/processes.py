@@ -15,8 +15,8 @@ CONTEXT = multiprocessing.get_context("forkserver")
 # The first process that is started in a session decides what all of them have imported; the rest is what a run imports
 # when it gets there.
 CONTEXT.set_forkserver_preload([
-    "passport_pipeline_tests.operating", "passport_pipeline_tests.passport.factory",
-    "passport_pipeline_tests.faults.child", "passport_pipeline.cli.commands",
+    "passport_testing.operator", "passport_pipeline_tests.passport.factory",
+    "passport_testing.faults.child", "passport_pipeline.cli.commands",
     "passport_pipeline.passport.conflicts.resolve",
     "dagster._core.storage.event_log", "dagster._core.storage.runs", "dagster._core.storage.schedules",
     "dagster._core.storage.local_compute_log_manager", "dagster._core.instance.factory", "pyarrow.parquet", "pymysql",

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from passport_pipeline.sample.hospital import PASSWORD_CANARY, ZERO_DATE
-from passport_pipeline.sample.schema import VERSIONS, columns, tables
+from passport_sample.hospital import PASSWORD_CANARY, ZERO_DATE
+from passport_sample.schema import VERSIONS, columns, tables
 
 LONG_AGO = pd.Timestamp("2018-01-15 08:00:00")
 """When the metadata of every sample hospital was set up."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from passport_pipeline.sample.concepts import concepts
-from passport_pipeline.sample.hospital import SampleHospital
-from passport_pipeline.sample.schema import has
+from passport_sample.concepts import concepts
+from passport_sample.hospital import SampleHospital
+from passport_sample.schema import has
 
 _SAID = {
     "NORMAL": "Normal", "LOW": "Abnormal", "HIGH": "Abnormal", "ABNORMAL": "Abnormal", "CRITICALLY_LOW": "Critical",

@@ -12,8 +12,8 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from passport_pipeline.sample.concepts import Concept, concepts, drugs
-from passport_pipeline.sample.dictionary import Dictionary
+from passport_sample.concepts import Concept, concepts, drugs
+from passport_sample.dictionary import Dictionary
 
 # A line is a question, a number after it how often it is answered (always, if there is none); what is
 # indented below a question are the members of its group.

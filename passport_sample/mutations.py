@@ -14,15 +14,15 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from passport_pipeline.sample import oracle
-from passport_pipeline.sample.concepts import concepts
-from passport_pipeline.sample.events import Events, Mutation, Note, filled, unvoided, voided
-from passport_pipeline.sample.forms import VALUES
-from passport_pipeline.sample.frames import ADMIN, DAEMON
-from passport_pipeline.sample.hospital import Merge
-from passport_pipeline.sample.ledger import Held
-from passport_pipeline.sample.people import NURSE_PROVIDER
-from passport_pipeline.sample.schema import tables
+from passport_sample import oracle
+from passport_sample.concepts import concepts
+from passport_sample.events import Events, Mutation, Note, filled, unvoided, voided
+from passport_sample.forms import VALUES
+from passport_sample.frames import ADMIN, DAEMON
+from passport_sample.hospital import Merge
+from passport_sample.ledger import Held
+from passport_sample.people import NURSE_PROVIDER
+from passport_sample.schema import tables
 
 __all__ = ["Mutation", "Mutations"]
 

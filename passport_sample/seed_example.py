@@ -11,9 +11,9 @@ from datetime import date
 
 import pandas as pd
 
-from passport_pipeline.sample.frames import account, table
-from passport_pipeline.sample.hospital import NATIONAL_ID, HospitalSpec, SampleHospital
-from passport_pipeline.sample.population import PassportPeople, passport_patients
+from passport_sample.frames import account, table
+from passport_sample.hospital import NATIONAL_ID, HospitalSpec, SampleHospital
+from passport_sample.population import PassportPeople, passport_patients
 
 OBS_ID, PATIENT, TYPIST = 12345, 789, 100
 """obs_id, person_id of the patient, and user_id of Jane Smith."""

@@ -16,9 +16,9 @@ from typing import Any
 import yaml
 
 from passport_pipeline.core.errors import ConfigurationError
-from passport_pipeline.sample.processes import ServerFailed, dying_with_parent, free_port
+from passport_sample.processes import ServerFailed, dying_with_parent, free_port
 
-PROJECT = Path(__file__).resolve().parents[2]
+PROJECT = Path(__file__).resolve().parents[1]
 HOST = "127.0.0.1"
 SECONDS_TO_LOAD = 120
 SECONDS_TO_END = 20

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from passport_pipeline.sample import answers
-from passport_pipeline.sample.hospital import ZERO_DATE, SampleHospital
+from passport_sample import answers
+from passport_sample.hospital import ZERO_DATE, SampleHospital
 
 LEADING = ("condition", "medication", "test", "visit", "image")
 DEPTH = 4

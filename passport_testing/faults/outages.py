@@ -11,8 +11,8 @@ import pymongo
 import sqlalchemy as sa
 from pymongo.errors import PyMongoError
 
-from passport_pipeline.sample import processes, servers
-from passport_pipeline.sample.servers import Servers
+from passport_sample import processes, servers
+from passport_sample.servers import Servers
 
 FULL = 2048
 """Bytes that a file may have while the disk is full: too few for any batch."""

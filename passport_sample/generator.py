@@ -11,13 +11,13 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from passport_pipeline.sample import dictionary as dictionaries
-from passport_pipeline.sample import edges, observations, people
-from passport_pipeline.sample.concepts import concepts
-from passport_pipeline.sample.forms import forms
-from passport_pipeline.sample.frames import rng_of, table, uuids
-from passport_pipeline.sample.hospital import HospitalSpec, SampleHospital
-from passport_pipeline.sample.schema import has
+from passport_sample import dictionary as dictionaries
+from passport_sample import edges, observations, people
+from passport_sample.concepts import concepts
+from passport_sample.forms import forms
+from passport_sample.frames import rng_of, table, uuids
+from passport_sample.hospital import HospitalSpec, SampleHospital
+from passport_sample.schema import has
 
 DEMO: tuple[HospitalSpec, ...] = (
     HospitalSpec(

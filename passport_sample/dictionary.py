@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from passport_pipeline.sample.concepts import EMRAPI, Concept, concepts, drugs
-from passport_pipeline.sample.frames import table, uuid_of
-from passport_pipeline.sample.hospital import HospitalSpec
+from passport_sample.concepts import EMRAPI, Concept, concepts, drugs
+from passport_sample.frames import table, uuid_of
+from passport_sample.hospital import HospitalSpec
 
 CLASSES = (
     "Test", "Procedure", "Drug", "Diagnosis", "Finding", "Question", "LabSet", "MedSet", "ConvSet", "Misc", "Symptom",

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from passport_pipeline.sample.dictionary import Dictionary
-from passport_pipeline.sample.frames import DAEMON, uuid_of
-from passport_pipeline.sample.hospital import ZERO_DATE, HospitalSpec
-from passport_pipeline.sample.observations import void
-from passport_pipeline.sample.people import NURSE, PERSON_ONLY
+from passport_sample.dictionary import Dictionary
+from passport_sample.frames import DAEMON, uuid_of
+from passport_sample.hospital import ZERO_DATE, HospitalSpec
+from passport_sample.observations import void
+from passport_sample.people import NURSE, PERSON_ONLY
 
 EDITED, VOIDED, GROUPS_VOIDED = 0.15, 0.03, 0.02
 """How many rows are edited, voided, and how many groups are voided with all their members."""

@@ -3,9 +3,9 @@
 import pandas as pd
 import sqlalchemy as sa
 
-from passport_pipeline.sample.hospital import ZERO_DATE, SampleHospital
-from passport_pipeline.sample.loading import engine_of, rows_of
-from passport_pipeline.sample.schema import columns, tables
+from passport_sample.hospital import ZERO_DATE, SampleHospital
+from passport_sample.loading import engine_of, rows_of
+from passport_sample.schema import columns, tables
 
 
 def differences(admin: sa.Engine, database: str, hospital: SampleHospital) -> dict[str, list[str]]:

@@ -13,7 +13,7 @@ import pymongo
 from pymongo.errors import OperationFailure, PyMongoError
 
 from passport_pipeline.core.errors import ConfigurationError
-from passport_pipeline.sample.processes import Server, State, program
+from passport_sample.processes import Server, State, program
 
 NAME = "MongoDB"
 REPLICA_SET = "rs0"

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
-from passport_pipeline.sample.schema_tables import SHARED, TABLES
+from passport_sample.schema_tables import SHARED, TABLES
 
 VERSIONS = ("1.9.0", "1.9", "2.1", "2.2", "2.3", "2.4", "2.5", "2.6", "2.7", "2.8", "2.9")
 """Oldest first. "1.9" is what 1.9.x databases are after their own migrations; "1.9.0" still has

@@ -15,15 +15,15 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import Engine
 
-from passport_pipeline.sample import oracle
-from passport_pipeline.sample.concepts import concepts
-from passport_pipeline.sample.dictionary import Dictionary
-from passport_pipeline.sample.forms import VALUES, answer, forms
-from passport_pipeline.sample.frames import ADMIN, DAEMON
-from passport_pipeline.sample.hospital import SampleHospital
-from passport_pipeline.sample.ledger import Clock, Held, Ledger
-from passport_pipeline.sample.people import NURSE, NURSE_PROVIDER
-from passport_pipeline.sample.schema import has, tables
+from passport_sample import oracle
+from passport_sample.concepts import concepts
+from passport_sample.dictionary import Dictionary
+from passport_sample.forms import VALUES, answer, forms
+from passport_sample.frames import ADMIN, DAEMON
+from passport_sample.hospital import SampleHospital
+from passport_sample.ledger import Clock, Held, Ledger
+from passport_sample.people import NURSE, NURSE_PROVIDER
+from passport_sample.schema import has, tables
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from passport_pipeline.sample.dictionary import Dictionary
-from passport_pipeline.sample.forms import answer, forms
-from passport_pipeline.sample.frames import ADMIN, DAEMON, rng_of, uuids
-from passport_pipeline.sample.hospital import HospitalSpec
-from passport_pipeline.sample.people import CLERK, NURSE, PROVIDERS
-from passport_pipeline.sample.schema import has
+from passport_sample.dictionary import Dictionary
+from passport_sample.forms import answer, forms
+from passport_sample.frames import ADMIN, DAEMON, rng_of, uuids
+from passport_sample.hospital import HospitalSpec
+from passport_sample.people import CLERK, NURSE, PROVIDERS
+from passport_sample.schema import has
 
 LOCATIONS = ("Unknown Location", "Outpatient Clinic", "Maternity Ward", "Laboratory", "Pharmacy")
 ROLES = ("Unknown", "Clinician", "Nurse")

@@ -22,13 +22,13 @@ from passport_pipeline.orchestration.partitions import FIRST_MONTH
 from passport_pipeline.runner.in_process import HospitalRun, InProcess
 from passport_pipeline.runner.instance import NEW_CONFIG
 from passport_pipeline.runner.sync import sync
-from passport_pipeline.sample.comparing import Comparison, compare
-from passport_pipeline.sample.hospital import SampleHospital
-from passport_pipeline.sample.loading import load, load_passport
-from passport_pipeline.sample.oracle import expected
-from passport_pipeline.sample.population import PassportPeople
 from passport_pipeline.verification.hospital import HospitalVerification, verify_hospital
-from passport_pipeline_tests.daemon import Daemon, Settled, Tick
+from passport_sample.comparing import Comparison, compare
+from passport_sample.hospital import SampleHospital
+from passport_sample.loading import load, load_passport
+from passport_sample.oracle import expected
+from passport_sample.population import PassportPeople
+from passport_testing.daemon import Daemon, Settled, Tick
 
 Documents = dict[str, list[dict[str, Any]]]
 

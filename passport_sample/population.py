@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from bson import ObjectId
 
-from passport_pipeline.sample.frames import rng_of
+from passport_sample.frames import rng_of
 
 GIVEN = (
     "Amberlyn", "Bertolf", "Célestrine", "Dorvane", "Elsabee", "Farrick", "Gwenolé", "Harlowe", "Isaura", "Jorund",

@@ -15,8 +15,8 @@ import pandas as pd
 from bson import ObjectId
 from pymongo.database import Database
 
-from passport_pipeline.sample.hospital import SampleHospital
-from passport_pipeline.sample.oracle import expected
+from passport_sample.hospital import SampleHospital
+from passport_sample.oracle import expected
 
 Document = dict[str, Any]
 

@@ -22,8 +22,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from passport_pipeline.sample import databases, mariadb, mongodb, processes
-from passport_pipeline.sample.processes import ServerFailed, State
+from passport_sample import databases, mariadb, mongodb, processes
+from passport_sample.processes import ServerFailed, State
 
 __all__ = ["ServerFailed", "Servers", "is_running", "start", "stop"]
 

@@ -12,11 +12,11 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import Connection, Engine, bindparam, text
 
-from passport_pipeline.sample.frames import rng_of, table, uuid_of
-from passport_pipeline.sample.hospital import ZERO_DATE, SampleHospital
-from passport_pipeline.sample.loading import engine_of
-from passport_pipeline.sample.oracle import DEPTH
-from passport_pipeline.sample.schema import columns, has
+from passport_sample.frames import rng_of, table, uuid_of
+from passport_sample.hospital import ZERO_DATE, SampleHospital
+from passport_sample.loading import engine_of
+from passport_sample.oracle import DEPTH
+from passport_sample.schema import columns, has
 
 Clock = Callable[[], pd.Timestamp]
 

@@ -20,7 +20,7 @@ from passport_pipeline.connections.run import Connections
 from passport_pipeline.core.windows import Window
 from passport_pipeline.runner.in_process import HospitalRun, InProcess
 from passport_pipeline.runner.signals import Stopped, stopping
-from passport_pipeline_tests.faults import points
+from passport_testing.faults import points
 
 
 @dataclass(frozen=True)

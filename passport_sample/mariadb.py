@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
 from passport_pipeline.core.errors import ConfigurationError
-from passport_pipeline.sample.processes import Server, ServerFailed, State, program, write_private
+from passport_sample.processes import Server, ServerFailed, State, program, write_private
 
 NAME = "MariaDB"
 SOCKET_ADDRESS_LIMIT = 100

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from passport_pipeline.sample.frames import ADMIN, DAEMON, account, rng_of, table, uuid_of, uuids
-from passport_pipeline.sample.hospital import INSURANCE_ID, NATIONAL_ID, OLD_ID, OPENMRS_ID, HospitalSpec
-from passport_pipeline.sample.population import FAMILY, GIVEN, citizens
+from passport_sample.frames import ADMIN, DAEMON, account, rng_of, table, uuid_of, uuids
+from passport_sample.hospital import INSURANCE_ID, NATIONAL_ID, OLD_ID, OPENMRS_ID, HospitalSpec
+from passport_sample.population import FAMILY, GIVEN, citizens
 
 CLERK, NURSE = 3, 4
 """user_id of a typist who is no provider, and of one who is provider NURSE_PROVIDER."""

@@ -8,7 +8,7 @@ the whole table. A line that starts with `@` stands for columns that many tables
 holds for all.
 """
 
-from passport_pipeline.sample.schema_concepts import CONCEPT_TABLES
+from passport_sample.schema_concepts import CONCEPT_TABLES
 
 SHARED = {
     "@audit": "creator int ! =0 key\ndate_created datetime !",
