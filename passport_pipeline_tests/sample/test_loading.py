@@ -5,8 +5,7 @@ import sqlalchemy as sa
 from bson import ObjectId
 
 from passport_sample.loading import engine_of, load, load_passport
-
-from .stored import differences
+from passport_testing.stored import differences
 
 
 def scalar(admin: sa.Engine, database: str, statement: str) -> object:

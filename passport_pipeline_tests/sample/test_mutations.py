@@ -2,12 +2,11 @@
 
 import pytest
 
+from passport_pipeline_tests.sample.conftest import small
 from passport_sample import oracle
 from passport_sample.loading import load
 from passport_sample.mutations import Mutations
-
-from .conftest import small
-from .stored import differences
+from passport_testing.stored import differences
 
 VERSIONS = ["1.9.0", "1.9", "2.8"]
 
