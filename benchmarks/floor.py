@@ -29,8 +29,8 @@ from benchmarks.place import Pipeline
 from passport_pipeline.passport.mongo.bookkeeping import CONTRACT_CHANGES
 from passport_pipeline.passport.mongo.collections import PATIENTS, USERS
 from passport_pipeline.passport.mongo.database import Passport
-from passport_pipeline.sources.openmrs.observations.row_definition import NUMBERS_AND_DATES, Rows
-from passport_pipeline.sources.openmrs.source import Source
+from passport_pipeline.sources.mysql.connection import Database as Opened
+from passport_pipeline.sources.openmrs.observations.row_definition import NUMBERS_AND_DATES, ObservationRows
 from passport_pipeline.sources.openmrs.tables import encounter_provider
 
 IDS_AT_ONCE = 20_000
@@ -61,18 +61,18 @@ class Floor:
 def floor(pipeline: Pipeline) -> Floor:
     """Take the times of a passport that a backfill has finished."""
     with pipeline.connections() as connections, connections.source(next(iter(connections.hospitals))) as source:
-        reading = {way: _read(source, statements) for way, statements in _statements(source).items()}
+        reading = {way: _read(source.database, each) for way, each in _statements(source.database).items()}
     documents, bare = _insert(pipeline, contract=False)
     _, contract = _insert(pipeline, contract=True)
     return Floor(pipeline.hospital.live, reading, documents, bare, contract)
 
 
-def _statements(source: Source) -> dict[str, list[sa.Select[Any]]]:
+def _statements(source: Opened) -> dict[str, list[sa.Select[Any]]]:
     """The statements of each way, of the ids from `first` to `last`."""
-    rows = Rows(source.schema)
+    rows = ObservationRows(source.schema)
     aliases = {"obs": rows.obs, "encounter": rows.encounter, "person": rows.person}
     each = [source.schema.column(aliases[table], column).label(name) for name, table, column in NUMBERS_AND_DATES]
-    columns = {"tuples": [rows.root_id, rows.root_created, *each], "packed": [rows.packed]}
+    columns = {"tuples": [rows.root_id, rows.dated, *each], "packed": [rows.packed]}
     inside = sa.between(rows.obs.c.obs_id, sa.bindparam("first"), sa.bindparam("last"))
     ways = {
         way: [sa.select(*some, *rows.texts, rows.providers).select_from(rows.joined).where(inside, rows.live == 1)]
@@ -95,7 +95,7 @@ def _joined(*columns: Any) -> sa.Select[Any]:
     return sa.select(sa.func.aggregate_strings(line, "\n"))
 
 
-def _read(source: Source, statements: Sequence[sa.Select[Any]]) -> float:
+def _read(source: Opened, statements: Sequence[sa.Select[Any]]) -> float:
     """Seconds until everything has come."""
     with source.reading() as connection:
         connection.exec_driver_sql("SET SESSION group_concat_max_len = 67108864")

@@ -42,8 +42,8 @@ from passport_pipeline.orchestration.sensors.changed_inputs import changed_input
 from passport_pipeline.orchestration.sensors.source_changes import source_changes
 from passport_pipeline.passport.days.dirty import day_id
 from passport_pipeline.passport.mongo.collections import DAYS
-from passport_pipeline.sources.openmrs.source import Source
 from passport_pipeline.sources.openmrs.tables import metadata
+from passport_pipeline.sources.systems import system_of
 from passport_pipeline.windows.survey import survey_hospital
 from passport_sample.generator import generate
 from passport_sample.hospital import HospitalSpec
@@ -242,7 +242,7 @@ def _bring_in(connections: Connections, hospitals: int) -> None:
 
     def follow(hospital: Hospital) -> None:
         shutil.copytree(_batches(connections, first), _batches(connections, hospital))
-        with Source.open(hospital, connections.settings) as source:
+        with system_of(hospital).open(hospital, connections.settings) as source:
             survey, _ = survey_hospital(source, connections.batches, connections.passport)
         digests = survey.digests()
         for month in months:

@@ -95,7 +95,7 @@ def _tick(connections: Connections) -> Seen:
     try:
         key, hospital = next(iter(tick.hospitals.items()))
         state = hospital_states(tick.passport, tick.hospitals)[key]
-        seen = look_at(tick, hospital, state, (first_month_of(hospital), last_month()))
+        seen = look_at(tick, hospital, state, (first_month_of(hospital, tick.settings), last_month()))
         if seen.windows is None:
             raise RuntimeError("the tick wants a full survey first")
         note_looks(tick.passport, [seen.look])

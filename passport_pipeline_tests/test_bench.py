@@ -11,7 +11,7 @@ from rich.console import Console
 from benchmarks.bench import bench
 from benchmarks.place import Place
 from benchmarks.report import Report
-from passport_pipeline.sources.openmrs import source
+from passport_pipeline.sources.mysql import connection
 
 LINE = re.compile(
     r"BENCH floor=\d+\.\d\d seed=\d+x bulk=\d+\.\dx tick_ms=\d+ verify_s=\d+ growth=\d+\.\d\d peak_mb=\d+ "
@@ -23,7 +23,7 @@ LINE = re.compile(
 def report(servers, mariadb_admin, mongo, tmp_path_factory):
     where = Place(tmp_path_factory.mktemp("bench"), servers, mariadb_admin, mongo)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(source, "CONNECT_TIMEOUT", 2)
+        patch.setattr(connection, "CONNECT_TIMEOUT", 2)
         return bench(where, [0.002], Console(file=io.StringIO()), often=1, times=1, still=0, many=(3, 1))
 
 

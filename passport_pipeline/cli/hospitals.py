@@ -106,10 +106,12 @@ def check(hospital: HospitalOption = None, as_json: JsonOption = False) -> None:
     """Preflight: is each hospital fit to be read, and what will that cost it? Exit 3 where one is not."""
     from passport_pipeline.cli.tables import preflight_table
     from passport_pipeline.connections.run import Connections
-    from passport_pipeline.sources.openmrs.preflight import check_hospital
+    from passport_pipeline.sources.systems import system_of
 
     connections = Connections()
-    reports = [check_hospital(chosen, connections.settings) for chosen in chosen_hospitals(connections, hospital)]
+    reports = [
+        system_of(chosen).preflight(chosen, connections.settings) for chosen in chosen_hospitals(connections, hospital)
+    ]
     if as_json:
         print_json({"ok": all(report.ok for report in reports), "hospitals": [r.to_json() for r in reports]})
     else:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from passport_pipeline.passport.days.state import HospitalStatus
     from passport_pipeline.passport.hospitals.state import HeldBack, HospitalState
     from passport_pipeline.passport.patients.timeline import Entry
-    from passport_pipeline.sources.openmrs.preflight import Preflight
+    from passport_pipeline.sources.findings import Preflight
     from passport_pipeline.verification.hospital import HospitalVerification
 
 MARKS = {name: coloured(name, colour) for name, colour in (("ok", "green"), ("warning", "yellow"), ("fault", "red"))}

@@ -90,7 +90,7 @@ def _verified(
             connections.passport,
             first_month_of(hospital, connections.settings),
             newest,
-            survey=stored_survey(hospital.key, connections.batches) if only else None,
+            survey=stored_survey(hospital, connections.batches) if only else None,
             only=only,
             wait=wait,
             narrow=narrow,

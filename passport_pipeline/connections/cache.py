@@ -20,29 +20,29 @@ from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.config.settings import Settings
 from passport_pipeline.core.errors import SourceBusy, SourceError
 from passport_pipeline.passport.mongo.database import Passport
-from passport_pipeline.sources.mysql.activity import Pulse, read_pulse
-from passport_pipeline.sources.mysql.clock import Clock, read_clock
-from passport_pipeline.sources.openmrs.source import Source
+from passport_pipeline.sources.base import Activity
+from passport_pipeline.sources.clock import Clock
+from passport_pipeline.sources.systems import system_of
 
 LIFETIME = 600.0
 """Seconds for which a connection is kept, give or take a fifth, so that not all hospitals are due in one minute."""
 
 
 class KeptSource:
-    """One hospital's database that stays open, with its clock and pulse as they were when it was asked for.
+    """One hospital's database that stays open, with its clock and activity as they were when it was asked for.
 
     `noted` is what its last user wants the next one to find.
     """
 
     clock: Clock
-    pulse: Pulse | None
+    activity: Activity | None
 
     def __init__(self, hospital: Hospital, settings: Settings) -> None:
         self.noted: Any = None
         self._made_of = (hospital, hospital.url(), settings)
         self._until = _end()
         with ExitStack() as opening:
-            self.source = opening.enter_context(Source.open(hospital, settings))
+            self.source = opening.enter_context(system_of(hospital).open(hospital, settings))
             self._ask()
             self._opened = opening.pop_all()
 
@@ -55,21 +55,19 @@ class KeptSource:
         """Whether it is still what these would open, and the hospital still answers on the same line."""
         if self.over or self._made_of != (hospital, hospital.url(), settings):
             return False
-        before = self._line
+        before = self._session
         try:
             self._ask()
         except SourceError:
             return False
-        return self._line is before  # a pulse says nothing to that of another session
+        return self._session is before  # an activity says nothing to that of another session
 
     def close(self) -> None:
         """Give the connection back."""
         self._opened.close()
 
     def _ask(self) -> None:
-        with self.source.reading() as connection:
-            self._line = connection.connection.dbapi_connection
-            self.clock, self.pulse = read_clock(connection), read_pulse(connection, self.source.schema)
+        self._session, self.clock, self.activity = self.source.session(), self.source.clock(), self.source.activity()
 
 
 class Kept:

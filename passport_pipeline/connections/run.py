@@ -17,7 +17,8 @@ from passport_pipeline.connections.cache import Kept
 from passport_pipeline.core.errors import ConfigurationError
 from passport_pipeline.passport.hospitals.state import refuse_inactive
 from passport_pipeline.passport.mongo.database import Passport
-from passport_pipeline.sources.openmrs.source import Source
+from passport_pipeline.sources.base import Source
+from passport_pipeline.sources.systems import system_of
 from passport_pipeline.windows.restore_check import admit
 
 
@@ -66,8 +67,8 @@ class Connections:
         is opened anew.
         """
         if key not in self._sources:
-            opened = ExitStack()
-            self._sources[key] = opened, opened.enter_context(Source.open(self.hospital(key), self.settings))
+            opened, hospital = ExitStack(), self.hospital(key)
+            self._sources[key] = opened, opened.enter_context(system_of(hospital).open(hospital, self.settings))
         opened, source = self._sources[key]
         try:
             yield source
@@ -83,8 +84,7 @@ class Connections:
         """
         state = refuse_inactive(self.passport, key)
         with self.source(key) as source:
-            with source.reading() as connection:
-                admit(connection, self.passport, state)
+            admit(source, self.passport, state)
             yield source
 
     def close(self) -> None:

@@ -91,6 +91,15 @@ def mixed(crcs: np.ndarray) -> np.ndarray:
     return product
 
 
+def added_up(digests: Iterable[Mapping[date, Digest]]) -> dict[date, Digest]:
+    """The digest of each day that any of several sets of rows hold; no row is in two of them."""
+    days: dict[date, Digest] = {}
+    for each in digests:
+        for day, digest in each.items():
+            days[day] = days[day] + digest if day in days else digest
+    return days
+
+
 def differing(here: Mapping[date, Digest], there: Mapping[date, Digest]) -> list[date]:
     """The days whose digests do not agree, oldest first; a day that one side lacks counts as empty there."""
     empty = Digest()

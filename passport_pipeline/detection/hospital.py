@@ -20,11 +20,10 @@ from passport_pipeline.passport.days.behind import behind
 from passport_pipeline.passport.days.leases import held
 from passport_pipeline.passport.days.state import DayRecord, recorded, recorded_stamp
 from passport_pipeline.passport.hospitals.state import HospitalState, Look
-from passport_pipeline.sources.mysql.activity import Pulse
-from passport_pipeline.sources.mysql.survey import tail_survey
-from passport_pipeline.sources.openmrs.source import Source
-from passport_pipeline.windows.restore_check import admit, renewed_lineage
-from passport_pipeline.windows.survey import kept_stamp, stored_survey
+from passport_pipeline.sources.base import Activity, Source
+from passport_pipeline.sources.hospital_survey import HospitalSurvey
+from passport_pipeline.windows.restore_check import admit, renewed_fingerprint
+from passport_pipeline.windows.survey import stored_survey, survey_version
 
 # A full survey is taken every night; one more hour or two for those that had to wait for their turn.
 SURVEY_OVERDUE = timedelta(hours=26)
@@ -59,7 +58,7 @@ class Basis:
     days that are recorded, and what was asked for. Where nothing of it has moved, another comparison finds the same.
     """
 
-    pulse: Pulse
+    activity: Activity
     kept: str
     recorded: str
     asked: tuple[tuple[str, str], datetime | None]
@@ -67,18 +66,17 @@ class Basis:
     def holds_since(self, before: Basis) -> bool:
         """Whether nothing has moved since `before`, which was read over the same connection."""
         same = (self.kept, self.recorded, self.asked) == (before.kept, before.recorded, before.asked)
-        return same and self.pulse.stood_still_since(before.pulse)
+        return same and self.activity.unchanged_since(before.activity)
 
 
 @dataclass(frozen=True)
 class Compared:
     """A comparison of a hospital's days at both ends: the windows that differ, since when their days have (as
-    HospitalState has it), the obs_id up to which was surveyed, and when the last full survey was taken.
+    HospitalState has it), and when the last full survey was taken.
     """
 
     windows: Sequence[Change]
     behind: Mapping[str, datetime]
-    max_obs_id: int
     surveyed_at: datetime
 
 
@@ -99,7 +97,7 @@ def look_at(connections: Connections, hospital: Hospital, state: HospitalState, 
     passport, at, lineage = connections.passport, connections.passport.now(), None
     with connections.kept.source(hospital, connections.settings) as kept:
         busy = held(passport, hospital.key)
-        basis = _basis(connections, hospital.key, kept.pulse, (months, state.survey_after))
+        basis = _basis(connections, hospital, kept.activity, (months, state.survey_after))
         noted, kept.noted = cast("Noted | None", kept.noted), None
         if noted and basis and basis.holds_since(noted.basis):
             kept.noted, compared = noted, noted.compared
@@ -107,9 +105,8 @@ def look_at(connections: Connections, hospital: Hospital, state: HospitalState, 
             found = _compared(connections, kept.source, state, months, at)
             if found is None:
                 return Seen(None, Look(state, at, kept.clock.skew, surveyed=False))
-            compared = found
-            with kept.source.reading() as connection:
-                lineage = renewed_lineage(connection, state, compared.max_obs_id, at)
+            compared, survey = found
+            lineage = renewed_fingerprint(kept.source, state, survey, at)
             kept.noted = Noted(basis, compared) if basis else None
     # A run that ended in between has brought in what the survey does not show, so its window is not judged by it.
     busy |= held(passport, hospital.key)
@@ -119,29 +116,31 @@ def look_at(connections: Connections, hospital: Hospital, state: HospitalState, 
 
 
 def _basis(
-    connections: Connections, key: str, pulse: Pulse | None, asked: tuple[tuple[str, str], datetime | None]
+    connections: Connections,
+    hospital: Hospital,
+    activity: Activity | None,
+    asked: tuple[tuple[str, str], datetime | None],
 ) -> Basis | None:
     """The basis of a comparison that begins now; None where the hospital or the passport does not tell."""
-    recorded = pulse and recorded_stamp(connections.passport, key)
-    return Basis(pulse, kept_stamp(key, connections.batches), recorded, asked) if pulse and recorded else None
+    recorded = recorded_stamp(connections.passport, hospital.key) if activity is not None else None
+    if activity is None or not recorded:
+        return None
+    return Basis(activity, survey_version(hospital, connections.batches), recorded, asked)
 
 
 def _compared(
     connections: Connections, source: Source, state: HospitalState, months: tuple[str, str], at: datetime
-) -> Compared | None:
+) -> tuple[Compared, HospitalSurvey] | None:
     """The hospital's days at both ends; None where it has to be surveyed in full first."""
     passport, key = connections.passport, source.hospital.key
-    stored = stored_survey(key, connections.batches)
-    with source.reading() as connection:
-        admit(connection, passport, state)
+    stored = stored_survey(source.hospital, connections.batches)
+    admit(source, passport, state)
     if stored is None or (state.survey_after and stored.taken_at < state.survey_after):
         return None
-    survey = tail_survey(source, stored)
+    survey = stored.refresh(source)
     there, here = survey.digests(), recorded(passport, key, counts=False)
     days = not_in_line(there, here, months)
-    return Compared(
-        changes(days, there, here), behind(days, here, state.behind, at), survey.max_obs_id, stored.taken_at
-    )
+    return Compared(changes(days, there, here), behind(days, here, state.behind, at), stored.taken_at), survey
 
 
 def not_in_line(there: Mapping[date, Digest], here: Mapping[date, DayRecord], months: tuple[str, str]) -> list[date]:

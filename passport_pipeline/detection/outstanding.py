@@ -24,7 +24,7 @@ def months_of(connections: Connections, hospital: Hospital, first: str | None, l
     """The months of a hospital that hold anything at either end, within its windows and the asked range, oldest first,
     with the live rows that the survey counted in each. Raises PassportError, BatchError.
     """
-    settings, survey = connections.settings, stored_survey(hospital.key, connections.batches)
+    settings, survey = connections.settings, stored_survey(hospital, connections.batches)
     live = {} if survey is None else survey.live_by_month()
     known = {*recorded_months(connections.passport, hospital.key), *held_months(connections.passport, hospital.key)}
     months = known | {month for month in live if month >= first_month_of(hospital, settings)}
@@ -44,7 +44,7 @@ def outstanding(connections: Connections, hospital: Hospital, months: Collection
     BatchError.
     """
     passport, batches = connections.passport, connections.batches
-    survey, stale = stored_survey(hospital.key, batches), stale_windows(hospital, batches, passport)
+    survey, stale = stored_survey(hospital, batches), stale_windows(hospital, batches, passport)
     if survey is None or stale is None or not months:
         return set(months)
     here = recorded(passport, hospital.key)

@@ -59,7 +59,7 @@ def passport_agrees(
             source,
             connections.passport,
             *months,
-            survey=stored_survey(hospital.key, connections.batches),
+            survey=stored_survey(hospital, connections.batches),
             wait=connections.settings.verify_wait,
             lists=True,
         )

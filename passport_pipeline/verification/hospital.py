@@ -1,7 +1,7 @@
 """Both ends side by side: what the hospitals hold, and what the passport's documents say they hold.
 
 What belongs here: comparing digests and counts, day by day, and what is said of a day that differs. What does not:
-computing either end's digests (openmrs.survey, passport.recounting), comparing rows (narrowing).
+computing either end's digests (sources, passport.days), comparing rows (row_diff).
 
 A hospital is written to all the time. So a day that differs is looked at a second time, at both ends, and is reported
 only where nothing about it has changed in between and no run is at its window.
@@ -10,13 +10,11 @@ only where nothing about it has changed in between and no run is at its window.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
-
-import pandas as pd
 
 from passport_pipeline.batches.store import Batches
 from passport_pipeline.core.digests import Digest, differing
@@ -29,10 +27,8 @@ from passport_pipeline.passport.missing_accounts import days_without_accounts
 from passport_pipeline.passport.mongo.database import Passport
 from passport_pipeline.passport.patients import record_lists
 from passport_pipeline.passport.patients.record_lists import ListFaults, faults_of_hospital
-from passport_pipeline.sources.mysql.row_checksums import read_row_checksums
-from passport_pipeline.sources.mysql.survey import Survey, cell_digests, full_survey, tail_survey, window_cells
-from passport_pipeline.sources.openmrs.observations.withdrawn import withdrawn_rows
-from passport_pipeline.sources.openmrs.source import Source
+from passport_pipeline.sources.base import Source
+from passport_pipeline.sources.hospital_survey import HospitalSurvey, withdrawn_rows
 from passport_pipeline.verification.row_diff import RowDifferences, compare_rows
 
 # Days whose rows are compared, unless more are asked for: each is a query at either end.
@@ -84,7 +80,7 @@ class Difference:
 class HospitalVerification:
     """One hospital at both ends; every count is of live source rows.
 
-    `withdrawn` are rows that nobody voided and that are not live all the same, by reason (openmrs.withdrawn); only
+    `withdrawn` are rows that nobody voided and that are not live all the same, by reason (sources); only
     where all of the hospital was looked at. `unsettled` are days that were being changed, at the hospital or by a run,
     while they were looked at; `lists` is what is wrong with patients' lists of its records, None where nobody looked;
     `accounts` are days on which records name placeholder accounts that are gone; `incomplete` are days that were
@@ -199,7 +195,7 @@ def verify_hospital(
     first_month: str,
     last_month: str,
     *,
-    survey: Survey | None = None,
+    survey: HospitalSurvey | None = None,
     only: tuple[str, str] | None = None,
     wait: float = 0,
     narrow: int = DAYS_NARROWED,
@@ -226,8 +222,8 @@ def verify_hospital(
     known = recorded(passport, key)
     with ThreadPoolExecutor(1, thread_name_prefix="verify") as pool:
         counting = pool.submit(recounted, passport, key, months)
-        survey = full_survey(source, progress) if survey is None else tail_survey(source, survey)
-        there = survey.digests() if months is None else cell_digests(_cells(source, survey, months))
+        survey = survey.refresh(source) if survey else HospitalSurvey.take(source, datetime.now(UTC), progress)
+        there = survey.digests() if months is None else survey.read_months(source, months)
         ends = BothEnds(_inside(there, first_month, last_month), counting.result(), known)
     suspects = ends.suspects()
     differences: list[Difference] = []
@@ -236,16 +232,17 @@ def verify_hospital(
         time.sleep(wait)
         busy = leases.held(passport, key)
         months = sorted({month_of(day) for day in suspects})
-        cells = _cells(source, tail_survey(source, survey), months)
+        survey = survey.refresh(source)
+        there = _inside(survey.read_months(source, months), first_month, last_month)
         known = recorded(passport, key)
-        later = BothEnds(_inside(cell_digests(cells), first_month, last_month), recounted(passport, key, months), known)
+        later = BothEnds(there, recounted(passport, key, months), known)
         still = set(later.suspects())
         standing = [
             day for day in suspects if day in still and ends.of(day) == later.of(day) and month_of(day) not in busy
         ]
         for day in suspects:
             ends.take_over(day, later)
-        differences = list(_differences(source, passport, later, cells, standing, narrow=narrow))
+        differences = list(_differences(source, passport, later, survey, standing, narrow=narrow))
     counts = Totals.of(ends.here.values())
     return HospitalVerification(
         key=key,
@@ -255,7 +252,7 @@ def verify_hospital(
         parked=counts.parked,
         skipped=counts.skipped,
         outside=survey.outside(first_month, last_month),
-        withdrawn={} if only else _withdrawn(source),
+        withdrawn={} if only else withdrawn_rows(source),
         differences=differences,
         unsettled=sorted(set(ends.suspects()) - {difference.day for difference in differences}),
         lists=_list_faults(passport, key, only, wait) if lists else None,
@@ -280,42 +277,31 @@ def have_mended(passport: Passport, found: HospitalVerification, months: tuple[s
     return len({*days, *(date.fromisoformat(day) for _, day in of_lists)})
 
 
-def _cells(source: Source, survey: Survey, months: Iterable[str]) -> pd.DataFrame:
-    with source.reading() as connection:
-        found = [window_cells(connection, source.schema, survey, month) for month in months]
-    return pd.concat(found, ignore_index=True) if found else survey.cells[:0]
-
-
-def _withdrawn(source: Source) -> dict[str, int]:
-    with source.reading() as connection:
-        return withdrawn_rows(connection, source.schema)
-
-
 def _inside(digests: Mapping[date, Digest], first_month: str, last_month: str) -> dict[date, Digest]:
     return {day: digest for day, digest in digests.items() if first_month <= month_of(day) <= last_month}
 
 
 def _differences(
-    source: Source, passport: Passport, ends: BothEnds, cells: pd.DataFrame, days: Sequence[date], *, narrow: int
+    source: Source, passport: Passport, ends: BothEnds, survey: HospitalSurvey, days: Sequence[date], *, narrow: int
 ) -> Iterator[Difference]:
     """What is to be said of these days; those that agree by now, down to the row, are left out."""
     outdated = ends.outdated()
-    with source.reading() as connection:
-        for number, day in enumerate(days):
-            there, here = ends.of(day)
-            in_line = _in_line(ends.recorded.get(day), there)
-            found = Difference(day, there, here, in_line, outdated=day in outdated, held=ends.here.get(day, NOTHING))
-            if found.outdated or number >= narrow:
-                yield found
-                continue
-            of_day = cells[cells["day"] == pd.Timestamp(day)]
-            rows = compare_rows(
-                read_row_checksums(connection, source.schema, of_day, day),
-                rows_of_day(passport, source.hospital.key, day),
-                ends.here.get(day, NOTHING).left_out,
-            )
-            if rows:
-                yield replace(found, rows=rows)
+    narrowed = [day for day in days[:narrow] if day not in outdated]
+    source_rows = dict(survey.row_checksums(source, narrowed))
+    for day in days:
+        there, here = ends.of(day)
+        in_line = _in_line(ends.recorded.get(day), there)
+        difference = Difference(day, there, here, in_line, outdated=day in outdated, held=ends.here.get(day, NOTHING))
+        if day not in source_rows:
+            yield difference
+            continue
+        rows = compare_rows(
+            source_rows[day],
+            rows_of_day(passport, source.hospital.key, day),
+            ends.here.get(day, NOTHING).left_out,
+        )
+        if rows:
+            yield replace(difference, rows=rows)
 
 
 def _list_faults(passport: Passport, key: str, only: tuple[str, str] | None, wait: float) -> ListFaults:

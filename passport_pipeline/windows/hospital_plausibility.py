@@ -23,13 +23,14 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from passport_pipeline.batches.store import Batches
+from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.config.settings import Settings
 from passport_pipeline.core.windows import month_of
 from passport_pipeline.passport.days.state import DayRecord, recorded
 from passport_pipeline.passport.hospitals.held_back import let_through_now, note_plausible
 from passport_pipeline.passport.hospitals.state import HeldBack, HospitalState, Known, state_of
 from passport_pipeline.passport.mongo.database import Passport
-from passport_pipeline.sources.mysql.survey import Survey
+from passport_pipeline.sources.hospital_survey import HospitalSurvey
 from passport_pipeline.windows.compare import ComparedWindow
 from passport_pipeline.windows.lookups import usable_ids, usable_ids_before
 from passport_pipeline.windows.plausibility import ACCEPT_TAG, Plausibility
@@ -177,18 +178,19 @@ def weigh_hospital(
         return change
     here = recorded(passport, key, counts=False)
     window = {day: compared.there[day].digest.live for day in compared.there.by_day.keys() | compared.here.keys()}
-    return _compared(change, batches, here, window)
+    return _compared(change, compared.hospital, batches, here, window)
 
 
-def review_hospital(settings: Settings, batches: Batches, passport: Passport, key: str) -> None:
+def review_hospital(settings: Settings, batches: Batches, passport: Passport, hospital: Hospital) -> None:
     """Hold a hospital back no longer where it is plausible by what is kept of it; where a window's rows would have been
     parked, that window alone can tell. Raises PassportError, BatchError.
     """
+    key = hospital.key
     state = _state(key, batches, passport)
     if state.held_back is None or state.held_back.parking:
         return
     change = HospitalChange(state, settings, known_now(key, batches), passport.now())
-    change = _compared(change, batches, recorded(passport, key, counts=False), {})
+    change = _compared(change, hospital, batches, recorded(passport, key, counts=False), {})
     if not change.faults:
         note_plausible(passport, state, change.now)
 
@@ -205,10 +207,14 @@ def known_now(key: str, batches: Batches) -> Known:
 
 
 def _compared(
-    change: HospitalChange, batches: Batches, here: Mapping[date, DayRecord], window: Mapping[date, int]
+    change: HospitalChange,
+    hospital: Hospital,
+    batches: Batches,
+    here: Mapping[date, DayRecord],
+    window: Mapping[date, int],
 ) -> HospitalChange:
     """The same with its rows: those of the `window` at hand as its raw batches have them, of others by the survey."""
-    survey = stored_survey(change.state.key, batches)
+    survey = stored_survey(hospital, batches)
     there = {} if survey is None else {day: digest.live for day, digest in survey.digests().items()}
     before: Counter[str] = Counter()
     now: Counter[str] = Counter()
@@ -231,6 +237,6 @@ def _compared(
     )
 
 
-def _older(record: DayRecord, survey: Survey) -> bool:
+def _older(record: DayRecord, survey: HospitalSurvey) -> bool:
     """Whether a day was recorded before the survey was taken: else the survey does not speak of what was recorded."""
     return record.recorded_at is None or record.recorded_at < survey.taken_at

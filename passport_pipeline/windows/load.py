@@ -98,7 +98,7 @@ class WindowLoad:
         opened: OpenDay | None = None
         making = self._making()
         with _writers(self.settings.writers) as pool:
-            for observations in self.batches.read_days(self.hospital.key, days, self.settings.batch_rows):
+            for _, observations in self.batches.read_days(self.hospital.key, days, self.settings.batch_rows):
                 parts = _by_day(making.documents_of(observations))
                 yield from _results(closing)
                 for day, part in parts:

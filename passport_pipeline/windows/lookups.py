@@ -10,40 +10,18 @@ import pandas as pd
 
 from passport_pipeline.batches.store import Batches
 from passport_pipeline.identity.matching import IDENTITY_VERSION, national_ids
-from passport_pipeline.sources.openmrs.identifiers import identifiers_digest, read_identifiers
-from passport_pipeline.sources.openmrs.lookups import (
-    ConceptLookup,
-    LocationLookup,
-    Lookups,
-    ProviderLookup,
-    read_concepts,
-    read_locations,
-    read_providers,
-)
-from passport_pipeline.sources.openmrs.source import Source
+from passport_pipeline.sources.base import Lookup, LookupKind, Source
+from passport_pipeline.sources.openmrs.lookups import ConceptLookup, LocationLookup, Lookups, ProviderLookup
 
-CONCEPTS, PROVIDERS, LOCATIONS = "concepts", "providers", "locations"
+KINDS: tuple[LookupKind, ...] = ("concepts", "providers", "locations")
+CONCEPTS, PROVIDERS, LOCATIONS = KINDS
 NATIONAL_IDS = "national-ids"
 
 
-def renew_concepts(source: Source, batches: Batches) -> ConceptLookup:
-    """Read the concepts in use and keep them."""
-    lookup = read_concepts(source)
-    batches.write_frames(source.hospital.key, CONCEPTS, lookup.frames(), {"hash": lookup.content_hash()})
-    return lookup
-
-
-def renew_providers(source: Source, batches: Batches) -> ProviderLookup:
-    """Read the providers, the users that typed, and the encounter roles, and keep them."""
-    lookup = read_providers(source)
-    batches.write_frames(source.hospital.key, PROVIDERS, lookup.frames(), {"hash": lookup.content_hash()})
-    return lookup
-
-
-def renew_locations(source: Source, batches: Batches) -> LocationLookup:
-    """Read the locations and encounter types and keep them."""
-    lookup = read_locations(source)
-    batches.write_frames(source.hospital.key, LOCATIONS, lookup.frames(), {"hash": lookup.content_hash()})
+def renew_lookup(source: Source, batches: Batches, kind: LookupKind) -> Lookup:
+    """Read one lookup and store it. Raises SourceError, BatchError."""
+    lookup = source.lookup(kind)
+    batches.write_frames(source.hospital.key, kind, lookup.frames(), {"hash": lookup.content_hash()})
     return lookup
 
 
@@ -53,11 +31,11 @@ def renew_national_ids(source: Source, batches: Batches) -> pd.DataFrame:
     What one person's id is worth depends on everybody's, so it is decided here, once for all windows. Columns as
     `identity.matching.national_ids`. Raises SourceError, BatchError.
     """
-    digest = f"{identifiers_digest(source)} {IDENTITY_VERSION}"
+    digest = f"{source.identifiers_digest()} {IDENTITY_VERSION}"
     stored = batches.read_frames(source.hospital.key, NATIONAL_IDS)
     if stored and stored[1].get("digest") == digest:
         return stored[0][NATIONAL_IDS]
-    held = national_ids(read_identifiers(source))
+    held = national_ids(source.identifiers())
     texts = {"digest": digest, "usable": str(_usable(held))}
     if stored:
         texts["usableBefore"] = str(_usable(stored[0][NATIONAL_IDS]))
@@ -109,9 +87,9 @@ def stored_lookups(hospital_key: str, batches: Batches) -> Lookups | None:
 
 
 def renew_lookups(source: Source, batches: Batches) -> Lookups:
-    """Read all three lookups and keep them."""
-    return Lookups(
-        concepts=renew_concepts(source, batches),
-        providers=renew_providers(source, batches),
-        locations=renew_locations(source, batches),
-    )
+    """Read all three lookups and store them. Raises SourceError, BatchError."""
+    for kind in KINDS:
+        renew_lookup(source, batches, kind)
+    lookups = stored_lookups(source.hospital.key, batches)
+    assert lookups is not None  # noqa: S101 - they were just stored
+    return lookups

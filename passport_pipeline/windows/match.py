@@ -15,7 +15,7 @@ from passport_pipeline.core.gc_tuning import collecting_seldom
 from passport_pipeline.identity.matching import match
 from passport_pipeline.passport.mongo.database import Passport
 from passport_pipeline.passport.patients.patients import find_by_national_id
-from passport_pipeline.sources.openmrs.source import Source
+from passport_pipeline.sources.base import Source
 from passport_pipeline.windows.lookups import renew_national_ids
 
 

@@ -152,7 +152,7 @@ def _outcomes(settings: Settings, batches: Batches, made_of: Inputs, days: Seque
     kept: list[Ids] = [np.empty(0, dtype=np.int64)]
     parked: defaultdict[str, list[Ids]] = defaultdict(list)
     making = Making(made_of.lookups, made_of.hospital, made_of.matches, _nobodys, datetime.now(UTC), "")
-    for observations in batches.read_days(made_of.hospital.key, days, settings.batch_rows):
+    for _, observations in batches.read_days(made_of.hospital.key, days, settings.batch_rows):
         outcomes = making.documents_of(observations).outcomes
         rows = outcomes["obs_id"].to_numpy(dtype=np.int64)
         kept.append(rows[outcomes["outcome"].isin([LEAD, ATTACHED]).to_numpy()])

@@ -2,66 +2,66 @@
 other hospital's.
 
 What belongs here: asking that before anything is read, and stopping a hospital. What does not: states
-(passport.hospital_states), what tells databases apart (openmrs.lineage), keeping that (passport.fingerprints).
+(passport.hospital_states), what tells databases apart (sources), storing that (passport.hospitals).
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
-import sqlalchemy as sa
-
 from passport_pipeline.core.errors import SourceRefused
 from passport_pipeline.passport.hospitals.fingerprints import claim, showing
 from passport_pipeline.passport.hospitals.state import HospitalState, hospital_states, stop
 from passport_pipeline.passport.mongo.database import Document, Passport
-from passport_pipeline.sources.mysql.fingerprint import Lineage, holders, read_lineage, regression
+from passport_pipeline.sources.base import Fingerprint, Source
+from passport_pipeline.sources.hospital_survey import HospitalSurvey
+
+READ_AT = "readAt"
+"""Since when a fingerprint is stored as it is."""
 
 
-def admit(connection: sa.Connection, passport: Passport, state: HospitalState) -> None:
+def admit(source: Source, passport: Passport, state: HospitalState) -> None:
     """See that the database is the one that the hospital's `state` remembers, and stop the hospital if not.
 
     Where nothing is remembered yet, see that it is no other hospital's, and remember it: so two keys of one database
     are told apart by whichever run is the first. Nothing is read of a stopped hospital until somebody decides. Raises
     SourceRefused, SourceError, PassportError.
     """
-    known = Lineage.from_json(state.lineage) if state.lineage else None
-    why = regression(connection, known) if known else None
+    why = source.replaced(state.lineage) if state.lineage else None
     if why is None and state.fingerprint:
         return
-    now = read_lineage(connection, None)
-    owner = None if state.takes_database else _owner(connection, passport, state, now)
-    if owner is None and why is None and now.anchors:
-        owner = claim(passport, state, now.newest, now.to_json(passport.now()))
+    now = source.fingerprint(None, {})
+    owner = None if state.takes_database else _owner(source, passport, state, now)
+    if owner is None and why is None and now.rows:
+        owner = claim(passport, state, list(now.newest), now.stored | {READ_AT: passport.now()})
     if owner is not None:
         _refuse_shared(passport, state, owner)
     if why is not None:
         _refuse_restored(passport, state, why)
 
 
-def renewed_lineage(connection: sa.Connection, state: HospitalState, surveyed: int, at: datetime) -> Document | None:
-    """What is to be remembered of a database that was admitted and surveyed up to the obs_id `surveyed`; None where
-    it is what is remembered already. Raises SourceError.
+def renewed_fingerprint(source: Source, state: HospitalState, survey: HospitalSurvey, at: datetime) -> Document | None:
+    """What is to be remembered of a database that was admitted and surveyed; None where it is what is remembered
+    already. Raises SourceError.
     """
-    known = Lineage.from_json(state.lineage) if state.lineage else None
-    now = read_lineage(connection, known)
-    now = Lineage(max(now.highest, surveyed), now.anchors)
-    return None if now == known else now.to_json(at)
+    now = source.fingerprint(state.lineage, survey.streams).stored
+    known = {name: value for name, value in (state.lineage or {}).items() if name != READ_AT}
+    return None if now == known else now | {READ_AT: at}
 
 
-def _owner(connection: sa.Connection, passport: Passport, state: HospitalState, now: Lineage) -> str | None:
-    """The hospital whose database it is by what is remembered of it, or whose records are of the same observations.
+def _owner(source: Source, passport: Passport, state: HospitalState, now: Fingerprint) -> str | None:
+    """The hospital whose database it is by what is remembered of it, or whose records are of the same rows.
 
-    Of two hospitals that shared a database before fingerprints were kept, the one that was seen first keeps it.
+    Of two hospitals that shared a database before fingerprints were stored, the one that was seen first keeps it.
     """
-    if not now.anchors:
+    if not now.rows:
         return None
     states = hospital_states(passport)
     younger = {key for key, other in states.items() if not other.fingerprint and _first(state) < _first(other)}
     apart = {state.key, *younger}
     others = {key: other.lineage for key, other in states.items() if key not in apart and other.lineage}
-    holding = holders(connection, {key: Lineage.from_json(lineage) for key, lineage in others.items()})
-    return next((key for key in (*holding, *showing(passport, [*now.anchors.values()])) if key not in apart), None)
+    holding = source.holders(others)
+    return next((key for key in (*holding, *showing(passport, list(now.rows))) if key not in apart), None)
 
 
 def _first(state: HospitalState) -> tuple[datetime, str]:

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from passport_pipeline.batches import store as module
+from passport_pipeline.batches import files as module
 from passport_pipeline.batches.store import Batches
 from passport_pipeline.core.digests import Digest
 from passport_pipeline.core.errors import BatchError, ConfigurationError
@@ -18,6 +18,10 @@ from passport_pipeline.sources.openmrs.lookups import references
 from passport_pipeline.sources.openmrs.observations.reading import OBSERVATION_COLUMNS, empty
 
 ONE, TWO, THREE = (date(2025, 11, day) for day in (1, 2, 3))
+
+
+def observations(batches):
+    return batches.stream("central", "observations")
 
 
 def rows(day, *ids, text="note"):
@@ -54,9 +58,9 @@ def test_what_was_written_is_read_again_frame_by_frame_and_dtype_by_dtype(batche
     first, second, other = rows(ONE, 1, 2, 3), rows(ONE, 4), rows(TWO, 5, 6)
     frames = [first, pd.concat([second, other], ignore_index=True)]
     there = {ONE: digest(first, second), TWO: digest(other)}
-    assert batches.write_days("central", "2025-11", iter(frames), there, references) == 6
+    assert observations(batches).write_days("2025-11", iter(frames), there, references) == 6
     assert batches.days("central", "2025-11") == there
-    read = list(batches.read_days("central", [ONE], 1))
+    read = list(observations(batches).read_days([ONE], 1))
     assert len(read) == 2
     for frame, written in zip(read, (first, second), strict=True):
         pd.testing.assert_frame_equal(frame, written)
@@ -70,7 +74,7 @@ def test_what_was_written_is_read_again_frame_by_frame_and_dtype_by_dtype(batche
 def test_the_file_of_a_day_says_what_its_rows_refer_to_in_all_of_its_frames(batches):
     first, second, other = rows(ONE, 1, 2), rows(ONE, 4).assign(concept_id=7), rows(TWO, 5)
     there = {ONE: digest(first, second), TWO: digest(other)}
-    batches.write_days("central", "2025-11", iter([first, second, other]), there, references)
+    observations(batches).write_days("2025-11", iter([first, second, other]), there, references)
     named = {day: {kind: ids.tolist() for kind, ids in file.references.ids.items()} for day, file in month_of(batches)}
     assert named == {
         ONE: {"concept": [7, 5089, 2**60 + 2, 2**60 + 4], "user": [1], "person": [1, 2]},
@@ -85,43 +89,43 @@ def month_of(batches):
 
 def test_a_file_that_does_not_say_what_it_refers_to_counts_as_absent_until_it_is_written_again(batches):
     frame = rows(ONE, 1)
-    batches.write_days("central", "2025-11", iter([frame]), {ONE: digest(frame)}, references)
+    observations(batches).write_days("2025-11", iter([frame]), {ONE: digest(frame)}, references)
     (path,) = Path(batches.root).rglob("*.parquet")
     pq.write_table(pq.read_table(path).replace_schema_metadata(pq.read_schema(path).metadata), path)
     assert batches.days("central", "2025-11") == {} and dict(month_of(batches)) == {ONE: None}
-    batches.write_days("central", "2025-11", iter([frame]), {ONE: digest(frame)}, references)
+    observations(batches).write_days("2025-11", iter([frame]), {ONE: digest(frame)}, references)
     assert batches.days("central", "2025-11") == {ONE: digest(frame)}
 
 
 def test_only_the_days_that_are_given_are_replaced(batches):
     old, new, other = rows(ONE, 1), rows(ONE, 1, text="edited"), rows(TWO, 2)
-    batches.write_days("central", "2025-11", iter([old, other]), {ONE: digest(old), TWO: digest(other)}, references)
+    observations(batches).write_days("2025-11", iter([old, other]), {ONE: digest(old), TWO: digest(other)}, references)
     untouched = Path(batches.root, "central/2025-11/2025-11-02.parquet").stat()
-    batches.write_days("central", "2025-11", iter([new]), {ONE: digest(new)}, references)
-    assert next(batches.read_days("central", [ONE], 1))["value_text"].tolist() == ["edited"]
+    observations(batches).write_days("2025-11", iter([new]), {ONE: digest(new)}, references)
+    assert next(observations(batches).read_days([ONE], 1))["value_text"].tolist() == ["edited"]
     after = Path(batches.root, "central/2025-11/2025-11-02.parquet").stat()
     assert (after.st_ino, after.st_mtime_ns) == (untouched.st_ino, untouched.st_mtime_ns)
 
 
 def test_where_nobody_knows_a_days_digest_its_rows_are_counted_and_the_file_says_what_they_come_to(batches):
     first, second, other = rows(ONE, 1, 2), rows(ONE, 4), rows(TWO, 5)
-    assert batches.write_days("central", "2025-11", iter([first, second, other]), {ONE: 3, TWO: 1}, references) == 4
+    assert observations(batches).write_days("2025-11", iter([first, second, other]), {ONE: 3, TWO: 1}, references) == 4
     assert batches.days("central", "2025-11") == {ONE: digest(first, second), TWO: digest(other)}
 
 
 def test_a_day_without_live_rows_is_removed(batches):
     frame = rows(ONE, 1)
-    batches.write_days("central", "2025-11", iter([frame]), {ONE: digest(frame)}, references)
-    assert batches.write_days("central", "2025-11", iter([]), {ONE: Digest()}, references) == 0
-    assert batches.days("central", "2025-11") == {} and list(batches.read_days("central", [ONE], 1)) == []
-    batches.delete_day("central", ONE)
+    observations(batches).write_days("2025-11", iter([frame]), {ONE: digest(frame)}, references)
+    assert observations(batches).write_days("2025-11", iter([]), {ONE: Digest()}, references) == 0
+    assert batches.days("central", "2025-11") == {} and list(observations(batches).read_days([ONE], 1)) == []
+    observations(batches).delete_day(ONE)
 
 
 @pytest.mark.parametrize(
     ("frames", "digests", "words"),
     [
-        ([rows(ONE, 1, 2)], {ONE: digest(rows(ONE, 1))}, r"2025-11-01: the rows that were read \(2\) are not those"),
-        ([rows(ONE, 1, 2)], {ONE: 3}, r"2025-11-01: the rows that were read \(2\) are not those"),
+        ([rows(ONE, 1, 2)], {ONE: digest(rows(ONE, 1))}, r"2025-11-01: read 2 rows, but they do not match"),
+        ([rows(ONE, 1, 2)], {ONE: 3}, r"2025-11-01: read 2 rows, but they do not match"),
         ([], {ONE: digest(rows(ONE, 1))}, "no rows were read of a day that has live rows"),
         ([rows(TWO, 1)], {ONE: digest(rows(ONE, 1))}, "a day that was not asked for"),
         ([rows(ONE, 1), rows(TWO, 2), rows(ONE, 3)], {ONE: digest(rows(ONE, 1)), TWO: digest(rows(TWO, 2))}, "twice"),
@@ -131,7 +135,7 @@ def test_a_day_without_live_rows_is_removed(batches):
 )
 def test_rows_that_are_not_those_of_the_digest_are_not_kept(batches, frames, digests, words):
     with pytest.raises(BatchError, match=words):
-        batches.write_days("central", "2025-11", iter(frames), digests, references)
+        observations(batches).write_days("2025-11", iter(frames), digests, references)
     there = batches.days("central", "2025-11")
     assert all(there[day] == digests[day] for day in there)
     assert not list(Path(batches.root).rglob("*.partial"))
@@ -139,31 +143,31 @@ def test_rows_that_are_not_those_of_the_digest_are_not_kept(batches, frames, dig
 
 def test_a_run_that_dies_half_way_leaves_what_was_there(batches):
     old = rows(ONE, 1)
-    batches.write_days("central", "2025-11", iter([old]), {ONE: digest(old)}, references)
+    observations(batches).write_days("2025-11", iter([old]), {ONE: digest(old)}, references)
 
     def frames():
         yield rows(ONE, 1, 2)
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        batches.write_days("central", "2025-11", frames(), {ONE: digest(rows(ONE, 1, 2, 3))}, references)
+        observations(batches).write_days("2025-11", frames(), {ONE: digest(rows(ONE, 1, 2, 3))}, references)
     assert batches.days("central", "2025-11") == {ONE: digest(old)}
     assert not list(Path(batches.root).rglob("*.partial"))
 
 
 def test_a_file_that_is_damaged_counts_as_absent_when_days_are_compared_and_is_told_when_it_is_read(batches):
     frame = rows(ONE, 1)
-    batches.write_days("central", "2025-11", iter([frame]), {ONE: digest(frame)}, references)
+    observations(batches).write_days("2025-11", iter([frame]), {ONE: digest(frame)}, references)
     path = Path(batches.root, "central/2025-11/2025-11-01.parquet")
     path.write_bytes(path.read_bytes()[:-20])
     assert batches.days("central", "2025-11") == {}
     with pytest.raises(BatchError, match=r"2025-11-01.parquet: is damaged"):
-        list(batches.read_days("central", [ONE], 1))
+        list(observations(batches).read_days([ONE], 1))
 
 
 def test_a_damaged_footer_counts_as_absent_and_no_damage_becomes_a_value(batches):
     frame = rows(ONE, *range(200), text="a note that compresses to next to nothing")
-    batches.write_days("central", "2025-11", iter([frame]), {ONE: digest(frame)}, references)
+    observations(batches).write_days("2025-11", iter([frame]), {ONE: digest(frame)}, references)
     (path,) = Path(batches.root).rglob("*.parquet")
     whole = path.read_bytes()
     footer = len(whole) - 8 - int.from_bytes(whole[-8:-4], "little")
@@ -174,7 +178,7 @@ def test_a_damaged_footer_counts_as_absent_and_no_damage_becomes_a_value(batches
     for at in range(4, footer, 97):
         path.write_bytes(whole[:at] + bytes([whole[at] ^ 0x15]) + whole[at + 1 :])
         try:
-            (read,) = batches.read_days("central", [ONE], 1000)
+            (read,) = observations(batches).read_days([ONE], 1000)
         except BatchError as error:
             assert "remove it and run again" in str(error)
             told += 1
@@ -186,20 +190,20 @@ def test_a_damaged_footer_counts_as_absent_and_no_damage_becomes_a_value(batches
 
 def test_what_a_killed_run_left_is_swept_a_day_later(batches):
     frame = rows(ONE, 1)
-    batches.write_days("central", "2025-11", iter([frame]), {ONE: digest(frame)}, references)
+    observations(batches).write_days("2025-11", iter([frame]), {ONE: digest(frame)}, references)
     folder = Path(batches.root, "central/2025-11")
     old, new = folder / "a.parquet.1.partial", folder / "b.parquet.2.partial"
     old.touch()
     new.touch()
     os.utime(old, (time.time() - 100_000,) * 2)
-    batches.write_days("central", "2025-11", iter([frame]), {ONE: digest(frame)}, references)
+    observations(batches).write_days("2025-11", iter([frame]), {ONE: digest(frame)}, references)
     assert not old.exists() and new.exists()
 
 
 def test_persons_are_each_there_once(batches):
     first, second = rows(ONE, 1, 2, 3, 4), rows(TWO, 5, 7)
     days = {ONE: digest(first), TWO: digest(second)}
-    batches.write_days("central", "2025-11", iter([first, second]), days, references)
+    observations(batches).write_days("2025-11", iter([first, second]), days, references)
     persons = batches.persons("central", "2025-11")
     assert persons.values.tolist() == [[0, "person-0"], [1, "person-1"], [2, "person-2"]]
     nobody = batches.persons("central", "2025-12")
@@ -208,11 +212,11 @@ def test_persons_are_each_there_once(batches):
 
 def test_memory_holds_one_row_group_of_a_day(batches):
     frames = [rows(ONE, *range(number * 100, number * 100 + 100)) for number in range(30)]
-    batches.write_days("central", "2025-11", iter(frames), {ONE: digest(*frames)}, references)
+    observations(batches).write_days("2025-11", iter(frames), {ONE: digest(*frames)}, references)
     path = Path(batches.root, "central/2025-11/2025-11-01.parquet")
     with pq.ParquetFile(path) as parquet:
         assert [parquet.metadata.row_group(n).num_rows for n in range(parquet.num_row_groups)] == [100] * 30
-    reading = batches.read_days("central", [ONE], 1)
+    reading = observations(batches).read_days([ONE], 1)
     assert len(next(reading)) == 100
     reading.close()
 
@@ -220,16 +224,16 @@ def test_memory_holds_one_row_group_of_a_day(batches):
 def test_small_frames_of_days_come_together_whole_and_in_order(batches):
     first, second, other = rows(ONE, 1, 2, 3), rows(ONE, 4, 5), rows(THREE, 6)
     days = {ONE: digest(first, second), THREE: digest(other)}
-    batches.write_days("central", "2025-11", iter([first, second, other]), days, references)
-    read = [frame["obs_id"].tolist() for frame in batches.read_days("central", [ONE, TWO, THREE], 4)]
+    observations(batches).write_days("2025-11", iter([first, second, other]), days, references)
+    read = [frame["obs_id"].tolist() for frame in observations(batches).read_days([ONE, TWO, THREE], 4)]
     assert read == [[1, 2, 3], [4, 5, 6]]
-    (together,) = batches.read_days("central", [ONE, TWO, THREE], 100)
+    (together,) = observations(batches).read_days([ONE, TWO, THREE], 100)
     assert together.dtypes.astype(str).to_dict() == OBSERVATION_COLUMNS and len(together) == 6
 
 
 def test_folders_and_files_are_for_this_account_alone(batches):
     frame = rows(ONE, 1)
-    batches.write_days("central", "2025-11", iter([frame]), {ONE: digest(frame)}, references)
+    observations(batches).write_days("2025-11", iter([frame]), {ONE: digest(frame)}, references)
     batches.write_frames("central", "matches", {"matches": frame}, {})
     root = Path(batches.root)
     for path in (root, *root.rglob("*")):
@@ -267,11 +271,11 @@ class FullDisk:
 )
 def test_a_full_disk_is_told_and_leaves_what_was_there(batches, monkeypatch, room, code, words):
     old, new = rows(ONE, 1), rows(ONE, *range(2_000), text="a longer text")
-    batches.write_days("central", "2025-11", iter([old]), {ONE: digest(old)}, references)
+    observations(batches).write_days("2025-11", iter([old]), {ONE: digest(old)}, references)
     batches.write_frames("central", "matches", {"matches": old}, {"a": "1"})
     monkeypatch.setattr(module, "_private_file", lambda path: FullDisk(path, room, code))
     with pytest.raises(BatchError, match=words):
-        batches.write_days("central", "2025-11", iter([new]), {ONE: digest(new)}, references)
+        observations(batches).write_days("2025-11", iter([new]), {ONE: digest(new)}, references)
     with pytest.raises(BatchError, match=words):
         batches.write_frames("central", "matches", {"matches": new}, {})
     assert batches.days("central", "2025-11") == {ONE: digest(old)}
@@ -283,8 +287,8 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path):
     (tmp_path / "file").write_text("in the way")
     frame = rows(ONE, 1)
     with pytest.raises(BatchError, match="file/batches"):
-        Batches(tmp_path / "file" / "batches").write_days(
-            "central", "2025-11", iter([frame]), {ONE: digest(frame)}, references
+        observations(Batches(tmp_path / "file" / "batches")).write_days(
+            "2025-11", iter([frame]), {ONE: digest(frame)}, references
         )
 
 
@@ -339,14 +343,14 @@ def test_a_location_that_is_no_folder_works_the_same():
     batches = Batches("memory://passport-tests/batches")
     frame, other = rows(ONE, 1, 2), rows(TWO, 3)
     there = {ONE: digest(frame), TWO: digest(other)}
-    assert batches.write_days("central", "2025-11", iter([frame, other]), there, references) == 3
+    assert observations(batches).write_days("2025-11", iter([frame, other]), there, references) == 3
     assert batches.days("central", "2025-11") == there
-    pd.testing.assert_frame_equal(next(batches.read_days("central", [ONE], 1)), frame)
+    pd.testing.assert_frame_equal(next(observations(batches).read_days([ONE], 1)), frame)
     batches.write_frames("central", "matches", {"matches": frame}, {"a": "b"})
     assert batches.read_frames("central", "matches")[1] == {"a": "b"}
     assert len(batches.persons("central", "2025-11")) == 3
-    batches.delete_day("central", ONE)
-    batches.delete_day("central", TWO)
+    observations(batches).delete_day(ONE)
+    observations(batches).delete_day(TWO)
     assert batches.days("central", "2025-11") == {}
 
 

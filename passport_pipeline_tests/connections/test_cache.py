@@ -12,7 +12,7 @@ from passport_pipeline.connections import cache as keeping
 from passport_pipeline.connections.cache import Kept
 from passport_pipeline.connections.run import Connections
 from passport_pipeline.core.errors import SourceError, SourceUnreachable
-from passport_pipeline.sources.openmrs import source
+from passport_pipeline.sources.mysql import connection
 from passport_testing.faults.proxy import Proxy
 
 
@@ -35,7 +35,7 @@ def kept():
 
 def session(kept, hospital, settings):
     """The server's number of the connection that is used, and what the last user noted."""
-    with kept.source(hospital, settings) as one, one.source.reading() as connection:
+    with kept.source(hospital, settings) as one, one.source.database.reading() as connection:
         noted, one.noted = one.noted, "here"
         return connection.exec_driver_sql("SELECT CONNECTION_ID()").scalar(), noted
 
@@ -76,7 +76,7 @@ def test_one_on_which_nothing_comes_any_more_is_given_up_long_before_a_statement
         by_proxy = make_url(url).set(port=proxy.port).render_as_string(hide_password=False)
         monkeypatch.setenv("KEPT_URL", by_proxy)
         first, _ = session(kept, hospital, settings)
-        monkeypatch.setattr(source, "CONNECT_TIMEOUT", 1)
+        monkeypatch.setattr(connection, "CONNECT_TIMEOUT", 1)
         proxy.silent = True
         with pytest.raises(SourceUnreachable), kept.source(hospital, settings):
             pass
@@ -86,7 +86,11 @@ def test_one_on_which_nothing_comes_any_more_is_given_up_long_before_a_statement
 
 def test_after_an_error_it_is_not_kept(kept, hospital, settings):
     first, _ = session(kept, hospital, settings)
-    with pytest.raises(SourceError), kept.source(hospital, settings) as one, one.source.reading() as connection:
+    with (
+        pytest.raises(SourceError),
+        kept.source(hospital, settings) as one,
+        one.source.database.reading() as connection,
+    ):
         connection.exec_driver_sql("SELECT nothing FROM nowhere")
     assert session(kept, hospital, settings)[0] != first
 

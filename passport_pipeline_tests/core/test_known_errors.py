@@ -11,6 +11,7 @@ import pymongo.errors
 import pymysql
 import pytest
 
+from passport_pipeline.batches.known_errors import FILES
 from passport_pipeline.batches.store import Batches
 from passport_pipeline.core.errors import (
     BatchError,
@@ -19,16 +20,23 @@ from passport_pipeline.core.errors import (
     PassportUnreachable,
     SourceRefused,
 )
-from passport_pipeline.core.known_errors import TABLE, UNLISTED, Origin, find
 from passport_pipeline.orchestration.assets.error_handling import failing_clearly
 from passport_pipeline.passport.mongo import bulk
 from passport_pipeline.passport.mongo.database import answering
-from passport_pipeline.sources.openmrs.source import translated
+from passport_pipeline.passport.mongo.known_errors import MONGODB
+from passport_pipeline.sources.mysql.connection import translated
+from passport_pipeline.sources.mysql.known_errors import MARIADB
 
 SECRET = "Amberlyn Samplewood"
-EXIT_CODES = {Origin.MARIADB: 3, Origin.MONGODB: 4, Origin.FILES: 5}
+NAMES = {MARIADB: "mariadb", MONGODB: "mongodb", FILES: "files"}
+EXIT_CODES = {MARIADB: 3, MONGODB: 4, FILES: 5}
 LABELS = {"RetryableWriteError", "TransientTransactionError"}
-ROWS = [pytest.param(known, key, id=f"{known.origin}-{key}") for known in TABLE for key in known.keys]
+ROWS = [
+    pytest.param(errors, known, key, id=f"{name}-{key}")
+    for errors, name in NAMES.items()
+    for known in errors.table
+    for key in known.keys
+]
 
 
 def class_named(name):
@@ -45,9 +53,9 @@ def of_driver(origin, key):
         return pymongo.errors.PyMongoError(SECRET, error_labels=[key])
     if isinstance(key, str):
         return class_named(key)(SECRET)
-    if origin is Origin.MARIADB:
+    if origin is MARIADB:
         return pymysql.err.OperationalError(key, SECRET)
-    if origin is Origin.MONGODB:
+    if origin is MONGODB:
         return pymongo.errors.OperationFailure(SECRET, key, {"errmsg": SECRET})
     return OSError(key, SECRET)
 
@@ -66,27 +74,27 @@ class FailingFiles:
 
 def meet(origin, error, folder):
     """Raise the driver's error where the pipeline meets it."""
-    if origin is Origin.MARIADB:
+    if origin is MARIADB:
         raise translated("central", error)
-    if origin is Origin.MONGODB:
+    if origin is MONGODB:
         with answering("storing records"):
             raise error
     FailingFiles(folder, error).batches.read_frames("central", "lookups")
 
 
-@pytest.mark.parametrize(("known", "key"), ROWS)
-def test_every_error_of_the_table_becomes_what_it_says_and_is_retried_only_where_that_may_help(known, key, tmp_path):
+@pytest.mark.parametrize(("errors", "known", "key"), ROWS)
+def test_every_error_of_the_table_becomes_what_it_says_and_is_retried_only_where_that_may_help(errors, known, key, tmp_path):
     @failing_clearly
     def body():
-        meet(known.origin, of_driver(known.origin, key), tmp_path)
+        meet(errors, of_driver(errors, key), tmp_path)
 
     with pytest.raises(known.kind) as met:
-        meet(known.origin, of_driver(known.origin, key), tmp_path)
-    assert met.value.exit_code == EXIT_CODES[known.origin]
+        meet(errors, of_driver(errors, key), tmp_path)
+    assert met.value.exit_code == EXIT_CODES[errors]
     with pytest.raises(dg.Failure) as failed:
         body()
     assert failed.value.allow_retries is known.kind.transient
-    assert failed.value.metadata["exit_code"].value == EXIT_CODES[known.origin]
+    assert failed.value.metadata["exit_code"].value == EXIT_CODES[errors]
     said = known.advice.format(table="a table")
     for text in (str(met.value), failed.value.description):
         assert said in text
@@ -98,13 +106,13 @@ def test_every_error_of_the_table_becomes_what_it_says_and_is_retried_only_where
 @pytest.mark.parametrize(
     ("origin", "error"),
     [
-        (Origin.MARIADB, pymysql.err.OperationalError(9999, SECRET)),
-        (Origin.MONGODB, pymongo.errors.OperationFailure(SECRET, 99999)),
-        (Origin.FILES, OSError(errno.EINVAL, SECRET)),
+        (MARIADB, pymysql.err.OperationalError(9999, SECRET)),
+        (MONGODB, pymongo.errors.OperationFailure(SECRET, 99999)),
+        (FILES, OSError(errno.EINVAL, SECRET)),
     ],
 )
 def test_what_is_not_listed_is_permanent_and_says_its_number_alone(origin, error, tmp_path):
-    kind, said = UNLISTED[origin]
+    kind, said = origin.unlisted
     with pytest.raises(kind) as met:
         meet(origin, error, tmp_path)
     assert not met.value.transient
@@ -113,7 +121,7 @@ def test_what_is_not_listed_is_permanent_and_says_its_number_alone(origin, error
 
 
 def test_no_error_is_listed_twice():
-    keys = [(known.origin, key) for known in TABLE for key in known.keys]
+    keys = [(name, key) for errors, name in NAMES.items() for known in errors.table for key in known.keys]
     assert len(keys) == len(set(keys))
 
 
@@ -121,7 +129,7 @@ def test_every_code_that_mongodbs_driver_would_retry_is_transient():
     from pymongo.helpers_shared import _RETRYABLE_ERROR_CODES
 
     for code in _RETRYABLE_ERROR_CODES:
-        assert find(Origin.MONGODB, pymongo.errors.OperationFailure("", code)).kind is PassportUnreachable
+        assert MONGODB.find(pymongo.errors.OperationFailure("", code)).kind is PassportUnreachable
 
 
 def test_a_refused_certificate_is_told_from_a_server_that_does_not_answer():
@@ -136,7 +144,7 @@ def test_a_refused_certificate_is_told_from_a_server_that_does_not_answer():
 def test_an_unlisted_write_error_with_a_label_that_allows_another_try_is_transient():
     error = pymongo.errors.OperationFailure(SECRET, 99999)
     error._add_error_label("RetryableWriteError")
-    assert find(Origin.MONGODB, error).kind is PassportUnreachable
+    assert MONGODB.find(error).kind is PassportUnreachable
 
 
 @pytest.mark.parametrize(
@@ -184,12 +192,12 @@ def test_a_day_whose_download_breaks_off_is_not_taken_for_a_day_without_a_file(e
 def test_a_full_disk_is_said_so_and_not_tried_again(tmp_path, monkeypatch):
     import pandas as pd
 
-    from passport_pipeline.batches import store
+    from passport_pipeline.batches import files
 
     def full(path):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(store, "_private_file", full)
+    monkeypatch.setattr(files, "_private_file", full)
     with pytest.raises(BatchError, match="the disk is full; free space or set PASSPORT_BATCHES") as caught:
         Batches(tmp_path).write_frames("central", "lookups", {"one": pd.DataFrame()}, {})
     assert not caught.value.transient

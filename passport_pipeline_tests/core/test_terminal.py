@@ -24,7 +24,7 @@ from passport_pipeline.core.terminal import complain, say, shown, shown_lines
 from passport_pipeline.passport.days.state import HospitalStatus, Totals
 from passport_pipeline.passport.hospitals.state import HospitalState
 from passport_pipeline.passport.patients.timeline import Entry
-from passport_pipeline.sources.openmrs.preflight import Preflight
+from passport_pipeline.sources.findings import Preflight
 from passport_pipeline.verification.hospital import unreadable
 
 COLOUR, LINK, TITLE, TURNED = "\x1b[31m", "\x1b]8;;http://x.test\x1b\\", "\x1b]0;owned\x07", "\u202e"

@@ -21,7 +21,7 @@ from passport_pipeline.orchestration.sensors import source_changes as sensors
 from passport_pipeline.orchestration.sensors.source_changes import source_changes
 from passport_pipeline.passport.hospitals.state import HospitalState, Look, hospital_states, note_looks
 from passport_pipeline.passport.mongo.collections import SOURCE_HOSPITALS
-from passport_pipeline.sources.openmrs import source
+from passport_pipeline.sources.mysql import connection
 from passport_sample.generator import DEMO, generate
 from passport_sample.loading import create_schema
 from passport_sample.mutations import Mutations
@@ -40,7 +40,7 @@ def synced(operating_on):
         socket.create_server(("127.0.0.1", 0), backlog=4096) as silent,
         operating_on([generate(spec, 3)], passport_patients(3, 10)) as operator,
     ):
-        patch.setattr(source, "CONNECT_TIMEOUT", 2)
+        patch.setattr(connection, "CONNECT_TIMEOUT", 2)
         assert [run.failures for run in operator.sync()] == [[]]
         file = operator.settings.hospitals_file
         hospitals = yaml.safe_load(file.read_text())["hospitals"]

@@ -7,17 +7,17 @@ from collections.abc import Collection
 import pandas as pd
 
 from passport_pipeline.identity.matching import match, national_ids
-from passport_pipeline.sources.mysql.survey import full_survey
+from passport_pipeline.sources.mysql.connection import Database
 from passport_pipeline.sources.openmrs.lookups import Lookups, read_concepts, read_locations, read_providers
 from passport_pipeline.sources.openmrs.observations.reading import read_observations
-from passport_pipeline.sources.openmrs.source import Source
+from passport_pipeline_tests.sources.observing import full_survey
 
 
-def read_all(source: Source) -> tuple[pd.DataFrame, Lookups]:
+def read_all(source: Database) -> tuple[pd.DataFrame, Lookups]:
     """Every live row that has a day, and what the rows refer to."""
     cells = full_survey(source).cells
     with source.snapshot() as connection:
-        frames = list(read_observations(connection, source, cells[cells["day"].notna()]))
+        frames = list(read_observations(source, connection, cells[cells["day"].notna()]))
     lookups = Lookups(read_concepts(source), read_providers(source), read_locations(source))
     return pd.concat(frames, ignore_index=True), lookups
 

@@ -6,9 +6,9 @@ import pytest
 
 from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.config.settings import Settings
-from passport_pipeline.sources.openmrs.source import Source
 from passport_pipeline_tests.records.frames import documents_of
 from passport_pipeline_tests.records.reading import read_all
+from passport_pipeline_tests.sources.observing import open_database
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +17,7 @@ def made(openmrs_dump, readonly_url):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DEMO_URL", readonly_url(database))
         hospital = Hospital(key="demo", name="Demo Hospital", url_env="DEMO_URL", timezone="Africa/Kigali")
-        with Source.open(hospital, Settings()) as source:
+        with open_database(hospital, Settings()) as source:
             rows, lookups = read_all(source)
     return documents_of(rows, lookups, hospital=hospital)
 

@@ -10,9 +10,9 @@ from passport_pipeline.config.settings import Settings
 from passport_pipeline.records.building import build
 from passport_pipeline.records.documents import clinicians, documents
 from passport_pipeline.sources.openmrs.identifiers import read_identifiers
-from passport_pipeline.sources.openmrs.source import Source
 from passport_pipeline_tests.records.frames import DOCTOR, NOW, USER
 from passport_pipeline_tests.records.reading import match_known, patient_of, read_all
+from passport_pipeline_tests.sources.observing import open_database
 from passport_sample.generator import DEMO, generate
 from passport_sample.hospital import NATIONAL_ID
 from passport_sample.loading import load
@@ -62,7 +62,7 @@ def test_every_row_comes_out_as_the_oracle_knows(version, mariadb_admin, make_da
     )
     ids = sorted({one for one in sample.identities.values() if one})
     known = [one for number, one in enumerate(ids) if number % 5]
-    with Source.open(hospital, Settings()) as source:
+    with open_database(hospital, Settings()) as source:
         rows, lookups = read_all(source)
         matches = match_known(rows, read_identifiers(source), known)
     who = clinicians(rows, lookups)

@@ -17,7 +17,7 @@ DICTIONARY = concepts(
     concept(30, "Potassium", "Numeric", "Test", units="mmol/L", display_precision=1, allow_decimal=True),
     concept(31, "Viral load", "Numeric", "Test", units="copies/ml"),
     concept(32, "Parity", "Numeric"),
-    concept(33, "Pulse", "Numeric", "Test", low_absolute=0, hi_absolute=230),
+    concept(33, "Activity", "Numeric", "Test", low_absolute=0, hi_absolute=230),
     concept(34, "Whole", "Numeric", "Test", display_precision=2, allow_decimal=False),
     concept(40, "Return visit date", "Date"),
     concept(41, "Time of birth", "Time"),

@@ -9,9 +9,11 @@ import sqlalchemy as sa
 
 from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.config.settings import Settings
-from passport_pipeline.sources.openmrs.source import Source
+from passport_pipeline.sources.mysql.connection import Database as Opened
+from passport_pipeline.sources.openmrs.source import OpenMrs, OpenMrsSource
 from passport_pipeline_tests.conftest import DUMPS
 from passport_pipeline_tests.sources.inserting import Database, create_tables
+from passport_pipeline_tests.sources.observing import open_database
 
 
 @pytest.fixture(scope="session")
@@ -56,15 +58,21 @@ def hospital_of(monkeypatch: pytest.MonkeyPatch, readonly_url: Callable[[str], s
 
 
 @pytest.fixture
-def open_source(hospital_of: Callable[..., Hospital]) -> Iterator[Callable[..., Source]]:
-    """open_source(database or its name, **fields of the hospital) -> a Source, closed after the test."""
+def database_of(hospital_of: Callable[..., Hospital]) -> Iterator[Callable[..., Opened]]:
+    """database_of(database or its name, **fields of the hospital) -> it, open for reading; closed after the test."""
     with ExitStack() as stack:
 
-        def make(database: Database | str, **fields: Any) -> Source:
+        def make(database: Database | str, **fields: Any) -> Opened:
             name = database.name if isinstance(database, Database) else database
-            return stack.enter_context(Source.open(hospital_of(name, **fields), Settings()))
+            return stack.enter_context(open_database(hospital_of(name, **fields), Settings()))
 
         yield make
+
+
+@pytest.fixture
+def open_source(database_of: Callable[..., Opened]) -> Callable[..., OpenMrsSource]:
+    """open_source(database or its name, **fields of the hospital) -> the same behind the interface of sources."""
+    return lambda database, **fields: OpenMrsSource(OpenMrs(), database_of(database, **fields))
 
 
 @pytest.fixture(scope="session")

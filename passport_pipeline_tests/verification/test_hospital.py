@@ -149,7 +149,7 @@ def test_what_the_hospital_has_written_since_the_last_run_is_missing_until_the_n
 
 
 def test_a_range_reads_only_its_months_and_takes_no_full_survey(operator, verify, monkeypatch):
-    survey = stored_survey("central", operator.connections().batches)
+    survey = stored_survey(operator.connections().hospital("central"), operator.connections().batches)
     monkeypatch.setattr(verification, "full_survey", None)
     (record,) = records_of(operator, FIRST)
     with without(operator, record):
@@ -168,7 +168,7 @@ def test_a_range_before_the_first_or_after_the_last_window_is_empty(verify):
 
 
 def test_a_range_rereads_its_rows_where_a_survey_of_the_tail_would_not_look(operator, happenings, verify):
-    survey = stored_survey("central", operator.connections().batches)
+    survey = stored_survey(operator.connections().hospital("central"), operator.connections().batches)
     changed = happenings.change_value()
     (day,) = changed.days
     found = verify(survey=survey, only=(f"{day:%Y-%m}", f"{day:%Y-%m}"))

@@ -139,7 +139,7 @@ def test_a_day_whose_raw_batch_is_gone_is_stale_and_comes_back(synced, connectio
     batches = connections.batches
     month = batches.months("central")[0]
     day = next(iter(batches.month("central", month)))
-    batches.delete_day("central", day)
+    batches.stream("central", "observations").delete_day(day)
     assert told(look()) == {month: 1}
     run(connections, [month])
     assert look() == []

@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 import sqlalchemy as sa
 
-from passport_pipeline.sources.openmrs.observations.row_definition import Rows
+from passport_pipeline.sources.openmrs.observations.row_definition import ObservationRows
 from passport_pipeline_tests.crafting import exchange_that_two_folds_miss
 from passport_sample.generator import generate
 from passport_sample.hospital import HospitalSpec
@@ -52,8 +52,8 @@ def write(operator, values):
 
 def covered(operator, obs_id):
     """The bytes that the checksum of a row covers."""
-    with operator.connections().source("central") as source, source.reading() as connection:
-        rows = Rows(source.schema)
+    with operator.connections().source("central") as source, source.database.reading() as connection:
+        rows = ObservationRows(source.database.schema)
         statement = sa.select(rows.covered).select_from(rows.joined).where(rows.obs.c.obs_id == obs_id)
         return bytes(connection.execute(statement).scalar())
 

@@ -5,11 +5,12 @@ import pytest
 import sqlalchemy as sa
 
 from passport_pipeline.batches.store import Batches
-from passport_pipeline.sources.mysql.survey import BLOCK, full_survey
+from passport_pipeline.sources.mysql.survey import BLOCK
 from passport_pipeline.windows import extract
 from passport_pipeline.windows.extract import extract_window
 from passport_pipeline.windows.lookups import renew_lookups
 from passport_pipeline.windows.survey import SINCE, renew_survey, stored_survey
+from passport_pipeline_tests.sources.observing import full_survey
 
 MONTH = "2024-02"
 
@@ -39,9 +40,9 @@ def checksums_computed(source, work):
     def note(_connection, _cursor, statement, *_):
         sent.append("bit_xor(row.crc)" in statement and "crc32" in statement)
 
-    sa.event.listen(source.engine, "before_cursor_execute", note)
+    sa.event.listen(source.database.engine, "before_cursor_execute", note)
     done = work()
-    sa.event.remove(source.engine, "before_cursor_execute", note)
+    sa.event.remove(source.database.engine, "before_cursor_execute", note)
     return done, sum(sent)
 
 
@@ -49,7 +50,7 @@ def checksums_computed(source, work):
 def test_a_window_without_files_gets_the_digests_that_the_hospital_would_compute(source, batches, full):
     extracted, first = checksums_computed(source, lambda: extract_window(source, batches, MONTH, full=full))
     assert (extracted.days, extracted.live, extracted.rows_read) == (3, 14, 14)
-    assert batches.days("central", MONTH) == full_survey(source).digests(MONTH)
+    assert batches.days("central", MONTH) == full_survey(source.database).digests(MONTH)
     assert batches.read_frames("central", SINCE) is None  # nothing was found that the survey does not show
     extracted, second = checksums_computed(source, lambda: extract_window(source, batches, MONTH))
     assert (extracted.days_read, extracted.rows_read) == (0, 0)
@@ -61,7 +62,7 @@ def test_what_a_full_read_finds_below_the_tail_is_kept_with_its_digests(database
     database.run("UPDATE obs SET value_numeric = 99 WHERE obs_id = 2")
     extracted = extract_window(source, batches, MONTH, full=True)
     assert (extracted.days_read, extracted.rows_read) == (3, 14)
-    after = full_survey(source)
+    after = full_survey(source.database)
     assert batches.days("central", MONTH) == after.digests(MONTH)
     cells = batches.read_frames("central", SINCE)[0][MONTH]
     pd.testing.assert_frame_equal(cells, after.cells[after.cells["day"].dt.month == 2].reset_index(drop=True))
@@ -73,7 +74,7 @@ def test_a_survey_taken_because_many_rows_are_gone_bears_the_time_of_the_clock_o
     at = datetime(2031, 1, 1, tzinfo=UTC)
     database.run("UPDATE obs SET voided = 1 WHERE obs_id <= 5")
     extract_window(source, batches, MONTH, full=True, now=lambda: at)
-    assert stored_survey("central", batches).taken_at == at
+    assert stored_survey(source.hospital, batches).taken_at == at
 
 
 @pytest.mark.parametrize("known", [False, True], ids=["no files yet", "one day differs"])
@@ -83,7 +84,7 @@ def test_rows_that_change_between_digest_and_read_are_read_as_they_were_and_foun
     if known:
         extract_window(source, batches, MONTH)
         database.run("UPDATE obs SET value_numeric = 98 WHERE obs_id = 2")
-    before = full_survey(source).digests(MONTH)
+    before = full_survey(source.database).digests(MONTH)
     read = extract.read_observations
 
     def late(*arguments):
@@ -97,4 +98,4 @@ def test_rows_that_change_between_digest_and_read_are_read_as_they_were_and_foun
         extract_window(source, batches, MONTH)
     assert batches.days("central", MONTH) == before
     extract_window(source, batches, MONTH)
-    assert batches.days("central", MONTH) == full_survey(source).digests(MONTH) != before
+    assert batches.days("central", MONTH) == full_survey(source.database).digests(MONTH) != before

@@ -15,12 +15,12 @@ from passport_pipeline.records.building import build
 from passport_pipeline.records.documents import clinicians, documents
 from passport_pipeline.sources.openmrs.identifiers import read_identifiers
 from passport_pipeline.sources.openmrs.lookups import ConceptLookup, LocationLookup, Lookups, ProviderLookup, references
-from passport_pipeline.sources.openmrs.source import Source
 from passport_pipeline.windows import fingerprint as inputs_module
 from passport_pipeline.windows.fingerprint import Inputs, stored_inputs
 from passport_pipeline_tests.records import frames
 from passport_pipeline_tests.records.frames import DOCTOR, NOW, USER
 from passport_pipeline_tests.records.reading import match_known, read_all
+from passport_pipeline_tests.sources.observing import open_database
 from passport_sample.generator import DEMO, generate
 from passport_sample.hospital import NATIONAL_ID
 from passport_sample.loading import load
@@ -118,7 +118,7 @@ def whole(request, mariadb_admin, make_database, readonly_url):
             national_id_types=(NATIONAL_ID,),
         )
         ids = sorted({one for one in sample.identities.values() if one})
-        with Source.open(hospital, Settings()) as source:
+        with open_database(hospital, Settings()) as source:
             rows, lookups = read_all(source)
             matches = match_known(rows, read_identifiers(source), [one for n, one in enumerate(ids) if n % 4])
     return Whole(rows, lookups, matches, hospital)

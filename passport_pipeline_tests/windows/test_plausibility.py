@@ -203,7 +203,7 @@ def test_a_run_of_the_records_alone_is_held_back_where_raw_batches_are_gone(oper
     before = operator.passport()
     batches = operator.connections().batches
     for day in batches.month(KEY, MONTH):
-        batches.delete_day(KEY, day)
+        batches.stream(KEY, "observations").delete_day(day)
     alone = run("medical_records")
     assert (alone.success, guard_of(alone).passed, operator.passport()) == (False, False, before)
     assert run().success and guard_of(run("medical_records")).passed

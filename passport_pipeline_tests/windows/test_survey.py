@@ -6,10 +6,11 @@ import pandas as pd
 import pytest
 
 from passport_pipeline.batches.store import Batches
-from passport_pipeline.sources.mysql.survey import BLOCK, full_survey, tail_survey, window_cells
+from passport_pipeline.sources.hospital_survey import HospitalSurvey
+from passport_pipeline.sources.mysql.survey import BLOCK
 from passport_pipeline.windows import survey
 from passport_pipeline.windows.extract import extract_window
-from passport_pipeline.windows.survey import keep_window, renew_survey, stored_survey
+from passport_pipeline.windows.survey import renew_survey, store_month, stored_survey
 
 OLD, NEW = "2024-02", "2025-11"
 
@@ -33,7 +34,20 @@ def batches(source, tmp_path):
 
 def seen(source, batches):
     """What a look at the hospital takes for its days."""
-    return tail_survey(source, stored_survey("central", batches)).digests()
+    return stored_survey(source.hospital, batches).refresh(source).digests()
+
+
+def held(source):
+    """What the hospital holds."""
+    return HospitalSurvey.take(source, datetime.now(UTC)).digests()
+
+
+def part(source, survey, month):
+    """What the hospital holds of a month below the survey's tail."""
+    mine = survey.streams["observations"]
+    with source.reader("observations").month(mine, month) as reader:
+        reader.digests()
+        return mine.part(month, reader.survey())
 
 
 def kept(batches):
@@ -52,9 +66,9 @@ def kept(batches):
 )
 def test_what_a_run_found_below_the_tail_no_longer_seems_to_differ(database, source, batches, happening):
     database.run(happening)
-    assert seen(source, batches) != full_survey(source).digests()
+    assert seen(source, batches) != held(source)
     extract_window(source, batches, OLD, full=True)
-    assert seen(source, batches) == full_survey(source).digests()
+    assert seen(source, batches) == held(source)
 
 
 def test_windows_are_kept_side_by_side_and_the_last_of_one_counts(database, source, batches):
@@ -62,7 +76,7 @@ def test_windows_are_kept_side_by_side_and_the_last_of_one_counts(database, sour
         database.run("UPDATE obs SET value_numeric = :value WHERE obs_id IN (3, 103)", value=value)
         for month in (OLD, "2024-03"):
             extract_window(source, batches, month)
-    assert seen(source, batches) == full_survey(source).digests()
+    assert seen(source, batches) == held(source)
 
 
 def test_nothing_is_kept_where_the_tail_shows_it_anyway(database, source, batches):
@@ -73,39 +87,41 @@ def test_nothing_is_kept_where_the_tail_shows_it_anyway(database, source, batche
     for month in (OLD, NEW):
         extract_window(source, batches, month)
     assert kept(batches) is None
-    assert seen(source, batches) == full_survey(source).digests()
+    assert seen(source, batches) == held(source)
 
 
 def test_what_was_found_before_the_last_full_survey_was_finished_counts_no_more(database, source, batches):
-    stored = stored_survey("central", batches)
-    with source.snapshot() as connection:
-        before = window_cells(connection, source.schema, stored, OLD)
+    stored = stored_survey(source.hospital, batches)
+    before = part(source, stored, OLD)
     database.run("UPDATE obs SET value_numeric = 99 WHERE obs_id = 3")
     during = datetime.now(UTC)
     renewed = renew_survey(source, batches)
     # A run that looked while the full survey was at it, and was slower.
-    keep_window("central", batches, renewed, renewed, OLD, before, during)
+    store_month("central", "observations", batches, month=OLD, part=before, at=during)
     assert kept(batches) is not None
-    assert seen(source, batches) == full_survey(source).digests()
+    assert seen(source, batches) == held(source)
     later = datetime.now(UTC) + timedelta(seconds=1)
     database.run("UPDATE obs SET value_numeric = 98 WHERE obs_id = 103")
-    with source.snapshot() as connection:
-        march = window_cells(connection, source.schema, renewed, "2024-03")
-    keep_window("central", batches, renewed, renewed, "2024-03", march, later)
+    march = part(source, renewed, "2024-03")
+    store_month("central", "observations", batches, month="2024-03", part=march, at=later)
     assert set(kept(batches)[0]) == {"2024-03"}
-    assert seen(source, batches) == full_survey(source).digests()
+    assert seen(source, batches) == held(source)
 
 
 def test_a_lost_one_costs_another_request_and_no_more(database, source, batches):
     database.run("UPDATE obs SET value_numeric = 99 WHERE obs_id IN (3, 103)")
-    stored = stored_survey("central", batches)
+    stored = stored_survey(source.hospital, batches)
     extract_window(source, batches, OLD)
     lost = kept(batches)
     extract_window(source, batches, "2024-03")
     batches.write_frames("central", survey.SINCE, *lost)
     differing = seen(source, batches)
-    assert differing != full_survey(source).digests()
+    assert differing != held(source)
     extract_window(source, batches, "2024-03")
-    assert seen(source, batches) == full_survey(source).digests()
-    pd.testing.assert_frame_equal(stored_survey("central", batches).cells, full_survey(source).cells, check_like=False)
-    assert stored_survey("central", batches).taken_at == stored.taken_at
+    assert seen(source, batches) == held(source)
+    cells = (
+        survey.streams["observations"].cells
+        for survey in (stored_survey(source.hospital, batches), HospitalSurvey.take(source, datetime.now(UTC)))
+    )
+    pd.testing.assert_frame_equal(*cells, check_like=False)
+    assert stored_survey(source.hospital, batches).taken_at == stored.taken_at

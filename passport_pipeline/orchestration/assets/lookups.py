@@ -42,7 +42,7 @@ def concept_lookup(
     units and ranges, mappings to other dictionaries, and drugs.
     """
     with connections.admitted(context.partition_key) as source:
-        lookup = lookups.renew_concepts(source, connections.batches)
+        lookup = lookups.renew_lookup(source, connections.batches, "concepts")
     return _described("concepts", lookup.frames(), lookup.content_hash())
 
 
@@ -53,7 +53,7 @@ def provider_lookup(
 ) -> dg.MaterializeResult[None]:
     """The clinicians: providers with their names, the accounts that typed, and the roles in an encounter."""
     with connections.admitted(context.partition_key) as source:
-        lookup = lookups.renew_providers(source, connections.batches)
+        lookup = lookups.renew_lookup(source, connections.batches, "providers")
     return _described("providers", lookup.frames(), lookup.content_hash())
 
 
@@ -64,7 +64,7 @@ def location_lookup(
 ) -> dg.MaterializeResult[None]:
     """The locations inside the hospital and the types of encounters."""
     with connections.admitted(context.partition_key) as source:
-        lookup = lookups.renew_locations(source, connections.batches)
+        lookup = lookups.renew_lookup(source, connections.batches, "locations")
     return _described("locations", lookup.frames(), lookup.content_hash())
 
 
@@ -78,7 +78,7 @@ def patient_identifiers(
     """
     with connections.admitted(context.partition_key) as source:
         held = lookups.renew_national_ids(source, connections.batches)
-    review_hospital(connections.settings, connections.batches, connections.passport, context.partition_key)
+    review_hospital(connections.settings, connections.batches, connections.passport, source.hospital)
     if held.empty:
         context.log.warning("no national identifier was found: see `passport-pipeline hospitals check`")
     return dg.MaterializeResult(

@@ -10,7 +10,7 @@ from passport_pipeline.core.windows import month_of
 from passport_pipeline.passport.hospitals.lag import Lag
 from passport_pipeline.passport.hospitals.staleness import Staleness
 from passport_pipeline.passport.patients.record_lists import ListFaults
-from passport_pipeline.sources.mysql.survey import Survey
+from passport_pipeline.sources.hospital_survey import HospitalSurvey
 from passport_pipeline.verification.hospital import HospitalVerification
 from passport_pipeline.verification.row_diff import ROW_STATES
 from passport_pipeline.windows.hospital_plausibility import HospitalChange
@@ -19,7 +19,7 @@ from passport_pipeline.windows.plausibility import Plausibility
 DAYS_SHOWN = 100
 
 
-def months_table(survey: Survey) -> dg.MarkdownMetadataValue:
+def months_table(survey: HospitalSurvey) -> dg.MarkdownMetadataValue:
     """Days and live rows of every month that the survey found, as a Markdown table."""
     days, live = Counter(map(month_of, survey.digests())), survey.live_by_month()
     rows = [f"| {month} | {days[month]} | {live[month]} |" for month in sorted(live)]

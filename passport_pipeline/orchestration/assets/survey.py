@@ -29,7 +29,7 @@ def hospital_survey(
     """
     with connections.admitted(context.partition_key) as source:
         survey, look = survey_hospital(source, connections.batches, connections.passport)
-    review_hospital(connections.settings, connections.batches, connections.passport, context.partition_key)
+    review_hospital(connections.settings, connections.batches, connections.passport, source.hospital)
     if abs(look.clock_skew) > connections.settings.clock_skew:
         context.log.warning(f"the hospital's clock is {look.clock_skew:+.0f} s from ours; set both by NTP")
     outside = survey.outside(first_month_of(source.hospital, connections.settings), last_month())
@@ -40,8 +40,8 @@ def hospital_survey(
         )
     return dg.MaterializeResult(
         metadata={
-            "dagster/partition_row_count": int(survey.cells["rows"].sum()),
-            "live_rows": int(survey.cells["live"].sum()),
+            "dagster/partition_row_count": survey.rows,
+            "live_rows": survey.live,
             "rows_outside_every_window": outside,
             "clock_skew_seconds": round(look.clock_skew, 1),
             "months": months_table(survey),

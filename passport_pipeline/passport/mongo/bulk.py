@@ -19,8 +19,8 @@ from pymongo import errors as mongo
 from pymongo.collection import Collection
 
 from passport_pipeline.core.errors import PassportRefused, PassportUnreachable
-from passport_pipeline.core.known_errors import Origin, explained
 from passport_pipeline.passport.mongo.database import Document
+from passport_pipeline.passport.mongo.known_errors import MONGODB
 
 T = TypeVar("T")
 
@@ -165,7 +165,7 @@ def _sort(outcome: Outcome, details: Mapping[str, Any], ids: Sequence[Any]) -> N
             outcome.unfit[document_id] = [SIZE]
         else:
             other.add(code)
-    told = [explained(Origin.MONGODB, "storing documents", mongo.OperationFailure("", code)) for code in sorted(other)]
+    told = [MONGODB.explained("storing documents", mongo.OperationFailure("", code)) for code in sorted(other)]
     if told:
         raise min(told, key=lambda error: error.transient)  # trying again helps only where it helps with all of them
     if details["writeConcernErrors"]:

@@ -21,8 +21,8 @@ from pymongo.monitoring import _EventListener
 
 from passport_pipeline.config.settings import Settings
 from passport_pipeline.core.errors import PassportUnreachable, PipelineError
-from passport_pipeline.core.known_errors import Origin, explained
 from passport_pipeline.passport.mongo.contract import Change, put_in_place, take_out
+from passport_pipeline.passport.mongo.known_errors import MONGODB
 
 Document = dict[str, Any]
 
@@ -56,7 +56,7 @@ def answering(doing: str) -> Iterator[None]:
     try:
         yield
     except mongo.PyMongoError as error:
-        failed = explained(Origin.MONGODB, doing, error)
+        failed = MONGODB.explained(doing, error)
     if failed:
         # Not chained: the driver's own error quotes values and addresses.
         raise failed from None

@@ -21,9 +21,9 @@ import pymongo
 from pymongo import errors as mongo
 from pymongo.change_stream import CollectionChangeStream
 
-from passport_pipeline.core.known_errors import Origin, find
 from passport_pipeline.passport.mongo.collections import PATIENTS, RECORDS
 from passport_pipeline.passport.mongo.database import Document, Passport, answering
+from passport_pipeline.passport.mongo.known_errors import MONGODB
 from passport_pipeline.passport.patients.record_lists import faults_of_patients, have_mended
 
 AWAIT_MS = 50
@@ -122,7 +122,7 @@ def _events(passport: Passport, token: str, seconds: float) -> list[Document]:
             if not stream.alive:
                 raise _Unknown("the collection was replaced")
     except mongo.OperationFailure as error:
-        if find(Origin.MONGODB, error):
+        if MONGODB.find(error):
             raise
         raise _Unknown(f"MongoDB's history does not reach back to the last look (error {error.code})") from None
     except mongo.PyMongoError as error:
@@ -141,7 +141,7 @@ def _now(passport: Passport) -> str | None:
             while (token := stream.resume_token) is None:
                 stream.try_next()
     except mongo.OperationFailure as error:
-        if find(Origin.MONGODB, error):
+        if MONGODB.find(error):
             raise
         return None
     return str(token["_data"])

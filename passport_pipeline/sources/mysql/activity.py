@@ -1,35 +1,31 @@
-"""A hospital's pulse: when a change was last committed to each table that a survey of the tail reads.
+"""A hospital's activity: when a change was last committed to each table that a survey of the tail reads.
 
 InnoDB notes it in memory at every commit (MySQL since 5.7, MariaDB since 10.2), whoever commits and whatever the ids:
 inserts, changes in place, voids, purges, cascades, transactions that were open for hours, loads and restores. One
-statement on information_schema tells it, and reads no table. So where it has stood still since a survey of the tail,
+statement on information_schema tells it, and reads no table. So where it is unchanged since a survey of the tail,
 another one would find the same.
 
 It says nothing, and everything is read, where a table is no InnoDB table (a view, say) or the server keeps no times.
 What it does not show:
 
-* what a restart or another server forgets: two pulses are compared only if one session read them;
+* what a restart or another server forgets: two activities are compared only if one session read them;
 * a commit that takes longer than SETTLED seconds from noting its time until others can see it;
 * a transaction that was prepared (XA) before a restart of the server and is committed after it.
 
-What belongs here: reading and comparing. What does not: what follows (automation.changes).
+What belongs here: reading and comparing. What does not: which tables these are (a record system), and what follows
+(detection).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from passport_pipeline.sources.openmrs.schema import Schema
-
 SETTLED = 30  # seconds
 
-# Whatever decides which rows are live, on which day and with what checksum, and where the tail leads.
-TABLES = ("obs", "encounter", "encounter_provider", "provider", "visit", "person", "patient", "person_merge_log")
-
-_PULSE = sa.text(
+_WRITTEN = sa.text(
     """
     SELECT LOWER(table_name), engine, UNIX_TIMESTAMP(update_time), UNIX_TIMESTAMP()
     FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name IN :tables
@@ -38,7 +34,7 @@ _PULSE = sa.text(
 
 
 @dataclass(frozen=True)
-class Pulse:
+class Activity:
     """When each table was last written to, and when that was asked, in seconds of the server's own clock.
 
     A table that was not written to since the server has started has None.
@@ -47,18 +43,19 @@ class Pulse:
     at: float
     written: Mapping[str, float | None]
 
-    def stood_still_since(self, before: Pulse) -> bool:
+    def unchanged_since(self, before: Activity) -> bool:
         """Whether nothing was committed after `before`, which the same session read."""
         settled = all(at is None or at <= before.at - SETTLED for at in before.written.values())
         return settled and self.written == before.written
 
 
-def read_pulse(connection: sa.Connection, schema: Schema) -> Pulse | None:
-    """The pulse of a database; None where the server does not tell. Raises SourceError."""
-    wanted = {table for table in TABLES if schema.has(table)}
-    rows = connection.execute(_PULSE, {"tables": sorted(wanted)}).all()
+def read_activity(connection: sa.Connection, tables: Collection[str], busiest: str) -> Activity | None:
+    """The activity of these tables, lower-case; None where the server does not tell. Raises SourceError.
+
+    The `busiest` of them is written to all the time: a server that has no time of it keeps none, or has just started.
+    """
+    rows = connection.execute(_WRITTEN, {"tables": sorted(tables)}).all()
     written = {name: None if at is None else float(at) for name, engine, at, _ in rows if engine == "InnoDB"}
-    # Observations are written all the time: a server that has no time of theirs keeps none, or has just started.
-    if written.keys() != wanted or written["obs"] is None:
+    if written.keys() != set(tables) or written[busiest] is None:
         return None
-    return Pulse(float(rows[0][3]), written)
+    return Activity(float(rows[0][3]), written)

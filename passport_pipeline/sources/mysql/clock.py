@@ -1,35 +1,13 @@
-"""A hospital's clock against ours.
-
-What belongs here: reading it. What does not: what is too far off (hospitals.settings), what its zone should be
-(hospitals.registry).
-"""
+"""Reading the clock of a MySQL or MariaDB server."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
-
-@dataclass(frozen=True)
-class Clock:
-    """The server's clock against this machine's, both taken at once.
-
-    `local` is the server's local time, `utc` its UTC, `here` this machine's UTC; all without a zone.
-    """
-
-    local: datetime
-    utc: datetime
-    here: datetime
-    time_zone: str
-    system_time_zone: str
-
-    @property
-    def skew(self) -> float:
-        """Seconds that the server's clock is ahead of this machine's; negative where it is behind."""
-        return (self.utc - self.here).total_seconds()
+from passport_pipeline.sources.clock import Clock
 
 
 def read_clock(connection: sa.Connection, ours: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Clock:

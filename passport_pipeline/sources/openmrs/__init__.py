@@ -1,20 +1,12 @@
-"""Everything that reads a hospital's OpenMRS database, and nothing that writes.
+"""OpenMRS, versions 1.9 to 2.9.
 
-source        a database, open for reading: sessions, snapshots, errors
-grants        what an account may do beyond reading
-tables        the tables and columns that are read, declared once
-schema        which of them this database has
-rows          the one definition of an observation's root, day, liveness and checksum
-survey        digests by day, over id ranges
-touched       where older rows may have changed, as newer ones tell
-pulse         when a change was last committed
-withdrawn     how many rows are not live though nobody voided them
-observations  the rows themselves, in frames
-lookups       concepts, providers, locations: what observations refer to
-names         the locale chain of concept names, and persons' names
-statements    what the lookups select
-identifiers   national identifiers of patients
-inspection    what a preflight wants to know
+source             OpenMRS behind the interface of sources
+tables, schema     the tables and columns that are read, and which of them a database must have
+observations       the stream of `obs` rows
+lookups            what rows refer to (lookup_queries: the statements; names: which of many)
+identifiers        national identifiers of patients
+filled             which main tables hold any row
+preflight          a hospital looked at before it is relied upon (preflight_queries: the statements)
 
 OpenMRS's own names end here: what leaves this package are frames with a stated schema.
 """

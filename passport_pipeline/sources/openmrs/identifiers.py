@@ -18,8 +18,8 @@ import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.sql.elements import ColumnElement
 
-from passport_pipeline.sources.openmrs.observations.row_definition import mixed
-from passport_pipeline.sources.openmrs.source import Source
+from passport_pipeline.sources.mysql.connection import Database
+from passport_pipeline.sources.mysql.row_definition import mixed
 from passport_pipeline.sources.openmrs.tables import patient, patient_identifier, patient_identifier_type, person
 
 log = logging.getLogger(__name__)
@@ -41,13 +41,13 @@ def national(names: pd.Series) -> pd.Series:
     return pd.Series(found, index=names.index, dtype=bool)
 
 
-def suggest_types(source: Source) -> pd.DataFrame:
+def suggest_types(database: Database) -> pd.DataFrame:
     """Every identifier type: uuid str, name str, count int64 (unvoided identifiers), suggested bool.
 
     Retired types are never suggested. One statement. Raises SourceError.
     """
     kind, one = patient_identifier_type, patient_identifier
-    retired = sa.func.ifnull(source.schema.column(kind, "retired"), 0)
+    retired = sa.func.ifnull(database.schema.column(kind, "retired"), 0)
     statement = (
         sa.select(kind.c.uuid, kind.c.name, retired, sa.func.count(one.c.patient_id))
         .select_from(
@@ -55,7 +55,7 @@ def suggest_types(source: Source) -> pd.DataFrame:
         )
         .group_by(kind.c.patient_identifier_type_id, kind.c.uuid, kind.c.name, retired)
     )
-    with source.reading() as connection:
+    with database.reading() as connection:
         rows = connection.execute(statement).all()
     found = pd.DataFrame(rows, columns=["uuid", "name", "retired", "count"])
     found = found.astype({"uuid": "str", "name": "str", "retired": "int64", "count": "int64"})
@@ -64,48 +64,48 @@ def suggest_types(source: Source) -> pd.DataFrame:
     return ordered[["uuid", "name", "count", "suggested"]]
 
 
-def national_types(source: Source) -> tuple[str, ...]:
+def national_types(database: Database) -> tuple[str, ...]:
     """The uuids of the types that are read: those that the hospital is set to, else the only one suggested.
 
     None where no type or several are suggested, with a warning in the log. Raises SourceError.
     """
-    if source.hospital.national_id_types:
-        return source.hospital.national_id_types
-    types = suggest_types(source)
+    if database.hospital.national_id_types:
+        return database.hospital.national_id_types
+    types = suggest_types(database)
     suggested = types.loc[types["suggested"], "uuid"].dropna().tolist()
     if len(suggested) == 1:
         return (str(suggested[0]),)
     log.warning(
         "%s: %s identifier types look like a national id, so none is used; set national_id_types",
-        source.hospital.key,
+        database.hospital.key,
         len(suggested) or "no",
     )
     return ()
 
 
-def read_identifiers(source: Source) -> pd.DataFrame:
+def read_identifiers(database: Database) -> pd.DataFrame:
     """The unvoided national identifiers of unvoided patients: IDENTIFIERS, nothing null, as they were typed.
 
     Raises SourceError.
     """
-    types = national_types(source)
+    types = national_types(database)
     if not types:
         return _frame([])
     statement = _selected(types, patient_identifier.c.patient_id, patient_identifier.c.identifier)
-    with source.reading() as connection:
+    with database.reading() as connection:
         return _frame([tuple(row) for row in connection.execute(statement)])
 
 
-def identifiers_digest(source: Source) -> str:
+def identifiers_digest(database: Database) -> str:
     """A text that changes whenever `read_identifiers` would give something else. Raises SourceError."""
-    types = national_types(source)
+    types = national_types(database)
     if not types:
         return "none"
     one = patient_identifier.c.patient_id
     line = sa.func.crc32(sa.func.concat_ws("|", one, sa.cast(patient_identifier.c.identifier, sa.LargeBinary)))
     sums = (sa.func.ifnull(sa.func.sum(part), 0) for part in (line, mixed(line)))
     statement = _selected(types, sa.func.count(one), sa.func.bit_xor(line), *sums)
-    with source.reading() as connection:
+    with database.reading() as connection:
         folds = "-".join(str(int(fold)) for fold in connection.execute(statement).one())
     return f"{folds}-{','.join(sorted(types))}"
 

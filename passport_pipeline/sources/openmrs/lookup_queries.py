@@ -13,8 +13,8 @@ from typing import Any
 import pandas as pd
 import sqlalchemy as sa
 
+from passport_pipeline.sources.mysql.schema import Schema
 from passport_pipeline.sources.openmrs import tables as t
-from passport_pipeline.sources.openmrs.schema import Schema
 
 CONCEPTS = {
     "concept_id": "int64",

@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from passport_pipeline.core.row_references import References
+from passport_pipeline.sources.mysql.connection import Database
 from passport_pipeline.sources.openmrs import tables as t
 from passport_pipeline.sources.openmrs.lookup_queries import (
     BOOLEANS,
@@ -31,7 +32,6 @@ from passport_pipeline.sources.openmrs.lookup_queries import (
     shaped,
 )
 from passport_pipeline.sources.openmrs.names import clean, concept_names, person_names
-from passport_pipeline.sources.openmrs.source import Source
 
 _LONGEST_ID = 18  # digits that a 64-bit integer holds, whichever they are
 
@@ -132,24 +132,24 @@ class Lookups:
     locations: LocationLookup
 
 
-def read_concepts(source: Source) -> ConceptLookup:
+def read_concepts(database: Database) -> ConceptLookup:
     """Read the concepts in use, with seven statements. Raises SourceError."""
-    with source.reading() as connection:
-        read = Statements(connection, source.schema)
+    with database.reading() as connection:
+        read = Statements(connection, database.schema)
         true_id, false_id = read.booleans()
         used = read.used_concepts() | {one for one in (true_id, false_id) if one is not None}
         used |= read.members(used)
         ids = sorted(used)
         concepts = read.concepts(ids)
-        names = concept_names(read.names(ids), source.hospital.locales)
+        names = concept_names(read.names(ids), database.hospital.locales)
         concepts["name"] = clean(concepts["concept_id"].map(names))
         return ConceptLookup(shaped(concepts, CONCEPTS), read.mappings(ids), read.drugs(), true_id, false_id)
 
 
-def read_providers(source: Source) -> ProviderLookup:
+def read_providers(database: Database) -> ProviderLookup:
     """Read providers, users and encounter roles, with four statements. Raises SourceError."""
-    with source.reading() as connection:
-        read = Statements(connection, source.schema)
+    with database.reading() as connection:
+        read = Statements(connection, database.schema)
         called = person_names(read.person_names())
         providers = read.table(t.provider, ("provider_id", "person_id", "uuid", "name", "identifier", "retired"))
         users = read.table(t.users, ("user_id", "person_id", "uuid"))
@@ -164,10 +164,10 @@ def read_providers(source: Source) -> ProviderLookup:
     return ProviderLookup(shaped(providers, PROVIDERS), shaped(users, USERS), shaped(roles, ROLES))
 
 
-def read_locations(source: Source) -> LocationLookup:
+def read_locations(database: Database) -> LocationLookup:
     """Read locations and encounter types, with two statements. Raises SourceError."""
-    with source.reading() as connection:
-        read = Statements(connection, source.schema)
+    with database.reading() as connection:
+        read = Statements(connection, database.schema)
         return LocationLookup(
             shaped(read.table(t.location, tuple(LOCATIONS)), LOCATIONS),
             shaped(read.table(t.encounter_type, tuple(ENCOUNTER_TYPES)), ENCOUNTER_TYPES),

@@ -1,69 +1,33 @@
 """The preflight: one hospital looked at before it is relied upon, in words for whoever runs it.
 
 What belongs here: what is looked at, and what is well, doubtful or wrong about it. What does not: the looking
-(openmrs.inspection), the printing (cli).
+(preflight_queries), the printing (cli).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from ipaddress import ip_address
-from typing import Any, Literal
 
 import sqlalchemy as sa
 
 from passport_pipeline.config.hospitals import Hospital, first_month_of
 from passport_pipeline.config.settings import Settings
 from passport_pipeline.core.errors import ConfigurationError, SourceError
+from passport_pipeline.sources.findings import Preflight, State
 from passport_pipeline.sources.mysql.clock import read_clock
+from passport_pipeline.sources.mysql.connection import Database, connect
 from passport_pipeline.sources.mysql.grants import Rights, read_rights
-from passport_pipeline.sources.mysql.survey import full_survey
+from passport_pipeline.sources.mysql.survey_reading import full_survey
 from passport_pipeline.sources.openmrs import preflight_queries
 from passport_pipeline.sources.openmrs.identifiers import suggest_types
-from passport_pipeline.sources.openmrs.schema import probe
-from passport_pipeline.sources.openmrs.source import Source, connect
-
-State = Literal["ok", "warning", "fault"]
+from passport_pipeline.sources.openmrs.observations.row_definition import ObservationRows
+from passport_pipeline.sources.openmrs.schema import degraded, probe, version_of
 
 # A survey that takes longer than this is not run at once.
 PATIENCE = 30  # seconds
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at."""
-
-    topic: str
-    state: State
-    text: str
-
-
-@dataclass
-class Preflight:
-    """What was found of one hospital, in the order in which it was looked at."""
-
-    hospital: str
-    findings: list[Finding] = field(default_factory=list)
-
-    @property
-    def ok(self) -> bool:
-        """Whether the hospital can be read: nothing found is a fault."""
-        return all(finding.state != "fault" for finding in self.findings)
-
-    def add(self, topic: str, state: State, text: str) -> None:
-        """Note a finding."""
-        self.findings.append(Finding(topic, state, text))
-
-    def to_json(self) -> dict[str, Any]:
-        """As `passport-pipeline hospitals check --json` prints it."""
-        return {
-            "hospital": self.hospital,
-            "ok": self.ok,
-            "findings": [asdict(finding) for finding in self.findings],
-        }
 
 
 def check_hospital(hospital: Hospital, settings: Settings) -> Preflight:
@@ -79,20 +43,20 @@ def check_hospital(hospital: Hospital, settings: Settings) -> Preflight:
         report.add("reachable", "fault", _without_key(hospital, error))
         return report
     try:
-        source = _opened(report, hospital, settings, engine)
-        if source is not None:
+        database = _opened(report, hospital, settings, engine)
+        if database is not None:
             with _noted(report, "zone", hospital):
-                _zone(report, source, settings.clock_skew)
+                _zone(report, database, settings.clock_skew)
             for topic, look in _LOOKS:
                 with _noted(report, topic, hospital):
-                    look(report, source)
+                    look(report, database)
     finally:
         engine.dispose()
     return report
 
 
-def _opened(report: Preflight, hospital: Hospital, settings: Settings, engine: sa.Engine) -> Source | None:
-    """The source, or None where it cannot be read at all; what is in the way is noted."""
+def _opened(report: Preflight, hospital: Hospital, settings: Settings, engine: sa.Engine) -> Database | None:
+    """The database, or None where it cannot be read at all; what is in the way is noted."""
     with _noted(report, "reachable", hospital), engine.connect() as connection:
         report.add("reachable", "ok", f"the server answers: {preflight_queries.read_version(connection)}")
     if not report.ok:
@@ -103,10 +67,10 @@ def _opened(report: Preflight, hospital: Hospital, settings: Settings, engine: s
         _grants(report, hospital, read_rights(engine), may_write=settings.allow_writable_source)
     with _noted(report, "version", hospital), engine.connect() as connection:
         schema = probe(connection, hospital.key)
-        report.add("version", "ok", f"by its columns OpenMRS {schema.version}")
-        for warning in schema.warnings():
+        report.add("version", "ok", f"by its columns OpenMRS {version_of(schema)}")
+        for warning in degraded(schema):
             report.add("version", "warning", warning)
-        return Source(hospital, engine, schema)
+        return Database(hospital, engine, schema)
     return None
 
 
@@ -153,11 +117,11 @@ def _within_this_machine(hospital: Hospital) -> bool:
         return False
 
 
-def _zone(report: Preflight, source: Source, skew_allowed: int) -> None:
-    with source.reading() as connection:
+def _zone(report: Preflight, database: Database, skew_allowed: int) -> None:
+    with database.reading() as connection:
         clock = read_clock(connection)
-    set_to = source.hospital.timezone
-    ours = datetime.now(UTC).astimezone(source.hospital.zone).utcoffset()
+    set_to = database.hospital.timezone
+    ours = datetime.now(UTC).astimezone(database.hospital.zone).utcoffset()
     theirs = round((clock.local - clock.utc).total_seconds() / 900) * 900
     named = f"the server's zone is {clock.time_zone} (system: {clock.system_time_zone})"
     if ours is not None and theirs == ours.total_seconds():
@@ -174,8 +138,8 @@ def _zone(report: Preflight, source: Source, skew_allowed: int) -> None:
         report.add("clock", "ok", text)
     else:
         report.add("clock", "warning", f"{text}; set both by NTP (PASSPORT_CLOCK_SKEW allows {skew_allowed} s)")
-    newest = preflight_queries.newest_created(source)
-    now = datetime.now(UTC).astimezone(source.hospital.zone).replace(tzinfo=None)
+    newest = preflight_queries.newest_created(database)
+    now = datetime.now(UTC).astimezone(database.hospital.zone).replace(tzinfo=None)
     if newest is not None and (newest - now).total_seconds() > skew_allowed:
         report.add(
             "clock",
@@ -185,17 +149,17 @@ def _zone(report: Preflight, source: Source, skew_allowed: int) -> None:
         )
 
 
-def _indexes(report: Preflight, source: Source) -> None:
-    missing = preflight_queries.missing_indexes(source.schema)
+def _indexes(report: Preflight, database: Database) -> None:
+    missing = preflight_queries.missing_indexes(database.schema)
     if missing:
         report.add("indexes", "warning", f"missing, so reading will be slow: {', '.join(missing)}")
     else:
         report.add("indexes", "ok", "every index that reading relies upon is there")
 
 
-def _locales(report: Preflight, source: Source) -> None:
-    chain = source.hospital.locales
-    used, named, counts = preflight_queries.locale_shares(source, chain)
+def _locales(report: Preflight, database: Database) -> None:
+    chain = database.hospital.locales
+    used, named, counts = preflight_queries.locale_shares(database, chain)
     there = ", ".join(f"{locale} {count}" for locale, count in list(counts.items())[:8])
     share = named / used if used else 1.0
     report.add(
@@ -206,13 +170,13 @@ def _locales(report: Preflight, source: Source) -> None:
     )
 
 
-def _identifiers(report: Preflight, source: Source) -> None:
-    types = suggest_types(source)
+def _identifiers(report: Preflight, database: Database) -> None:
+    types = suggest_types(database)
     listed = "; ".join(
         f"{name} ({uuid}): {count}{', looks like a national id' if suggested else ''}"
         for uuid, name, count, suggested in types.itertuples(index=False)
     )
-    configured = source.hospital.national_id_types
+    configured = database.hospital.national_id_types
     unknown = sorted(set(configured) - set(types["uuid"].dropna()))
     suggested = int(types["suggested"].sum())
     if unknown:
@@ -236,22 +200,22 @@ def _identifiers(report: Preflight, source: Source) -> None:
         )
 
 
-def _rows(report: Preflight, source: Source) -> None:
-    sample = preflight_queries.sample_survey(source)
+def _rows(report: Preflight, database: Database) -> None:
+    sample = preflight_queries.sample_survey(database)
     cost = sample.seconds_estimated
     expected = f"{sample.rows_per_second:,.0f} rows/s, so a full survey takes about {cost:,.0f} s"
     report.add("survey", "ok" if cost <= 600 else "warning", expected if sample.rows else "there are no rows")
     if cost > PATIENCE:
         report.add("rows", "ok", f"about {sample.rows_estimated:,} observations, voided ones included")
         return
-    survey = full_survey(source)
+    survey = full_survey(database, ObservationRows(database.schema), datetime.now(UTC))
     rows, live = int(survey.cells["rows"].sum()), int(survey.cells["live"].sum())
     report.add("rows", "ok", f"{rows:,} observations: {live:,} live, {rows - live:,} voided")
     months = survey.months()
     span = f"{len(months)} months with live rows, {months[0]} to {months[-1]}" if months else "no month has live rows"
     report.add("months", "ok", span)
-    today = f"{datetime.now(UTC).astimezone(source.hospital.zone):%Y-%m}"
-    first = source.hospital.first_month
+    today = f"{datetime.now(UTC).astimezone(database.hospital.zone):%Y-%m}"
+    first = database.hospital.first_month
     outside = survey.outside(str(first), today)
     if outside:
         report.add(
@@ -262,7 +226,7 @@ def _rows(report: Preflight, source: Source) -> None:
         )
 
 
-_LOOKS: tuple[tuple[str, Callable[[Preflight, Source], None]], ...] = (
+_LOOKS: tuple[tuple[str, Callable[[Preflight, Database], None]], ...] = (
     ("indexes", _indexes),
     ("locales", _locales),
     ("identifiers", _identifiers),

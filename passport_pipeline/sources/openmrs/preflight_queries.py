@@ -13,11 +13,13 @@ from datetime import datetime
 import pandas as pd
 import sqlalchemy as sa
 
-from passport_pipeline.sources.mysql.survey import BLOCK, BLOCKS_AT_ONCE, read_cells
+from passport_pipeline.sources.mysql.connection import Database
+from passport_pipeline.sources.mysql.schema import Schema
+from passport_pipeline.sources.mysql.survey import BLOCK
+from passport_pipeline.sources.mysql.survey_reading import BLOCKS_AT_ONCE, highest_id, read_cells
 from passport_pipeline.sources.openmrs.lookup_queries import Statements
 from passport_pipeline.sources.openmrs.names import in_chain
-from passport_pipeline.sources.openmrs.schema import Schema
-from passport_pipeline.sources.openmrs.source import Source
+from passport_pipeline.sources.openmrs.observations.row_definition import ObservationRows
 from passport_pipeline.sources.openmrs.tables import obs
 
 # Joins that every survey makes, and links that a tail survey follows.
@@ -73,44 +75,45 @@ def missing_indexes(schema: Schema) -> list[str]:
     ]
 
 
-def newest_created(source: Source) -> datetime | None:
+def newest_created(database: Database) -> datetime | None:
     """The newest `date_created` among the thousand highest obs_ids; None where there is none.
 
     Raises SourceError.
     """
     newest = sa.select(obs.c.date_created).order_by(obs.c.obs_id.desc()).limit(1000).subquery("newest")
-    with source.reading() as connection:
+    with database.reading() as connection:
         text = connection.execute(sa.select(sa.cast(sa.func.max(newest.c.date_created), sa.String))).scalar()
     found = pd.to_datetime(text, format="ISO8601", errors="coerce") if text else pd.NaT
     return None if pd.isna(found) else found.to_pydatetime()
 
 
-def locale_shares(source: Source, locales: Sequence[str]) -> tuple[int, int, dict[str, int]]:
+def locale_shares(database: Database, locales: Sequence[str]) -> tuple[int, int, dict[str, int]]:
     """Concepts in use, those with a name in the chain's languages, and how many have one in each locale.
 
     Raises SourceError.
     """
-    with source.reading() as connection:
-        read = Statements(connection, source.schema)
+    with database.reading() as connection:
+        read = Statements(connection, database.schema)
         used = read.used_concepts()
         names = read.names(sorted(used))
     counts = names.groupby("locale")["concept_id"].nunique().sort_values(ascending=False)
     return len(used), len(in_chain(names, locales) & used), {str(k): int(v) for k, v in counts.items()}
 
 
-def sample_survey(source: Source) -> SurveySample:
+def sample_survey(database: Database) -> SurveySample:
     """Survey the newest ids that one statement takes, and estimate the rows of the whole table.
 
     Raises SourceError.
     """
-    with source.reading() as connection:
-        last = int(connection.execute(sa.select(sa.func.max(obs.c.obs_id))).scalar() or 0)
+    with database.reading() as connection:
+        rows = ObservationRows(database.schema)
+        last = highest_id(connection, rows)
         first = max(0, (last // BLOCK + 1 - BLOCKS_AT_ONCE) * BLOCK)
         started = time.monotonic()
-        cells = read_cells(connection, source.schema, [(first, last)])
+        cells = read_cells(connection, rows, [(first, last)])
         seconds = time.monotonic() - started
-        rows = int(cells["rows"].sum())
+        counted = int(cells["rows"].sum())
         estimated = connection.exec_driver_sql(
             "SELECT table_rows FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = 'obs'"
         ).scalar()
-    return SurveySample(rows, rows if first == 0 else max(rows, int(estimated or 0)), max(seconds, 1e-6))
+    return SurveySample(counted, counted if first == 0 else max(counted, int(estimated or 0)), max(seconds, 1e-6))

@@ -1,20 +1,17 @@
-"""Which tables, columns and indexes one OpenMRS database has: probed once, with one statement.
+"""What an OpenMRS database must have, which version its columns are of, and what an older version lacks.
 
-What belongs here: the probe, the version that the columns speak of, and what an older version lacks. What
-does not: the columns themselves (openmrs.tables).
+What belongs here: these three. What does not: asking the database for its columns (sources.mysql.schema), and the
+columns themselves (tables).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.sql.elements import ColumnElement
-from sqlalchemy.sql.selectable import FromClause
 
 from passport_pipeline.core.errors import SourceRefused
+from passport_pipeline.sources.mysql.schema import Schema, read_schema
 from passport_pipeline.sources.openmrs.tables import MARKERS, metadata
 
 # Without these there is nothing to read; everything else degrades.
@@ -68,67 +65,19 @@ _DEGRADED = (
     ("global_property", "property_value", "the concepts of true and false are unknown"),
 )
 
-_UTF8 = ("utf8mb4", "utf8mb3", "utf8", "ascii")
 
-_PROBE = sa.text(
-    """
-    SELECT 'column' AS kind, table_name AS table_name, column_name AS column_name, character_set_name AS charset,
-           data_type AS data_type
-    FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name IN :tables
-    UNION ALL
-    SELECT 'index', table_name, column_name, NULL, NULL
-    FROM information_schema.statistics
-    WHERE table_schema = DATABASE() AND table_name IN :tables AND seq_in_index = 1
-    """
-).bindparams(sa.bindparam("tables", expanding=True))
+def version_of(schema: Schema) -> str:
+    """The oldest OpenMRS version that has these columns; "2.7" stands for 2.8 too."""
+    return next((version for version, table, column in _VERSIONS if schema.has(table, column)), "1.8")
 
 
-@dataclass(frozen=True)
-class Schema:
-    """What one database has. All hold (table, column), lower-case; `indexed` are columns that an index starts with,
-    `recoded` texts whose stored bytes are not UTF-8, `bits` of type BIT, as Hibernate makes flags where it makes the
-    tables: as text they are a byte 0 or 1, and no digit."""
-
-    columns: frozenset[tuple[str, str]]
-    indexed: frozenset[tuple[str, str]] = frozenset()
-    recoded: frozenset[tuple[str, str]] = frozenset()
-    bits: frozenset[tuple[str, str]] = frozenset()
-
-    def has(self, table: str, column: str | None = None) -> bool:
-        """Whether the database has this column; without one, whether it has the table."""
-        if column is None:
-            return any(name == table for name, _ in self.columns)
-        return (table, column) in self.columns
-
-    def has_index(self, table: str, column: str) -> bool:
-        """Whether an index starts with this column."""
-        return (table, column) in self.indexed
-
-    def column(self, table: FromClause, name: str) -> ColumnElement[Any]:
-        """A column of a table or of an alias of it, a BIT as the number that it is; typed NULL where the database lacks
-        it.
-        """
-        column: ColumnElement[Any] = table.c[name]
-        base = table.element if isinstance(table, sa.Alias) else table
-        if not (isinstance(base, sa.Table) and self.has(base.name, name)):
-            return sa.type_coerce(sa.null(), column.type)
-        return column + sa.literal_column("0", sa.Integer) if (base.name, name) in self.bits else column
-
-    @property
-    def version(self) -> str:
-        """The oldest OpenMRS version that has these columns; "2.7" stands for 2.8 too."""
-        for version, table, column in _VERSIONS:
-            if self.has(table, column):
-                return version
-        return "1.8"
-
-    def warnings(self) -> list[str]:
-        """What degrades because this version lacks it, one sentence each."""
-        return [
-            f"{table}.{column} is missing (or not granted): {effect}"
-            for table, column, effect in _DEGRADED
-            if not self.has(table, column)
-        ]
+def degraded(schema: Schema) -> list[str]:
+    """What degrades because this version lacks it, one sentence each."""
+    return [
+        f"{table}.{column} is missing (or not granted): {effect}"
+        for table, column, effect in _DEGRADED
+        if not schema.has(table, column)
+    ]
 
 
 def probe(connection: sa.Connection, hospital_key: str) -> Schema:
@@ -136,15 +85,7 @@ def probe(connection: sa.Connection, hospital_key: str) -> Schema:
 
     Raises SourceRefused where it is no OpenMRS database, or where tables that must be read are not granted.
     """
-    tables = sorted({*metadata.tables, *MARKERS})
-    rows = connection.execute(_PROBE, {"tables": tables}).all()
-    found = [(row.kind, (row.table_name.lower(), row.column_name.lower()), row) for row in rows]
-    schema = Schema(
-        columns=frozenset(name for kind, name, _ in found if kind == "column"),
-        indexed=frozenset(name for kind, name, _ in found if kind == "index"),
-        recoded=frozenset(name for _, name, row in found if (row.charset or "ascii") not in _UTF8),
-        bits=frozenset(name for _, name, row in found if (row.data_type or "").lower() == "bit"),
-    )
+    schema = read_schema(connection, {*metadata.tables, *MARKERS})
     missing = _missing(schema)
     if "obs" in missing and "person" in missing and "encounter" in missing:
         raise SourceRefused(

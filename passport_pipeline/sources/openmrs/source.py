@@ -1,244 +1,120 @@
-"""A hospital's database, open for reading and for nothing else.
+"""OpenMRS behind the interface of record systems.
 
-Every session is read-only, has a statement timeout, no sql_mode and speaks utf8mb4, whatever the URL or the server
-says, and an account that could write is refused. A session is made so before SQLAlchemy looks at it: SQLAlchemy quotes
-names by the sql_mode that it finds. Outside of a snapshot every statement is a transaction of its own.
-
-Driver errors become SourceUnreachable or SourceRefused in one place, for every statement of the engine, in words that
-name neither URL nor account. A line that was closed while nobody used it is noticed, and another one is opened.
-
-What belongs here: sessions, snapshots, errors. What does not: any statement about OpenMRS, what an error number
-means (failures).
+What belongs here: which part of this package answers what. What does not: statements, sessions, rules.
 """
 
 from __future__ import annotations
 
-import re
-import socket
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from typing import Any, Self
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
 
-import sqlalchemy as sa
-from sqlalchemy.engine.interfaces import ExceptionContext
+import pandas as pd
 
 from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.config.settings import Settings
-from passport_pipeline.core.errors import ConfigurationError, PipelineError, SourceRefused, SourceUnreachable
-from passport_pipeline.core.known_errors import Origin, explained, timed_out
-from passport_pipeline.sources.mysql.grants import read_rights
-from passport_pipeline.sources.mysql.pymysql_lines import Line
-from passport_pipeline.sources.openmrs.schema import Schema, probe
+from passport_pipeline.sources.base import Fingerprint, Lookup, LookupKind, Stream
+from passport_pipeline.sources.clock import Clock
+from passport_pipeline.sources.findings import Preflight
+from passport_pipeline.sources.mysql import fingerprint
+from passport_pipeline.sources.mysql.activity import Activity, read_activity
+from passport_pipeline.sources.mysql.clock import read_clock
+from passport_pipeline.sources.mysql.connection import Database
+from passport_pipeline.sources.mysql.table_reader import TableReader
+from passport_pipeline.sources.openmrs.filled import filled_tables
+from passport_pipeline.sources.openmrs.identifiers import identifiers_digest, read_identifiers
+from passport_pipeline.sources.openmrs.lookups import read_concepts, read_locations, read_providers
+from passport_pipeline.sources.openmrs.observations.stream import OBSERVATIONS, Observations, observation_reader
+from passport_pipeline.sources.openmrs.preflight import check_hospital
+from passport_pipeline.sources.openmrs.schema import probe
 
-CONNECT_TIMEOUT = 10
-"""Seconds for which each answer is waited for while a session is opened, or a line is asked whether it still lives."""
-GRACE = 30
-"""Seconds for which a statement's answer is waited for after the server would have ended the statement."""
-LONGEST_TEXT = "passport.longest_text"
-"""Where the `info` of a connection says how many bytes one text has at most that the server puts together."""
+# Whatever decides which rows are live, on which day and with what checksum, and where the tail leads.
+WATCHED = ("obs", "encounter", "encounter_provider", "provider", "visit", "person", "patient", "person_merge_log")
 
-_TABLE = re.compile(r"(?:for table|Table) ([`'\w$.]+)")
+_READ_LOOKUP: dict[LookupKind, Callable[[Database], Lookup]] = {
+    "concepts": read_concepts,
+    "providers": read_providers,
+    "locations": read_locations,
+}
 
 
-class Source:
-    """One hospital's database. Made by `Source.open`; `statements` counts the statements sent so far."""
+class OpenMrs:
+    """The record system."""
 
-    def __init__(self, hospital: Hospital, engine: sa.Engine, schema: Schema) -> None:
-        self.hospital = hospital
-        self.engine = engine
-        self.schema = schema
-        self.statements = 0
-        sa.event.listen(engine, "before_cursor_execute", self._count)
-
-    @classmethod
-    @contextmanager
-    def open(cls, hospital: Hospital, settings: Settings) -> Iterator[Self]:
-        """Open the hospital's database and close it in the end.
-
-        Raises ConfigurationError (no usable URL), SourceUnreachable, SourceRefused (an account that can
-        write, a missing grant, not an OpenMRS database).
-        """
-        engine = connect(hospital, settings)
-        try:
-            if not settings.allow_writable_source:
-                refuse_writable(hospital, read_rights(engine).beyond)
-            with engine.connect() as connection:
-                schema = probe(connection, hospital.key)
-            yield cls(hospital, engine, schema)
-        finally:
-            engine.dispose()
+    name = "openmrs"
+    streams: Mapping[str, Stream] = {OBSERVATIONS: Observations()}
 
     @contextmanager
-    def snapshot(self) -> Iterator[sa.Connection]:
-        """A connection that sees the database as it is now until the end, whatever is written meanwhile."""
-        with self.engine.connect() as connection:
-            connection.exec_driver_sql("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
-            try:
-                yield connection
-            except BaseException:
-                connection.invalidate()  # which ends the transaction too, and cannot hide what went wrong
-                raise
-            if not connection.invalidated:
-                connection.exec_driver_sql("ROLLBACK")
+    def open(self, hospital: Hospital, settings: Settings) -> Iterator[OpenMrsSource]:
+        """As RecordSystem.open. Raises SourceRefused, too, where it is no OpenMRS database."""
+        with Database.open(hospital, settings, probe) as database:
+            yield OpenMrsSource(self, database)
 
-    @contextmanager
-    def reading(self) -> Iterator[sa.Connection]:
-        """A connection on which each statement sees the database as it is then, so that a long walk over a
-        table keeps no old row versions alive at the hospital."""
-        with self.engine.connect() as connection:
-            yield connection
-
-    def _count(self, *_: Any) -> None:
-        self.statements += 1
+    def preflight(self, hospital: Hospital, settings: Settings) -> Preflight:
+        """As RecordSystem.preflight."""
+        return check_hospital(hospital, settings)
 
 
-def connect(hospital: Hospital, settings: Settings) -> sa.Engine:
-    """An engine whose every session is read-only. Raises ConfigurationError; connects to nothing yet."""
-    url = hospital.url()
-    if "+" not in url.drivername:
-        url = url.set(drivername=f"{url.drivername}+pymysql")
-    arguments: dict[str, Any] = {}
-    if url.get_driver_name() == "pymysql":
-        arguments = {
-            "charset": "utf8mb4",
-            "autocommit": True,
-            "connect_timeout": CONNECT_TIMEOUT,
-            "read_timeout": CONNECT_TIMEOUT,
-            "write_timeout": CONNECT_TIMEOUT,  # holds for the TLS handshake
-            "defer_connect": True,
-        }
-        url = url.difference_update_query(arguments)
-    try:
-        engine = sa.create_engine(
-            url,
-            isolation_level="AUTOCOMMIT",
-            skip_autocommit_rollback=True,
-            pool_size=1,
-            max_overflow=2,
-            pool_pre_ping=True,
-            pool_reset_on_return=None,  # snapshots end their transactions themselves
-            connect_args=arguments,
-            hide_parameters=True,
-        )
-    except (sa.exc.ArgumentError, ImportError, TypeError, ValueError) as error:
-        raise _unusable(hospital, error) from None
-    sa.event.listen(engine, "do_connect", _connector(hospital, settings.statement_timeout))
-    sa.event.listen(engine, "checkout", _waiting(settings.statement_timeout + GRACE))
-    sa.event.listen(engine, "checkin", _waiting(CONNECT_TIMEOUT))
-    sa.event.listen(engine, "handle_error", _translator(hospital.key))
-    return engine
+class OpenMrsSource:
+    """One hospital's database."""
 
+    def __init__(self, system: OpenMrs, database: Database) -> None:
+        self.system, self.database = system, database
+        self.hospital = database.hospital
+        self._observations = observation_reader(database)
 
-def hang_up(line: Any) -> None:
-    """Cut a driver's connection under a statement that another thread waits for; it is of no use afterwards.
+    def session(self) -> object:
+        """As Source.session: the driver's connection."""
+        with self.database.reading() as connection:
+            return connection.connection.dbapi_connection
 
-    Where the driver shows no socket, the statement is waited for.
-    """
-    end = getattr(line, "_sock", None)
-    if end is not None:
-        with suppress(OSError):
-            end.shutdown(socket.SHUT_RDWR)
+    def clock(self) -> Clock:
+        """As Source.clock."""
+        with self.database.reading() as connection:
+            return read_clock(connection)
 
+    def activity(self) -> Activity | None:
+        """As Source.activity."""
+        with self.database.reading() as connection:
+            return read_activity(connection, [name for name in WATCHED if self.database.schema.has(name)], "obs")
 
-def refuse_writable(hospital: Hospital, beyond: list[str]) -> None:
-    """Raise SourceRefused where the account can do more than read."""
-    if beyond:
-        shown = ", ".join(beyond[:5]) + (f" and {len(beyond) - 5} more" if len(beyond) > 5 else "")
-        raise SourceRefused(
-            f"{hospital.key}: the account can do more than read ({shown}); give the pipeline an account "
-            "that has SELECT on the OpenMRS database and nothing else"
-        )
+    def filled(self) -> tuple[str, ...]:
+        """As Source.filled."""
+        with self.database.reading() as connection:
+            return filled_tables(connection)
 
+    def replaced(self, known: Mapping[str, Any]) -> str | None:
+        """As Source.replaced."""
+        with self.database.reading() as connection:
+            return fingerprint.replaced(connection, self._observations.rows, fingerprint.Fingerprint.from_json(known))
 
-def _connector(hospital: Hospital, statement_timeout: int) -> Any:
-    def connect(dialect: sa.Dialect, record: Any, arguments: Any, named: Any) -> Any:
-        driver_error = dialect.loaded_dbapi.Error
-        try:
-            opened = Line if dialect.driver == "pymysql" else dialect.connect
-            line: Any = opened(*arguments, **named)
-        except driver_error:
-            raise
-        except Exception as error:  # noqa: BLE001 - an unknown option, a certificate that is not there
-            raise _unusable(hospital, error) from None
-        try:
-            if named.get("defer_connect"):
-                line.connect()
-            _prepare(line, record, statement_timeout)
-        except Exception as error:  # noqa: BLE001 - whatever the driver makes of what it was answered
-            line.close()
-            raise _not_opened(hospital, error, isinstance(error, driver_error)) from None
-        return line
+    def holders(self, others: Mapping[str, Mapping[str, Any]]) -> list[str]:
+        """As Source.holders."""
+        known = {name: fingerprint.Fingerprint.from_json(stored) for name, stored in others.items()}
+        with self.database.reading() as connection:
+            return fingerprint.holders(connection, self._observations.rows, known)
 
-    return connect
+    def fingerprint(self, known: Mapping[str, Any] | None, surveys: Mapping[str, Any]) -> Fingerprint:
+        """As Source.fingerprint."""
+        before = fingerprint.Fingerprint.from_json(known) if known else None
+        with self.database.reading() as connection:
+            now = fingerprint.read_fingerprint(connection, self._observations.rows, before)
+        if OBSERVATIONS in surveys:
+            now = now.reaching(surveys[OBSERVATIONS].max_row_id)
+        return Fingerprint(now.to_json(), tuple(now.anchors.values()), tuple(now.newest))
 
+    def reader(self, stream: str) -> TableReader:
+        """As Source.reader."""
+        return {OBSERVATIONS: self._observations}[stream]
 
-def _not_opened(hospital: Hospital, error: Exception, of_driver: bool) -> PipelineError:
-    if timed_out(error):
-        return SourceUnreachable(
-            f"{hospital.key}: no answer within {CONNECT_TIMEOUT} s while connecting; is the server running, may this "
-            "machine reach its port, and does it speak MySQL's protocol there?"
-        )
-    if of_driver and "Packet sequence" not in str(error):
-        return translated(hospital.key, error)
-    return SourceUnreachable(
-        f"{hospital.key}: what answers does not speak MySQL's protocol; check the server's name and port in "
-        f"{hospital.url_env} ({type(error).__name__})"
-    )
+    def lookup(self, kind: LookupKind) -> Lookup:
+        """As Source.lookup."""
+        return _READ_LOOKUP[kind](self.database)
 
+    def identifiers(self) -> pd.DataFrame:
+        """As Source.identifiers."""
+        return read_identifiers(self.database)
 
-def _unusable(hospital: Hospital, error: Exception) -> ConfigurationError:
-    # Without the error's own text: it quotes what the URL says.
-    return ConfigurationError(
-        f"{hospital.key}: the driver does not understand {hospital.url_env} ({type(error).__name__}); use "
-        "mysql+pymysql://account:password@host/database, and only options that PyMySQL knows"
-    )
-
-
-def _prepare(line: Any, record: Any, timeout: int) -> None:
-    """Set what holds for the whole session; `line` is the driver's connection, `record` the pool's note of it."""
-    cursor = line.cursor()
-    # The server's modes decide what a zero date and a quoted name mean; here they always mean the same.
-    # Joined texts may become as long as the server lets any become, and no answer is cut to some rows.
-    cursor.execute(f"SET SESSION sql_mode = '', sql_select_limit = {2**64 - 1}")
-    cursor.execute("SET SESSION group_concat_max_len = @@max_allowed_packet")
-    cursor.execute("SELECT VERSION(), @@max_allowed_packet")
-    version, record.info[LONGEST_TEXT] = cursor.fetchone()
-    if "mariadb" in str(version).lower():
-        cursor.execute(f"SET SESSION max_statement_time = {timeout}")
-    else:
-        # MySQL 8 would show an AUTO_INCREMENT of a day ago; for 5.7 what is between the marks is a comment.
-        latest = "/*!80003 , information_schema_stats_expiry = 0 */"
-        cursor.execute(f"SET SESSION max_execution_time = {timeout * 1000} {latest}")
-    cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-    cursor.execute("SET NAMES utf8mb4")
-    cursor.close()
-
-
-def _waiting(seconds: int) -> Any:
-    """A listener that lets a line be waited for so long. PyMySQL knows one time for all reads, or none: a line that
-    nobody uses is not to be waited for as long as a statement is."""
-
-    def wait(line: Any, *_: object) -> None:
-        if hasattr(line, "_read_timeout"):
-            line._read_timeout = line._write_timeout = seconds
-
-    return wait
-
-
-def _translator(hospital_key: str) -> Any:
-    def translate(context: ExceptionContext) -> None:
-        error = context.original_exception
-        if context.is_pre_ping and context.is_disconnect:
-            return  # another line is opened
-        # An interruption is no failure of the hospital's, and whoever interrupts has to see it.
-        if isinstance(error, Exception) and not isinstance(error, PipelineError):
-            raise translated(hospital_key, error)
-
-    return translate
-
-
-def translated(hospital_key: str, error: BaseException) -> PipelineError:
-    """The error that stands for a driver's: SourceUnreachable or SourceRefused."""
-    found = _TABLE.search(str(error.args[-1])) if error.args else None
-    table = found.group(1).strip("`'").replace("`", "").rpartition(".")[2] if found else "a table"
-    return explained(Origin.MARIADB, hospital_key, error, table=table)
+    def identifiers_digest(self) -> str:
+        """As Source.identifiers_digest."""
+        return identifiers_digest(self.database)

@@ -8,8 +8,8 @@ import pytest
 from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.config.settings import Settings
 from passport_pipeline.sources.mysql import activity as pulses
-from passport_pipeline.sources.mysql.activity import TABLES, read_pulse
-from passport_pipeline.sources.openmrs.source import Source
+from passport_pipeline.sources.openmrs.source import WATCHED
+from passport_pipeline_tests.sources.observing import open_database, read_activity
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def beating(openmrs_database, readonly_url):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BEATING_URL", readonly_url(database.name))
         hospital = Hospital(key="beating", name="Beating", url_env="BEATING_URL", timezone="UTC")
-        with Source.open(hospital, Settings()) as source:
+        with open_database(hospital, Settings()) as source:
             yield database, source
 
 
@@ -33,7 +33,7 @@ def settled(beating, monkeypatch):
     monkeypatch.setattr(pulses, "SETTLED", 2)
 
     def wait():
-        while not (found := read(beating[1])).stood_still_since(found):
+        while not (found := read(beating[1])).unchanged_since(found):
             time.sleep(0.05)
         return found
 
@@ -42,7 +42,7 @@ def settled(beating, monkeypatch):
 
 def read(source):
     with source.reading() as connection:
-        return read_pulse(connection, source.schema)
+        return read_activity(connection, source.schema)
 
 
 HAPPENINGS = {
@@ -67,9 +67,9 @@ HAPPENINGS = {
 def test_whatever_is_committed_moves_the_pulse(beating, settled, happening):
     database, source = beating
     before = settled()
-    assert read(source).stood_still_since(before)
+    assert read(source).unchanged_since(before)
     database.run(HAPPENINGS[happening])
-    assert not read(source).stood_still_since(before)
+    assert not read(source).unchanged_since(before)
 
 
 def test_a_transaction_moves_it_when_it_is_committed_however_long_it_was_open(beating, settled):
@@ -77,21 +77,21 @@ def test_a_transaction_moves_it_when_it_is_committed_however_long_it_was_open(be
     with database.session() as connection:
         connection.exec_driver_sql("UPDATE obs SET voided = 1 WHERE obs_id = 6")
         before = settled()
-        assert read(source).stood_still_since(before)
-    assert not read(source).stood_still_since(before)
+        assert read(source).unchanged_since(before)
+    assert not read(source).unchanged_since(before)
 
 
 def test_what_was_written_just_before_a_look_may_be_seen_by_others_only_after_it(beating, settled):
     _, source = beating
     last = max(at for at in settled().written.values() if at)
     now = read(source)
-    assert not now.stood_still_since(replace(now, at=last + pulses.SETTLED - 1))
-    assert now.stood_still_since(replace(now, at=last + pulses.SETTLED))
+    assert not now.unchanged_since(replace(now, at=last + pulses.SETTLED - 1))
+    assert now.unchanged_since(replace(now, at=last + pulses.SETTLED))
 
 
 def test_every_table_that_decides_about_rows_counts(beating):
     _, source = beating
-    assert set(read(source).written) == {table for table in TABLES if source.schema.has(table)}
+    assert set(read(source).written) == {table for table in WATCHED if source.schema.has(table)}
 
 
 @pytest.mark.parametrize(
@@ -99,11 +99,11 @@ def test_every_table_that_decides_about_rows_counts(beating):
     ["ALTER TABLE patient ENGINE=Aria TRANSACTIONAL=0", "RENAME TABLE patient TO people", "ALTER TABLE obs FORCE"],
     ids=["another engine", "a view", "no time known"],
 )
-def test_where_the_server_does_not_tell_there_is_no_pulse(openmrs_database, open_source, change):
+def test_where_the_server_does_not_tell_there_is_no_pulse(openmrs_database, database_of, change):
     database = openmrs_database("2.3", own=True)
     database.obs(1)
-    assert read(open_source(database)) is not None
+    assert read(database_of(database)) is not None
     database.run(change)
     if "RENAME" in change:
         database.run("CREATE VIEW patient AS SELECT * FROM people")
-    assert read(open_source(database)) is None
+    assert read(database_of(database)) is None

@@ -12,9 +12,10 @@ import sqlalchemy as sa
 
 from passport_pipeline.config.settings import Settings
 from passport_pipeline.core.errors import SourceUnreachable
-from passport_pipeline.sources.openmrs import source as source_module
-from passport_pipeline.sources.openmrs.source import LONGEST_TEXT, Source
+from passport_pipeline.sources.mysql import connection as connections
+from passport_pipeline.sources.mysql.connection import LONGEST_TEXT
 from passport_pipeline_tests.sources.breaking import BreakingLine
+from passport_pipeline_tests.sources.observing import open_database
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -24,8 +25,8 @@ SILENT = "no answer within 1 s while connecting; .*does it speak MySQL's protoco
 @pytest.fixture
 def impatient(monkeypatch):
     """Lines are given up after a second, and statements after two."""
-    monkeypatch.setattr(source_module, "CONNECT_TIMEOUT", 1)
-    monkeypatch.setattr(source_module, "GRACE", 1)
+    monkeypatch.setattr(connections, "CONNECT_TIMEOUT", 1)
+    monkeypatch.setattr(connections, "GRACE", 1)
     return Settings(statement_timeout=1)
 
 
@@ -87,7 +88,7 @@ def offering_tls(words):
 
 
 def opened(hospital, settings):
-    with Source.open(hospital, settings) as source, source.reading() as connection:
+    with open_database(hospital, settings) as source, source.reading() as connection:
         return connection.exec_driver_sql("SELECT 1").scalar()
 
 
@@ -133,7 +134,7 @@ def test_a_port_that_speaks_something_else_is_said_so_or_unreachable(through, sa
 def test_a_server_that_falls_silent_in_a_statement_is_given_up(through, server_port, impatient):
     with (
         BreakingLine(server_port) as line,
-        Source.open(through(line), impatient) as source,
+        open_database(through(line), impatient) as source,
         source.reading() as connection,
     ):
         assert connection.exec_driver_sql("SELECT 1").scalar() == 1
@@ -143,9 +144,9 @@ def test_a_server_that_falls_silent_in_a_statement_is_given_up(through, server_p
 
 
 def test_a_silent_line_that_was_not_in_use_is_not_waited_for_as_long_as_a_statement(through, server_port, monkeypatch):
-    monkeypatch.setattr(source_module, "CONNECT_TIMEOUT", 1)
+    monkeypatch.setattr(connections, "CONNECT_TIMEOUT", 1)
     settings = Settings(statement_timeout=600)
-    with BreakingLine(server_port) as line, Source.open(through(line), settings) as source:
+    with BreakingLine(server_port) as line, open_database(through(line), settings) as source:
         with source.reading() as connection:
             connection.exec_driver_sql("SELECT 1")
         line.fall_silent()
@@ -154,7 +155,7 @@ def test_a_silent_line_that_was_not_in_use_is_not_waited_for_as_long_as_a_statem
 
 
 def test_a_line_that_was_closed_while_it_was_not_in_use_is_opened_again(through, server_port, mariadb_admin):
-    with Source.open(through(server_port), Settings()) as source:
+    with open_database(through(server_port), Settings()) as source:
         for way in (source.reading, source.snapshot, source.engine.connect):
             with source.reading() as connection:
                 own = connection.exec_driver_sql("SELECT CONNECTION_ID()").scalar()
@@ -169,7 +170,7 @@ def test_a_line_that_was_closed_while_it_was_not_in_use_is_opened_again(through,
 
 
 def test_a_line_that_the_server_closed_for_being_idle_is_opened_again(through, server_port):
-    with Source.open(through(server_port), Settings()) as source:
+    with open_database(through(server_port), Settings()) as source:
         with source.reading() as connection:
             own = connection.exec_driver_sql("SELECT CONNECTION_ID()").scalar()
             connection.exec_driver_sql("SET SESSION wait_timeout = 1")
@@ -181,7 +182,7 @@ def test_a_line_that_the_server_closed_for_being_idle_is_opened_again(through, s
 def test_a_line_that_is_lost_in_the_middle_of_a_statement_is_unreachable_and_the_next_one_works(
     through, server_port, mariadb_admin
 ):
-    with Source.open(through(server_port), Settings()) as source:
+    with open_database(through(server_port), Settings()) as source:
         for way in (source.reading, source.snapshot):
             with pytest.raises(SourceUnreachable), way() as connection:
                 own = connection.exec_driver_sql("SELECT CONNECTION_ID()").scalar()
@@ -203,7 +204,7 @@ def test_a_line_that_is_lost_in_the_middle_of_a_statement_is_unreachable_and_the
 
 def work(hospital):
     """All that a session does, twice on one line: probing, grants, snapshots and single statements."""
-    with Source.open(hospital, Settings()) as source:
+    with open_database(hospital, Settings()) as source:
         for _ in range(2):
             with source.snapshot() as connection:
                 connection.exec_driver_sql("SELECT 1").all()
@@ -241,7 +242,7 @@ def test_no_error_of_the_driver_gets_past_a_connection(through, server_port):
         ValueError("closed"),
         OSError(9, "x"),
     )
-    with Source.open(through(server_port), Settings()) as source:
+    with open_database(through(server_port), Settings()) as source:
         for error, when in itertools.product(errors, ("query", "_read_query_result")):
             with source.reading() as connection:
                 line = connection.connection.dbapi_connection
@@ -250,6 +251,6 @@ def test_no_error_of_the_driver_gets_past_a_connection(through, server_port):
                     raise error
 
                 setattr(line, when, fail)
-                with pytest.raises(source_module.PipelineError):
+                with pytest.raises(connections.PipelineError):
                     connection.exec_driver_sql("SELECT 1")
                 connection.invalidate()

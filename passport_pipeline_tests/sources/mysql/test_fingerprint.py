@@ -1,10 +1,9 @@
 """A database that was restored from a backup is known by its ids; a purge is none."""
 
-from datetime import UTC, datetime
-
 import pytest
 
-from passport_pipeline.sources.mysql.fingerprint import NEWEST, SPREAD, Lineage, holders, read_lineage, regression
+from passport_pipeline.sources.mysql.fingerprint import NEWEST, SPREAD, Fingerprint
+from passport_pipeline_tests.sources.observing import holders, read_fingerprint, replaced
 
 WITHOUT_COUNTER = "ALTER TABLE obs MODIFY obs_id int NOT NULL"
 
@@ -18,24 +17,24 @@ def database(request, openmrs_database):
 
 
 @pytest.fixture
-def source(database, open_source):
+def source(database, database_of):
     """A hospital of 200 rows, with the ids 1 to 200."""
     database.clear()
     database.persons(1)
     database.many_obs(1, 200)
-    yield open_source(database)
+    yield database_of(database)
     database.run("DELETE FROM obs")
     database.run("ALTER TABLE obs AUTO_INCREMENT = 1")
 
 
 def remembered(source, known=None):
     with source.reading() as connection:
-        return read_lineage(connection, known)
+        return read_fingerprint(connection, source.schema, known)
 
 
 def why(source, known):
     with source.reading() as connection:
-        return regression(connection, known)
+        return replaced(connection, source.schema, known)
 
 
 def restore(database, last):
@@ -50,8 +49,7 @@ def test_the_newest_rows_and_some_of_all_the_table_are_remembered(source):
     assert set(range(200 - NEWEST + 1, 201)) <= lineage.anchors.keys()
     assert len(lineage.anchors) > NEWEST + SPREAD // 2 and min(lineage.anchors) == 1
     assert lineage.anchors[200] == "obs-200"
-    at = datetime(2026, 11, 21, tzinfo=UTC)
-    assert Lineage.from_json(lineage.to_json(at)) == lineage
+    assert Fingerprint.from_json(lineage.to_json()) == lineage
 
 
 def test_a_database_that_goes_on_is_the_same(database, source):
@@ -72,10 +70,10 @@ def test_a_purge_of_the_newest_rows_is_no_restored_backup(database, source):
     assert why(source, after) is None
 
 
-def test_a_purge_of_more_rows_than_are_remembered_is_none_where_the_counter_tells(openmrs_database, open_source):
+def test_a_purge_of_more_rows_than_are_remembered_is_none_where_the_counter_tells(openmrs_database, database_of):
     database = openmrs_database("2.5", own=True)
     database.many_obs(1, 200)
-    source = open_source(database)
+    source = database_of(database)
     lineage = remembered(source)
     database.run("DELETE FROM obs")
     assert why(source, lineage) is None
@@ -102,24 +100,24 @@ def test_a_restored_backup_is_told_after_ids_were_given_out_again(database, sour
         assert "another uuid" in told
 
 
-def test_an_empty_hospital_can_become_anything(openmrs_database, open_source):
+def test_an_empty_hospital_can_become_anything(openmrs_database, database_of):
     database = openmrs_database("2.5")
-    source = open_source(database)
+    source = database_of(database)
     lineage = remembered(source)
-    assert lineage == Lineage(0, {}) and why(source, lineage) is None
+    assert lineage == Fingerprint(0, {}) and why(source, lineage) is None
     database.many_obs(1, 3)
     assert why(source, lineage) is None
 
 
 def held(source, **others):
     with source.reading() as connection:
-        return holders(connection, others)
+        return holders(connection, source.schema, others)
 
 
 def test_a_database_holds_what_is_remembered_of_it_whatever_came_and_went_since(database, source):
     known = remembered(source)
-    strange = Lineage(200, {obs_id: f"other-{obs_id}" for obs_id in known.anchors})
-    assert held(source, central=known, north=strange, empty=Lineage(0, {})) == ["central"]
+    strange = Fingerprint(200, {obs_id: f"other-{obs_id}" for obs_id in known.anchors})
+    assert held(source, central=known, north=strange, empty=Fingerprint(0, {})) == ["central"]
     database.many_obs(201, 100)
     database.run("DELETE FROM obs WHERE obs_id BETWEEN 150 AND 250")
     assert held(source, central=known, north=strange) == ["central"]
@@ -128,7 +126,7 @@ def test_a_database_holds_what_is_remembered_of_it_whatever_came_and_went_since(
 
 def test_of_two_databases_that_began_as_copies_and_went_on_apart_none_holds_the_other(source):
     known = remembered(source)
-    apart = Lineage(200, known.anchors | {200: "typed-elsewhere"})
+    apart = Fingerprint(200, known.anchors | {200: "typed-elsewhere"})
     assert held(source, north=apart) == []
 
 

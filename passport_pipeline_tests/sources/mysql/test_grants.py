@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from passport_pipeline.config.settings import Settings
 from passport_pipeline.core.errors import SourceRefused
 from passport_pipeline.sources.mysql.grants import parse_grants
-from passport_pipeline.sources.openmrs.schema import REQUIRED
-from passport_pipeline.sources.openmrs.source import Source
+from passport_pipeline.sources.openmrs.schema import REQUIRED, version_of
+from passport_pipeline_tests.sources.observing import open_database
 
 
 @pytest.mark.parametrize(
@@ -88,8 +88,8 @@ READ = "GRANT SELECT ON {db}.* TO {account}"
 
 
 def open_it(hospital, settings=None):
-    with Source.open(hospital, settings or Settings()) as source:
-        return source.schema.version
+    with open_database(hospital, settings or Settings()) as source:
+        return version_of(source.schema)
 
 
 def test_an_account_that_can_read_everything_and_nothing_else_is_taken(account, hospital_of, openmrs_database):

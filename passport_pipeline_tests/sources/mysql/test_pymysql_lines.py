@@ -6,7 +6,7 @@ import pytest
 
 from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.sources.mysql.pymysql_lines import Line
-from passport_pipeline.sources.openmrs.source import Source
+from passport_pipeline_tests.sources.observing import open_database
 
 
 @pytest.fixture
@@ -34,6 +34,6 @@ def test_a_hospital_is_read_over_an_encrypted_line_where_its_server_offers_that_
     with mariadb_admin.connect() as connection:
         offered = connection.exec_driver_sql("SELECT @@have_ssl").scalar_one() == "YES"
     hospital = Hospital(key="lines", name="Lines", url_env="LINES_URL", timezone="UTC")
-    with Source.open(hospital, settings) as source, source.reading() as connection:
+    with open_database(hospital, settings) as source, source.reading() as connection:
         (_, cipher) = connection.exec_driver_sql("SHOW SESSION STATUS LIKE 'Ssl_cipher'").one()
     assert bool(cipher) == offered

@@ -7,9 +7,10 @@ import sqlalchemy as sa
 
 from passport_pipeline.config.settings import Settings
 from passport_pipeline.core.errors import ConfigurationError
+from passport_pipeline.sources.mysql.connection import CONNECT_TIMEOUT, GRACE, LONGEST_TEXT
 from passport_pipeline.sources.openmrs.preflight import check_hospital
-from passport_pipeline.sources.openmrs.source import CONNECT_TIMEOUT, GRACE, LONGEST_TEXT, Source
 from passport_pipeline_tests.sample.conftest import small
+from passport_pipeline_tests.sources.observing import open_database
 from passport_pipeline_tests.sources.reading import assert_same, everything
 from passport_sample.loading import load
 
@@ -47,10 +48,10 @@ def sample(mariadb_admin, make_database):
 
 
 @pytest.fixture
-def open_sample(sample, open_source):
-    """open_sample() -> a new Source on the small hospital."""
+def open_sample(sample, database_of):
+    """open_sample() -> a new Database on the small hospital."""
     hospital, database = sample
-    return lambda: open_source(database, national_id_types=hospital.spec.national_id_types)
+    return lambda: database_of(database, national_id_types=hospital.spec.national_id_types)
 
 
 def test_whatever_sql_mode_the_server_has_the_same_is_read(mariadb_admin, open_sample):
@@ -93,7 +94,7 @@ def test_a_url_cannot_set_what_sessions_are_set_to(sample, hospital_of, readonly
     }
     url = sa.make_url(readonly_url(database)).update_query_dict(options)
     hospital = hospital_of(database, url=url.render_as_string(hide_password=False))
-    with Source.open(hospital, Settings(statement_timeout=7)) as source, source.reading() as connection:
+    with open_database(hospital, Settings(statement_timeout=7)) as source, source.reading() as connection:
         settings = connection.exec_driver_sql(
             "SELECT @@sql_mode, @@tx_read_only, @@tx_isolation, @@group_concat_max_len = @@max_allowed_packet, "
             "@@max_statement_time, @@character_set_results, @@autocommit, @@sql_select_limit"
@@ -103,9 +104,9 @@ def test_a_url_cannot_set_what_sessions_are_set_to(sample, hospital_of, readonly
         assert connection.info[LONGEST_TEXT] == packet
 
 
-def test_a_statement_is_waited_for_longer_than_a_line_that_is_not_in_use(sample, open_source):
+def test_a_statement_is_waited_for_longer_than_a_line_that_is_not_in_use(sample, database_of):
     _, database = sample
-    source = open_source(database)
+    source = database_of(database)
     with source.reading() as connection:
         line = connection.connection.dbapi_connection
         assert line._read_timeout == line._write_timeout == Settings().statement_timeout + GRACE
@@ -113,10 +114,10 @@ def test_a_statement_is_waited_for_longer_than_a_line_that_is_not_in_use(sample,
 
 
 def test_each_statement_of_a_reading_sees_what_was_written_meanwhile_and_a_snapshot_does_not(
-    openmrs_database, open_source
+    openmrs_database, database_of
 ):
     database = openmrs_database("2.5")
-    source = open_source(database)
+    source = database_of(database)
     count = "SELECT COUNT(*) FROM obs"
     with source.snapshot() as still, source.reading() as moving:
         assert [one.exec_driver_sql(count).scalar() for one in (still, moving)] == [0, 0]
@@ -129,9 +130,9 @@ def test_each_statement_of_a_reading_sees_what_was_written_meanwhile_and_a_snaps
             assert connection.exec_driver_sql("SELECT @@in_transaction").scalar() == 0
 
 
-def test_a_snapshot_that_fails_leaves_no_transaction_behind(openmrs_database, open_source):
+def test_a_snapshot_that_fails_leaves_no_transaction_behind(openmrs_database, database_of):
     database = openmrs_database("2.5")
-    source = open_source(database)
+    source = database_of(database)
     with pytest.raises(ZeroDivisionError), source.snapshot() as connection:
         connection.exec_driver_sql("SELECT COUNT(*) FROM obs").scalar()
         raise ZeroDivisionError
@@ -147,4 +148,4 @@ def test_an_option_that_the_driver_does_not_know_is_a_fault_of_the_configuration
     _, database = sample
     hospital = hospital_of(database, url=f"{readonly_url(database)}&{option}")
     with pytest.raises(ConfigurationError, match="the driver does not understand CENTRAL_OPENMRS_URL"):
-        Source.open(hospital, Settings()).__enter__()
+        open_database(hospital, Settings()).__enter__()

@@ -8,26 +8,22 @@ import sqlalchemy as sa
 from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.config.settings import Settings
 from passport_pipeline.core.digests import Digest
-from passport_pipeline.sources.mysql import survey as surveys
-from passport_pipeline.sources.mysql.activity import read_pulse
+from passport_pipeline.sources.mysql import survey_reading
 from passport_pipeline.sources.mysql.clock import read_clock
-from passport_pipeline.sources.mysql.fingerprint import read_lineage, regression
-from passport_pipeline.sources.mysql.survey import (
-    BLOCK,
-    CELL_COLUMNS,
-    Survey,
-    at_most,
-    cell_digests,
-    full_survey,
-    merged,
-    tail_survey,
-    window_cells,
-)
+from passport_pipeline.sources.mysql.survey import BLOCK, CELL_COLUMNS, Survey, at_most, cell_digests, merged
 from passport_pipeline.sources.openmrs.observations import changed_blocks
 from passport_pipeline.sources.openmrs.observations.reading import OBSERVATION_COLUMNS, read_observations
 from passport_pipeline.sources.openmrs.observations.row_definition import NUMBERS_AND_DATES, TEXTS
-from passport_pipeline.sources.openmrs.source import Source
 from passport_pipeline_tests.sources.inserting import CREATED, VERSIONS
+from passport_pipeline_tests.sources.observing import (
+    full_survey,
+    open_database,
+    read_activity,
+    read_fingerprint,
+    replaced,
+    tail_survey,
+    window_cells,
+)
 
 MONTH, DAY = "2025-11", pd.Timestamp("2025-11-06").date()
 
@@ -37,7 +33,7 @@ def extracted(source, month=MONTH, batch_rows=20_000):
     survey = full_survey(source)
     with source.snapshot() as connection:
         cells = window_cells(connection, source.schema, survey, month)
-        frames = list(read_observations(connection, source, cells, batch_rows))
+        frames = list(read_observations(source, connection, cells, batch_rows))
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(), cell_digests(cells), survey
 
 
@@ -75,18 +71,18 @@ def odd_rows(database):
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_rows_read_fold_to_the_digest_that_the_server_computed_in_every_version(openmrs_database, open_source, version):
+def test_rows_read_fold_to_the_digest_that_the_server_computed_in_every_version(openmrs_database, database_of, version):
     database = openmrs_database(version)
     odd_rows(database)
-    rows, digests, survey = extracted(open_source(database))
+    rows, digests, survey = extracted(database_of(database))
     assert list(rows["obs_id"]) == [1, 2, 3, 4, 5, 6, 7, 12, 8, 9, 10, 11, 15]
     assert {DAY: Digest.of(rows["row_crc"].to_numpy())} == digests == survey.digests()
     assert survey.outside("2005-01", "2030-01") == 1  # the one with the zero date
     assert rows.dtypes.astype(str).to_dict() == OBSERVATION_COLUMNS
 
 
-def test_the_demo_database_folds_to_its_digest(demo_database, open_source):
-    source = open_source(demo_database)
+def test_the_demo_database_folds_to_its_digest(demo_database, database_of):
+    source = database_of(demo_database)
     survey = full_survey(source)
     assert survey.months() == ["2014-07"]
     rows, digests, _ = extracted(source, "2014-07", batch_rows=1_000)
@@ -94,7 +90,7 @@ def test_the_demo_database_folds_to_its_digest(demo_database, open_source):
     assert {pd.Timestamp("2014-07-17").date(): Digest.of(rows["row_crc"].to_numpy())} == digests
 
 
-def test_text_columns_of_any_character_set_and_collation_are_read_and_folded_alike(openmrs_database, open_source):
+def test_text_columns_of_any_character_set_and_collation_are_read_and_folded_alike(openmrs_database, database_of):
     database = openmrs_database("2.1", own=True)
     database.run(
         "ALTER TABLE obs MODIFY value_text text CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci, "
@@ -102,7 +98,7 @@ def test_text_columns_of_any_character_set_and_collation_are_read_and_folded_ali
         "MODIFY accession_number varchar(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
     )
     database.obs(1, value_text="😀 ok 🩺", comments="Café à la carte", accession_number="Ω-😀")
-    rows, digests, _ = extracted(open_source(database))
+    rows, digests, _ = extracted(database_of(database))
     assert rows.loc[0, ["value_text", "comments", "accession_number"]].tolist() == [
         "😀 ok 🩺",
         "Café à la carte",
@@ -188,7 +184,7 @@ def changing(changing_database, readonly_url):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CHANGING_URL", readonly_url(changing_database.name))
         hospital = Hospital(key="changing", name="Changing", url_env="CHANGING_URL", timezone="UTC")
-        with Source.open(hospital, Settings()) as source:
+        with open_database(hospital, Settings()) as source:
             yield Changing(changing_database), lambda: full_survey(source).digests()
 
 
@@ -256,14 +252,14 @@ def test_void_and_unvoid_of_what_a_row_belongs_to_change_the_digest_and_back(cha
 
 
 def test_an_encounter_that_becomes_another_patients_changes_the_digest_and_its_rows_say_so(
-    openmrs_database, open_source
+    openmrs_database, database_of
 ):
     database = openmrs_database("2.8")
     database.persons(2)
     for number in (1, 2):
         database.insert("encounter", {"encounter_id": number, "uuid": f"enc-{number}"})
         database.obs(number, encounter_id=number)
-    source = open_source(database)
+    source = database_of(database)
     before = full_survey(source).digests()
     database.run("UPDATE encounter SET patient_id = 2 WHERE encounter_id = 2")
     rows, digests, survey = extracted(source)
@@ -273,14 +269,14 @@ def test_an_encounter_that_becomes_another_patients_changes_the_digest_and_its_r
     assert digests[DAY].live == before[DAY].live
 
 
-def test_two_providers_of_one_encounter_who_change_places_change_the_digest(openmrs_database, open_source):
+def test_two_providers_of_one_encounter_who_change_places_change_the_digest(openmrs_database, database_of):
     database = openmrs_database("2.8")
     database.insert("encounter", {"encounter_id": 1, "uuid": "enc-1"})
     for number in (1, 2):
         entry = {"encounter_id": 1, "provider_id": number, "uuid": f"ep-{number}", "voided": 0}
         database.insert("encounter_provider", {"encounter_provider_id": number} | entry)
     database.obs(1, encounter_id=1)
-    source = open_source(database)
+    source = database_of(database)
     before = full_survey(source).digests()
     database.run("UPDATE encounter_provider SET provider_id = 3 - provider_id")
     rows, digests, _ = extracted(source)
@@ -289,30 +285,30 @@ def test_two_providers_of_one_encounter_who_change_places_change_the_digest(open
     assert digests != before
 
 
-def test_a_purged_row_changes_the_digest(openmrs_database, open_source):
+def test_a_purged_row_changes_the_digest(openmrs_database, database_of):
     database = openmrs_database("2.3")
     database.obs(1)
     database.obs(2)
-    source = open_source(database)
+    source = database_of(database)
     before = full_survey(source).digests()
     database.run("DELETE FROM obs WHERE obs_id = 1")
     assert full_survey(source).digests() != before
 
 
-def test_a_row_of_a_person_without_patient_is_live_and_one_of_no_person_is_not(openmrs_database, open_source):
+def test_a_row_of_a_person_without_patient_is_live_and_one_of_no_person_is_not(openmrs_database, database_of):
     database = openmrs_database("2.3")
     database.persons(5, patients=False)
     database.obs(1, person_id=5)
     database.obs(2, person_id=404)
-    assert full_survey(open_source(database)).cells[["rows", "live"]].sum().tolist() == [2, 1]
+    assert full_survey(database_of(database)).cells[["rows", "live"]].sum().tolist() == [2, 1]
 
 
-def test_tail_survey_equals_full_survey_after_inserts_edits_and_late_commits(openmrs_database, open_source):
+def test_tail_survey_equals_full_survey_after_inserts_edits_and_late_commits(openmrs_database, database_of):
     database = openmrs_database("2.5")
     database.obs(10, date_created="2024-01-05 08:00:00")
     database.obs(11, obs_group_id=10, date_created="2024-01-05 08:00:00")
     database.many_obs(3 * BLOCK, 50)
-    source = open_source(database)
+    source = database_of(database)
     survey = full_survey(source)
     database.many_obs(3 * BLOCK + 60, 20)  # newer
     database.obs(3 * BLOCK - 5)  # committed late, with an id below the highest
@@ -321,7 +317,7 @@ def test_tail_survey_equals_full_survey_after_inserts_edits_and_late_commits(ope
     database.obs(9 * BLOCK + 1, obs_group_id=3 * BLOCK)  # a late member
     tail, full = tail_survey(source, survey), full_survey(source)
     pd.testing.assert_frame_equal(tail.cells, full.cells)
-    assert tail.max_obs_id == full.max_obs_id == 9 * BLOCK + 1
+    assert tail.max_row_id == full.max_row_id == 9 * BLOCK + 1
     assert tail.digests() != survey.digests()
 
 
@@ -335,7 +331,7 @@ LATE = {
 
 
 @pytest.mark.parametrize("how", LATE)
-def test_an_edit_of_a_row_far_below_the_tail_is_found_whenever_it_came_in(openmrs_database, open_source, how):
+def test_an_edit_of_a_row_far_below_the_tail_is_found_whenever_it_came_in(openmrs_database, database_of, how):
     database = openmrs_database("2.5")
     new, voided = LATE[how]
     database.obs(10, **OLD)
@@ -343,7 +339,7 @@ def test_an_edit_of_a_row_far_below_the_tail_is_found_whenever_it_came_in(openmr
     known = new == 3 * BLOCK + 1
     if known:
         database.obs(new, previous_version=10, **OLD)
-    source = open_source(database, timezone="UTC")
+    source = database_of(database, timezone="UTC")
     survey = full_survey(source)
     if not known:
         database.obs(new, previous_version=10, **OLD)
@@ -351,12 +347,12 @@ def test_an_edit_of_a_row_far_below_the_tail_is_found_whenever_it_came_in(openmr
     assert tail_survey(source, survey).digests() == full_survey(source).digests() != survey.digests()
 
 
-def test_what_edits_replaced_before_the_survey_is_not_read_again(openmrs_database, open_source, monkeypatch):
+def test_what_edits_replaced_before_the_survey_is_not_read_again(openmrs_database, database_of, monkeypatch):
     database = openmrs_database("2.5")
     database.obs(10, voided=1, date_voided="2024-01-06 08:00:00", **OLD)
     database.obs(11, obs_group_id=10, voided=1, date_voided="2024-01-06 08:00:00", **OLD)
     database.obs(3 * BLOCK + 50, previous_version=10, **OLD)
-    source = open_source(database, timezone="UTC")
+    source = database_of(database, timezone="UTC")
     survey = full_survey(source)
     database.obs(3 * BLOCK + 60)
     read = []
@@ -365,28 +361,28 @@ def test_what_edits_replaced_before_the_survey_is_not_read_again(openmrs_databas
         read.extend(ranges)
         return read_cells(connection, schema, ranges, *more)
 
-    read_cells = surveys.read_cells
-    monkeypatch.setattr(surveys, "read_cells", reading)
+    read_cells = survey_reading.read_cells
+    monkeypatch.setattr(survey_reading, "read_cells", reading)
     tail = tail_survey(source, survey)
     assert min(read)[0] >= survey.tail * BLOCK > 11
     assert tail.digests() == full_survey(source).digests()
 
 
-def test_tail_survey_of_an_empty_survey_finds_everything(openmrs_database, open_source):
+def test_tail_survey_of_an_empty_survey_finds_everything(openmrs_database, database_of):
     database = openmrs_database("2.5")
-    source = open_source(database)
+    source = database_of(database)
     survey = full_survey(source)
-    assert survey.digests() == {} and survey.months() == [] and survey.max_obs_id == 0
+    assert survey.digests() == {} and survey.months() == [] and survey.max_row_id == 0
     database.many_obs(1, 30)
     pd.testing.assert_frame_equal(tail_survey(source, survey).cells, full_survey(source).cells)
 
 
-def test_a_void_is_found_by_the_tail_where_date_voided_has_an_index(openmrs_database, open_source):
+def test_a_void_is_found_by_the_tail_where_date_voided_has_an_index(openmrs_database, database_of):
     database = openmrs_database("2.5", own=True)
     database.run("CREATE INDEX local_voided ON obs (date_voided)")
     database.obs(1)
     database.obs(9 * BLOCK)
-    source = open_source(database)
+    source = database_of(database)
     survey = full_survey(source)
     database.run("UPDATE obs SET voided = 1, date_voided = NOW() WHERE obs_id = 1")
     source.hospital.__dict__["timezone"] = "UTC"
@@ -404,10 +400,10 @@ def below_the_tail(database):
 
 @pytest.mark.parametrize("version", ["1.9.8", "2.8"])
 @pytest.mark.parametrize("table", ["patient", "person"])
-def test_a_patient_who_is_voided_is_found_by_the_tail(openmrs_database, open_source, version, table):
+def test_a_patient_who_is_voided_is_found_by_the_tail(openmrs_database, database_of, version, table):
     database = openmrs_database(version)
     below_the_tail(database)
-    source = open_source(database, timezone="UTC")
+    source = database_of(database, timezone="UTC")
     survey = full_survey(source)
     for voided in {table, "patient"}:
         database.run(f"UPDATE {voided} SET voided = 1, date_voided = UTC_TIMESTAMP() WHERE {voided}_id = 3")
@@ -415,22 +411,22 @@ def test_a_patient_who_is_voided_is_found_by_the_tail(openmrs_database, open_sou
 
 
 @pytest.mark.parametrize("table", ["encounter", "visit"])
-def test_an_encounter_that_is_voided_without_its_rows_is_found_by_the_tail(openmrs_database, open_source, table):
+def test_an_encounter_that_is_voided_without_its_rows_is_found_by_the_tail(openmrs_database, database_of, table):
     database = openmrs_database("2.8")
     database.insert("visit", {"visit_id": 3, "uuid": "visit-3"})
     database.insert("encounter", {"encounter_id": 3, "uuid": "enc-3", "visit_id": 3})
     database.obs(1, encounter_id=3)
     database.obs(3 * BLOCK)
-    source = open_source(database, timezone="UTC")
+    source = database_of(database, timezone="UTC")
     survey = full_survey(source)
     database.run(f"UPDATE {table} SET voided = 1, date_voided = UTC_TIMESTAMP() WHERE {table}_id = 3")
     assert tail_survey(source, survey).digests() == full_survey(source).digests() != survey.digests()
 
 
-def test_a_merge_that_moved_rows_in_place_is_found_by_the_tail(openmrs_database, open_source):
+def test_a_merge_that_moved_rows_in_place_is_found_by_the_tail(openmrs_database, database_of):
     database = openmrs_database("2.1")
     below_the_tail(database)
-    source = open_source(database, timezone="UTC")
+    source = database_of(database, timezone="UTC")
     survey = full_survey(source)
     database.run("UPDATE obs SET person_id = 2 WHERE person_id = 3")
     database.insert(
@@ -442,14 +438,14 @@ def test_a_merge_that_moved_rows_in_place_is_found_by_the_tail(openmrs_database,
 
 
 def test_a_survey_of_the_tail_is_bounded_however_many_patients_were_merged_or_voided(
-    openmrs_database, open_source, monkeypatch
+    openmrs_database, database_of, monkeypatch
 ):
     database = openmrs_database("2.8")
     below_the_tail(database)
-    source = open_source(database, timezone="UTC")
+    source = database_of(database, timezone="UTC")
     survey = full_survey(source)
     database.run("UPDATE patient SET voided = 1, date_voided = UTC_TIMESTAMP() WHERE patient_id = 3")
-    monkeypatch.setattr(changed_blocks, "MOST_TOUCHED", 1)
+    monkeypatch.setattr(changed_blocks, "MOST_CHANGED", 1)
     assert survey.digests() != tail_survey(source, survey).digests() != full_survey(source).digests()
 
 
@@ -479,7 +475,7 @@ OBS_NAMES = {"obs", "o", "new", "old", "member", "g1", "g2", "g3", "g4"}
 
 
 @pytest.mark.parametrize("version", ["1.9.8", "2.8"])
-def test_nothing_that_a_tick_asks_scans_all_of_obs(openmrs_database, open_source, version):
+def test_nothing_that_a_tick_asks_scans_all_of_obs(openmrs_database, database_of, version):
     database = openmrs_database(version, own=True)
     database.persons(2, 3)
     many = 6 * BLOCK
@@ -489,72 +485,72 @@ def test_nothing_that_a_tick_asks_scans_all_of_obs(openmrs_database, open_source
         database.run("UPDATE obs SET previous_version = obs_id - 50000 WHERE obs_id > 60000 AND obs_id % 100 = 0")
     database.run("UPDATE patient SET voided = 1, date_voided = UTC_TIMESTAMP() WHERE patient_id = 3")
     database.run("ANALYZE TABLE obs")
-    source = open_source(database, timezone="UTC")
+    source = database_of(database, timezone="UTC")
     with source.reading() as connection:
-        known = read_lineage(connection, None)
+        known = read_fingerprint(connection, source.schema)
     survey = full_survey(source)
     plans = Plans(source)
     with source.reading() as connection:
-        assert regression(connection, known) is None
+        assert replaced(connection, source.schema, known) is None
         read_clock(connection)
-        read_pulse(connection, source.schema)
+        read_activity(connection, source.schema)
     tail_survey(source, survey)
     with source.reading() as connection:
-        read_lineage(connection, known)
+        read_fingerprint(connection, source.schema, known)
     steps = list(plans.of_obs())
     assert len(steps) > 10
     assert not [step for step in steps if step[0] == "ALL" or step[1] > many // 2]
 
 
-def test_a_survey_leaps_over_stretches_without_ids(openmrs_database, open_source):
+def test_a_survey_leaps_over_stretches_without_ids(openmrs_database, database_of):
     database = openmrs_database("2.5")
     for obs_id in (1, 1_000_000_000, 2_000_000_000):
         database.obs(obs_id)
-    source = open_source(database)
+    source = database_of(database)
     before = source.statements
     assert full_survey(source).cells["live"].sum() == 3
     assert source.statements - before < 12
 
 
-def test_progress_ends_at_the_last_id(openmrs_database, open_source):
+def test_progress_ends_at_the_last_id(openmrs_database, database_of):
     database = openmrs_database("2.5")
     database.many_obs(1, 10)
     seen = []
-    full_survey(open_source(database), progress=lambda done, of: seen.append((done, of)))
+    full_survey(database_of(database), progress=lambda done, of: seen.append((done, of)))
     assert seen == [(10, 10)]
 
 
-def test_a_survey_that_was_kept_is_the_same_survey(openmrs_database, open_source):
+def test_a_survey_that_was_kept_is_the_same_survey(openmrs_database, database_of):
     database = openmrs_database("2.5")
     odd_rows(database)
-    survey = full_survey(open_source(database))
+    survey = full_survey(database_of(database))
     again = Survey.from_frames(*survey.to_frames())
     pd.testing.assert_frame_equal(again.cells, survey.cells)
-    assert (again.taken_at, again.max_obs_id) == (survey.taken_at, survey.max_obs_id)
+    assert (again.taken_at, again.max_row_id) == (survey.taken_at, survey.max_row_id)
     assert survey.cells.dtypes.astype(str).to_dict() == CELL_COLUMNS
     assert survey.live_by_month() == {MONTH: 13}
 
 
-def test_rows_at_both_ends_of_what_a_date_can_be_are_counted_in_their_months(openmrs_database, open_source):
+def test_rows_at_both_ends_of_what_a_date_can_be_are_counted_in_their_months(openmrs_database, database_of):
     database = openmrs_database("2.5")
     database.many_obs(1, 2, created="1000-01-01 00:00:00")
     database.many_obs(11, 3, created="9999-12-31 23:59:59")
-    survey = full_survey(open_source(database))
+    survey = full_survey(database_of(database))
     assert survey.live_by_month() == {"1000-01": 2, "9999-12": 3}
     assert [sum(digest.live for digest in survey.digests(month).values()) for month in survey.months()] == [2, 3]
 
 
-def test_a_window_reads_no_ids_beyond_those_that_its_survey_names(openmrs_database, open_source):
+def test_a_window_reads_no_ids_beyond_those_that_its_survey_names(openmrs_database, database_of):
     database = openmrs_database("2.5")
     database.many_obs(1, 100)
     database.many_obs(9 * BLOCK, 100, created="2024-05-05 00:00:00")
-    source = open_source(database)
+    source = database_of(database)
     survey = full_survey(source)
     with source.snapshot() as connection:
         before = source.statements
         cells = window_cells(connection, source.schema, survey, "2024-05")
         assert source.statements - before == 1
-        assert cells["min_obs_id"].min() == 9 * BLOCK
+        assert cells["min_row_id"].min() == 9 * BLOCK
         assert cell_digests(cells) == survey.digests("2024-05")
         assert window_cells(connection, source.schema, survey, "2019-01").empty
 

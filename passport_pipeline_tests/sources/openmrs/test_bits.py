@@ -30,19 +30,19 @@ def turn_into_bits(admin, database):
 
 
 @pytest.mark.parametrize("version", ["1.9", "2.8"])
-def test_flags_that_are_bits_are_read_as_if_they_were_numbers(mariadb_admin, make_database, open_source, version):
+def test_flags_that_are_bits_are_read_as_if_they_were_numbers(mariadb_admin, make_database, database_of, version):
     database, hospital = make_database("bits"), small(version)
     if "value_boolean" in hospital.tables["obs"]:
         hospital.tables["obs"].loc[::3, "value_boolean"] = 1
         hospital.tables["obs"].loc[1::3, "value_boolean"] = 0
     load(mariadb_admin, database, hospital)
     options = {"locales": hospital.spec.locales, "national_id_types": hospital.spec.national_id_types}
-    source = open_source(database, **options)
+    source = database_of(database, **options)
     expected = everything(source)
     assert source.schema.bits == frozenset()
     source.engine.dispose()
     altered = turn_into_bits(mariadb_admin, database)
-    source = open_source(database, **options)
+    source = database_of(database, **options)
     assert {column for _, column in altered} >= {"voided", "retired", "preferred", "locale_preferred"}
     assert source.schema.bits == altered
     assert_same(everything(source), expected)

@@ -8,9 +8,9 @@ def filled(source):
         return filled_tables(connection)
 
 
-def test_a_table_counts_by_one_row_that_may_be_voided(openmrs_database, open_source):
+def test_a_table_counts_by_one_row_that_may_be_voided(openmrs_database, database_of):
     database = openmrs_database("2.5", own=True)
-    source = open_source(database)
+    source = database_of(database)
     database.clear()
     before = set(filled(source))
     assert "obs" not in before

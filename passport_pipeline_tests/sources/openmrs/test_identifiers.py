@@ -54,8 +54,8 @@ def database(openmrs_database):
     return database
 
 
-def test_types_are_listed_with_counts_and_the_suggestion_first(database, open_source):
-    types = suggest_types(open_source(database))
+def test_types_are_listed_with_counts_and_the_suggestion_first(database, database_of):
+    types = suggest_types(database_of(database))
     assert types[["uuid", "count", "suggested"]].values.tolist() == [
         ["type-1", 2, True],
         ["type-2", 1, False],
@@ -63,8 +63,8 @@ def test_types_are_listed_with_counts_and_the_suggestion_first(database, open_so
     ]
 
 
-def test_identifiers_of_the_suggested_type_are_read_as_they_were_typed(database, open_source):
-    found = read_identifiers(open_source(database))
+def test_identifiers_of_the_suggested_type_are_read_as_they_were_typed(database, database_of):
+    found = read_identifiers(database_of(database))
     assert found.values.tolist() == [
         [1, "1 1990-8"],
         [2, "12000 "],
@@ -72,15 +72,15 @@ def test_identifiers_of_the_suggested_type_are_read_as_they_were_typed(database,
     assert found.dtypes.astype(str).to_dict() == IDENTIFIERS
 
 
-def test_the_types_that_a_hospital_is_set_to_go_before_any_name(database, open_source):
-    source = open_source(database, national_id_types=("type-2",))
+def test_the_types_that_a_hospital_is_set_to_go_before_any_name(database, database_of):
+    source = database_of(database, national_id_types=("type-2",))
     assert national_types(source) == ("type-2",)
     assert read_identifiers(source)["identifier"].tolist() == ["100-1"]
 
 
-def test_where_several_types_look_alike_none_is_used_and_the_log_says_so(database, open_source, caplog):
+def test_where_several_types_look_alike_none_is_used_and_the_log_says_so(database, database_of, caplog):
     database.insert("patient_identifier_type", {"patient_identifier_type_id": 9, "name": "NIN", "uuid": "type-9"})
-    source = open_source(database)
+    source = database_of(database)
     with caplog.at_level(logging.WARNING):
         found = read_identifiers(source)
     assert found.empty and found.dtypes.astype(str).to_dict() == IDENTIFIERS
@@ -98,8 +98,8 @@ def test_where_several_types_look_alike_none_is_used_and_the_log_says_so(databas
         "DELETE FROM patient_identifier WHERE patient_identifier_id = 1",
     ],
 )
-def test_the_digest_changes_with_whatever_would_be_read(database, open_source, change):
-    source = open_source(database)
+def test_the_digest_changes_with_whatever_would_be_read(database, database_of, change):
+    source = database_of(database)
     before = identifiers_digest(source), read_identifiers(source)
     assert identifiers_digest(source) == before[0]
     database.run(change)
@@ -107,8 +107,8 @@ def test_the_digest_changes_with_whatever_would_be_read(database, open_source, c
     assert not read_identifiers(source).equals(before[1])
 
 
-def test_the_digest_ignores_what_would_not_be_read(database, open_source):
-    source = open_source(database)
+def test_the_digest_ignores_what_would_not_be_read(database, database_of):
+    source = database_of(database)
     before = identifiers_digest(source)
     database.run("UPDATE patient_identifier SET identifier = 'x' WHERE identifier_type = 2 OR voided = 1")
     assert identifiers_digest(source) == before

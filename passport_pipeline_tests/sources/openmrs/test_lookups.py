@@ -1,7 +1,6 @@
 import pandas as pd
 import pytest
 
-from passport_pipeline.sources.mysql.survey import full_survey, window_cells
 from passport_pipeline.sources.openmrs import lookup_queries as schema_of
 from passport_pipeline.sources.openmrs.lookups import (
     ConceptLookup,
@@ -16,6 +15,7 @@ from passport_pipeline.sources.openmrs.lookups import (
 )
 from passport_pipeline.sources.openmrs.observations.reading import read_observations
 from passport_pipeline_tests.sources.inserting import VERSIONS
+from passport_pipeline_tests.sources.observing import full_survey, window_cells
 
 
 def dictionary(database, version):
@@ -56,10 +56,10 @@ GIVEN = (
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_concepts_in_use_are_read_with_all_that_values_need_in_every_version(openmrs_database, open_source, version):
+def test_concepts_in_use_are_read_with_all_that_values_need_in_every_version(openmrs_database, database_of, version):
     database = openmrs_database(version)
     dictionary(database, version)
-    source = open_source(database)
+    source = database_of(database)
     lookup = read_concepts(source)
     concepts = lookup.concepts.set_index("concept_id")
     assert concepts["name"].to_dict() == {
@@ -87,19 +87,19 @@ def test_concepts_in_use_are_read_with_all_that_values_need_in_every_version(ope
         assert lookup.frames()[name].dtypes.astype(str).to_dict() == dtypes
 
 
-def test_a_flag_that_is_neither_0_nor_1_is_true_and_stops_nothing(openmrs_database, open_source):
+def test_a_flag_that_is_neither_0_nor_1_is_true_and_stops_nothing(openmrs_database, database_of):
     database = openmrs_database("2.8")
     dictionary(database, "2.8")
     database.run("UPDATE concept_numeric SET allow_decimal = 5, display_precision = -1")
     database.run("UPDATE concept SET retired = 7 WHERE concept_id = 11")
-    concepts = read_concepts(open_source(database)).concepts.set_index("concept_id")
+    concepts = read_concepts(database_of(database)).concepts.set_index("concept_id")
     assert (concepts["allow_decimal"][5089], concepts["retired"][11], concepts["retired"][10]) == (True, True, False)
     assert pd.isna(concepts["allow_decimal"][10])
 
 
-def test_every_lookup_takes_the_same_number_of_statements_however_much_there_is(openmrs_database, open_source):
+def test_every_lookup_takes_the_same_number_of_statements_however_much_there_is(openmrs_database, database_of):
     database = openmrs_database("2.5")
-    source = open_source(database)
+    source = database_of(database)
 
     def statements():
         counts = []
@@ -126,10 +126,10 @@ def staff(database):
     database.insert("users", {"user_id": 2, "person_id": 8, "system_id": "daemon", "uuid": "user-2"})
 
 
-def test_providers_and_users_have_the_name_of_their_person_and_users_their_provider(openmrs_database, open_source):
+def test_providers_and_users_have_the_name_of_their_person_and_users_their_provider(openmrs_database, database_of):
     database = openmrs_database("2.5")
     staff(database)
-    lookup = read_providers(open_source(database))
+    lookup = read_providers(database_of(database))
     providers, users = lookup.providers.set_index("provider_id"), lookup.users.set_index("user_id")
     assert providers["name"].to_dict() == {4: "Jane Smith", 5: "Jane Smith", 6: "Old Clinic"}
     assert providers.loc[5, ["uuid", "identifier", "prefix"]].tolist() == ["provider-5", "nurse", "Prof."]
@@ -139,20 +139,20 @@ def test_providers_and_users_have_the_name_of_their_person_and_users_their_provi
         assert lookup.frames()[name].dtypes.astype(str).to_dict() == dtypes
 
 
-def test_patients_names_are_not_read(openmrs_database, open_source):
+def test_patients_names_are_not_read(openmrs_database, database_of):
     database = openmrs_database("2.5")
     staff(database)
     patient = {"person_name_id": 2, "person_id": 1, "given_name": "Secret", "family_name": "Patient", "uuid": "pn-2"}
     database.insert("person_name", patient)
-    for frame in read_providers(open_source(database)).frames().values():
+    for frame in read_providers(database_of(database)).frames().values():
         assert "Secret" not in frame.to_csv()
 
 
-def test_lookups_that_were_kept_have_the_same_content(openmrs_database, open_source):
+def test_lookups_that_were_kept_have_the_same_content(openmrs_database, database_of):
     database = openmrs_database("2.8")
     dictionary(database, "2.8")
     staff(database)
-    source = open_source(database)
+    source = database_of(database)
     for read, kind in (
         (read_concepts, ConceptLookup),
         (read_providers, ProviderLookup),
@@ -162,10 +162,10 @@ def test_lookups_that_were_kept_have_the_same_content(openmrs_database, open_sou
         assert kind.from_frames(lookup.frames()).content_hash() == lookup.content_hash()
 
 
-def test_the_content_hash_sees_a_rename_and_not_the_order(openmrs_database, open_source):
+def test_the_content_hash_sees_a_rename_and_not_the_order(openmrs_database, database_of):
     database = openmrs_database("2.8")
     dictionary(database, "2.8")
-    source = open_source(database)
+    source = database_of(database)
     before = read_concepts(source)
     shuffled = {name: frame.iloc[::-1] for name, frame in before.frames().items()}
     assert ConceptLookup.from_frames(shuffled).content_hash() == before.content_hash()
@@ -173,7 +173,7 @@ def test_the_content_hash_sees_a_rename_and_not_the_order(openmrs_database, open
     assert read_concepts(source).content_hash() != before.content_hash()
 
 
-def test_what_observations_name_and_the_lookups_lack_is_told_by_kind(openmrs_database, open_source):
+def test_what_observations_name_and_the_lookups_lack_is_told_by_kind(openmrs_database, database_of):
     database = openmrs_database("2.8")
     dictionary(database, "2.8")
     staff(database)
@@ -181,14 +181,14 @@ def test_what_observations_name_and_the_lookups_lack_is_told_by_kind(openmrs_dat
     database.insert("encounter", {"encounter_id": 1, "encounter_type": 44, "location_id": 1, "uuid": "enc-1"})
     ids = {"encounter_provider_id": 1, "encounter_id": 1, "provider_id": 55, "encounter_role_id": 1}
     database.insert("encounter_provider", {**ids, "uuid": "ep-1"})
-    source = open_source(database)
+    source = database_of(database)
     lookups = Lookups(read_concepts(source), read_providers(source), read_locations(source))
 
     def rows():
         survey = full_survey(source)
         with source.snapshot() as connection:
             cells = window_cells(connection, source.schema, survey, "2025-11")
-            return pd.concat(read_observations(connection, source, cells))
+            return pd.concat(read_observations(source, connection, cells))
 
     assert unknown_references(lookups, rows()) == {}
     database.obs(4, concept_id=99, value_coded=404, value_drug=77, creator=9, location_id=66)
@@ -204,7 +204,7 @@ def test_what_observations_name_and_the_lookups_lack_is_told_by_kind(openmrs_dat
     }
 
 
-def test_what_rows_refer_to_is_told_by_kind_and_once(openmrs_database, open_source):
+def test_what_rows_refer_to_is_told_by_kind_and_once(openmrs_database, database_of):
     database = openmrs_database("2.8")
     database.insert("encounter", {"encounter_id": 1, "encounter_type": 44, "location_id": 3, "uuid": "enc-1"})
     for number, (provider, role) in enumerate(((55, 1), (56, None), (55, 2)), start=1):
@@ -212,11 +212,11 @@ def test_what_rows_refer_to_is_told_by_kind_and_once(openmrs_database, open_sour
         database.insert("encounter_provider", {"encounter_provider_id": number, **ids, "uuid": f"ep-{number}"})
     database.obs(1, concept_id=10, value_coded=11, value_drug=7, encounter_id=1)
     database.obs(2, concept_id=10, value_coded=10, creator=9, encounter_id=1)
-    source = open_source(database)
+    source = database_of(database)
     survey = full_survey(source)
     with source.snapshot() as connection:
         cells = window_cells(connection, source.schema, survey, "2025-11")
-        rows = pd.concat(read_observations(connection, source, cells))
+        rows = pd.concat(read_observations(source, connection, cells))
     named = references(rows.assign(value_boolean=pd.array([1, None], dtype="Int64")))
     assert {kind: ids.tolist() for kind, ids in named.ids.items()} == {
         "concept": [10, 11],
@@ -231,8 +231,8 @@ def test_what_rows_refer_to_is_told_by_kind_and_once(openmrs_database, open_sour
     }
 
 
-def test_the_demo_dictionary_has_its_names_mappings_and_booleans(demo_database, open_source):
-    lookup = read_concepts(open_source(demo_database))
+def test_the_demo_dictionary_has_its_names_mappings_and_booleans(demo_database, database_of):
+    lookup = read_concepts(database_of(demo_database))
     assert len(lookup.concepts) == 203 and lookup.concepts["name"].notna().all()
     assert (lookup.true_id, lookup.false_id) == (1, 2)
     diagnosis = lookup.mappings.query("source == 'org.openmrs.module.emrapi' and code == 'Coded Diagnosis'")

@@ -3,35 +3,38 @@
 A survey of the tail reads the newest ids alone. Most changes of older rows leave a trace there or in a small table,
 and by it their blocks are found, so that these are read again, too.
 
-What belongs here: finding the blocks. What does not: what a block is, and reading it (survey).
+What belongs here: finding the blocks. What does not: what a block is, and reading it (sources.mysql).
 """
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sqlalchemy as sa
 
-from passport_pipeline.sources.openmrs.schema import Schema
+from passport_pipeline.sources.mysql.schema import Schema
+from passport_pipeline.sources.mysql.survey import BLOCK, Survey
 from passport_pipeline.sources.openmrs.tables import encounter, obs, patient, person_merge_log, visit
 
-if TYPE_CHECKING:
-    from passport_pipeline.sources.mysql.survey import Survey
-
 # Of whom older rows are looked for, and in how many blocks of them: 64 take about 5 s to read.
-PERSONS, MOST_TOUCHED = 100, 64
+PERSONS, MOST_CHANGED = 100, 64
 # Voided encounters and visits are looked for among the newest ones: neither table has an index on the time.
 NEWEST_ENCOUNTERS = 16_384
 
 
-def touched_blocks(connection: sa.Connection, schema: Schema, survey: Survey, since: datetime, width: int) -> set[int]:
-    """The numbers of the blocks, of `width` ids each, with older rows that may have changed since the survey.
+def changed_blocks(connection: sa.Connection, schema: Schema, survey: Survey, since: datetime) -> set[int]:
+    """The numbers of the blocks with older rows that may have changed since the survey: those of rows that new rows
+    name as their previous version, with the members of these rows, those of patients who were merged or voided since,
+    and, where `date_voided` has an index, those of rows voided since. New are rows above the highest known id; all of
+    the tail where it holds more or fewer rows than were counted; and any whose previous version was voided from a day
+    before the survey on. What this cannot see (an un-void, a purge, an in-place change further down) a full survey
+    finds.
 
     `since` is a (local) time before which nothing happened that the survey does not show, unless it came in late.
     Raises SourceError.
     """
-    first = survey.tail * width
+    first, width = survey.tail * BLOCK, BLOCK
     statements: list[sa.Select[Any]] = []
     if schema.has("obs", "previous_version"):
         new, old, member = obs.alias("new"), obs.alias("old"), obs.alias("member")
@@ -60,7 +63,7 @@ def touched_blocks(connection: sa.Connection, schema: Schema, survey: Survey, si
         if ids:
             theirs = sa.select(obs.c.obs_id.op("DIV")(width).label("block"))
             theirs = theirs.where(column.in_(ids), obs.c.obs_id < first).distinct()
-            statements.append(theirs.order_by(sa.desc("block")).limit(MOST_TOUCHED))
+            statements.append(theirs.order_by(sa.desc("block")).limit(MOST_CHANGED))
     return {int(block) for statement in statements for (block,) in connection.execute(statement)}
 
 
@@ -69,8 +72,8 @@ def _first_new(connection: sa.Connection, survey: Survey, first: int) -> int:
     there are more or fewer rows up to that than it counted.
     """
     counted = int(survey.cells["rows"][survey.cells["block"] >= survey.tail].sum())
-    there = sa.select(sa.func.count()).select_from(obs).where(obs.c.obs_id.between(first, survey.max_obs_id))
-    return survey.max_obs_id + 1 if connection.execute(there).scalar() == counted else first
+    there = sa.select(sa.func.count()).select_from(obs).where(obs.c.obs_id.between(first, survey.max_row_id))
+    return survey.max_row_id + 1 if connection.execute(there).scalar() == counted else first
 
 
 def _voided_encounters(connection: sa.Connection, schema: Schema, since: datetime) -> list[int]:

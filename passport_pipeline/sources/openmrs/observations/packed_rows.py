@@ -1,7 +1,7 @@
 """Thousands of rows in one field: how observations come from the server, whatever the driver is made of.
 
 A driver written in Python spends its time on each field of each row. So the server joins the rows into one long
-text (GROUP_CONCAT): each is the bytes that its checksum covers (openmrs.rows) and ends with a mark that is drawn by
+text (GROUP_CONCAT): each is the bytes that its checksum covers (row_definition) and ends with a mark that is drawn by
 lot, so that no value holds it. Texts stand behind their length, so they come apart with a few operations on whole
 arrays; those that are not stored as UTF-8 come once more as the server converts them. The providers come once an
 encounter. It is one statement, hence one moment and one journey there and back.
@@ -10,8 +10,8 @@ No text becomes longer than the server's `max_allowed_packet`; what is more, it 
 rows show it, and the ids are read again in halves. One row that is too long by itself comes without its texts, with
 the checksum that the server gives it.
 
-What belongs here: the statement, and taking its texts apart. What does not: which rows (openmrs.observations), what
-is in one (openmrs.rows).
+What belongs here: the statement, and taking its texts apart. What does not: which rows (reading), what
+is in one (row_definition).
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ import pyarrow.csv as pa_csv
 import sqlalchemy as sa
 from sqlalchemy.sql.elements import ColumnElement
 
-from passport_pipeline.sources.mysql.survey import Ranges, within
+from passport_pipeline.sources.mysql.schema import Schema
+from passport_pipeline.sources.mysql.survey import Ranges
+from passport_pipeline.sources.mysql.survey_reading import within
 from passport_pipeline.sources.openmrs.observations.row_definition import (
     PACKED,
     TEXTS,
-    Rows,
+    ObservationRows,
     joined_by_bars,
     place_of_provider,
     sized,
 )
-from passport_pipeline.sources.openmrs.schema import Schema
-from passport_pipeline.sources.openmrs.source import Source
 from passport_pipeline.sources.openmrs.tables import obs
 
 DATES = ("root_created", "encounter_datetime", "obs_datetime", "value_datetime", "date_created")
@@ -63,7 +63,7 @@ _Places = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Packed:
-    """Rows, and the providers of their encounters, as they came from the server."""
+    """ObservationRows, and the providers of their encounters, as they came from the server."""
 
     rows: bytes
     providers: bytes
@@ -80,9 +80,9 @@ class Unreadable(NamedTuple):
     row_crc: int
 
 
-def read_packed(connection: sa.Connection, source: Source, ranges: Ranges, first: datetime, after: datetime) -> Packed:
+def read_packed(connection: sa.Connection, schema: Schema, ranges: Ranges, first: datetime, after: datetime) -> Packed:
     """The live rows in these id ranges whose root was created from `first` until before `after`. Raises SourceError."""
-    rows = Rows(source.schema)
+    rows = ObservationRows(schema)
     whole: dict[str, list[bytes]] = {"rows": [], "providers": []}
     unreadable: list[Unreadable] = []
     waiting = [ranges]
@@ -102,11 +102,11 @@ def read_packed(connection: sa.Connection, source: Source, ranges: Ranges, first
 def unpacked(schema: Schema, packed: Packed) -> pa.Table:
     """The rows, in no order.
 
-    Columns, as openmrs.observations describes them: PACKED (int64, value_numeric float64, DATES timestamp[us]; all of
+    Columns, as reading describes them: PACKED (int64, value_numeric float64, DATES timestamp[us]; all of
     DATES string, as they are stored, where one is no date), TEXTS and `providers` (large_string), `row_crc` and
     `encounter_patient_id` (int64), `unreadable` (bool).
     """
-    rows, unreadable = Rows(schema), packed.unreadable
+    rows, unreadable = ObservationRows(schema), packed.unreadable
     lines = packed.rows.split(_END)[:-1]
     fields = _Fields(packed.rows, lines)
     columns = _numbers(fields.packed() + b"".join(row.packed + b"\n" for row in unreadable))
@@ -134,7 +134,7 @@ def unpacked(schema: Schema, packed: Packed) -> pa.Table:
     return pa.table(columns)
 
 
-def _statement(rows: Rows, ranges: Ranges, first: datetime, after: datetime) -> sa.CompoundSelect[Any]:
+def _statement(rows: ObservationRows, ranges: Ranges, first: datetime, after: datetime) -> sa.CompoundSelect[Any]:
     converted = [
         sized(sa.func.convert(text.op("USING")(sa.literal_column("utf8mb4")))) for text in rows.recoded.values()
     ]
@@ -152,12 +152,12 @@ def _statement(rows: Rows, ranges: Ranges, first: datetime, after: datetime) -> 
     return sa.union_all(*statements)
 
 
-def _live(rows: Rows, ranges: Ranges, first: datetime, after: datetime) -> list[ColumnElement[bool]]:
-    day = (rows.root_created >= first, rows.root_created < after)
+def _live(rows: ObservationRows, ranges: Ranges, first: datetime, after: datetime) -> list[ColumnElement[bool]]:
+    day = (rows.dated >= first, rows.dated < after)
     return [within(rows.obs.c.obs_id, ranges), rows.live == 1, *day]
 
 
-def _without_texts(rows: Rows, ranges: Ranges, first: datetime, after: datetime) -> sa.Select[Any]:
+def _without_texts(rows: ObservationRows, ranges: Ranges, first: datetime, after: datetime) -> sa.Select[Any]:
     uuids = [text for text in rows.texts if text.name in UUIDS]
     columns = [sa.cast(rows.packed, sa.LargeBinary), *uuids, rows.checksum]
     return sa.select(*columns).select_from(rows.joined).where(*_live(rows, ranges, first, after))

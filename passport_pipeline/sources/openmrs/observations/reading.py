@@ -5,7 +5,7 @@ order, so that a group of observations is never split, and about as many rows as
 frame, a giant day is several. While one frame is used, the server is at work on the next.
 
 What belongs here: which rows are read when, and what a frame is. What does not: how rows come from the server
-(openmrs.packing), what a row is (openmrs.rows).
+(packed_rows), what a row is (row_definition).
 """
 
 from __future__ import annotations
@@ -22,10 +22,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
 
-from passport_pipeline.core.digests import mixed
-from passport_pipeline.sources.mysql.survey import BLOCK, CELL_COLUMNS, at_most, cell_ranges
+from passport_pipeline.sources.mysql.connection import LONGEST_TEXT, Database, hang_up
+from passport_pipeline.sources.mysql.survey import BLOCK, at_most, cell_ranges
 from passport_pipeline.sources.openmrs.observations.packed_rows import DATES, Packed, read_packed, unpacked
-from passport_pipeline.sources.openmrs.source import LONGEST_TEXT, Source, hang_up
 
 OBSERVATION_COLUMNS = {
     "obs_id": "int64",
@@ -89,53 +88,31 @@ def empty() -> pd.DataFrame:
 
 
 def read_observations(
-    connection: sa.Connection, source: Source, cells: pd.DataFrame, batch_rows: int = 20_000
+    database: Database, connection: sa.Connection, cells: pd.DataFrame, batch_rows: int = 20_000
 ) -> Generator[pd.DataFrame]:
     """Frames of the live rows of these cells, with OBSERVATION_COLUMNS, by day, root_id, obs_id.
 
-    `cells` are those of `survey.window_cells` on the same connection, checksums or not: all cells of each (day,
+    `cells` are those of `survey_reading.window_cells` on the same connection, checksums or not: all cells of each (day,
     root_block) that is wanted. Each frame is one statement, fetched whole before it is given; the next one is fetched
     meanwhile, by a thread. So nothing else may use the connection until the frames have come to their end or are
     closed. Raises SourceError.
     """
     batch_rows = max(1, min(batch_rows, connection.info[LONGEST_TEXT] // _ROW_BYTES))
-    for wanted, packed in _ahead(connection, source, _frames(cells, batch_rows)):
-        frame = _frame(unpacked(source.schema, packed), wanted)
+    for wanted, packed in _ahead(connection, database, _frames(cells, batch_rows)):
+        frame = _frame(unpacked(database.schema, packed), wanted)
         if len(frame):
             yield frame
 
 
-def checksum_cells(frame: pd.DataFrame) -> pd.DataFrame:
-    """What the rows of a frame add to the checksums of their cells: CELL_COLUMNS, counting no rows."""
-    rows = pd.DataFrame(
-        {
-            "day": frame["day"],
-            "root_block": frame["root_id"] // BLOCK,
-            "block": frame["obs_id"] // BLOCK,
-            "obs_id": frame["obs_id"],
-            "crc": frame["row_crc"],
-            "mix": mixed(frame["row_crc"].to_numpy()),
-        }
-    )
-    cells = rows.groupby(["day", "root_block", "block"], sort=False).agg(
-        min_obs_id=("obs_id", "min"),
-        max_obs_id=("obs_id", "max"),
-        crc_xor=("crc", lambda crcs: np.bitwise_xor.reduce(crcs.to_numpy())),
-        crc_sum=("crc", "sum"),
-        crc_mix=("mix", "sum"),
-    )
-    return cells.reset_index().assign(rows=0, live=0)[list(CELL_COLUMNS)].astype(CELL_COLUMNS)
-
-
 def _ahead(
-    connection: sa.Connection, source: Source, frames: Iterator[pd.DataFrame]
+    connection: sa.Connection, database: Database, frames: Iterator[pd.DataFrame]
 ) -> Iterator[tuple[pd.DataFrame, Packed]]:
     """The cells of each frame and what was read of them, one read ahead."""
 
     def read(wanted: pd.DataFrame) -> Packed:
         first: datetime = wanted["day"].min().to_pydatetime()
         after: datetime = wanted["day"].max().to_pydatetime() + timedelta(days=1)
-        return read_packed(connection, source, at_most(cell_ranges(wanted)), first, after)
+        return read_packed(connection, database.schema, at_most(cell_ranges(wanted)), first, after)
 
     line = connection.connection.dbapi_connection
     with ThreadPoolExecutor(1, "hospital") as thread:

@@ -1,6 +1,6 @@
 """The one definition of an observation's row: its root, its day, whether it is live, and its checksum.
 
-Survey, window and extraction all select from `Rows`, so a digest that MariaDB folds and one that is folded
+Survey, window and extraction all select from `ObservationRows`, so a digest that MariaDB folds and one that is folded
 from extracted rows agree by construction.
 
 * The root is the outermost group, four parents up; `obs_group_id` that names no row, or the row itself, makes
@@ -16,12 +16,12 @@ from extracted rows agree by construction.
   its own place, so NULL, '' and a value in another column all differ. Where the server cannot put these bytes together,
   because they are longer than its `max_allowed_packet`, the checksum is that of `packed` alone: the row still counts.
   Texts count as the bytes that are stored: no conversion, hence no illegal mix of collations, and a third of the time.
-  The extraction reads these very bytes (openmrs.packing), so what it sums up is what arrived.
+  The extraction reads these very bytes (packed_rows), so what it sums up is what arrived.
 * An encounter's providers are a subquery per row: for a range of ids of any width it costs as the
   range does. The extraction reads them once an encounter.
 
-What belongs here: these expressions. What does not: folding them (openmrs.survey) or reading them
-(openmrs.observations).
+What belongs here: these expressions. What does not: folding them (sources.mysql) or reading them
+(reading).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ import sqlalchemy as sa
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import FromClause
 
-from passport_pipeline.sources.openmrs.schema import Schema
+from passport_pipeline.sources.mysql.schema import Schema
 from passport_pipeline.sources.openmrs.tables import (
     encounter,
     encounter_provider,
@@ -86,7 +86,7 @@ TEXTS = (
 PACKED = ("root_id", "root_created", *(name for name, _, _ in NUMBERS_AND_DATES))
 
 
-class Rows:
+class ObservationRows:
     """The joins and expressions of one database's observations; see the module for what they mean."""
 
     def __init__(self, schema: Schema) -> None:
@@ -98,6 +98,21 @@ class Rows:
         self.person = person.alias("n")
         self.patient = patient.alias("p")
         self._aliases = {"obs": self.obs, "encounter": self.encounter, "person": self.person}
+
+    @property
+    def table(self) -> FromClause:
+        """obs."""
+        return self.obs
+
+    @property
+    def row_id(self) -> ColumnElement[int]:
+        """obs_id."""
+        return self.obs.c.obs_id
+
+    @property
+    def row_uuid(self) -> ColumnElement[str]:
+        """The observation's uuid, which OpenMRS draws at random."""
+        return self.obs.c.uuid
 
     @cached_property
     def joined(self) -> FromClause:
@@ -119,7 +134,7 @@ class Rows:
         return sa.func.coalesce(*(table.c.obs_id for table in (*reversed(self.parents), self.obs)))
 
     @cached_property
-    def root_created(self) -> ColumnElement[Any]:
+    def dated(self) -> ColumnElement[Any]:
         """date_created of the outermost group; may be NULL or a zero date."""
         return sa.case(
             *((parent.c.obs_id.is_not(None), parent.c.date_created) for parent in reversed(self.parents)),
@@ -142,9 +157,7 @@ class Rows:
     def packed(self) -> ColumnElement[str]:
         """root_id, root_created, NUMBERS_AND_DATES as one text with commas; NULL is nothing between two."""
         values = [self._column(table, column) for _, table, column in NUMBERS_AND_DATES]
-        return sa.func.concat_ws(
-            ",", *(sa.func.ifnull(value, "") for value in (self.root_id, self.root_created, *values))
-        )
+        return sa.func.concat_ws(",", *(sa.func.ifnull(value, "") for value in (self.root_id, self.dated, *values)))
 
     @cached_property
     def texts(self) -> list[ColumnElement[Any]]:
@@ -265,11 +278,6 @@ class Rows:
 def sized(text: ColumnElement[Any]) -> ColumnElement[Any]:
     """The bytes of a text behind their number, as `5=bytes`; "" for NULL, NULL where the server cannot join them."""
     return sa.func.if_(text.is_(None), "", sa.func.concat(sa.func.length(text), "=", sa.cast(text, sa.LargeBinary)))
-
-
-def mixed(crc: ColumnElement[Any]) -> ColumnElement[Any]:
-    """A checksum's upper half times its lower half, as digests.mixed."""
-    return crc.op(">>")(16).op("*")(crc.op("&")(0xFFFF))
 
 
 def place_of_provider(entry: Any, provider: Any, role: Any) -> Any:

@@ -3,7 +3,7 @@
 OpenMRS voids the rows of an encounter or a patient that it voids, but SQL, imports and older versions leave some. They
 are not shown, so somebody has to be told how many there are.
 
-What belongs here: counting them. What does not: what is live (openmrs.rows).
+What belongs here: counting them. What does not: what is live (row_definition).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import FromClause
 
-from passport_pipeline.sources.openmrs.schema import Schema
+from passport_pipeline.sources.mysql.schema import Schema
 from passport_pipeline.sources.openmrs.tables import encounter, obs, patient, person, person_merge_log, visit
 
 MERGED_AWAY, VOIDED_PATIENT = "merged_away", "voided_patient"

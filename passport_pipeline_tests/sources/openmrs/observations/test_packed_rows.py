@@ -13,11 +13,11 @@ import sqlalchemy as sa
 from passport_pipeline.config.settings import Settings
 from passport_pipeline.core.digests import Digest
 from passport_pipeline.core.errors import SourceUnreachable
-from passport_pipeline.sources.mysql.survey import full_survey, window_cells
+from passport_pipeline.sources.mysql.connection import LONGEST_TEXT
 from passport_pipeline.sources.openmrs.observations.reading import OBSERVATION_COLUMNS, read_observations
-from passport_pipeline.sources.openmrs.observations.row_definition import NUMBERS_AND_DATES, TEXTS, Rows
-from passport_pipeline.sources.openmrs.source import LONGEST_TEXT, Source
+from passport_pipeline.sources.openmrs.observations.row_definition import NUMBERS_AND_DATES, TEXTS, ObservationRows
 from passport_pipeline_tests.sources.inserting import CREATED, VERSIONS
+from passport_pipeline_tests.sources.observing import full_survey, open_database, window_cells
 from passport_sample.generator import generate
 from passport_sample.hospital import HospitalSpec
 from passport_sample.loading import load
@@ -47,15 +47,15 @@ def joined(source, cells_of=MONTH, batch_rows=20_000, **session):
         for name, value in session.items():
             connection.exec_driver_sql(f"SET SESSION {name} = {value}")
         cells = window_cells(connection, source.schema, survey, cells_of)
-        return pd.concat(read_observations(connection, source, cells, batch_rows), ignore_index=True)
+        return pd.concat(read_observations(source, connection, cells, batch_rows), ignore_index=True)
 
 
 def field_by_field(source, month=MONTH):
     """The same rows, each column by itself as the driver gives it."""
-    rows = Rows(source.schema)
+    rows = ObservationRows(source.schema)
     of = {"obs": rows.obs, "encounter": rows.encounter, "person": rows.person}
     columns = [source.schema.column(of[table], column).label(name) for name, table, column in NUMBERS_AND_DATES]
-    labelled = {"root_id": rows.root_id, "root_created": rows.root_created, "providers": rows.providers}
+    labelled = {"root_id": rows.root_id, "root_created": rows.dated, "providers": rows.providers}
     labelled |= {"encounter_patient_id": rows.encounter_patient, "unreadable": sa.literal(value=False)}
     statement = sa.select(
         *columns,
@@ -112,43 +112,43 @@ def odd(openmrs_database):
     return database
 
 
-def test_odd_rows_are_the_same_as_field_by_field(odd, open_source):
-    frame = assert_identical(open_source(odd))
+def test_odd_rows_are_the_same_as_field_by_field(odd, database_of):
+    frame = assert_identical(database_of(odd))
     assert len(frame) == len(ODD_TEXTS) + 6 and set(frame["value_text"].dropna()) == set(ODD_TEXTS)
     assert frame["providers"].dropna().unique().tolist() == ["5:1 9:1", "7:2"]
     assert frame["bad_datetime"].sum() == 2
 
 
-def test_a_frame_without_any_odd_date_has_the_same_dates(openmrs_database, open_source):
+def test_a_frame_without_any_odd_date_has_the_same_dates(openmrs_database, database_of):
     database = openmrs_database("2.5")
     database.obs(1, value_datetime="1969-12-31 23:59:59")
     database.obs(2, value_datetime=None)
-    assert_identical(open_source(database))
+    assert_identical(database_of(database))
 
 
 @pytest.mark.parametrize("charset", ["latin1", "utf8mb3"])
-def test_texts_that_are_stored_in_other_bytes_are_converted_by_the_server(openmrs_database, open_source, charset):
+def test_texts_that_are_stored_in_other_bytes_are_converted_by_the_server(openmrs_database, database_of, charset):
     database = openmrs_database("2.5", own=True)
     database.run(f"ALTER TABLE obs CONVERT TO CHARACTER SET {charset}")
     database.run(f"ALTER TABLE person MODIFY uuid char(38) CHARACTER SET {charset}")
     for number, text in enumerate(("é Ä ß", "", None, "|2=é", "plain"), start=1):
         database.obs(number, value_text=text, comments=text, status="FINAL", encounter_id=number)
         database.insert("encounter", {"encounter_id": number, "uuid": f"enc-{number}", "encounter_datetime": CREATED})
-    source = open_source(database)
+    source = database_of(database)
     assert bool(source.schema.recoded) == (charset != "utf8mb3")
     frame = assert_identical(source)
     assert frame["value_text"][3] == "|2=é" and frame["comments"][0] == "é Ä ß"
 
 
 @pytest.mark.parametrize("version", [VERSIONS[0], VERSIONS[-1]])
-def test_the_oldest_and_the_newest_version_have_the_same_rows(openmrs_database, open_source, version):
+def test_the_oldest_and_the_newest_version_have_the_same_rows(openmrs_database, database_of, version):
     database = openmrs_database(version)
     database.insert("encounter", {"encounter_id": 1, "uuid": "enc-1", "encounter_datetime": CREATED})
     entered = {"encounter_provider_id": 1, "encounter_id": 1, "provider_id": 7, "encounter_role_id": 2, "uuid": "ep-1"}
     database.insert("encounter_provider", entered)
     database.obs(1, encounter_id=1, value_text="text")
     database.obs(2, value_numeric=2.5, **({"value_boolean": 1} if version == "1.9.8" else {}))
-    assert assert_identical(open_source(database))["providers"][0] == "7:2"
+    assert assert_identical(database_of(database))["providers"][0] == "7:2"
 
 
 @pytest.mark.parametrize(
@@ -159,20 +159,20 @@ def test_the_oldest_and_the_newest_version_have_the_same_rows(openmrs_database, 
     ],
     ids=lambda spec: spec.key,
 )
-def test_the_rows_of_a_sample_hospital_are_the_same(mariadb_admin, make_database, open_source, spec):
+def test_the_rows_of_a_sample_hospital_are_the_same(mariadb_admin, make_database, database_of, spec):
     database = make_database(spec.key)
     load(mariadb_admin, database, generate(spec, 5))
-    source = open_source(database)
+    source = database_of(database)
     assert_identical(source, batch_rows=150)
     assert_identical(source, "2025-12")
 
 
-def test_what_the_server_cuts_off_is_read_again_in_halves(openmrs_database, open_source):
+def test_what_the_server_cuts_off_is_read_again_in_halves(openmrs_database, database_of):
     database = openmrs_database("2.5")
     database.many_obs(1, 700)
     database.many_obs(900_000, 300, created="2025-11-07 08:00:00")
     database.run("UPDATE obs SET value_text = REPEAT('long ', 300) WHERE obs_id % 50 = 0")
-    source = open_source(database)
+    source = database_of(database)
     before = source.statements
     assert_identical(source, group_concat_max_len=20_000)
     assert source.statements - before > 30
@@ -195,7 +195,7 @@ def short_packets(mariadb_admin):
 @pytest.mark.parametrize("version", ["1.9.8", "2.5"])
 @pytest.mark.parametrize("size", [65_400, 65_535])  # so that the row alone is too long, and so that its checksum is too
 def test_a_row_that_the_server_cannot_hand_over_counts_and_comes_without_its_texts(
-    openmrs_database, open_source, short_packets, version, size
+    openmrs_database, database_of, short_packets, version, size
 ):
     database = openmrs_database(version)
     database.insert("encounter", {"encounter_id": 1, "uuid": "enc-1", "encounter_datetime": CREATED})
@@ -204,7 +204,7 @@ def test_a_row_that_the_server_cannot_hand_over_counts_and_comes_without_its_tex
     database.obs(8, obs_group_id=7)
     database.obs(9, value_text="short")
     short_packets(65_536)
-    source = open_source(database)
+    source = database_of(database)
     frame = joined(source)
     assert frame["obs_id"].tolist() == [1, 7, 8, 9]
     assert frame.dtypes.astype(str).to_dict() == OBSERVATION_COLUMNS
@@ -216,28 +216,28 @@ def test_a_row_that_the_server_cannot_hand_over_counts_and_comes_without_its_tex
 
 
 def test_a_change_of_a_row_that_cannot_be_handed_over_is_seen_as_far_as_its_numbers_go(
-    openmrs_database, open_source, short_packets
+    openmrs_database, database_of, short_packets
 ):
     database = openmrs_database("2.5")
     database.obs(7, value_text="x" * 65_535)
     short_packets(65_536)
-    source = open_source(database)
+    source = database_of(database)
     before = full_survey(source).digests()
     database.run("UPDATE obs SET value_coded = 3 WHERE obs_id = 7")
     assert full_survey(source).digests() != before
 
 
-def test_frames_are_no_larger_than_one_text_can_be(openmrs_database, open_source):
+def test_frames_are_no_larger_than_one_text_can_be(openmrs_database, database_of):
     database = openmrs_database("2.5")
     for day in range(1, 11):
         database.many_obs(day * 1_000, 100, created=f"2025-11-{day:02} 00:00:00")
-    source = open_source(database)
+    source = database_of(database)
     survey = full_survey(source)
     with source.snapshot() as connection:
         assert connection.info[LONGEST_TEXT] == 64 * 2**20
         connection.info[LONGEST_TEXT] = 250 * 512
         cells = window_cells(connection, source.schema, survey, MONTH)
-        assert [len(frame) for frame in read_observations(connection, source, cells)] == [200] * 5
+        assert [len(frame) for frame in read_observations(source, connection, cells)] == [200] * 5
         connection.info[LONGEST_TEXT] = 64 * 2**20
 
 
@@ -251,7 +251,7 @@ def two_days(openmrs_database):
 
 def opened_frames(source, connection, survey):
     cells = window_cells(connection, source.schema, survey, MONTH, checksums=False)
-    return read_observations(connection, source, cells, 100)
+    return read_observations(source, connection, cells, 100)
 
 
 def killed(database, connection):
@@ -260,8 +260,8 @@ def killed(database, connection):
         admin.exec_driver_sql(f"KILL {own}")
 
 
-def test_a_connection_that_is_lost_between_frames_is_one_clear_error(two_days, open_source):
-    source = open_source(two_days)
+def test_a_connection_that_is_lost_between_frames_is_one_clear_error(two_days, database_of):
+    source = database_of(two_days)
     survey = full_survey(source)
     with pytest.raises(SourceUnreachable, match="central: the connection") as caught, source.snapshot() as connection:
         frames = opened_frames(source, connection, survey)
@@ -284,7 +284,7 @@ def providers_locked(database):
 
 
 def test_a_frame_that_takes_too_long_is_ended_and_may_be_tried_again(two_days, hospital_of):
-    with Source.open(hospital_of(two_days.name), Settings(statement_timeout=1)) as source:
+    with open_database(hospital_of(two_days.name), Settings(statement_timeout=1)) as source:
         survey = full_survey(source)
         with (
             pytest.raises(SourceUnreachable, match="longer than PASSPORT_STATEMENT_TIMEOUT") as caught,
@@ -300,8 +300,8 @@ class Interruption(BaseException):
 
 
 @pytest.mark.timeout(60)
-def test_an_interruption_does_not_wait_for_what_the_hospital_is_at(two_days, open_source):
-    source = open_source(two_days)
+def test_an_interruption_does_not_wait_for_what_the_hospital_is_at(two_days, database_of):
+    source = database_of(two_days)
     survey = full_survey(source)
 
     def interrupt(*_):
@@ -322,8 +322,8 @@ def readers():
     return [thread for thread in threading.enumerate() if thread.name.startswith("hospital")]
 
 
-def test_frames_that_nobody_wants_any_more_are_closed_with_their_thread(two_days, open_source):
-    source = open_source(two_days)
+def test_frames_that_nobody_wants_any_more_are_closed_with_their_thread(two_days, database_of):
+    source = database_of(two_days)
     survey = full_survey(source)
     with source.snapshot() as connection:
         frames = opened_frames(source, connection, survey)

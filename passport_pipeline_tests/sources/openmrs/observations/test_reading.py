@@ -4,9 +4,11 @@ import pandas as pd
 import pytest
 
 from passport_pipeline.core.digests import Digest
-from passport_pipeline.sources.mysql.survey import BLOCK, cell_digests, full_survey, window_cells
+from passport_pipeline.sources.mysql.survey import BLOCK, cell_digests
 from passport_pipeline.sources.openmrs.observations.reading import OBSERVATION_COLUMNS, empty, read_observations
+from passport_pipeline.sources.openmrs.schema import version_of
 from passport_pipeline_tests.sources.inserting import CREATED
+from passport_pipeline_tests.sources.observing import full_survey, window_cells
 
 
 def frames_of(source, month="2025-11", batch_rows=20_000):
@@ -14,7 +16,7 @@ def frames_of(source, month="2025-11", batch_rows=20_000):
     with source.snapshot() as connection:
         cells = window_cells(connection, source.schema, survey, month)
         before = source.statements
-        frames = list(read_observations(connection, source, cells, batch_rows))
+        frames = list(read_observations(source, connection, cells, batch_rows))
         return frames, cell_digests(cells), source.statements - before
 
 
@@ -61,8 +63,8 @@ def everything(openmrs_database):
     return database
 
 
-def test_a_row_arrives_with_every_value_in_its_place(everything, open_source):
-    (frame,), _, _ = frames_of(open_source(everything))
+def test_a_row_arrives_with_every_value_in_its_place(everything, database_of):
+    (frame,), _, _ = frames_of(database_of(everything))
     row = frame.iloc[0]
     assert row["providers"] == "7:2 3:2"
     assert (row["obs_id"], row["root_id"], row["obs_uuid"], row["person_uuid"]) == (
@@ -85,38 +87,38 @@ def test_a_row_arrives_with_every_value_in_its_place(everything, open_source):
     assert frame.dtypes.astype(str).to_dict() == OBSERVATION_COLUMNS == empty().dtypes.astype(str).to_dict()
 
 
-def test_zero_dates_are_missing_and_a_zero_value_is_marked(everything, open_source):
-    (frame,), _, _ = frames_of(open_source(everything))
+def test_zero_dates_are_missing_and_a_zero_value_is_marked(everything, database_of):
+    (frame,), _, _ = frames_of(database_of(everything))
     row = frame.iloc[1]
     assert pd.isna(row["obs_datetime"]) and pd.isna(row["value_datetime"]) and row["bad_datetime"]
     assert row["location_id"] == 3 and pd.isna(row["encounter_id"]) and pd.isna(row["providers"])
     assert not frame.iloc[0]["bad_datetime"]
 
 
-def test_doubles_arrive_exactly(openmrs_database, open_source):
+def test_doubles_arrive_exactly(openmrs_database, database_of):
     database = openmrs_database("2.1")
     values = [0.1, 0.1 + 0.2, 1 / 3, 1e-300, 5e-324, 1.7976931348623157e308, -0.0, 12345678901234567.0]
     for number, value in enumerate(values, start=1):
         database.obs(number, value_numeric=value)
-    (frame,), _, _ = frames_of(open_source(database))
+    (frame,), _, _ = frames_of(database_of(database))
     assert frame["value_numeric"].tolist() == values
 
 
-def test_five_thousand_rows_of_one_second_arrive_in_one_statement(openmrs_database, open_source):
+def test_five_thousand_rows_of_one_second_arrive_in_one_statement(openmrs_database, database_of):
     database = openmrs_database("2.3")
     database.many_obs(1, 5_000)
-    frames, digests, statements = frames_of(open_source(database))
+    frames, digests, statements = frames_of(database_of(database))
     assert statements == 1
     assert frames[0]["obs_id"].tolist() == list(range(1, 5_001))
     assert digests[pd.Timestamp(CREATED).date()] == Digest.of(frames[0]["row_crc"].to_numpy())
 
 
-def test_every_frame_is_one_statement_and_no_root_is_in_two_frames(openmrs_database, open_source):
+def test_every_frame_is_one_statement_and_no_root_is_in_two_frames(openmrs_database, database_of):
     database = openmrs_database("2.3")
     for day in range(1, 21):
         database.many_obs(day * 1_000, 100, created=f"2025-11-{day:02} 00:00:00")
     database.run("UPDATE obs SET obs_group_id = 1000 WHERE obs_id BETWEEN 5001 AND 5050")  # late members of day 1
-    frames, digests, statements = frames_of(open_source(database), batch_rows=350)
+    frames, digests, statements = frames_of(database_of(database), batch_rows=350)
     rows = pd.concat(frames, ignore_index=True)
     assert statements == len(frames) == 7
     assert len(rows) == 2_000 and rows["obs_id"].is_unique
@@ -126,56 +128,56 @@ def test_every_frame_is_one_statement_and_no_root_is_in_two_frames(openmrs_datab
     assert all(set(one["root_id"]).isdisjoint(other["root_id"]) for one, other in pairwise(frames))
 
 
-def test_a_giant_day_is_several_frames(openmrs_database, open_source):
+def test_a_giant_day_is_several_frames(openmrs_database, database_of):
     database = openmrs_database("2.3")
     database.many_obs(1, 3 * BLOCK)
-    frames, digests, _ = frames_of(open_source(database), batch_rows=10_000)
+    frames, digests, _ = frames_of(database_of(database), batch_rows=10_000)
     assert len(frames) == 4 and max(len(frame) for frame in frames) <= BLOCK
     assert sum(len(frame) for frame in frames) == 3 * BLOCK == digests[pd.Timestamp(CREATED).date()].live
 
 
-def test_a_nested_group_and_its_late_member_come_with_their_root(openmrs_database, open_source):
+def test_a_nested_group_and_its_late_member_come_with_their_root(openmrs_database, database_of):
     database = openmrs_database("2.5")
     for level in range(5):
         database.obs(level + 1, obs_group_id=level or None, date_created=f"2025-11-{level + 6:02} 10:00:00")
     database.obs(5 * BLOCK, obs_group_id=2, date_created="2026-03-01 00:00:00")
-    (frame,), digests, _ = frames_of(open_source(database))
+    (frame,), digests, _ = frames_of(database_of(database))
     assert frame["obs_id"].tolist() == [1, 2, 3, 4, 5, 5 * BLOCK]
     assert set(frame["root_id"]) == {1} and frame["day"].nunique() == 1 and len(digests) == 1
 
 
 @pytest.mark.parametrize("parent", [1, 404], ids=["itself", "a row that is gone"])
-def test_a_group_that_leads_nowhere_loses_nothing(openmrs_database, open_source, parent):
+def test_a_group_that_leads_nowhere_loses_nothing(openmrs_database, database_of, parent):
     database = openmrs_database("2.5")
     database.obs(1, obs_group_id=parent)
-    (frame,), _, _ = frames_of(open_source(database))
+    (frame,), _, _ = frames_of(database_of(database))
     assert frame[["obs_id", "root_id", "obs_group_id"]].values.tolist() == [[1, 1, parent]]
 
 
-def test_two_rows_that_are_each_others_group_are_both_read(openmrs_database, open_source):
+def test_two_rows_that_are_each_others_group_are_both_read(openmrs_database, database_of):
     database = openmrs_database("2.5")
     database.obs(1, obs_group_id=2)
     database.obs(2, obs_group_id=1)
-    (frame,), _, _ = frames_of(open_source(database))
+    (frame,), _, _ = frames_of(database_of(database))
     assert sorted(frame["obs_id"]) == [1, 2]
 
 
-def test_rows_written_meanwhile_are_not_in_the_snapshot(openmrs_database, open_source):
+def test_rows_written_meanwhile_are_not_in_the_snapshot(openmrs_database, database_of):
     database = openmrs_database("2.5")
     database.obs(1)
     database.obs(3)
-    source = open_source(database)
+    source = database_of(database)
     survey = full_survey(source)
     with source.snapshot() as connection:
         database.obs(2)
         database.run("UPDATE obs SET voided = 1 WHERE obs_id = 1")
         cells = window_cells(connection, source.schema, survey, "2025-11")
-        (frame,) = read_observations(connection, source, cells)
+        (frame,) = read_observations(source, connection, cells)
     assert frame["obs_id"].tolist() == [1, 3]
     assert cell_digests(cells) == survey.digests()
 
 
-def test_an_encounter_of_before_1_9_has_the_provider_of_the_person_it_names(openmrs_database, open_source):
+def test_an_encounter_of_before_1_9_has_the_provider_of_the_person_it_names(openmrs_database, database_of):
     database = openmrs_database("1.9.8", own=True)
     database.run("DROP TABLE encounter_provider")
     database.run("ALTER TABLE encounter ADD COLUMN provider_id int NOT NULL DEFAULT 0")
@@ -183,13 +185,13 @@ def test_an_encounter_of_before_1_9_has_the_provider_of_the_person_it_names(open
     database.insert("encounter", {"encounter_id": 1, "uuid": "enc-1", "encounter_datetime": CREATED, "provider_id": 7})
     database.obs(1, encounter_id=1)
     database.obs(2)
-    source = open_source(database)
+    source = database_of(database)
     (frame,), digests, _ = frames_of(source)
     assert frame["providers"].tolist()[0] == "31:" and pd.isna(frame["providers"][1])
     assert digests == {pd.Timestamp(CREATED).date(): Digest.of(frame["row_crc"].to_numpy())}
-    assert source.schema.version == "1.8"
+    assert version_of(source.schema) == "1.8"
 
 
-def test_no_cells_give_no_frames(openmrs_database, open_source):
-    frames, digests, statements = frames_of(open_source(openmrs_database("2.9")))
+def test_no_cells_give_no_frames(openmrs_database, database_of):
+    frames, digests, statements = frames_of(database_of(openmrs_database("2.9")))
     assert (frames, digests, statements) == ([], {}, 0)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from passport_pipeline.sources.mysql.survey import full_survey
 from passport_pipeline.sources.openmrs.observations.withdrawn import withdrawn_rows
 from passport_pipeline_tests.sources.inserting import VERSIONS
+from passport_pipeline_tests.sources.observing import full_survey
 
 
 def counted(source):
@@ -13,7 +13,7 @@ def counted(source):
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_rows_whose_patient_encounter_or_visit_is_gone_are_counted_by_reason(openmrs_database, open_source, version):
+def test_rows_whose_patient_encounter_or_visit_is_gone_are_counted_by_reason(openmrs_database, database_of, version):
     database = openmrs_database(version)
     database.persons(2, 3, 4)
     database.obs(1)
@@ -35,13 +35,13 @@ def test_rows_whose_patient_encounter_or_visit_is_gone_are_counted_by_reason(ope
         database.insert("encounter", {"encounter_id": number, "uuid": f"enc-{number}"} | more)
         database.obs(number + 10, encounter_id=number)
     database.obs(20, person_id=2, encounter_id=1)
-    source = open_source(database)
+    source = database_of(database)
     assert counted(source) == {"merged_away": 1, "voided_patient": 2, "voided_encounter": 2, "voided_visit": 1}
     survey = full_survey(source)
     assert survey.cells["live"].sum() == 2  # rows 1 and 13
 
 
-def test_where_nothing_is_gone_nothing_is_counted(openmrs_database, open_source):
+def test_where_nothing_is_gone_nothing_is_counted(openmrs_database, database_of):
     database = openmrs_database("2.8")
     database.obs(1)
-    assert counted(open_source(database)) == {}
+    assert counted(database_of(database)) == {}

@@ -6,13 +6,14 @@ import sqlalchemy as sa
 
 from passport_pipeline.config.settings import Settings
 from passport_pipeline.core.errors import ConfigurationError, SourceError, SourceRefused, SourceUnreachable
-from passport_pipeline.sources.openmrs import source as source_module
-from passport_pipeline.sources.openmrs.source import Source, translated
+from passport_pipeline.sources.mysql import connection as connections
+from passport_pipeline.sources.mysql.connection import translated
 from passport_pipeline.sources.openmrs.tables import metadata, users
+from passport_pipeline_tests.sources.observing import open_database
 
 
 def opened(hospital, settings=None):
-    with Source.open(hospital, settings or Settings()) as source:
+    with open_database(hospital, settings or Settings()) as source:
         return source
 
 
@@ -20,7 +21,7 @@ def opened(hospital, settings=None):
 def test_no_session_can_write_even_where_the_account_could(openmrs_database, hospital_of, servers, way):
     database = openmrs_database("2.3")
     hospital = hospital_of(database.name, url=servers.mariadb_root_url(database.name))
-    with Source.open(hospital, Settings(allow_writable_source=True)) as source:
+    with open_database(hospital, Settings(allow_writable_source=True)) as source:
         for _ in range(2):
             with pytest.raises(SourceRefused, match="1792"), getattr(source, way)() as connection:
                 connection.exec_driver_sql("DELETE FROM obs")
@@ -37,7 +38,7 @@ def test_every_session_has_its_limits_whatever_the_url_says(openmrs_database, ho
         "SELECT @@tx_isolation, @@tx_read_only, @@max_statement_time, @@sql_mode, @@character_set_client, "
         "@@character_set_results"
     )
-    with Source.open(hospital, Settings(statement_timeout=7)) as source:
+    with open_database(hospital, Settings(statement_timeout=7)) as source:
         with source.snapshot() as one, source.snapshot() as other:
             for connection in (one, other):
                 assert tuple(connection.exec_driver_sql(statement).one()) == wanted
@@ -48,7 +49,7 @@ def test_every_session_has_its_limits_whatever_the_url_says(openmrs_database, ho
 def test_a_statement_that_takes_too_long_is_ended_and_may_be_tried_again(openmrs_database, hospital_of):
     hospital = hospital_of(openmrs_database("2.3").name)
     with (
-        Source.open(hospital, Settings(statement_timeout=1)) as source,
+        open_database(hospital, Settings(statement_timeout=1)) as source,
         pytest.raises(SourceUnreachable, match="longer than PASSPORT_STATEMENT_TIMEOUT") as caught,
         source.reading() as connection,
     ):
@@ -56,8 +57,8 @@ def test_a_statement_that_takes_too_long_is_ended_and_may_be_tried_again(openmrs
     assert caught.value.transient
 
 
-def test_statements_are_counted(openmrs_database, open_source):
-    source = open_source(openmrs_database("2.3"))
+def test_statements_are_counted(openmrs_database, database_of):
+    source = database_of(openmrs_database("2.3"))
     before = source.statements
     with source.reading() as connection:
         connection.execute(sa.select(users.c.user_id)).all()
@@ -98,16 +99,16 @@ def test_what_is_wrong_with_a_hospital_is_said_in_one_line_without_url_and_passw
         assert secret not in text
 
 
-def test_a_table_that_is_no_longer_granted_is_named(openmrs_database, open_source):
+def test_a_table_that_is_no_longer_granted_is_named(openmrs_database, database_of):
     database = openmrs_database("2.3", own=True)
-    source = open_source(database)
+    source = database_of(database)
     database.run("DROP TABLE users")
     with pytest.raises(SourceRefused, match=r"central: \w*\.?users is missing"), source.reading() as connection:
         connection.execute(sa.select(users.c.user_id)).all()
 
 
-def test_a_server_that_goes_away_is_unreachable(openmrs_database, open_source, mariadb_admin):
-    source = open_source(openmrs_database("2.3"))
+def test_a_server_that_goes_away_is_unreachable(openmrs_database, database_of, mariadb_admin):
+    source = database_of(openmrs_database("2.3"))
     with pytest.raises(SourceUnreachable), source.reading() as connection:
         own = connection.exec_driver_sql("SELECT CONNECTION_ID()").scalar()
         with mariadb_admin.connect() as admin:
@@ -130,7 +131,7 @@ def silent_port():
 def test_a_port_that_accepts_and_never_speaks_is_not_waited_for_as_long_as_a_statement(
     hospital_of, silent_port, monkeypatch
 ):
-    monkeypatch.setattr(source_module, "CONNECT_TIMEOUT", 1)
+    monkeypatch.setattr(connections, "CONNECT_TIMEOUT", 1)
     hospital = hospital_of("x", url=f"mysql+pymysql://reader:word@127.0.0.1:{silent_port}/openmrs")
     with pytest.raises(SourceUnreachable, match="does it speak MySQL's protocol") as caught:
         opened(hospital)
@@ -138,8 +139,8 @@ def test_a_port_that_accepts_and_never_speaks_is_not_waited_for_as_long_as_a_sta
 
 
 def test_a_statement_may_take_longer_than_connecting(openmrs_database, hospital_of, monkeypatch):
-    monkeypatch.setattr(source_module, "CONNECT_TIMEOUT", 1)
-    with Source.open(hospital_of(openmrs_database("2.3").name), Settings()) as source, source.reading() as connection:
+    monkeypatch.setattr(connections, "CONNECT_TIMEOUT", 1)
+    with open_database(hospital_of(openmrs_database("2.3").name), Settings()) as source, source.reading() as connection:
         assert connection.exec_driver_sql("SELECT SLEEP(1.5)").scalar() == 0
 
 
@@ -148,9 +149,9 @@ class Interruption(BaseException):
 
 
 def test_an_interruption_during_a_read_is_not_taken_for_a_hospital_that_does_not_answer(
-    openmrs_database, open_source, monkeypatch
+    openmrs_database, database_of, monkeypatch
 ):
-    source = open_source(openmrs_database("2.3"))
+    source = database_of(openmrs_database("2.3"))
 
     def interrupted(*_):
         raise Interruption

@@ -1,0 +1,49 @@
+"""What a stream's table says of its rows, in SQL: the one definition that its survey, its checksums and its reading
+share.
+
+What belongs here: what any table's definition gives. What does not: the definition of one table (a record system's own
+package), and folding its rows (survey_reading).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.sql.selectable import FromClause
+
+
+class RowDefinition(Protocol):
+    """The joins and expressions of one table's rows in one database.
+
+    table    the table that gives out the rows' numbers, with its auto_increment
+    row_id   its own number of a row, an integer primary key
+    row_uuid what no other database's row has
+    joined   the table with all that the expressions below need; never more rows than the table has
+    root_id  the row_id of the row with which this one is read: members of a group have one root
+    dated    the local time whose date is the row's day, the same for all rows of a root; may be NULL or a zero date
+    live     1 where the row counts, else 0
+    checksum CRC32 over everything that is read of the row; never NULL
+    """
+
+    @property
+    def table(self) -> FromClause: ...  # noqa: D102
+    @property
+    def row_id(self) -> ColumnElement[int]: ...  # noqa: D102
+    @property
+    def row_uuid(self) -> ColumnElement[str]: ...  # noqa: D102
+    @property
+    def joined(self) -> FromClause: ...  # noqa: D102
+    @property
+    def root_id(self) -> ColumnElement[int]: ...  # noqa: D102
+    @property
+    def dated(self) -> ColumnElement[Any]: ...  # noqa: D102
+    @property
+    def live(self) -> ColumnElement[Any]: ...  # noqa: D102
+    @property
+    def checksum(self) -> ColumnElement[int]: ...  # noqa: D102
+
+
+def mixed(crc: ColumnElement[Any]) -> ColumnElement[Any]:
+    """A checksum's upper half times its lower half, as core.digests.mixed."""
+    return crc.op(">>")(16).op("*")(crc.op("&")(0xFFFF))

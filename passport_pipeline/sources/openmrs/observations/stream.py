@@ -1,0 +1,55 @@
+"""Observations as a stream of a record system.
+
+What belongs here: putting the parts of this package behind the interface. What does not: any statement or rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+import pandas as pd
+
+from passport_pipeline.core.row_references import References
+from passport_pipeline.sources.mysql.connection import Database
+from passport_pipeline.sources.mysql.survey import Survey
+from passport_pipeline.sources.mysql.table_reader import TableReader
+from passport_pipeline.sources.openmrs.lookups import Lookups, references, unknown_references
+from passport_pipeline.sources.openmrs.observations.changed_blocks import changed_blocks
+from passport_pipeline.sources.openmrs.observations.reading import read_observations
+from passport_pipeline.sources.openmrs.observations.row_definition import ObservationRows
+from passport_pipeline.sources.openmrs.observations.withdrawn import withdrawn_rows
+
+OBSERVATIONS = "observations"
+
+
+class Observations:
+    """The stream of `obs` rows; what is known of it without a connection."""
+
+    name = OBSERVATIONS
+
+    def load_survey(self, frames: Mapping[str, pd.DataFrame], texts: Mapping[str, str]) -> Survey | None:
+        """As Stream.load_survey: surveys without the third fold cannot be read any more."""
+        return Survey.from_frames(frames, texts) if Survey.readable(frames) else None
+
+    def references(self, rows: pd.DataFrame) -> References:
+        """As Stream.references."""
+        return references(rows)
+
+    def unknown_references(self, lookups: Lookups, rows: pd.DataFrame) -> Mapping[str, set[int]]:
+        """As Stream.unknown_references."""
+        return unknown_references(lookups, rows)
+
+
+def observation_reader(database: Database) -> TableReader:
+    """The reader of the observations of an open database."""
+    schema = database.schema
+
+    return TableReader(
+        database,
+        ObservationRows(schema),
+        partial(read_observations, database),
+        "obs_id",
+        lambda connection, survey, since: changed_blocks(connection, schema, survey, since),
+        lambda connection: withdrawn_rows(connection, schema),
+    )
