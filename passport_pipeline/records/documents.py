@@ -16,15 +16,15 @@ import numpy as np
 import pandas as pd
 
 from passport_pipeline.config.hospitals import Hospital
-from passport_pipeline.records import evidence
-from passport_pipeline.records.building import ATTACHED, LEAD, PARKED, SKIPPED, Built
+from passport_pipeline.core.time_zones import moments, utc_of, written
 from passport_pipeline.records.checksums import hashed
-from passport_pipeline.records.clinicians import attribute, clinicians
-from passport_pipeline.records.contents import contents
-from passport_pipeline.records.evidence import RULES_VERSION
-from passport_pipeline.records.instants import moments, utc_of, written
+from passport_pipeline.records.data_fields import contents
 from passport_pipeline.records.provenance import Leads, openmrs_data, sources, uuids
 from passport_pipeline.sources.openmrs.lookups import Lookups
+from passport_pipeline.sources.openmrs.observations import evidence
+from passport_pipeline.sources.openmrs.observations.clinicians import attribute, clinicians
+from passport_pipeline.sources.openmrs.observations.evidence import RULES_VERSION
+from passport_pipeline.sources.openmrs.observations.grouping import ATTACHED, LEAD, PARKED, SKIPPED, Built
 
 __all__ = ["NOT_MATCHED", "UNBUILDABLE", "Documents", "clinicians", "documents", "parked_rows", "with_identity"]
 

@@ -21,12 +21,12 @@ import pandas as pd
 
 from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.core.errors import PipelineError, unexpected
-from passport_pipeline.records.building import build
-from passport_pipeline.records.categories import parents_of
-from passport_pipeline.records.clinicians import clinicians
 from passport_pipeline.records.documents import UNBUILDABLE, Documents, documents, parked_rows
-from passport_pipeline.records.vocabulary import Flags
 from passport_pipeline.sources.openmrs.lookups import Lookups
+from passport_pipeline.sources.openmrs.observations.categories import parents_of
+from passport_pipeline.sources.openmrs.observations.clinicians import clinicians
+from passport_pipeline.sources.openmrs.observations.grouping import build
+from passport_pipeline.sources.openmrs.observations.vocabulary import Flags
 
 NAMED = 20  # obs_ids in a message
 

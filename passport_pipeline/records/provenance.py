@@ -15,12 +15,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from passport_pipeline.config.hospitals import Hospital
-from passport_pipeline.records import evidence, values
-from passport_pipeline.records.clinicians import Attribution
-from passport_pipeline.records.instants import utc_of, written
+from passport_pipeline.core.time_zones import utc_of, written
 from passport_pipeline.records.object_ids import object_id
-from passport_pipeline.records.vocabulary import Vocabulary, vocabulary_of
 from passport_pipeline.sources.openmrs.lookups import Lookups
+from passport_pipeline.sources.openmrs.observations import evidence, values
+from passport_pipeline.sources.openmrs.observations.clinicians import Attribution
+from passport_pipeline.sources.openmrs.observations.vocabulary import Vocabulary, vocabulary_of
 
 Document = dict[str, Any]
 Column = Iterable[tuple[int, Any]]  # values by the position of their document

@@ -21,8 +21,8 @@ from passport_pipeline.config.settings import Settings
 from passport_pipeline.core.row_references import Ids
 from passport_pipeline.passport.days.shown_rows import shown_rows
 from passport_pipeline.passport.mongo.database import Passport
-from passport_pipeline.records.building import ATTACHED, LEAD, PARKED
 from passport_pipeline.records.frames import Making
+from passport_pipeline.sources.openmrs.observations.grouping import ATTACHED, LEAD, PARKED
 from passport_pipeline.windows.compare import ComparedWindow
 from passport_pipeline.windows.fingerprint import Inputs
 

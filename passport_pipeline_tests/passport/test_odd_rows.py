@@ -15,9 +15,9 @@ from passport_pipeline.passport.mongo.collections import PATIENTS, RECORDS
 from passport_pipeline.passport.reconcile.day import DayReconciler
 from passport_pipeline.records.frames import Making
 from passport_pipeline_tests.passport.factory import HOSPITAL, NOW, record
-from passport_pipeline_tests.records.frames import matched
-from passport_pipeline_tests.records.odd_rows import PERSONS, odd_rows
 from passport_pipeline_tests.records.test_odd_rows import EVERYTHING
+from passport_pipeline_tests.sources.openmrs.observations.frames import matched
+from passport_pipeline_tests.sources.openmrs.observations.odd_rows import PERSONS, odd_rows
 
 
 def run(world, rows, run_id):

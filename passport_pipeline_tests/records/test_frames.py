@@ -9,8 +9,15 @@ from passport_pipeline.core.errors import PassportUnreachable
 from passport_pipeline.records import documents as making_documents
 from passport_pipeline.records import frames
 from passport_pipeline.records.frames import Making
-from passport_pipeline_tests.records.dictionary import DICTIONARY, NOTE, PANEL, POTASSIUM, SODIUM, diagnosis
-from passport_pipeline_tests.records.frames import (
+from passport_pipeline_tests.sources.openmrs.observations.dictionary import (
+    DICTIONARY,
+    NOTE,
+    PANEL,
+    POTASSIUM,
+    SODIUM,
+    diagnosis,
+)
+from passport_pipeline_tests.sources.openmrs.observations.frames import (
     DOCTOR,
     HOSPITAL,
     NOW,

@@ -8,12 +8,20 @@ import pytest
 
 from passport_pipeline.core.row_references import References
 from passport_pipeline.passport.parked.retry_policy import WAITS_FOR
-from passport_pipeline.records.building import SKIP_REASONS
 from passport_pipeline.records.documents import UNBUILDABLE
 from passport_pipeline.records.frames import Making
 from passport_pipeline.sources.openmrs.lookups import references
-from passport_pipeline_tests.records.frames import DOCTOR, HOSPITAL, NOW, PATIENT, USER, lookups, matched
-from passport_pipeline_tests.records.odd_rows import KNOWN, PERSONS, odd_rows
+from passport_pipeline.sources.openmrs.observations.grouping import SKIP_REASONS
+from passport_pipeline_tests.sources.openmrs.observations.frames import (
+    DOCTOR,
+    HOSPITAL,
+    NOW,
+    PATIENT,
+    USER,
+    lookups,
+    matched,
+)
+from passport_pipeline_tests.sources.openmrs.observations.odd_rows import KNOWN, PERSONS, odd_rows
 
 ROWS, FRAMES = 5_000, 20
 PROVIDERS = [{"provider_id": n, "uuid": f"provider-{n}", "name": name} for n, name in ((1, "A\0B"), (3, None))]

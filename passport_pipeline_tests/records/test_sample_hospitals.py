@@ -7,12 +7,12 @@ import pytest
 
 from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.config.settings import Settings
-from passport_pipeline.records.building import build
 from passport_pipeline.records.documents import clinicians, documents
 from passport_pipeline.sources.openmrs.identifiers import read_identifiers
+from passport_pipeline.sources.openmrs.observations.grouping import build
 from passport_pipeline.sources.openmrs.source import Source
-from passport_pipeline_tests.records.frames import DOCTOR, NOW, USER
-from passport_pipeline_tests.records.reading import match_known, patient_of, read_all
+from passport_pipeline_tests.sources.openmrs.observations.frames import DOCTOR, NOW, USER
+from passport_pipeline_tests.sources.openmrs.observations.whole_hospitals import match_known, patient_of, read_all
 from passport_sample.generator import DEMO, generate
 from passport_sample.hospital import NATIONAL_ID
 from passport_sample.loading import load

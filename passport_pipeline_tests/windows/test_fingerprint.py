@@ -11,16 +11,16 @@ from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.config.settings import Settings
 from passport_pipeline.core.errors import BatchError
 from passport_pipeline.core.row_references import References
-from passport_pipeline.records.building import build
 from passport_pipeline.records.documents import clinicians, documents
 from passport_pipeline.sources.openmrs.identifiers import read_identifiers
 from passport_pipeline.sources.openmrs.lookups import ConceptLookup, LocationLookup, Lookups, ProviderLookup, references
+from passport_pipeline.sources.openmrs.observations.grouping import build
 from passport_pipeline.sources.openmrs.source import Source
 from passport_pipeline.windows import fingerprint as inputs_module
 from passport_pipeline.windows.fingerprint import Inputs, stored_inputs
-from passport_pipeline_tests.records import frames
-from passport_pipeline_tests.records.frames import DOCTOR, NOW, USER
-from passport_pipeline_tests.records.reading import match_known, read_all
+from passport_pipeline_tests.sources.openmrs.observations import frames
+from passport_pipeline_tests.sources.openmrs.observations.frames import DOCTOR, NOW, USER
+from passport_pipeline_tests.sources.openmrs.observations.whole_hospitals import match_known, read_all
 from passport_sample.generator import DEMO, generate
 from passport_sample.hospital import NATIONAL_ID
 from passport_sample.loading import load

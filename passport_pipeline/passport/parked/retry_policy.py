@@ -21,8 +21,8 @@ from passport_pipeline.identity import matching
 from passport_pipeline.passport.mongo.collections import PARKED
 from passport_pipeline.passport.mongo.database import Document, Passport, answering
 from passport_pipeline.passport.mongo.states import PARKED_ROW
-from passport_pipeline.records import values
 from passport_pipeline.records.documents import NOT_MATCHED, UNBUILDABLE
+from passport_pipeline.sources.openmrs.observations import values
 
 INVALID_DOCUMENT = "invalid_document"
 DELETED_PATIENT = "deleted_patient"

@@ -9,8 +9,8 @@ import pytest
 from passport_pipeline.config.settings import Settings
 from passport_pipeline.identity import matching
 from passport_pipeline.passport.parked.retry_policy import DOUBLINGS, LONGEST, WAITS_FOR, Retries, WaitsFor
-from passport_pipeline.records import values
 from passport_pipeline.records.documents import NOT_MATCHED, UNBUILDABLE
+from passport_pipeline.sources.openmrs.observations import values
 from passport_pipeline_tests.passport.factory import NOW
 
 REASONS = Path(__file__).parents[3] / "docs" / "reasons.md"

@@ -2,9 +2,9 @@
 
 import pytest
 
-from passport_pipeline.records import evidence
-from passport_pipeline.records.categories import RULES_VERSION, categorise
-from passport_pipeline_tests.records.frames import concept, concepts, obs, observations
+from passport_pipeline.sources.openmrs.observations import evidence
+from passport_pipeline.sources.openmrs.observations.categories import RULES_VERSION, categorise
+from passport_pipeline_tests.sources.openmrs.observations.frames import concept, concepts, obs, observations
 
 EMRAPI = "org.openmrs.module.emrapi"
 ANSWERS = (

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from passport_pipeline.records.values import BOOLEAN, CODED, COMPLEX, DRUG, NUMERIC, TEXT
+from passport_pipeline.sources.openmrs.observations.values import BOOLEAN, CODED, COMPLEX, DRUG, NUMERIC, TEXT
 
 RULES_VERSION = 2
 

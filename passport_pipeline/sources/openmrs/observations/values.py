@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from passport_pipeline.records.vocabulary import Flags, Positions, Texts, Vocabulary
+from passport_pipeline.sources.openmrs.observations.vocabulary import Flags, Positions, Texts, Vocabulary
 
 CODED, TEXT, NUMERIC, BOOLEAN, DRUG, COMPLEX = "coded", "text", "numeric", "boolean", "drug", "complex"
 DATE, TIME, DATETIME = "date", "time", "datetime"

@@ -10,8 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from passport_pipeline.records import evidence, values
-from passport_pipeline.records.clinicians import Attribution
+from passport_pipeline.sources.openmrs.observations import evidence, values
+from passport_pipeline.sources.openmrs.observations.clinicians import Attribution
 
 Document = dict[str, Any]
 _Row = tuple[Any, ...]

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from passport_pipeline.records.values import clean
-from passport_pipeline.records.vocabulary import Texts, fold
 from passport_pipeline.sources.openmrs.lookups import Lookups, ProviderLookup
+from passport_pipeline.sources.openmrs.observations.values import clean
+from passport_pipeline.sources.openmrs.observations.vocabulary import Texts, fold
 
 TYPIST = "PROVIDER_"
 """In front of the user id of a typist who is no provider, as the integration document writes it."""

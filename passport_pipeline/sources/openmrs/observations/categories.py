@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from passport_pipeline.records import values as kinds
-from passport_pipeline.records.evidence import (
+from passport_pipeline.sources.openmrs.lookups import ConceptLookup
+from passport_pipeline.sources.openmrs.observations import values as kinds
+from passport_pipeline.sources.openmrs.observations.evidence import (
     EVIDENCE,
     MEDICATION,
     RULES_VERSION,
@@ -23,9 +24,15 @@ from passport_pipeline.records.evidence import (
     Rule,
     Veto,
 )
-from passport_pipeline.records.values import Values, describe
-from passport_pipeline.records.vocabulary import Flags, Positions, Texts, Vocabulary, fold, vocabulary_of
-from passport_pipeline.sources.openmrs.lookups import ConceptLookup
+from passport_pipeline.sources.openmrs.observations.values import Values, describe
+from passport_pipeline.sources.openmrs.observations.vocabulary import (
+    Flags,
+    Positions,
+    Texts,
+    Vocabulary,
+    fold,
+    vocabulary_of,
+)
 
 __all__ = ["RULES_VERSION", "Categories", "affirmed", "categorise", "decide", "parents_of"]
 

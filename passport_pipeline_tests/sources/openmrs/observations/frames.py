@@ -10,7 +10,6 @@ import pandas as pd
 
 from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.identity.matching import match, national_ids
-from passport_pipeline.records.building import Built, build
 from passport_pipeline.records.documents import Documents, clinicians, documents
 from passport_pipeline.sources.openmrs.lookup_queries import (
     CONCEPTS,
@@ -23,6 +22,7 @@ from passport_pipeline.sources.openmrs.lookup_queries import (
     USERS,
 )
 from passport_pipeline.sources.openmrs.lookups import ConceptLookup, LocationLookup, Lookups, ProviderLookup
+from passport_pipeline.sources.openmrs.observations.grouping import Built, build
 from passport_pipeline.sources.openmrs.observations.reading import OBSERVATION_COLUMNS
 
 HOSPITAL = Hospital(key="central", name="Central Hospital", url_env="CENTRAL_URL", timezone="Africa/Kigali")

@@ -22,11 +22,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from passport_pipeline.records import evidence
-from passport_pipeline.records.categories import Categories, affirmed, decide, parents_of
-from passport_pipeline.records.instants import are_instants
-from passport_pipeline.records.statuses import statuses
-from passport_pipeline.records.values import (
+from passport_pipeline.core.time_zones import are_instants
+from passport_pipeline.sources.openmrs.lookups import Lookups
+from passport_pipeline.sources.openmrs.observations import evidence
+from passport_pipeline.sources.openmrs.observations.categories import Categories, affirmed, decide, parents_of
+from passport_pipeline.sources.openmrs.observations.test_status import statuses
+from passport_pipeline.sources.openmrs.observations.values import (
     ENCOUNTER_OF_ANOTHER_PATIENT,
     INVALID_DATE,
     NO_VALUE,
@@ -34,8 +35,7 @@ from passport_pipeline.records.values import (
     Values,
     describe,
 )
-from passport_pipeline.records.vocabulary import Flags, Positions, Texts, Vocabulary, vocabulary_of
-from passport_pipeline.sources.openmrs.lookups import Lookups
+from passport_pipeline.sources.openmrs.observations.vocabulary import Flags, Positions, Texts, Vocabulary, vocabulary_of
 
 LEAD, ATTACHED, PARKED, SKIPPED = "lead", "attached", "parked", "skipped"
 EMPTY_GROUP = "empty_group"

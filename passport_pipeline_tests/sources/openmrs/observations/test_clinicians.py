@@ -2,8 +2,15 @@
 
 import pytest
 
-from passport_pipeline.records.clinicians import clinicians, shown_name
-from passport_pipeline_tests.records.frames import concept, concepts, documents_of, lookups, obs, observations
+from passport_pipeline.sources.openmrs.observations.clinicians import clinicians, shown_name
+from passport_pipeline_tests.sources.openmrs.observations.frames import (
+    concept,
+    concepts,
+    documents_of,
+    lookups,
+    obs,
+    observations,
+)
 
 KNOWN = lookups(
     concepts(concept(20, "Note", "Text")),

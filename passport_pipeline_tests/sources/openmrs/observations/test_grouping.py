@@ -6,9 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from passport_pipeline.records.building import SKIP_REASONS
-from passport_pipeline.records.values import REASONS
-from passport_pipeline_tests.records.dictionary import (
+from passport_pipeline.sources.openmrs.observations.grouping import SKIP_REASONS
+from passport_pipeline.sources.openmrs.observations.values import REASONS
+from passport_pipeline_tests.sources.openmrs.observations.dictionary import (
     CERTAINTY,
     CODED,
     CONFIRMED,
@@ -29,7 +29,7 @@ from passport_pipeline_tests.records.dictionary import (
     WORDS,
     diagnosis,
 )
-from passport_pipeline_tests.records.frames import built_of, obs, observations
+from passport_pipeline_tests.sources.openmrs.observations.frames import built_of, obs, observations
 
 
 def outcomes(*rows):

@@ -12,8 +12,8 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 
-from passport_pipeline.records.values import NUMERIC, Values, cleaned
-from passport_pipeline.records.vocabulary import Texts, Vocabulary
+from passport_pipeline.sources.openmrs.observations.values import NUMERIC, Values, cleaned
+from passport_pipeline.sources.openmrs.observations.vocabulary import Texts, Vocabulary
 
 NORMAL, ABNORMAL, CRITICAL = "Normal", "Abnormal", "Critical"
 
