@@ -20,7 +20,7 @@ from passport_pipeline.core.time_zones import moments, utc_of, written
 from passport_pipeline.records.checksums import hashed
 from passport_pipeline.records.data_fields import contents
 from passport_pipeline.records.provenance import Leads, openmrs_data, sources, uuids
-from passport_pipeline.sources.openmrs.lookups import Lookups
+from passport_pipeline.sources.lookups import Lookups
 from passport_pipeline.sources.openmrs.observations import evidence
 from passport_pipeline.sources.openmrs.observations.clinicians import attribute, clinicians
 from passport_pipeline.sources.openmrs.observations.evidence import RULES_VERSION

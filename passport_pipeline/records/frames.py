@@ -22,7 +22,7 @@ import pandas as pd
 from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.core.errors import PipelineError, unexpected
 from passport_pipeline.records.documents import UNBUILDABLE, Documents, documents, parked_rows
-from passport_pipeline.sources.openmrs.lookups import Lookups
+from passport_pipeline.sources.lookups import Lookups
 from passport_pipeline.sources.openmrs.observations.categories import parents_of
 from passport_pipeline.sources.openmrs.observations.clinicians import clinicians
 from passport_pipeline.sources.openmrs.observations.grouping import build

@@ -17,7 +17,7 @@ import pandas as pd
 from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.core.time_zones import utc_of, written
 from passport_pipeline.records.object_ids import object_id
-from passport_pipeline.sources.openmrs.lookups import Lookups
+from passport_pipeline.sources.lookups import Lookups
 from passport_pipeline.sources.openmrs.observations import evidence, values
 from passport_pipeline.sources.openmrs.observations.clinicians import Attribution
 from passport_pipeline.sources.openmrs.observations.vocabulary import Vocabulary, vocabulary_of

@@ -16,8 +16,9 @@ import pandas as pd
 from passport_pipeline.batches.store import Batches
 from passport_pipeline.core.digests import differing
 from passport_pipeline.core.gc_tuning import collecting_seldom
+from passport_pipeline.sources.lookups import Lookups
 from passport_pipeline.sources.mysql.survey import cell_digests, tail_survey, window_cells, with_checksums
-from passport_pipeline.sources.openmrs.lookups import Lookups, references, unknown_references
+from passport_pipeline.sources.openmrs.lookups import references, unknown_references
 from passport_pipeline.sources.openmrs.observations.reading import checksum_cells, read_observations
 from passport_pipeline.sources.openmrs.source import Source
 from passport_pipeline.windows.lookups import renew_lookups, stored_lookups

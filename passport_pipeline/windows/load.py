@@ -32,7 +32,7 @@ from passport_pipeline.passport.parked.retry_policy import Retries, due_days
 from passport_pipeline.passport.reconcile.day import DayReconciler, DayResult
 from passport_pipeline.records.documents import Documents
 from passport_pipeline.records.frames import Making
-from passport_pipeline.sources.openmrs.lookups import Lookups
+from passport_pipeline.sources.lookups import Lookups
 from passport_pipeline.windows.compare import ComparedWindow, DayState, DayStates
 
 WRITTEN = ("inserted", "updated", "retracted", "unchanged", "conflicts")

@@ -10,16 +10,9 @@ import pandas as pd
 
 from passport_pipeline.batches.store import Batches
 from passport_pipeline.identity.matching import IDENTITY_VERSION, national_ids
+from passport_pipeline.sources.lookups import ConceptLookup, LocationLookup, Lookups, ProviderLookup
 from passport_pipeline.sources.openmrs.identifiers import identifiers_digest, read_identifiers
-from passport_pipeline.sources.openmrs.lookups import (
-    ConceptLookup,
-    LocationLookup,
-    Lookups,
-    ProviderLookup,
-    read_concepts,
-    read_locations,
-    read_providers,
-)
+from passport_pipeline.sources.openmrs.lookups import read_concepts, read_locations, read_providers
 from passport_pipeline.sources.openmrs.source import Source
 
 CONCEPTS, PROVIDERS, LOCATIONS = "concepts", "providers", "locations"

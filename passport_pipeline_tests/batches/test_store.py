@@ -14,7 +14,7 @@ from passport_pipeline.batches import store as module
 from passport_pipeline.batches.store import Batches
 from passport_pipeline.core.digests import Digest
 from passport_pipeline.core.errors import BatchError, ConfigurationError
-from passport_pipeline.sources.openmrs.lookups import references
+from passport_pipeline.sources.openmrs.lookups import (references)
 from passport_pipeline.sources.openmrs.observations.reading import OBSERVATION_COLUMNS, empty
 
 ONE, TWO, THREE = (date(2025, 11, day) for day in (1, 2, 3))

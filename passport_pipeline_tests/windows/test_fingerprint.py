@@ -12,8 +12,9 @@ from passport_pipeline.config.settings import Settings
 from passport_pipeline.core.errors import BatchError
 from passport_pipeline.core.row_references import References
 from passport_pipeline.records.documents import clinicians, documents
+from passport_pipeline.sources.lookups import ConceptLookup, LocationLookup, Lookups, ProviderLookup
 from passport_pipeline.sources.openmrs.identifiers import read_identifiers
-from passport_pipeline.sources.openmrs.lookups import ConceptLookup, LocationLookup, Lookups, ProviderLookup, references
+from passport_pipeline.sources.openmrs.lookups import references
 from passport_pipeline.sources.openmrs.observations.grouping import build
 from passport_pipeline.sources.openmrs.source import Source
 from passport_pipeline.windows import fingerprint as inputs_module

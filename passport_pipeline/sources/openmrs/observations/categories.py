@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from passport_pipeline.sources.openmrs.lookups import ConceptLookup
+from passport_pipeline.sources.lookups import ConceptLookup
 from passport_pipeline.sources.openmrs.observations import values as kinds
 from passport_pipeline.sources.openmrs.observations.evidence import (
     EVIDENCE,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from passport_pipeline.sources.openmrs.lookups import Lookups, ProviderLookup
+from passport_pipeline.sources.lookups import Lookups, ProviderLookup
 from passport_pipeline.sources.openmrs.observations.values import clean
 from passport_pipeline.sources.openmrs.observations.vocabulary import Texts, fold
 

@@ -23,7 +23,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from passport_pipeline.core.time_zones import are_instants
-from passport_pipeline.sources.openmrs.lookups import Lookups
+from passport_pipeline.sources.lookups import Lookups
 from passport_pipeline.sources.openmrs.observations import evidence
 from passport_pipeline.sources.openmrs.observations.categories import Categories, affirmed, decide, parents_of
 from passport_pipeline.sources.openmrs.observations.test_status import statuses

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from passport_pipeline.sources.openmrs.lookups import ConceptLookup
+from passport_pipeline.sources.lookups import ConceptLookup
 
 Positions = npt.NDArray[np.intp]
 Flags = npt.NDArray[np.bool_]

@@ -11,7 +11,7 @@ import pandas as pd
 from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.identity.matching import match, national_ids
 from passport_pipeline.records.documents import Documents, clinicians, documents
-from passport_pipeline.sources.openmrs.lookup_queries import (
+from passport_pipeline.sources.lookups import (
     CONCEPTS,
     DRUGS,
     ENCOUNTER_TYPES,
@@ -20,8 +20,11 @@ from passport_pipeline.sources.openmrs.lookup_queries import (
     PROVIDERS,
     ROLES,
     USERS,
+    ConceptLookup,
+    LocationLookup,
+    Lookups,
+    ProviderLookup,
 )
-from passport_pipeline.sources.openmrs.lookups import ConceptLookup, LocationLookup, Lookups, ProviderLookup
 from passport_pipeline.sources.openmrs.observations.grouping import Built, build
 from passport_pipeline.sources.openmrs.observations.reading import OBSERVATION_COLUMNS
 
