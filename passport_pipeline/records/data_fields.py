@@ -6,75 +6,79 @@ What belongs here: the reader's field names and what stands in each. What does n
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
-from passport_pipeline.sources.openmrs.observations import evidence, values
-from passport_pipeline.sources.openmrs.observations.clinicians import Attribution
+from passport_pipeline.sources.drafts import CONDITION, IMAGE, MEDICATION, NUMERIC, TEST, TEXT, VISIT
 
 Document = dict[str, Any]
-_Row = tuple[Any, ...]
-
-_FIELDS = ("question", "answer", "hospital", "remark", "certainty", "order", "status")
-_DRUG_FIELDS = ("dosage", "question_is_drug", "value_type")
 
 
-def contents(records: pd.DataFrame, local: list[str], who: Attribution) -> list[Document]:
-    """`data` of each record of Built.records, as the application reads it, without medicationStatus.
+class Row(NamedTuple):
+    """What `data` is made of; as the columns of a draft, but `at` is written as it is shown."""
 
-    `local` are the observations' dates by the hospital's wall clock (ISO, no zone), shown as they are: a UTC
-    instant would show local midnight on the day before.
+    at: str
+    author_name: str
+    question: str
+    answer: str
+    hospital: str
+    remark: str | None
+    certainty: str | None
+    order: str | None
+    test_status: str | None
+    dosage: str | None
+    question_is_drug: bool
+    value_type: str
+
+
+def data_fields(records: pd.DataFrame, at: list[str]) -> list[Document]:
+    """`data` of each of Drafts.records, as the application reads it, without medicationStatus.
+
+    `at` are the records' dates by the hospital's wall clock (ISO, no zone), shown as they are: a UTC instant would show
+    local midnight on the day before.
     """
-    columns = [records[name].tolist() for name in (*_FIELDS, *_DRUG_FIELDS)]
-    rows = zip(local, who.name, *columns, strict=True)
+    columns = [at, *(records[name].tolist() for name in Row._fields[1:])]
+    rows = map(Row._make, zip(*columns, strict=True))
     return [_DATA[kind](row) for kind, row in zip(records["type"].tolist(), rows, strict=True)]
 
 
-def _condition(row: _Row) -> Document:
-    at, clinician, question, answer, _, _, certainty, order, _, _, _, _ = row
-    procedure = f"Synced from OpenMRS - {clinician}"
-    if certainty or order:
-        procedure += f" ({', '.join(word for word in (certainty, order) if word)})"
-    return {"name": question, "details": answer, "diagnosed": at, "procedure": procedure}
+def _condition(row: Row) -> Document:
+    procedure = f"Synced from OpenMRS - {row.author_name}"
+    if row.certainty or row.order:
+        procedure += f" ({', '.join(word for word in (row.certainty, row.order) if word)})"
+    return {"name": row.question, "details": row.answer, "diagnosed": row.at, "procedure": procedure}
 
 
-def _test(row: _Row) -> Document:
-    at, _, question, answer, _, _, _, _, status, _, _, _ = row
-    data = {"testName": question, "result": answer, "testDate": at}
-    if status:
-        data["testStatus"] = status
+def _test(row: Row) -> Document:
+    data = {"testName": row.question, "result": row.answer, "testDate": row.at}
+    if row.test_status:
+        data["testStatus"] = row.test_status
     return data
 
 
-def _medication(row: _Row) -> Document:
+def _medication(row: Row) -> Document:
     """Either the answer is the drug; or the question is, and the answer its dose (or just yes)."""
-    at, clinician, question, answer, _, _, _, _, _, dosage, question_is_drug, value_type = row
-    name = answer
-    if question_is_drug:
-        name, dosage = question, answer if value_type in {values.NUMERIC, values.TEXT} else None
+    name, dosage = row.answer, row.dosage
+    if row.question_is_drug:
+        name, dosage = row.question, row.answer if row.value_type in {NUMERIC, TEXT} else None
     data = {"medicationName": name}
     if dosage:
         data["dosage"] = dosage
-    data["startDate"] = at
-    data["prescribedBy"] = clinician
+    data["startDate"] = row.at
+    data["prescribedBy"] = row.author_name
     return data
 
 
-def _visit(row: _Row) -> Document:
-    at, _, question, answer, hospital, remark, _, _, _, _, _, _ = row
-    reason = f"{question}: {answer} ({remark})" if remark else f"{question}: {answer}"
-    return {"hospital": hospital, "reason": reason, "visitDate": at}
+def _visit(row: Row) -> Document:
+    reason = f"{row.question}: {row.answer}"
+    if row.remark:
+        reason += f" ({row.remark})"
+    return {"hospital": row.hospital, "reason": reason, "visitDate": row.at}
 
 
-def _image(row: _Row) -> Document:
-    return {"name": row[2], "details": row[3], "date": row[0]}
+def _image(row: Row) -> Document:
+    return {"name": row.question, "details": row.answer, "date": row.at}
 
 
-_DATA = {
-    evidence.CONDITION: _condition,
-    evidence.TEST: _test,
-    evidence.MEDICATION: _medication,
-    evidence.VISIT: _visit,
-    evidence.IMAGE: _image,
-}
+_DATA = {CONDITION: _condition, TEST: _test, MEDICATION: _medication, VISIT: _visit, IMAGE: _image}

@@ -30,7 +30,7 @@ from passport_pipeline.core.errors import BatchError
 from passport_pipeline.core.row_references import Ids, References
 from passport_pipeline.passport.mongo.collections import CONTRACT_VERSION
 from passport_pipeline.sources.lookups import Lookups
-from passport_pipeline.sources.openmrs.observations.categories import RULES_VERSION
+from passport_pipeline.sources.openmrs.observations.evidence import RULES_VERSION
 from passport_pipeline.windows.lookups import stored_lookups
 from passport_pipeline.windows.match import matches_name
 

@@ -8,10 +8,10 @@ import pytest
 
 from passport_pipeline.core.row_references import References
 from passport_pipeline.passport.parked.retry_policy import WAITS_FOR
-from passport_pipeline.records.documents import UNBUILDABLE
 from passport_pipeline.records.frames import Making
+from passport_pipeline.sources.drafts import SKIP_REASONS, UNBUILDABLE
 from passport_pipeline.sources.openmrs.lookups import references
-from passport_pipeline.sources.openmrs.observations.grouping import SKIP_REASONS
+from passport_pipeline.sources.openmrs.observations import drafting
 from passport_pipeline_tests.sources.openmrs.observations.frames import (
     DOCTOR,
     HOSPITAL,
@@ -36,7 +36,7 @@ def accounts(clinicians):
 def made_of(rows, zone="Africa/Kigali"):
     known = matched(rows, dict.fromkeys(range(PERSONS - 5), PATIENT))
     hospital = HOSPITAL.model_copy(update={"timezone": zone})
-    return Making(EVERYTHING, hospital, known, accounts, NOW, "run-1").documents_of(rows)
+    return Making(drafting, EVERYTHING, hospital, known, accounts, NOW, "run-1").documents_of(rows)
 
 
 def outcomes_in(made):
@@ -59,9 +59,9 @@ def test_a_hundred_thousand_odd_rows_each_have_one_outcome_and_none_is_caught_by
             made = made_of(rows, zone)
             assert References.from_bytes(references(rows).to_bytes())["person"].tolist() == sorted({*rows["person_id"]})
             outcomes = made.outcomes
-            assert outcomes["obs_id"].tolist() == rows["obs_id"].tolist()
+            assert outcomes["row_id"].tolist() == rows["obs_id"].tolist()
             named = outcomes_in(made)
-            skipped = outcomes.loc[outcomes["outcome"] == "skipped", "obs_id"].tolist()
+            skipped = outcomes.loc[outcomes["outcome"] == "skipped", "row_id"].tolist()
             assert sorted([number for number, _ in named] + skipped) == sorted(rows["obs_id"].tolist())
             assert len(made.skipped) == len(skipped)
             assert set(made.skipped["reason"]) <= set(SKIP_REASONS)

@@ -11,11 +11,11 @@ from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.config.settings import Settings
 from passport_pipeline.core.errors import BatchError
 from passport_pipeline.core.row_references import References
-from passport_pipeline.records.documents import clinicians, documents
+from passport_pipeline.records.documents import documents
 from passport_pipeline.sources.lookups import ConceptLookup, LocationLookup, Lookups, ProviderLookup
 from passport_pipeline.sources.openmrs.identifiers import read_identifiers
 from passport_pipeline.sources.openmrs.lookups import references
-from passport_pipeline.sources.openmrs.observations.grouping import build
+from passport_pipeline.sources.openmrs.observations.drafting import draft
 from passport_pipeline.sources.openmrs.source import Source
 from passport_pipeline.windows import fingerprint as inputs_module
 from passport_pipeline.windows.fingerprint import Inputs, stored_inputs
@@ -61,10 +61,10 @@ class Whole:
 
 def made_of(rows, inputs):
     """All that becomes of a day: what its records are compared by, what is parked and skipped, and whom it names."""
-    who = clinicians(rows, inputs.lookups)
+    drafts = draft(rows, inputs.lookups, inputs.hospital)
+    who = drafts.clinicians
     accounts = dict.fromkeys(who["clinician_key"], (USER, DOCTOR))
-    built = build(rows, inputs.lookups, inputs.hospital.name)
-    made = documents(built, rows, inputs.lookups, inputs.hospital, inputs.matches, accounts, NOW, "run-1")
+    made = documents(drafts, inputs.hospital, inputs.matches, accounts, NOW, "run-1")
     records = [(record["_id"], record["source"]["checksum"], record["patientId"]) for record in made.records]
     parked = [(row["_id"], row["reason"], row["rows"]) for row in made.parked]
     return records, parked, made.outcomes.to_csv(), who.to_csv()

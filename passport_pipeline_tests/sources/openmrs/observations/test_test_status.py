@@ -2,7 +2,7 @@
 
 import pytest
 
-from passport_pipeline.sources.openmrs.observations.test_status import statuses
+from passport_pipeline.sources.openmrs.observations.test_status import test_statuses as statuses
 from passport_pipeline.sources.openmrs.observations.values import describe
 from passport_pipeline.sources.openmrs.observations.vocabulary import Vocabulary
 from passport_pipeline_tests.sources.openmrs.observations.frames import concept, concepts, obs, observations
