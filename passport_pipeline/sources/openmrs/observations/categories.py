@@ -77,7 +77,7 @@ class Tables:
 def categorise(observations: pd.DataFrame, concepts: ConceptLookup) -> pd.DataFrame:
     """What each observation is, with the reason: for reports and previews of rules.
 
-    Takes a frame as openmrs.observations gives it. Gives, by its index: category str (condition, medication,
+    Takes a frame of OBSERVATION_COLUMNS. Gives, by its index: category str (condition, medication,
     test, visit, image), role str (in the diagnosis construct, null for none), point int64 (of the order of
     evidence), why str.
     """

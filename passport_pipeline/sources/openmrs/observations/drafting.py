@@ -30,6 +30,7 @@ _AS_THEY_ARE = {
     "previous_row": "previous_version",
     "status": "status",
 }
+_ABOUT = [*_AS_THEY_ARE.values(), "location_id", "comments", "accession_number"]
 _DRUG_ANSWERED = [
     n for n, rule in enumerate(EVIDENCE) if rule.category == MEDICATION and (rule.point == 3 or rule.codes)
 ]
@@ -49,7 +50,8 @@ def draft(rows: pd.DataFrame, lookups: Lookups, hospital: Hospital) -> Drafts:
     leads = grouped.leads
     columns: dict[str, Any] = {name: identified[name].to_numpy()[leads] for name in _OF_A_RECORD}
     columns |= {"position": leads.astype(np.int64), "hospital": np.full(len(leads), hospital.name, dtype=object)}
-    columns |= _said(read, grouped, interpretation) | who.columns(leads) | _about(rows.iloc[leads], interpretation)
+    columns |= _said(read, grouped, interpretation) | who.columns(leads)
+    columns |= _about(rows[_ABOUT].iloc[leads], interpretation)
     columns["group"] = _groups(read, identified, columns["type"], grouped, interpretation)
     return Drafts(_outcomes(identified, grouped), _frame(columns), who.clinicians(), RULES_VERSION)
 
@@ -76,7 +78,7 @@ def identities(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _named(uuids: pd.Series, kind: str, numbers: np.ndarray) -> Texts:
     named: Texts = uuids.to_numpy(dtype=object, copy=True)
-    unnamed = np.flatnonzero(pd.isna(named) | (named == ""))
+    unnamed = np.flatnonzero((uuids.isna() | (uuids == "")).to_numpy(dtype=bool))
     named[unnamed] = [f"{kind}-{number}" for number in numbers[unnamed].tolist()]
     return named
 

@@ -142,9 +142,7 @@ def value_types(observations: pd.DataFrame, datatypes: Texts, texts: Texts, poin
 
 
 def describe(observations: pd.DataFrame, vocabulary: Vocabulary) -> Values:
-    """What each row of an observations frame (openmrs.observations) answers. Never raises for a row's
-    content.
-    """
+    """What each row of a frame of OBSERVATION_COLUMNS answers. Never raises for a row's content."""
     question = vocabulary.positions(observations["concept_id"])
     answer = vocabulary.positions(observations["value_coded"])
     texts, pointers = cleaned(observations["value_text"]), cleaned(observations["value_complex"])
