@@ -1,7 +1,7 @@
 """What of a record is compared: its own checksum, and that of its data alone.
 
 What belongs here: which fields count and how they are hashed. What does not: what follows from a difference
-(passport.reconciling).
+(passport.reconcile).
 """
 
 from __future__ import annotations

@@ -22,8 +22,9 @@ from passport_pipeline.config.settings import Settings
 from passport_pipeline.core.digests import Digest
 from passport_pipeline.core.row_references import References
 from passport_pipeline.sources.clock import Clock
+from passport_pipeline.sources.drafts import Drafter
 from passport_pipeline.sources.findings import Preflight
-from passport_pipeline.sources.openmrs.lookups import ConceptLookup, LocationLookup, Lookups, ProviderLookup
+from passport_pipeline.sources.lookups import ConceptLookup, LocationLookup, Lookups, ProviderLookup
 
 Document = dict[str, Any]
 Progress = Callable[[int, int], None]
@@ -129,12 +130,24 @@ class StreamReader(Protocol):
         ...
 
 
-class Stream(Protocol):
+class Stream(Drafter, Protocol):
     """What is known of a stream without a connection, so that a replay needs no hospital. Pure."""
 
     @property
     def name(self) -> str:
         """`observations`, `conditions`: part of every stored key."""
+        ...
+
+    @property
+    def columns(self) -> Mapping[str, str]:
+        """The columns of its rows with their dtypes: at least row_crc int64, day datetime64[s], person_id int64 and
+        person_uuid str, none of them null.
+        """
+        ...
+
+    @property
+    def rules_version(self) -> int:
+        """The version of the rules by which it drafts: another one lets every day be loaded anew."""
         ...
 
     def load_survey(self, frames: Mapping[str, pd.DataFrame], texts: Mapping[str, str]) -> Survey | None:

@@ -5,7 +5,9 @@
     match       the persons of the window to passport patients
     inputs      what a day's records are made of besides its rows
     staleness   the days that the passport does not hold as they would be made now
+    documents   what the days' rows come to, from raw batches to documents
     load        the days that differ, from raw batches into the passport
+    day_writer  writing days, several at once
 
 What belongs here: putting the domain's parts together. What does not: SQL, MongoDB commands, rules, Dagster.
 """

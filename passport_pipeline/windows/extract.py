@@ -17,7 +17,7 @@ from passport_pipeline.batches.store import Batches
 from passport_pipeline.core.digests import Digest, differing
 from passport_pipeline.core.gc_tuning import collecting_seldom
 from passport_pipeline.sources.base import MonthReader, Source, Stream, Survey
-from passport_pipeline.sources.openmrs.lookups import Lookups
+from passport_pipeline.sources.lookups import Lookups
 from passport_pipeline.windows.lookups import renew_lookups, stored_lookups
 from passport_pipeline.windows.survey import lacks_loss, machines_clock, renew_survey, store_month, stored_survey
 

@@ -29,8 +29,8 @@ from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.core.errors import BatchError
 from passport_pipeline.core.row_references import Ids, References
 from passport_pipeline.passport.mongo.collections import CONTRACT_VERSION
-from passport_pipeline.records.categories import RULES_VERSION
-from passport_pipeline.sources.openmrs.lookups import Lookups
+from passport_pipeline.sources.lookups import Lookups
+from passport_pipeline.sources.systems import system_of
 from passport_pipeline.windows.lookups import stored_lookups
 from passport_pipeline.windows.match import matches_name
 
@@ -138,7 +138,8 @@ class Inputs:
 
 def common(hospital: Hospital) -> str:
     """What every day of a hospital depends on."""
-    return json.dumps([RULES_VERSION, CONTRACT_VERSION, hospital.name, hospital.timezone])
+    rules = [stream.rules_version for stream in system_of(hospital).streams.values()]
+    return json.dumps([*rules, CONTRACT_VERSION, hospital.name, hospital.timezone])
 
 
 def stored_inputs(hospital: Hospital, batches: Batches, month: str) -> Inputs:

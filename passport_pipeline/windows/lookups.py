@@ -11,7 +11,7 @@ import pandas as pd
 from passport_pipeline.batches.store import Batches
 from passport_pipeline.identity.matching import IDENTITY_VERSION, national_ids
 from passport_pipeline.sources.base import Lookup, LookupKind, Source
-from passport_pipeline.sources.openmrs.lookups import ConceptLookup, LocationLookup, Lookups, ProviderLookup
+from passport_pipeline.sources.lookups import ConceptLookup, LocationLookup, Lookups, ProviderLookup
 
 KINDS: tuple[LookupKind, ...] = ("concepts", "providers", "locations")
 CONCEPTS, PROVIDERS, LOCATIONS = KINDS

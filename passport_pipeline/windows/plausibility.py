@@ -21,9 +21,9 @@ from passport_pipeline.config.settings import Settings
 from passport_pipeline.core.row_references import Ids
 from passport_pipeline.passport.days.shown_rows import shown_rows
 from passport_pipeline.passport.mongo.database import Passport
-from passport_pipeline.records.building import ATTACHED, LEAD, PARKED
-from passport_pipeline.records.frames import Making
+from passport_pipeline.sources.drafts import ATTACHED, LEAD, PARKED
 from passport_pipeline.windows.compare import ComparedWindow
+from passport_pipeline.windows.documents import documents_of
 from passport_pipeline.windows.fingerprint import Inputs
 
 ACCEPT_TAG = "passport/accept"
@@ -137,7 +137,7 @@ def weigh(settings: Settings, batches: Batches, passport: Passport, compared: Co
 
 @dataclass(frozen=True)
 class _Outcomes:
-    """The obs_ids of rows that would be shown, and of those that would be parked, by reason."""
+    """The row_ids of rows that would be shown, and of those that would be parked, by reason."""
 
     kept: Ids
     parked: Mapping[str, Ids]
@@ -151,14 +151,13 @@ def _outcomes(settings: Settings, batches: Batches, made_of: Inputs, days: Seque
     """What would become of the rows of these days."""
     kept: list[Ids] = [np.empty(0, dtype=np.int64)]
     parked: defaultdict[str, list[Ids]] = defaultdict(list)
-    making = Making(made_of.lookups, made_of.hospital, made_of.matches, _nobodys, datetime.now(UTC), "")
-    for _, observations in batches.read_days(made_of.hospital.key, days, settings.batch_rows):
-        outcomes = making.documents_of(observations).outcomes
-        rows = outcomes["obs_id"].to_numpy(dtype=np.int64)
+    frames = documents_of(settings, batches, made_of, days, accounts=_nobodys, now=datetime.now(UTC), run_id="")
+    for outcomes in (frame.outcomes for frame in frames):
+        rows = outcomes["row_id"].to_numpy(dtype=np.int64)
         kept.append(rows[outcomes["outcome"].isin([LEAD, ATTACHED]).to_numpy()])
-        waiting = outcomes.loc[outcomes["outcome"] == PARKED, ["obs_id", "reason"]]
+        waiting = outcomes.loc[outcomes["outcome"] == PARKED, ["row_id", "reason"]]
         for reason, some in waiting.groupby("reason"):
-            parked[str(reason)].append(some["obs_id"].to_numpy(dtype=np.int64))
+            parked[str(reason)].append(some["row_id"].to_numpy(dtype=np.int64))
     return _Outcomes(np.concatenate(kept), {reason: np.concatenate(parts) for reason, parts in parked.items()})
 
 

@@ -15,7 +15,7 @@ from passport_pipeline.batches.store import Batches
 from passport_pipeline.core.digests import Digest
 from passport_pipeline.core.errors import BatchError, ConfigurationError
 from passport_pipeline.sources.openmrs.lookups import references
-from passport_pipeline.sources.openmrs.observations.reading import OBSERVATION_COLUMNS, empty
+from passport_pipeline.sources.openmrs.observations.reading import OBSERVATION_COLUMNS
 
 ONE, TWO, THREE = (date(2025, 11, day) for day in (1, 2, 3))
 
@@ -26,7 +26,7 @@ def observations(batches):
 
 def rows(day, *ids, text="note"):
     """Observations of one day, complete enough to be of every dtype."""
-    frame = empty().reindex(range(len(ids)))
+    frame = pd.DataFrame(columns=list(OBSERVATION_COLUMNS)).astype(OBSERVATION_COLUMNS).reindex(range(len(ids)))
     count = len(ids)
     return frame.assign(
         obs_id=list(ids),

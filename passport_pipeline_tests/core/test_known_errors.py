@@ -83,7 +83,7 @@ def meet(origin, error, folder):
 
 
 @pytest.mark.parametrize(("errors", "known", "key"), ROWS)
-def test_every_error_of_the_table_becomes_what_it_says_and_is_retried_only_where_that_may_help(errors, known, key, tmp_path):
+def test_every_known_error_becomes_what_it_says_and_is_retried_only_where_that_may_help(errors, known, key, tmp_path):
     @failing_clearly
     def body():
         meet(errors, of_driver(errors, key), tmp_path)

@@ -14,10 +14,11 @@ from passport_pipeline.passport.mongo.bulk import LARGEST
 from passport_pipeline.passport.mongo.collections import PATIENTS, RECORDS
 from passport_pipeline.passport.reconcile.day import DayReconciler
 from passport_pipeline.records.frames import Making
+from passport_pipeline.sources.openmrs.observations import drafting
 from passport_pipeline_tests.passport.factory import HOSPITAL, NOW, record
-from passport_pipeline_tests.records.frames import matched
-from passport_pipeline_tests.records.odd_rows import PERSONS, odd_rows
 from passport_pipeline_tests.records.test_odd_rows import EVERYTHING
+from passport_pipeline_tests.sources.openmrs.observations.frames import matched
+from passport_pipeline_tests.sources.openmrs.observations.odd_rows import PERSONS, odd_rows
 
 
 def run(world, rows, run_id):
@@ -27,7 +28,7 @@ def run(world, rows, run_id):
         return ensure_clinicians(world.passport, HOSPITAL, world.account, clinicians, Settings())
 
     matches = matched(rows, dict.fromkeys(range(PERSONS - 5), world.patients[0]))
-    made = Making(EVERYTHING, HOSPITAL, matches, accounts, NOW, run_id).documents_of(rows)
+    made = Making(drafting, EVERYTHING, HOSPITAL, matches, accounts, NOW, run_id).documents_of(rows)
     found = {}
     for day in sorted({f"{day:%Y-%m-%d}" for day in rows["day"]}):
         reconciler = DayReconciler(world.passport, HOSPITAL.key, date.fromisoformat(day), world.account, run_id, NOW)

@@ -6,9 +6,9 @@ import pytest
 
 from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.config.settings import Settings
-from passport_pipeline_tests.records.frames import documents_of
-from passport_pipeline_tests.records.reading import read_all
 from passport_pipeline_tests.sources.observing import open_database
+from passport_pipeline_tests.sources.openmrs.observations.frames import documents_of
+from passport_pipeline_tests.sources.openmrs.observations.whole_hospitals import read_all
 
 
 @pytest.fixture(scope="module")

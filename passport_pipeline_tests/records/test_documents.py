@@ -9,10 +9,10 @@ import pytest
 from bson.codec_options import CodecOptions
 
 from passport_pipeline.config.hospitals import Hospital
-from passport_pipeline.records.building import build
 from passport_pipeline.records.checksums import checksum, data_checksum
 from passport_pipeline.records.documents import documents
-from passport_pipeline_tests.records.dictionary import (
+from passport_pipeline.sources.openmrs.observations.drafting import draft
+from passport_pipeline_tests.sources.openmrs.observations.dictionary import (
     CODED,
     DICTIONARY,
     MALARIA,
@@ -22,7 +22,7 @@ from passport_pipeline_tests.records.dictionary import (
     SODIUM,
     diagnosis,
 )
-from passport_pipeline_tests.records.frames import (
+from passport_pipeline_tests.sources.openmrs.observations.frames import (
     HOSPITAL,
     NOW,
     concept,
@@ -335,7 +335,7 @@ def test_a_clinician_without_an_account_is_an_error_that_names_no_patient():
     rows = observations(obs(1, CODED, value_coded=MALARIA))
     everything = lookups(DICTIONARY)
     with pytest.raises(KeyError) as caught:
-        documents(build(rows, everything, "x"), rows, everything, HOSPITAL, matched(rows), {}, NOW, "run-1")
+        documents(draft(rows, everything, HOSPITAL), HOSPITAL, matched(rows), {}, NOW, "run-1")
     assert caught.value.args == ("PROVIDER_100",)
 
 

@@ -7,10 +7,17 @@ import pytest
 
 from passport_pipeline.core.errors import PassportUnreachable
 from passport_pipeline.records import documents as making_documents
-from passport_pipeline.records import frames
 from passport_pipeline.records.frames import Making
-from passport_pipeline_tests.records.dictionary import DICTIONARY, NOTE, PANEL, POTASSIUM, SODIUM, diagnosis
-from passport_pipeline_tests.records.frames import (
+from passport_pipeline.sources.openmrs.observations import drafting
+from passport_pipeline_tests.sources.openmrs.observations.dictionary import (
+    DICTIONARY,
+    NOTE,
+    PANEL,
+    POTASSIUM,
+    SODIUM,
+    diagnosis,
+)
+from passport_pipeline_tests.sources.openmrs.observations.frames import (
     DOCTOR,
     HOSPITAL,
     NOW,
@@ -47,7 +54,7 @@ def accounts(clinicians):
 
 
 def making(rows, accounts=accounts):
-    return Making(lookups(DICTIONARY), HOSPITAL, matched(rows), accounts, NOW, "run-1")
+    return Making(drafting, lookups(DICTIONARY), HOSPITAL, matched(rows), accounts, NOW, "run-1")
 
 
 def made_of(rows):
@@ -59,15 +66,15 @@ def failing(monkeypatch):
     """failing(*obs_ids) -> nothing can be built where all of these rows are; gives the sizes of what was tried."""
 
     def arrange(*obs_ids, error=ZeroDivisionError):
-        build, tried = frames.build, []
+        draft, tried = drafting.draft, []
 
         def broken(rows, *others):
             tried.append(len(rows))
             if {*obs_ids} <= {*rows["obs_id"]}:
                 raise error(f"said of {NAME}")
-            return build(rows, *others)
+            return draft(rows, *others)
 
-        monkeypatch.setattr(frames, "build", broken)
+        monkeypatch.setattr(drafting, "draft", broken)
         return tried
 
     return arrange
@@ -91,8 +98,8 @@ def test_the_one_row_that_fails_is_parked_and_all_others_come_out_as_ever(failin
     assert parked["rows"] == [{"obsId": 77, "obsUuid": "obs-uuid-77", "crc": 77 * 7, "role": "lead"}]
     assert (parked["reason"], parked["error"], parked["day"]) == ("unbuildable", "ZeroDivisionError", "2025-11-06")
     assert {one["_id"] for one in ordinary.records} == {one["_id"] for one in (*made.records, parked)}
-    assert made.outcomes["obs_id"].tolist() == rows["obs_id"].tolist()
-    assert made.outcomes.set_index("obs_id")["outcome"].value_counts().to_dict() == {
+    assert made.outcomes["row_id"].tolist() == rows["obs_id"].tolist()
+    assert made.outcomes.set_index("row_id")["outcome"].value_counts().to_dict() == {
         "lead": 100,
         "parked": 1,
         "attached": 3,
@@ -154,19 +161,19 @@ def test_rows_in_each_others_groups_are_parked_together(failing):
 
 def test_what_fails_in_telling_who_is_answerable_or_in_a_document_is_caught_as_well(monkeypatch):
     rows = observations(*(note(number) for number in range(1, 9)))
-    clinicians, hashed = frames.clinicians, making_documents.hashed
+    attribute, hashed = drafting.attribute, making_documents.hashed
 
     def nobody(rows, *others):
         if 3 in {*rows["obs_id"]}:
             raise KeyError(NAME)
-        return clinicians(rows, *others)
+        return attribute(rows, *others)
 
     def unhashable(value):
         if "note 5" in str(value):
             raise TypeError(NAME)
         return hashed(value)
 
-    monkeypatch.setattr(frames, "clinicians", nobody)
+    monkeypatch.setattr(drafting, "attribute", nobody)
     monkeypatch.setattr(making_documents, "hashed", unhashable)
     made = made_of(rows)
     assert {one["obsId"]: one["error"] for one in made.parked} == {3: "KeyError", 5: "TypeError"}
@@ -188,7 +195,7 @@ def test_what_is_raised_without_any_row_is_no_rows_fault(monkeypatch):
     def broken(*_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(frames, "build", broken)
+    monkeypatch.setattr(drafting, "draft", broken)
     with pytest.raises(ZeroDivisionError):
         made_of(observations(note(1), note(2)))
 

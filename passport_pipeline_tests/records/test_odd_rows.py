@@ -8,12 +8,20 @@ import pytest
 
 from passport_pipeline.core.row_references import References
 from passport_pipeline.passport.parked.retry_policy import WAITS_FOR
-from passport_pipeline.records.building import SKIP_REASONS
-from passport_pipeline.records.documents import UNBUILDABLE
 from passport_pipeline.records.frames import Making
+from passport_pipeline.sources.drafts import SKIP_REASONS, UNBUILDABLE
 from passport_pipeline.sources.openmrs.lookups import references
-from passport_pipeline_tests.records.frames import DOCTOR, HOSPITAL, NOW, PATIENT, USER, lookups, matched
-from passport_pipeline_tests.records.odd_rows import KNOWN, PERSONS, odd_rows
+from passport_pipeline.sources.openmrs.observations import drafting
+from passport_pipeline_tests.sources.openmrs.observations.frames import (
+    DOCTOR,
+    HOSPITAL,
+    NOW,
+    PATIENT,
+    USER,
+    lookups,
+    matched,
+)
+from passport_pipeline_tests.sources.openmrs.observations.odd_rows import KNOWN, PERSONS, odd_rows
 
 ROWS, FRAMES = 5_000, 20
 PROVIDERS = [{"provider_id": n, "uuid": f"provider-{n}", "name": name} for n, name in ((1, "A\0B"), (3, None))]
@@ -28,7 +36,7 @@ def accounts(clinicians):
 def made_of(rows, zone="Africa/Kigali"):
     known = matched(rows, dict.fromkeys(range(PERSONS - 5), PATIENT))
     hospital = HOSPITAL.model_copy(update={"timezone": zone})
-    return Making(EVERYTHING, hospital, known, accounts, NOW, "run-1").documents_of(rows)
+    return Making(drafting, EVERYTHING, hospital, known, accounts, NOW, "run-1").documents_of(rows)
 
 
 def outcomes_in(made):
@@ -51,9 +59,9 @@ def test_a_hundred_thousand_odd_rows_each_have_one_outcome_and_none_is_caught_by
             made = made_of(rows, zone)
             assert References.from_bytes(references(rows).to_bytes())["person"].tolist() == sorted({*rows["person_id"]})
             outcomes = made.outcomes
-            assert outcomes["obs_id"].tolist() == rows["obs_id"].tolist()
+            assert outcomes["row_id"].tolist() == rows["obs_id"].tolist()
             named = outcomes_in(made)
-            skipped = outcomes.loc[outcomes["outcome"] == "skipped", "obs_id"].tolist()
+            skipped = outcomes.loc[outcomes["outcome"] == "skipped", "row_id"].tolist()
             assert sorted([number for number, _ in named] + skipped) == sorted(rows["obs_id"].tolist())
             assert len(made.skipped) == len(skipped)
             assert set(made.skipped["reason"]) <= set(SKIP_REASONS)

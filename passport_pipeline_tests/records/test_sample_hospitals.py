@@ -7,12 +7,12 @@ import pytest
 
 from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.config.settings import Settings
-from passport_pipeline.records.building import build
-from passport_pipeline.records.documents import clinicians, documents
+from passport_pipeline.records.documents import documents
 from passport_pipeline.sources.openmrs.identifiers import read_identifiers
-from passport_pipeline_tests.records.frames import DOCTOR, NOW, USER
-from passport_pipeline_tests.records.reading import match_known, patient_of, read_all
+from passport_pipeline.sources.openmrs.observations.drafting import draft
 from passport_pipeline_tests.sources.observing import open_database
+from passport_pipeline_tests.sources.openmrs.observations.frames import DOCTOR, NOW, USER
+from passport_pipeline_tests.sources.openmrs.observations.whole_hospitals import match_known, patient_of, read_all
 from passport_sample.generator import DEMO, generate
 from passport_sample.hospital import NATIONAL_ID
 from passport_sample.loading import load
@@ -65,14 +65,15 @@ def test_every_row_comes_out_as_the_oracle_knows(version, mariadb_admin, make_da
     with open_database(hospital, Settings()) as source:
         rows, lookups = read_all(source)
         matches = match_known(rows, read_identifiers(source), known)
-    who = clinicians(rows, lookups)
+    drafts = draft(rows, lookups, hospital)
+    who = drafts.clinicians
     accounts = dict.fromkeys(who["clinician_key"], (USER, DOCTOR))
-    made = documents(build(rows, lookups, hospital.name), rows, lookups, hospital, matches, accounts, NOW, "run-1")
+    made = documents(drafts, hospital, matches, accounts, NOW, "run-1")
     oracle = expected(sample, known)
     oracle = oracle[oracle["outcome"] != "outside"].set_index("obs_id")
-    outcomes = made.outcomes.set_index("obs_id").sort_index()
+    outcomes = made.outcomes.set_index("row_id").sort_index()
     assert outcomes.index.tolist() == oracle.index.tolist()
-    for ours, theirs in (("outcome", "outcome"), ("reason", "reason"), ("lead_obs_id", "lead_id")):
+    for ours, theirs in (("outcome", "outcome"), ("reason", "reason"), ("lead_row_id", "lead_id")):
         got, wanted = outcomes[ours].astype(object), oracle[theirs].astype(object)
         different = (got != wanted) & ~(got.isna() & wanted.isna())
         assert oracle[different].assign(got=got[different]).to_dict("records") == []

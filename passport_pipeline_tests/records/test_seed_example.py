@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from passport_pipeline_tests.records.frames import (
+from passport_pipeline_tests.sources.openmrs.observations.frames import (
     DOCTOR,
     HOSPITAL,
     NOW,

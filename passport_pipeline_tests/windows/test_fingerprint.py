@@ -11,16 +11,18 @@ from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.config.settings import Settings
 from passport_pipeline.core.errors import BatchError
 from passport_pipeline.core.row_references import References
-from passport_pipeline.records.building import build
-from passport_pipeline.records.documents import clinicians, documents
+from passport_pipeline.records.documents import documents
+from passport_pipeline.sources.lookups import ConceptLookup, LocationLookup, Lookups, ProviderLookup
 from passport_pipeline.sources.openmrs.identifiers import read_identifiers
-from passport_pipeline.sources.openmrs.lookups import ConceptLookup, LocationLookup, Lookups, ProviderLookup, references
+from passport_pipeline.sources.openmrs.lookups import references
+from passport_pipeline.sources.openmrs.observations.drafting import draft
+from passport_pipeline.sources.openmrs.observations.stream import Observations
 from passport_pipeline.windows import fingerprint as inputs_module
 from passport_pipeline.windows.fingerprint import Inputs, stored_inputs
-from passport_pipeline_tests.records import frames
-from passport_pipeline_tests.records.frames import DOCTOR, NOW, USER
-from passport_pipeline_tests.records.reading import match_known, read_all
 from passport_pipeline_tests.sources.observing import open_database
+from passport_pipeline_tests.sources.openmrs.observations import frames
+from passport_pipeline_tests.sources.openmrs.observations.frames import DOCTOR, NOW, USER
+from passport_pipeline_tests.sources.openmrs.observations.whole_hospitals import match_known, read_all
 from passport_sample.generator import DEMO, generate
 from passport_sample.hospital import NATIONAL_ID
 from passport_sample.loading import load
@@ -60,10 +62,10 @@ class Whole:
 
 def made_of(rows, inputs):
     """All that becomes of a day: what its records are compared by, what is parked and skipped, and whom it names."""
-    who = clinicians(rows, inputs.lookups)
+    drafts = draft(rows, inputs.lookups, inputs.hospital)
+    who = drafts.clinicians
     accounts = dict.fromkeys(who["clinician_key"], (USER, DOCTOR))
-    built = build(rows, inputs.lookups, inputs.hospital.name)
-    made = documents(built, rows, inputs.lookups, inputs.hospital, inputs.matches, accounts, NOW, "run-1")
+    made = documents(drafts, inputs.hospital, inputs.matches, accounts, NOW, "run-1")
     records = [(record["_id"], record["source"]["checksum"], record["patientId"]) for record in made.records]
     parked = [(row["_id"], row["reason"], row["rows"]) for row in made.parked]
     return records, parked, made.outcomes.to_csv(), who.to_csv()
@@ -188,10 +190,10 @@ def test_the_hospitals_name_and_zone_count_for_every_day(whole, change):
     assert not set(texts.values()) & set(whole.texts().values())
 
 
-@pytest.mark.parametrize("version", ["RULES_VERSION", "CONTRACT_VERSION"])
-def test_the_versions_of_rules_and_contract_count_for_every_day(whole, monkeypatch, version):
+@pytest.mark.parametrize(("place", "version"), [(Observations, "rules_version"), (inputs_module, "CONTRACT_VERSION")])
+def test_the_versions_of_rules_and_contract_count_for_every_day(whole, monkeypatch, place, version):
     before = whole.texts()
-    monkeypatch.setattr(inputs_module, version, 999)
+    monkeypatch.setattr(place, version, 999)
     assert not set(whole.texts().values()) & set(before.values())
 
 

@@ -109,7 +109,7 @@ def test_rows_that_a_fault_of_the_pipeline_would_park_are_counted_too(operator, 
         raise ZeroDivisionError
 
     sql(operator, "UPDATE obs SET comments = 'x' WHERE obs_id = 20020")
-    monkeypatch.setattr(documents, "contents", broken)
+    monkeypatch.setattr(documents, "data_fields", broken)
     found = weighed(operator)
     assert found.parked == {"unbuildable": 50}
     assert found.faults

@@ -11,7 +11,6 @@ from passport_pipeline.orchestration.assets.metadata_tables import columns_of
 from passport_pipeline.orchestration.assets.survey import hospital_survey
 from passport_pipeline.orchestration.partitions import window_of, windows
 from passport_pipeline.passport.days.leases import confirm, lease
-from passport_pipeline.sources.openmrs.observations import reading
 from passport_pipeline.windows.extract import extract_window
 from passport_pipeline.windows.survey import note_tables
 
@@ -56,7 +55,7 @@ def obs_batch(
     return dg.MaterializeResult(
         metadata={
             "dagster/partition_row_count": extracted.live,
-            "dagster/column_schema": columns_of(reading.empty()),
+            "dagster/column_schema": columns_of(next(iter(source.system.streams.values())).columns),
             "days": extracted.days,
             "days_read": extracted.days_read,
             "rows_read": extracted.rows_read,

@@ -27,7 +27,7 @@ def _described(main: str, frames: Mapping[str, pd.DataFrame], content_hash: str)
         data_version=dg.DataVersion(content_hash),
         metadata={
             "dagster/partition_row_count": len(frames[main]),
-            "dagster/column_schema": columns_of(frames[main]),
+            "dagster/column_schema": columns_of(frames[main].dtypes),
             **counts,
         },
     )
@@ -84,7 +84,7 @@ def patient_identifiers(
     return dg.MaterializeResult(
         metadata={
             "dagster/partition_row_count": len(held),
-            "dagster/column_schema": columns_of(held),
+            "dagster/column_schema": columns_of(held.dtypes),
             "usable": int(held["reason"].isna().sum()),
             **{str(reason): int(persons) for reason, persons in held["reason"].value_counts().items()},
         }

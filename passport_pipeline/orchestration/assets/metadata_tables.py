@@ -104,9 +104,9 @@ def hospital_metadata(found: HospitalChange) -> dict[str, int]:
     }
 
 
-def columns_of(frame: pd.DataFrame) -> dg.TableSchema:
-    """A frame's columns with their dtypes, for `dagster/column_schema`."""
-    return dg.TableSchema([dg.TableColumn(str(name), str(dtype)) for name, dtype in frame.dtypes.items()])
+def columns_of(dtypes: pd.Series | Mapping[str, str]) -> dg.TableSchema:
+    """Columns with their dtypes, as `frame.dtypes` has them, for `dagster/column_schema`."""
+    return dg.TableSchema([dg.TableColumn(str(name), str(dtype)) for name, dtype in dtypes.items()])
 
 
 def lag_metadata(lags: Sequence[float]) -> dict[str, float]:

@@ -40,7 +40,7 @@ def patient_matches(
     return dg.MaterializeResult(
         metadata={
             "dagster/partition_row_count": len(matches),
-            "dagster/column_schema": columns_of(matches),
+            "dagster/column_schema": columns_of(matches.dtypes),
             "matched": int(matches["patient_id"].notna().sum()),
             "unmatched": counts_table("reason", reasons),
         }

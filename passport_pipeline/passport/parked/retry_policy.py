@@ -21,8 +21,8 @@ from passport_pipeline.identity import matching
 from passport_pipeline.passport.mongo.collections import PARKED
 from passport_pipeline.passport.mongo.database import Document, Passport, answering
 from passport_pipeline.passport.mongo.states import PARKED_ROW
-from passport_pipeline.records import values
-from passport_pipeline.records.documents import NOT_MATCHED, UNBUILDABLE
+from passport_pipeline.sources import drafts
+from passport_pipeline.sources.drafts import NOT_MATCHED, UNBUILDABLE
 
 INVALID_DOCUMENT = "invalid_document"
 DELETED_PATIENT = "deleted_patient"
@@ -41,7 +41,7 @@ WAITS_FOR: Mapping[str, WaitsFor] = {
     DELETED_PATIENT: WaitsFor.TIME,
     NOT_MATCHED: WaitsFor.TIME,
     **dict.fromkeys(matching.REASONS, WaitsFor.IDENTITY),
-    **dict.fromkeys(values.REASONS, WaitsFor.SOURCE),
+    **dict.fromkeys(drafts.REASONS, WaitsFor.SOURCE),
     UNBUILDABLE: WaitsFor.SOURCE,
 }
 BY_TIME = tuple(reason for reason, what in WAITS_FOR.items() if what is WaitsFor.TIME)

@@ -13,34 +13,9 @@ from typing import Any
 import pandas as pd
 import sqlalchemy as sa
 
+from passport_pipeline.sources.lookups import CONCEPTS, DRUGS, MAPPINGS
 from passport_pipeline.sources.mysql.schema import Schema
 from passport_pipeline.sources.openmrs import tables as t
-
-CONCEPTS = {
-    "concept_id": "int64",
-    "uuid": "str",
-    "name": "str",
-    "datatype": "str",
-    "concept_class": "str",
-    "units": "str",
-    "low_absolute": "float64",
-    "low_critical": "float64",
-    "low_normal": "float64",
-    "hi_normal": "float64",
-    "hi_critical": "float64",
-    "hi_absolute": "float64",
-    "display_precision": "Int64",
-    "allow_decimal": "boolean",
-    "retired": "bool",
-}
-MAPPINGS = {"concept_id": "int64", "source": "str", "code": "str", "map_type": "str"}
-DRUGS = {"drug_id": "int64", "name": "str", "concept_id": "int64", "strength": "str"}
-BOOLEANS = {"true_concept_id": "Int64", "false_concept_id": "Int64"}
-PROVIDERS = {"provider_id": "int64", "uuid": "str", "name": "str", "identifier": "str", "prefix": "str"}
-USERS = {"user_id": "int64", "uuid": "str", "name": "str", "prefix": "str", "provider_id": "Int64"}
-ROLES = {"encounter_role_id": "int64", "name": "str"}
-LOCATIONS = {"location_id": "int64", "uuid": "str", "name": "str"}
-ENCOUNTER_TYPES = {"encounter_type_id": "int64", "uuid": "str", "name": "str"}
 
 
 class Statements:

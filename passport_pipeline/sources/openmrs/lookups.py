@@ -1,135 +1,37 @@
-"""What observations refer to: concepts with names, mappings and ranges; providers and users; locations.
+"""Reading what observations refer to, and which of it each observation names.
 
-Each lookup takes a fixed number of statements, whatever a hospital holds, and can be kept and compared by
-content, so that a replay needs no hospital and a renamed concept is noticed.
+Each lookup takes a fixed number of statements, whatever a hospital holds.
 
-What belongs here: the lookups, put together from frames. What does not: the statements (openmrs.statements),
-which name a concept goes by (openmrs.names), what a concept means for a record (records.categories).
+What belongs here: lookups (sources.lookups), put together from frames. What does not: the statements (lookup_queries),
+which name a concept goes by (names), what a concept means for a record (observations.categories).
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Self
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
 
 from passport_pipeline.core.row_references import References
-from passport_pipeline.sources.mysql.connection import Database
-from passport_pipeline.sources.openmrs import tables as t
-from passport_pipeline.sources.openmrs.lookup_queries import (
-    BOOLEANS,
+from passport_pipeline.sources.lookups import (
     CONCEPTS,
     ENCOUNTER_TYPES,
     LOCATIONS,
     PROVIDERS,
     ROLES,
     USERS,
-    Statements,
-    shaped,
+    ConceptLookup,
+    LocationLookup,
+    Lookups,
+    ProviderLookup,
 )
+from passport_pipeline.sources.mysql.connection import Database
+from passport_pipeline.sources.openmrs import tables as t
+from passport_pipeline.sources.openmrs.lookup_queries import Statements, shaped
 from passport_pipeline.sources.openmrs.names import clean, concept_names, person_names
 
 _LONGEST_ID = 18  # digits that a 64-bit integer holds, whichever they are
-
-
-@dataclass(frozen=True)
-class ConceptLookup:
-    """The concepts in use: asked, answered, given as a drug, members of a set in use, true and false.
-
-    concepts  CONCEPTS; null may be name, units, the ranges, display_precision, allow_decimal. Ranges are in
-              `units`. The name is chosen by the hospital's locale chain.
-    mappings  MAPPINGS, one row a mapping; map_type may be null
-    drugs     DRUGS in use; strength may be null
-    true_id, false_id   what the global properties concept.true and concept.false name
-    """
-
-    concepts: pd.DataFrame
-    mappings: pd.DataFrame
-    drugs: pd.DataFrame
-    true_id: int | None
-    false_id: int | None
-
-    def frames(self) -> dict[str, pd.DataFrame]:
-        """As Batches keeps it."""
-        ids = pd.DataFrame({"true_concept_id": [self.true_id], "false_concept_id": [self.false_id]})
-        return {
-            "concepts": self.concepts,
-            "mappings": self.mappings,
-            "drugs": self.drugs,
-            "booleans": ids.astype(BOOLEANS),
-        }
-
-    @classmethod
-    def from_frames(cls, frames: Mapping[str, pd.DataFrame]) -> Self:
-        """Read what `frames` gave."""
-        ids = frames["booleans"].iloc[0]
-        true_id, false_id = (None if pd.isna(one) else int(one) for one in ids)
-        return cls(frames["concepts"], frames["mappings"], frames["drugs"], true_id, false_id)
-
-    def content_hash(self) -> str:
-        """The same for the same content, in any order."""
-        return _hash(self.frames())
-
-
-@dataclass(frozen=True)
-class ProviderLookup:
-    """Who treats and who types.
-
-    providers  PROVIDERS; name is the person's, else the record's own; null may be all but provider_id
-    users      USERS; provider_id is the provider record of the same person, null where there is none
-    roles      ROLES of providers in encounters
-    """
-
-    providers: pd.DataFrame
-    users: pd.DataFrame
-    roles: pd.DataFrame
-
-    def frames(self) -> dict[str, pd.DataFrame]:
-        """As Batches keeps it."""
-        return {"providers": self.providers, "users": self.users, "roles": self.roles}
-
-    @classmethod
-    def from_frames(cls, frames: Mapping[str, pd.DataFrame]) -> Self:
-        """Read what `frames` gave."""
-        return cls(frames["providers"], frames["users"], frames["roles"])
-
-    def content_hash(self) -> str:
-        """The same for the same content, in any order."""
-        return _hash(self.frames())
-
-
-@dataclass(frozen=True)
-class LocationLookup:
-    """Where: locations LOCATIONS and encounter_types ENCOUNTER_TYPES, nothing null but perhaps a uuid."""
-
-    locations: pd.DataFrame
-    encounter_types: pd.DataFrame
-
-    def frames(self) -> dict[str, pd.DataFrame]:
-        """As Batches keeps it."""
-        return {"locations": self.locations, "encounter_types": self.encounter_types}
-
-    @classmethod
-    def from_frames(cls, frames: Mapping[str, pd.DataFrame]) -> Self:
-        """Read what `frames` gave."""
-        return cls(frames["locations"], frames["encounter_types"])
-
-    def content_hash(self) -> str:
-        """The same for the same content, in any order."""
-        return _hash(self.frames())
-
-
-@dataclass(frozen=True)
-class Lookups:
-    """All three."""
-
-    concepts: ConceptLookup
-    providers: ProviderLookup
-    locations: LocationLookup
 
 
 def read_concepts(database: Database) -> ConceptLookup:
@@ -222,12 +124,3 @@ def unknown_references(lookups: Lookups, observations: pd.DataFrame) -> dict[str
     named = references(observations)
     found = {kind: set(named[kind].tolist()).difference(ids.tolist()) for kind, ids in known.items()}
     return {kind: ids for kind, ids in found.items() if ids}
-
-
-def _hash(frames: Mapping[str, pd.DataFrame]) -> str:
-    digest = hashlib.blake2b(digest_size=16)
-    for name, frame in sorted(frames.items()):
-        ordered = frame[sorted(frame.columns)]
-        lines = sorted(ordered.to_csv(index=False, header=False, na_rep="\\N").splitlines())
-        digest.update("\n".join((name, *sorted(frame.columns), *lines, "")).encode())
-    return digest.hexdigest()

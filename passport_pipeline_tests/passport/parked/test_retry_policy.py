@@ -9,8 +9,8 @@ import pytest
 from passport_pipeline.config.settings import Settings
 from passport_pipeline.identity import matching
 from passport_pipeline.passport.parked.retry_policy import DOUBLINGS, LONGEST, WAITS_FOR, Retries, WaitsFor
-from passport_pipeline.records import values
-from passport_pipeline.records.documents import NOT_MATCHED, UNBUILDABLE
+from passport_pipeline.sources import drafts
+from passport_pipeline.sources.drafts import NOT_MATCHED, UNBUILDABLE
 from passport_pipeline_tests.passport.factory import NOW
 
 REASONS = Path(__file__).parents[3] / "docs" / "reasons.md"
@@ -19,7 +19,7 @@ REASONS = Path(__file__).parents[3] / "docs" / "reasons.md"
 def test_every_reason_that_is_documented_as_parked_waits_for_something():
     parked, _ = REASONS.read_text().split("## Skipped")
     documented = set(re.findall(r"^\| `([a-z_]+)` \|", parked.split("## Parked", 1)[1], re.MULTILINE))
-    assert {*matching.REASONS, *values.REASONS, NOT_MATCHED, UNBUILDABLE, "invalid_document"} <= documented
+    assert {*matching.REASONS, *drafts.REASONS, NOT_MATCHED, UNBUILDABLE, "invalid_document"} <= documented
     assert documented <= WAITS_FOR.keys()
 
 

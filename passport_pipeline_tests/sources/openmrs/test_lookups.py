@@ -1,12 +1,9 @@
 import pandas as pd
 import pytest
 
-from passport_pipeline.sources.openmrs import lookup_queries as schema_of
+from passport_pipeline.sources import lookups as schema_of
+from passport_pipeline.sources.lookups import ConceptLookup, LocationLookup, Lookups, ProviderLookup
 from passport_pipeline.sources.openmrs.lookups import (
-    ConceptLookup,
-    LocationLookup,
-    Lookups,
-    ProviderLookup,
     read_concepts,
     read_locations,
     read_providers,

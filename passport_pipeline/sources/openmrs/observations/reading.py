@@ -82,11 +82,6 @@ _EXTENSIONS = {"Int64": pd.Int64Dtype(), "str": pd.StringDtype(na_value=np.nan)}
 _ROW_BYTES = 512
 
 
-def empty() -> pd.DataFrame:
-    """No observations: a frame of OBSERVATION_COLUMNS without rows."""
-    return pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in OBSERVATION_COLUMNS.items()})
-
-
 def read_observations(
     database: Database, connection: sa.Connection, cells: pd.DataFrame, batch_rows: int = 20_000
 ) -> Generator[pd.DataFrame]:

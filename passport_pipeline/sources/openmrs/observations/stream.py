@@ -11,12 +11,15 @@ from functools import partial
 import pandas as pd
 
 from passport_pipeline.core.row_references import References
+from passport_pipeline.sources.lookups import Lookups
 from passport_pipeline.sources.mysql.connection import Database
 from passport_pipeline.sources.mysql.survey import Survey
 from passport_pipeline.sources.mysql.table_reader import TableReader
-from passport_pipeline.sources.openmrs.lookups import Lookups, references, unknown_references
+from passport_pipeline.sources.openmrs.lookups import references, unknown_references
+from passport_pipeline.sources.openmrs.observations import drafting
 from passport_pipeline.sources.openmrs.observations.changed_blocks import changed_blocks
-from passport_pipeline.sources.openmrs.observations.reading import read_observations
+from passport_pipeline.sources.openmrs.observations.evidence import RULES_VERSION
+from passport_pipeline.sources.openmrs.observations.reading import OBSERVATION_COLUMNS, read_observations
 from passport_pipeline.sources.openmrs.observations.row_definition import ObservationRows
 from passport_pipeline.sources.openmrs.observations.withdrawn import withdrawn_rows
 
@@ -27,6 +30,10 @@ class Observations:
     """The stream of `obs` rows; what is known of it without a connection."""
 
     name = OBSERVATIONS
+    columns = OBSERVATION_COLUMNS
+    rules_version = RULES_VERSION
+    identities = staticmethod(drafting.identities)
+    draft = staticmethod(drafting.draft)
 
     def load_survey(self, frames: Mapping[str, pd.DataFrame], texts: Mapping[str, str]) -> Survey | None:
         """As Stream.load_survey: surveys without the third fold cannot be read any more."""

@@ -2,9 +2,10 @@
 
 import pytest
 
-from passport_pipeline.records import evidence
-from passport_pipeline.records.categories import RULES_VERSION, categorise
-from passport_pipeline_tests.records.frames import concept, concepts, obs, observations
+from passport_pipeline.sources.drafts import RECORD_TYPES
+from passport_pipeline.sources.openmrs.observations import evidence
+from passport_pipeline.sources.openmrs.observations.categories import categorise
+from passport_pipeline_tests.sources.openmrs.observations.frames import concept, concepts, obs, observations
 
 EMRAPI = "org.openmrs.module.emrapi"
 ANSWERS = (
@@ -259,11 +260,10 @@ def test_every_decision_gives_its_point_and_reason():
     assert found.index.tolist() == [5, 6]
     assert found["point"].tolist() == [3, 6]
     assert found["why"].str.len().gt(0).all()
-    assert RULES_VERSION == evidence.RULES_VERSION
 
 
 def test_the_table_ends_with_an_honest_default_and_goes_in_order():
     assert [rule.point for rule in evidence.EVIDENCE] == sorted(rule.point for rule in evidence.EVIDENCE)
     assert evidence.EVIDENCE[-1] == evidence.Rule(6, "visit", evidence.EVIDENCE[-1].why)
-    assert {rule.category for rule in evidence.EVIDENCE} == set(evidence.CATEGORIES)
+    assert {rule.category for rule in evidence.EVIDENCE} == set(RECORD_TYPES)
     assert all(rule.why for rule in evidence.EVIDENCE)

@@ -2,12 +2,12 @@
 outcome.
 
 What belongs here: assembling groups, above all the diagnosis construct (answer, certainty, order, header).
-What does not: what an observation is (evidence), which person it is of (identity), the documents (documents).
+What does not: what an observation is (evidence), what the record says (drafting), which person it is of (identity).
 
     lead      a record is built from it
-    attached  it belongs to the record that `lead_obs_id` leads: the certainty and order of a diagnosis, the
+    attached  it belongs to the record that another row leads: the certainty and order of a diagnosis, the
               header of a group to the group's first record
-    parked    it, or the row that it belongs to, cannot be shown (values.REASONS); the rows of one record are
+    parked    it, or the row that it belongs to, cannot be shown (drafts.REASONS); the rows of one record are
               parked together. A row that is unreadable, or in an encounter of another patient, says nothing of any
               other row: it is parked by itself, whatever it is
     skipped   there is nothing in it to show: `empty_group`, `diagnosis_part_without_diagnosis`
@@ -16,31 +16,31 @@ What does not: what an observation is (evidence), which person it is of (identit
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from passport_pipeline.records import evidence
-from passport_pipeline.records.categories import Categories, affirmed, decide, parents_of
-from passport_pipeline.records.instants import are_instants
-from passport_pipeline.records.statuses import statuses
-from passport_pipeline.records.values import (
+from passport_pipeline.core.time_zones import are_instants
+from passport_pipeline.sources.drafts import (
+    ATTACHED,
+    CONDITION,
+    EMPTY_GROUP,
     ENCOUNTER_OF_ANOTHER_PATIENT,
     INVALID_DATE,
+    LEAD,
     NO_VALUE,
+    PARKED,
+    PART_WITHOUT_DIAGNOSIS,
+    SKIPPED,
     UNREADABLE,
-    Values,
-    describe,
 )
-from passport_pipeline.records.vocabulary import Flags, Positions, Texts, Vocabulary, vocabulary_of
-from passport_pipeline.sources.openmrs.lookups import Lookups
+from passport_pipeline.sources.openmrs.observations import evidence
+from passport_pipeline.sources.openmrs.observations.categories import Categories, affirmed, decide
+from passport_pipeline.sources.openmrs.observations.interpretation import Interpretation
+from passport_pipeline.sources.openmrs.observations.values import Values, describe
+from passport_pipeline.sources.openmrs.observations.vocabulary import Flags, Positions, Texts, Vocabulary
 
-LEAD, ATTACHED, PARKED, SKIPPED = "lead", "attached", "parked", "skipped"
-EMPTY_GROUP = "empty_group"
-PART_WITHOUT_DIAGNOSIS = "diagnosis_part_without_diagnosis"
-SKIP_REASONS = (EMPTY_GROUP, PART_WITHOUT_DIAGNOSIS)
 PANEL = "panel"
 
 _CERTAINTIES = {
@@ -51,28 +51,8 @@ _ORDERS = {"primary": ("emrapi:Primary", "CIEL:159943"), "secondary": ("emrapi:S
 
 
 @dataclass(frozen=True)
-class Built:
-    """What became of a frame of observations.
-
-    outcomes  one row per observation, in the frame's order: obs_id int64, row_crc int64, day datetime64,
-              outcome str (lead, attached, parked, skipped), lead_obs_id Int64 (its own for a lead; null where
-              skipped), role str (lead, certainty, order, ruled_out, revised, set, panel), reason str (null
-              where lead or attached)
-    records   one row per lead that is not parked, by obs_id: obs_id int64, position int64 (in the frame),
-              type str (condition, medication, test, visit, image), question str, answer str,
-              question_position int64 (in the vocabulary), value_type, dosage?, status? (of a test), certainty
-              str? (confirmed, presumed), order str? (primary, secondary), remark str? (why a diagnosis is
-              only a note), group_position int64 (of the group's header in the frame, -1 for none),
-              question_is_drug bool, hospital str
-    """
-
-    records: pd.DataFrame
-    outcomes: pd.DataFrame
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """The frame's rows as arrays, and what is known of each."""
+class Rows:
+    """A frame's rows as arrays, and what each says by itself; one element a row."""
 
     observations: pd.DataFrame
     obs_id: npt.NDArray[np.int64]
@@ -82,57 +62,74 @@ class _Rows:
     categories: Categories
     reason: Texts
 
+    @classmethod
+    def of(cls, observations: pd.DataFrame, interpretation: Interpretation, parent: Positions) -> Rows:
+        """Read a frame of OBSERVATION_COLUMNS; `parent` as `categories.parents_of` gives it."""
+        values = describe(observations, interpretation.vocabulary)
+        return cls(
+            observations=observations,
+            obs_id=observations["obs_id"].to_numpy(dtype=np.int64),
+            group=_groups(observations),
+            parent=parent,
+            values=values,
+            categories=decide(observations, values, interpretation.tables, parent),
+            reason=values.reason.copy(),
+        )
+
     @property
     def size(self) -> int:
+        """How many there are."""
         return len(self.obs_id)
 
 
-def build(observations: pd.DataFrame, lookups: Lookups, hospital_name: str) -> Built:
-    """Decide every row's outcome and gather what each record is made of.
+@dataclass(frozen=True)
+class Grouped:
+    """What each row of a frame is to a record; but for `leads` one element a row.
 
-    `observations` is a frame as openmrs.observations gives it: groups whole, obs_id unique, any order and
-    index. `hospital_name` is what a visit shows. Never raises for a row's content.
+    outcome    lead, attached, parked or skipped
+    lead       where the row is that leads its record: its own place for a lead, -1 where skipped
+    role       lead, certainty, order, ruled_out, revised, set or panel
+    reason     why it is parked or skipped, else None
+    leads      where the rows are that lead a record and are not parked, by obs_id
+    certainty  what its parts say of each diagnosis (confirmed, presumed), where that is certain, else None; so are
+    order      (primary, secondary) and
+    remark     (why a diagnosis is only a note)
     """
-    vocabulary = vocabulary_of(lookups.concepts)
-    rows = _rows(observations, vocabulary)
-    empty = rows.values.value_type == None  # noqa: E711 - elementwise
+
+    outcome: Texts
+    lead: Positions
+    role: Texts
+    reason: Texts
+    leads: Positions
+    certainty: Texts
+    order: Texts
+    remark: Texts
+
+
+def group(rows: Rows, interpretation: Interpretation) -> Grouped:
+    """Decide every row's outcome, and what the parts of each diagnosis say of it. Never raises for a row's content."""
+    empty = pd.isna(rows.values.value_type)
     withheld = _withheld(rows)
-    header = _headers(rows, vocabulary, empty) & ~withheld
-    part = (
-        np.array([role in evidence.PARTS for role in rows.categories.role.tolist()], dtype=bool) & ~header & ~withheld
-    )
+    header = _headers(rows, interpretation.vocabulary, empty) & ~withheld
+    part = pd.Index(rows.categories.role, dtype=object).isin(evidence.PARTS) & ~header & ~withheld
     leading = ~header & ~part
-    rows.reason[leading & empty & (rows.reason == None)] = NO_VALUE  # noqa: E711
-    undated = ~are_instants(observations["obs_datetime"]) & leading
-    rows.reason[undated & (rows.reason == None)] = INVALID_DATE  # noqa: E711
-    parked = leading & (rows.reason != None)  # noqa: E711
+    rows.reason[leading & empty & pd.isna(rows.reason)] = NO_VALUE
+    undated = ~are_instants(rows.observations["obs_datetime"]) & leading
+    rows.reason[undated & pd.isna(rows.reason)] = INVALID_DATE
+    parked = leading & pd.notna(rows.reason)
 
     lead = np.where(leading, np.arange(rows.size), -1)
     diagnoses = leading & (rows.group >= 0) & _diagnosed(rows) & ~withheld
     lead[part] = _diagnosis_of(rows, part, diagnoses, parked)
     lead[header] = _first_of_group(rows, header, leading, parked)
-    role = _roles(rows, header, part, diagnoses)
-    outcomes = _outcomes(rows, lead=lead, leading=leading, parked=parked, header=header, role=role)
+    outcome, reason = _outcomes(rows, lead=lead, leading=leading, parked=parked, header=header)
     leads = np.flatnonzero(leading & ~parked)
     leads = leads[np.argsort(rows.obs_id[leads], kind="stable")]
-    said = _said(rows, vocabulary, part=part, lead=lead, diagnoses=diagnoses)
-    return Built(_records(rows, vocabulary, leads, said, hospital_name), outcomes)
+    said = _said(rows, interpretation, part=part, lead=lead, diagnoses=diagnoses)
+    return Grouped(outcome, lead, _roles(rows, header, part, diagnoses), reason, leads, **said)
 
 
-def _rows(observations: pd.DataFrame, vocabulary: Vocabulary) -> _Rows:
-    values = describe(observations, vocabulary)
-    return _Rows(
-        observations=observations,
-        obs_id=observations["obs_id"].to_numpy(dtype=np.int64),
-        group=_groups(observations),
-        parent=parents_of(observations),
-        values=values,
-        categories=decide(observations, values, vocabulary),
-        reason=values.reason.copy(),
-    )
-
-
-def _withheld(rows: _Rows) -> Flags:
+def _withheld(rows: Rows) -> Flags:
     """Rows that are for people to decide about, their reasons set. Batches of earlier versions lack the columns."""
     withheld = np.zeros(rows.size, dtype=bool)
     for column, why in (("unreadable", UNREADABLE), ("encounter_patient_id", ENCOUNTER_OF_ANOTHER_PATIENT)):
@@ -153,7 +150,7 @@ def _groups(observations: pd.DataFrame) -> npt.NDArray[np.int64]:
     return np.where(group < 0, -1, group.astype(np.int64) * len(days) + day)
 
 
-def _headers(rows: _Rows, vocabulary: Vocabulary, empty: Flags) -> Flags:
+def _headers(rows: Rows, vocabulary: Vocabulary, empty: Flags) -> Flags:
     """Rows that have members, or are of a datatype that holds no value, and hold none."""
     has_members = np.zeros(rows.size, dtype=bool)
     has_members[rows.parent[rows.parent >= 0]] = True
@@ -162,17 +159,17 @@ def _headers(rows: _Rows, vocabulary: Vocabulary, empty: Flags) -> Flags:
     return header
 
 
-def _diagnosed(rows: _Rows) -> Flags:
+def _diagnosed(rows: Rows) -> Flags:
     roles = rows.categories.role
     flags: Flags = (
         (roles == evidence.DIAGNOSIS)
         | (roles == evidence.NON_CODED_DIAGNOSIS)
-        | (rows.categories.category == evidence.CONDITION)
+        | (rows.categories.category == CONDITION)
     )
     return flags
 
 
-def _diagnosis_of(rows: _Rows, part: Flags, diagnoses: Flags, parked: Flags) -> Positions:
+def _diagnosis_of(rows: Rows, part: Flags, diagnoses: Flags, parked: Flags) -> Positions:
     """For each part the first diagnosis in its group, one that is not parked if there is one.
 
     None (-1) where it is somebody else's: no row ever says something of another person's record.
@@ -191,7 +188,7 @@ def _diagnosis_of(rows: _Rows, part: Flags, diagnoses: Flags, parked: Flags) -> 
     return np.where(same, found, -1).astype(np.intp)
 
 
-def _first_of_group(rows: _Rows, header: Flags, leading: Flags, parked: Flags) -> Positions:
+def _first_of_group(rows: Rows, header: Flags, leading: Flags, parked: Flags) -> Positions:
     """For each header the first leading row below it, however deep; one that is not parked if there is one.
 
     Ranks only ever fall, so the walk ends also where rows are members of each other.
@@ -215,7 +212,7 @@ def _first_of_group(rows: _Rows, header: Flags, leading: Flags, parked: Flags) -
     return first
 
 
-def _roles(rows: _Rows, header: Flags, part: Flags, diagnoses: Flags) -> Texts:
+def _roles(rows: Rows, header: Flags, part: Flags, diagnoses: Flags) -> Texts:
     role = np.full(rows.size, LEAD, dtype=object)
     role[part] = rows.categories.role[part]
     around = np.zeros(rows.size, dtype=bool)
@@ -225,9 +222,8 @@ def _roles(rows: _Rows, header: Flags, part: Flags, diagnoses: Flags) -> Texts:
     return role
 
 
-def _outcomes(
-    rows: _Rows, *, lead: Positions, leading: Flags, parked: Flags, header: Flags, role: Texts
-) -> pd.DataFrame:
+def _outcomes(rows: Rows, *, lead: Positions, leading: Flags, parked: Flags, header: Flags) -> tuple[Texts, Texts]:
+    """Every row's outcome, and the reason of those that are parked or skipped."""
     led = lead >= 0
     outcome = np.full(rows.size, SKIPPED, dtype=object)
     outcome[led] = ATTACHED
@@ -238,22 +234,12 @@ def _outcomes(
     reason[~led & header] = EMPTY_GROUP
     stopped = outcome == PARKED
     reason[stopped] = rows.reason[lead[stopped]]
-    lead_obs_id = pd.array(rows.obs_id[lead], dtype="Int64") if rows.size else pd.array([], dtype="Int64")
-    lead_obs_id[~led] = pd.NA
-    return pd.DataFrame(
-        {
-            "obs_id": rows.obs_id,
-            "row_crc": rows.observations["row_crc"].to_numpy(dtype=np.int64),
-            "day": rows.observations["day"].to_numpy(),
-            "outcome": pd.Series(outcome, dtype="str"),
-            "lead_obs_id": lead_obs_id,
-            "role": pd.Series(role, dtype="str"),
-            "reason": pd.Series(reason, dtype="str"),
-        }
-    )
+    return outcome, reason
 
 
-def _said(rows: _Rows, vocabulary: Vocabulary, *, part: Flags, lead: Positions, diagnoses: Flags) -> dict[str, Texts]:
+def _said(
+    rows: Rows, interpretation: Interpretation, *, part: Flags, lead: Positions, diagnoses: Flags
+) -> dict[str, Texts]:
     """What its parts say of each diagnosis, where that is certain: certainty, order, remark; else None.
 
     Two diagnoses in one group: nobody can tell whose the certainty is. Two different certainties of one
@@ -264,7 +250,7 @@ def _said(rows: _Rows, vocabulary: Vocabulary, *, part: Flags, lead: Positions, 
     said = {name: np.full(rows.size, None, dtype=object) for name in ("certainty", "order", "remark")}
     if not part.any():
         return said
-    role, answer = rows.categories.role, rows.values.answer
+    vocabulary, role, answer = interpretation.vocabulary, rows.categories.role, rows.values.answer
     numbers, count = np.unique(rows.group[diagnoses], return_counts=True)
     alone = part & (lead >= 0) & np.isin(rows.group, numbers[count == 1])
     for name, own_role, words in (
@@ -282,48 +268,8 @@ def _said(rows: _Rows, vocabulary: Vocabulary, *, part: Flags, lead: Positions, 
         for number, shown in enumerate(words, start=1):
             said[name][(lowest == number) & (highest == number)] = shown
     grouped = part & (rows.group >= 0)
-    ruled = grouped & (role == evidence.RULED_OUT) & (rows.values.value_type != None)  # noqa: E711
-    revised = grouped & (role == evidence.REVISED) & affirmed(rows.values, vocabulary)
+    ruled = grouped & (role == evidence.RULED_OUT) & pd.notna(rows.values.value_type)
+    revised = grouped & (role == evidence.REVISED) & affirmed(rows.values, interpretation.tables)
     for marks, remark in ((revised, "revised later"), (ruled, "ruled out")):
         said["remark"][diagnoses & np.isin(rows.group, rows.group[marks])] = remark
     return said
-
-
-def _records(
-    rows: _Rows, vocabulary: Vocabulary, leads: Positions, said: dict[str, Texts], hospital_name: str
-) -> pd.DataFrame:
-    question = rows.values.question[leads]
-    remark = said["remark"][leads]
-    category = rows.categories.category[leads]
-    category[remark != None] = evidence.VISIT  # noqa: E711 - elementwise
-    status = statuses(rows.observations, rows.values, vocabulary)[leads]
-    status[category != evidence.TEST] = None
-    is_drug = np.isin(vocabulary.class_key, _DRUG_CLASSES)[question]
-    is_drug &= ~np.isin(rows.categories.rule[leads], _DRUG_ANSWERED)
-    columns: dict[str, npt.NDArray[Any]] = {
-        "obs_id": rows.obs_id[leads],
-        "position": leads.astype(np.int64),
-        "type": category,
-        "question": vocabulary.name[question],
-        "answer": rows.values.display[leads],
-        "question_position": question.astype(np.int64),
-        "value_type": rows.values.value_type[leads],
-        "dosage": rows.values.dosage[leads],
-        "status": status,
-        "certainty": said["certainty"][leads],
-        "order": said["order"][leads],
-        "remark": remark,
-        "group_position": rows.parent[leads].astype(np.int64),
-        "question_is_drug": is_drug,
-        "hospital": np.full(len(leads), hospital_name, dtype=object),
-    }
-    # Texts stay Python objects: documents are made of them next, and a str column would only be undone.
-    return pd.DataFrame({name: pd.Series(column, dtype=column.dtype) for name, column in columns.items()})
-
-
-_DRUG_CLASSES = [name.casefold() for name in evidence.DRUG_CLASSES]
-_DRUG_ANSWERED = [
-    n
-    for n, rule in enumerate(evidence.EVIDENCE)
-    if rule.category == evidence.MEDICATION and (rule.point == 3 or rule.codes)
-]

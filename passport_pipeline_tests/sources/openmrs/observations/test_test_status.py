@@ -2,10 +2,10 @@
 
 import pytest
 
-from passport_pipeline.records.statuses import statuses
-from passport_pipeline.records.values import describe
-from passport_pipeline.records.vocabulary import Vocabulary
-from passport_pipeline_tests.records.frames import concept, concepts, obs, observations
+from passport_pipeline.sources.openmrs.observations.test_status import test_statuses as statuses
+from passport_pipeline.sources.openmrs.observations.values import describe
+from passport_pipeline.sources.openmrs.observations.vocabulary import Vocabulary
+from passport_pipeline_tests.sources.openmrs.observations.frames import concept, concepts, obs, observations
 
 FULL = {
     "low_absolute": 0,

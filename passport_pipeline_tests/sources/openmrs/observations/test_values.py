@@ -5,9 +5,9 @@ import math
 import pandas as pd
 import pytest
 
-from passport_pipeline.records.values import clean, describe, number, title
-from passport_pipeline.records.vocabulary import Vocabulary
-from passport_pipeline_tests.records.frames import concept, concepts, obs, observations
+from passport_pipeline.sources.openmrs.observations.values import clean, describe, number, title
+from passport_pipeline.sources.openmrs.observations.vocabulary import Vocabulary
+from passport_pipeline_tests.sources.openmrs.observations.frames import concept, concepts, obs, observations
 
 DICTIONARY = concepts(
     concept(10, "Diagnosis", "Coded"),

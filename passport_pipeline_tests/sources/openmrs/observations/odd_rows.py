@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from passport_pipeline.sources.openmrs.observations.reading import OBSERVATION_COLUMNS
-from passport_pipeline_tests.records.dictionary import DICTIONARY
-from passport_pipeline_tests.records.frames import concept, concepts
+from passport_pipeline_tests.sources.openmrs.observations.dictionary import DICTIONARY
+from passport_pipeline_tests.sources.openmrs.observations.frames import concept, concepts
 
 DAYS = pd.to_datetime(["2025-11-06", "2025-11-07", "2025-11-30"]).to_numpy(dtype="datetime64[s]")
 PERSONS = 40

@@ -12,8 +12,9 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 
-from passport_pipeline.records.values import NUMERIC, Values, cleaned
-from passport_pipeline.records.vocabulary import Texts, Vocabulary
+from passport_pipeline.sources.drafts import NUMERIC
+from passport_pipeline.sources.openmrs.observations.values import Values, cleaned
+from passport_pipeline.sources.openmrs.observations.vocabulary import Texts, Vocabulary
 
 NORMAL, ABNORMAL, CRITICAL = "Normal", "Abnormal", "Critical"
 
@@ -33,7 +34,7 @@ OFF_SCALE_LOW, SIGNIFICANT_CHANGE_UP ...) say something else: a negative test ma
 give no status."""
 
 
-def statuses(observations: pd.DataFrame, values: Values, vocabulary: Vocabulary) -> Texts:
+def test_statuses(observations: pd.DataFrame, values: Values, vocabulary: Vocabulary) -> Texts:
     """Normal, Abnormal, Critical or None for each row of an observations frame, as if it were a test.
 
     An interpretation that is stated outranks the ranges, also where it gives no status. A concept without
@@ -41,20 +42,20 @@ def statuses(observations: pd.DataFrame, values: Values, vocabulary: Vocabulary)
     """
     status = _by_ranges(observations, values, vocabulary)
     said = cleaned(observations["interpretation"])
-    spoken = said != None  # noqa: E711 - elementwise
+    spoken = pd.notna(said)
     status[spoken] = [INTERPRETATIONS.get(value.upper()) for value in said[spoken]]
     return status
 
 
 def _by_ranges(observations: pd.DataFrame, values: Values, vocabulary: Vocabulary) -> Texts:
     status: Texts = np.full(len(observations), None, dtype=object)
-    rows = np.flatnonzero((values.value_type == NUMERIC) & (values.display != None))  # noqa: E711
+    rows = np.flatnonzero((values.value_type == NUMERIC) & pd.notna(values.display))
     if not len(rows):
         return status
     value = observations["value_numeric"].to_numpy(dtype=np.float64, na_value=np.nan)[rows]
     modifier = cleaned(observations["value_modifier"])[rows]
     bounds = {name: column[values.question[rows]] for name, column in vocabulary.ranges.items()}
-    exact = (modifier == None) | (modifier == "=")  # noqa: E711 - elementwise
+    exact = pd.isna(modifier) | (modifier == "=")
     # "<20": the true value is below 20, so it is below every limit from 20 up; nothing is known of the other
     # side. At a critical limit is critical, at a normal one still normal, as OpenMRS itself shows it.
     low, high = bounds["low_critical"], bounds["hi_critical"]

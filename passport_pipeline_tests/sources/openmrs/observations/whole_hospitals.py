@@ -7,8 +7,9 @@ from collections.abc import Collection
 import pandas as pd
 
 from passport_pipeline.identity.matching import match, national_ids
+from passport_pipeline.sources.lookups import Lookups
 from passport_pipeline.sources.mysql.connection import Database
-from passport_pipeline.sources.openmrs.lookups import Lookups, read_concepts, read_locations, read_providers
+from passport_pipeline.sources.openmrs.lookups import read_concepts, read_locations, read_providers
 from passport_pipeline.sources.openmrs.observations.reading import read_observations
 from passport_pipeline_tests.sources.observing import full_survey
 

@@ -1,45 +1,23 @@
 """The table of evidence, applied to a frame of observations at once.
 
 What belongs here: finding for each row the first rule that holds, and the vetoes. What does not: the rules
-themselves (evidence), what is done with parts of a diagnosis (building).
+themselves (evidence), what is done with parts of a diagnosis (grouping).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from passport_pipeline.records import values as kinds
-from passport_pipeline.records.evidence import (
-    EVIDENCE,
-    MEDICATION,
-    RULES_VERSION,
-    VETOES,
-    VISIT,
-    Rule,
-    Veto,
-)
-from passport_pipeline.records.values import Values, describe
-from passport_pipeline.records.vocabulary import Flags, Positions, Texts, Vocabulary, fold, vocabulary_of
-from passport_pipeline.sources.openmrs.lookups import ConceptLookup
+from passport_pipeline.sources.drafts import BOOLEAN, COMPLEX, CONDITION, MEDICATION, TEXT, VALUE_TYPES, VISIT
+from passport_pipeline.sources.lookups import ConceptLookup
+from passport_pipeline.sources.openmrs.observations.evidence import DRUG_CLASSES, EVIDENCE, VETOES, Rule, Veto
+from passport_pipeline.sources.openmrs.observations.values import Values, describe
+from passport_pipeline.sources.openmrs.observations.vocabulary import Flags, Positions, Texts, Vocabulary, fold
 
-__all__ = ["RULES_VERSION", "Categories", "affirmed", "categorise", "decide", "parents_of"]
-
-_TYPES = (
-    kinds.CODED,
-    kinds.TEXT,
-    kinds.NUMERIC,
-    kinds.BOOLEAN,
-    kinds.DRUG,
-    kinds.COMPLEX,
-    kinds.DATE,
-    kinds.TIME,
-    kinds.DATETIME,
-)
 _YES_WORDS = frozenset({" yes ", " true ", " oui ", " vrai ", " si ", " sim ", " yego ", " ndiyo "})
 _PICTURES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".dcm", ".dicom")
 
@@ -77,18 +55,34 @@ class _CompiledVeto:
     beginnings: tuple[str, ...]
 
 
-_COMPILED: WeakKeyDictionary[Vocabulary, tuple[list[_CompiledRule], list[_CompiledVeto]]] = WeakKeyDictionary()
+class Tables:
+    """The tables of evidence for one hospital's dictionary.
+
+    yes             which concepts answer yes, by position; `yes_name` is that of the true concept, where it has one
+    drug_questions  which concepts are drugs where they are asked about, by position
+    """
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self.rules = [_compile(rule, vocabulary) for rule in EVIDENCE]
+        self.vetoes = [_compile_veto(veto, vocabulary) for veto in VETOES]
+        self.drug_questions = _of_class(vocabulary, DRUG_CLASSES)
+        self.yes = vocabulary.mapped_to(("CIEL:1065",))
+        self.yes |= np.array([words in _YES_WORDS for words in vocabulary.words], dtype=bool)
+        self.yes_name = "Yes"
+        if vocabulary.true_position >= 0:
+            self.yes[vocabulary.true_position] = True
+            self.yes_name = vocabulary.name[vocabulary.true_position] or "Yes"
 
 
 def categorise(observations: pd.DataFrame, concepts: ConceptLookup) -> pd.DataFrame:
     """What each observation is, with the reason: for reports and previews of rules.
 
-    Takes a frame as openmrs.observations gives it. Gives, by its index: category str (condition, medication,
+    Takes a frame of OBSERVATION_COLUMNS. Gives, by its index: category str (condition, medication,
     test, visit, image), role str (in the diagnosis construct, null for none), point int64 (of the order of
     evidence), why str.
     """
-    vocabulary = vocabulary_of(concepts)
-    decided = decide(observations, describe(observations, vocabulary), vocabulary)
+    vocabulary = Vocabulary(concepts)
+    decided = decide(observations, describe(observations, vocabulary), Tables(vocabulary), parents_of(observations))
     why = [
         VETOES[veto].why if veto >= 0 else EVIDENCE[rule].why
         for rule, veto in zip(decided.rule.tolist(), decided.veto.tolist(), strict=True)
@@ -115,17 +109,16 @@ def parents_of(observations: pd.DataFrame) -> Positions:
     return parents
 
 
-def decide(observations: pd.DataFrame, values: Values, vocabulary: Vocabulary) -> Categories:
-    """The first rule of EVIDENCE that holds for each row, then the vetoes."""
-    rules, vetoes = _compiled(vocabulary)
-    codes = np.full(len(values.value_type), len(_TYPES), dtype=np.intp)
-    for code, kind in enumerate(_TYPES):
+def decide(observations: pd.DataFrame, values: Values, tables: Tables, parents: Positions) -> Categories:
+    """The first rule of EVIDENCE that holds for each row, then the vetoes; `parents` as `parents_of` gives them."""
+    codes = np.full(len(values.value_type), len(VALUE_TYPES), dtype=np.intp)
+    for code, kind in enumerate(VALUE_TYPES):
         codes[values.value_type == kind] = code
-    yes = affirmed(values, vocabulary)
+    yes = affirmed(values, tables)
     picture = _pictured(observations, values)
     chosen = np.full(len(codes), len(EVIDENCE) - 1, dtype=np.intp)
     undecided = np.arange(len(codes))
-    for number, compiled in enumerate(rules):
+    for number, compiled in enumerate(tables.rules):
         hit = compiled.questions[values.question[undecided]]
         if compiled.types is not None:
             hit &= compiled.types[codes[undecided]]
@@ -138,8 +131,8 @@ def decide(observations: pd.DataFrame, values: Values, vocabulary: Vocabulary) -
         chosen[undecided[hit]] = number
         undecided = undecided[~hit]
     category = np.array([rule.category for rule in EVIDENCE], dtype=object)[chosen]
-    role = _roles(values, rules)
-    veto = _vetoed(observations, values, chosen, vetoes)
+    role = _roles(values, tables.rules)
+    veto = _vetoed(values, chosen, tables.vetoes, parents)
     category[veto >= 0] = VISIT
     return Categories(category, role, chosen, veto)
 
@@ -151,17 +144,6 @@ def _roles(values: Values, rules: list[_CompiledRule]) -> Texts:
         if compiled.rule.role:
             role[compiled.questions[values.question]] = compiled.rule.role
     return role
-
-
-def _compiled(vocabulary: Vocabulary) -> tuple[list[_CompiledRule], list[_CompiledVeto]]:
-    compiled = _COMPILED.get(vocabulary)
-    if compiled is None:
-        compiled = (
-            [_compile(rule, vocabulary) for rule in EVIDENCE],
-            [_compile_veto(veto, vocabulary) for veto in VETOES],
-        )
-        _COMPILED[vocabulary] = compiled
-    return compiled
 
 
 def _of_class(vocabulary: Vocabulary, classes: tuple[str, ...]) -> Flags:
@@ -186,7 +168,7 @@ def _compile(rule: Rule, vocabulary: Vocabulary) -> _CompiledRule:
         stated = ("low_critical", "low_normal", "hi_normal", "hi_critical")
         questions &= np.any([~np.isnan(vocabulary.ranges[name]) for name in stated], axis=0)
     answers = _of_class(vocabulary, rule.answers) if rule.answers else None
-    types = np.array([*(kind in rule.types for kind in _TYPES), False]) if rule.types else None
+    types = np.array([*(kind in rule.types for kind in VALUE_TYPES), False]) if rule.types else None
     return _CompiledRule(rule, questions, answers, types)
 
 
@@ -201,21 +183,16 @@ def _compile_veto(veto: Veto, vocabulary: Vocabulary) -> _CompiledVeto:
     return _CompiledVeto(veto, questions, answers, texts, beginnings)
 
 
-def affirmed(values: Values, vocabulary: Vocabulary) -> Flags:
+def affirmed(values: Values, tables: Tables) -> Flags:
     """Whether the row's answer is yes: the true concept, one that CIEL calls Yes, or a word for it."""
-    answers = vocabulary.mapped_to(("CIEL:1065",))
-    answers |= np.array([words in _YES_WORDS for words in vocabulary.words], dtype=bool)
-    if vocabulary.true_position >= 0:
-        answers[vocabulary.true_position] = True
-    affirmed = answers[values.answer]
-    flagged = (values.value_type == kinds.BOOLEAN) & (values.answer < 0)
-    true_name = vocabulary.name[vocabulary.true_position] if vocabulary.true_position >= 0 else None
-    affirmed[flagged] = values.display[flagged] == (true_name or "Yes")
+    affirmed = tables.yes[values.answer]
+    flagged = (values.value_type == BOOLEAN) & (values.answer < 0)
+    affirmed[flagged] = values.display[flagged] == tables.yes_name
     return affirmed
 
 
 def _pictured(observations: pd.DataFrame, values: Values) -> Flags:
-    pictured: Flags = np.asarray(values.value_type == kinds.COMPLEX, dtype=bool)
+    pictured: Flags = np.asarray(values.value_type == COMPLEX, dtype=bool)
     pictured[pictured] = [
         str(pointer).strip("\0 ").lower().endswith(_PICTURES)
         for pointer in observations["value_complex"].to_numpy(dtype=object)[pictured]
@@ -224,10 +201,7 @@ def _pictured(observations: pd.DataFrame, values: Values) -> Flags:
 
 
 def _vetoed(
-    observations: pd.DataFrame,
-    values: Values,
-    chosen: npt.NDArray[np.intp],
-    vetoes: list[_CompiledVeto],
+    values: Values, chosen: npt.NDArray[np.intp], vetoes: list[_CompiledVeto], parents: Positions
 ) -> npt.NDArray[np.intp]:
     """Which veto applies to each row that became a condition or a medication; -1 where none does."""
     found = np.full(len(chosen), -1, dtype=np.intp)
@@ -235,8 +209,7 @@ def _vetoed(
     if not len(rows):
         return found
     mapped = np.isin(chosen[rows], _MAPPED)
-    parents = parents_of(observations)
-    text = values.value_type[rows] == kinds.TEXT
+    text = values.value_type[rows] == TEXT
     shown = values.display[rows]
     denied = np.array([fold(answer) for answer in shown[text]], dtype=object)
     asked = np.array([str(answer).lstrip()[:1] == "?" for answer in shown[text]], dtype=bool)
@@ -277,5 +250,5 @@ def _around(rows: Positions, parents: Positions, flags: Flags) -> Flags:
     return hit
 
 
-_CLAIMING = [n for n, rule in enumerate(EVIDENCE) if rule.category in {"condition", MEDICATION}]
+_CLAIMING = [n for n, rule in enumerate(EVIDENCE) if rule.category in {CONDITION, MEDICATION}]
 _MAPPED = [n for n, rule in enumerate(EVIDENCE) if rule.point == 2]

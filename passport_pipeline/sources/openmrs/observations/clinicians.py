@@ -1,20 +1,19 @@
 """Who is answerable for a record: the encounter's clinician, else the one who typed it.
 
 What belongs here: who it is and what the passport calls them. What does not: their accounts
-(passport.people).
+(passport.accounts).
 """
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from passport_pipeline.records.values import clean
-from passport_pipeline.records.vocabulary import Texts, fold
-from passport_pipeline.sources.openmrs.lookups import Lookups, ProviderLookup
+from passport_pipeline.sources.lookups import ProviderLookup
+from passport_pipeline.sources.openmrs.observations.values import clean
+from passport_pipeline.sources.openmrs.observations.vocabulary import Positions, Texts, fold, objects
 
 TYPIST = "PROVIDER_"
 """In front of the user id of a typist who is no provider, as the integration document writes it."""
@@ -25,18 +24,38 @@ _LONGEST = 50  # of a user's name in the passport
 
 @dataclass(frozen=True)
 class Attribution:
-    """Who is answerable for each row of a frame, one element a row.
+    """Who is answerable for the rows of a frame.
 
+    pair       which pair of providers and typist each row has, one element a row; the others have one a pair
     key        the provider's uuid, or PROVIDER_<user id> of a typist who is no provider
     name       as the passport shows it ("Dr. Jane Smith"), 2 to 50 characters
-    creator    name of the account that typed, None where unknown
+    typist     name of the account that typed, None where unknown
     providers  all providers of the encounter: a list of {uuid, role?}, None where there are none
     """
 
-    key: list[str]
-    name: list[str]
-    creator: list[str | None]
-    providers: list[list[dict[str, str]] | None]
+    pair: Positions
+    key: Texts
+    name: Texts
+    typist: Texts
+    providers: Texts
+
+    def columns(self, rows: Positions) -> dict[str, Texts]:
+        """Of these rows, as a draft names them."""
+        pair = self.pair[rows]
+        return {
+            "author_key": self.key[pair],
+            "author_name": self.name[pair],
+            "author_providers": self.providers[pair],
+            "entered_by": self.typist[pair],
+        }
+
+    def clinicians(self) -> pd.DataFrame:
+        """Whom the rows' records name, by clinician_key: clinician_key str, provider_uuid str (what the passport's
+        doctor carries: the same), name str.
+        """
+        columns = {"clinician_key": self.key, "provider_uuid": self.key, "name": self.name}
+        frame = pd.DataFrame(columns, dtype="str")
+        return frame.drop_duplicates("clinician_key").sort_values("clinician_key", ignore_index=True)
 
 
 def shown_name(name: str | None, prefix: str | None, otherwise: str) -> str:
@@ -52,7 +71,7 @@ def shown_name(name: str | None, prefix: str | None, otherwise: str) -> str:
     return words[:_LONGEST].strip()
 
 
-class _People:
+class People:
     """Providers, typists and roles of a lookup by their numbers."""
 
     def __init__(self, lookup: ProviderLookup) -> None:
@@ -100,46 +119,20 @@ def _texts(frame: pd.DataFrame, column: str) -> list[str | None]:
     return [clean(value) for value in frame[column].tolist()]
 
 
-_RECENT: deque[tuple[ProviderLookup, _People]] = deque(maxlen=4)
-
-
-def _people(lookup: ProviderLookup) -> _People:
-    for known, people in tuple(_RECENT):
-        if known is lookup:
-            return people
-    people = _People(lookup)
-    _RECENT.append((lookup, people))
-    return people
-
-
-def attribute(providers: Texts, creators: list[int], lookups: Lookups) -> Attribution:
-    """Who is answerable for each row.
-
-    `providers` is the observations' column of that name as an object array, `creators` their creator column.
-    """
-    people = _people(lookups.providers)
-    written = [value if isinstance(value, str) else None for value in providers]
-    encounters = {value: people.of_encounter(value) for value in set(written)}
-    typists = {number: people.of_typist(number) for number in set(creators)}
-    both = [encounters[value][0] or typists[number] for value, number in zip(written, creators, strict=True)]
-    names = {number: people.users[number][0] if number in people.users else None for number in set(creators)}
+def attribute(observations: pd.DataFrame, people: People) -> Attribution:
+    """Who is answerable for each row of a frame of OBSERVATION_COLUMNS."""
+    encounter, written = pd.factorize(observations["providers"])
+    creator, users = pd.factorize(observations["creator"])
+    pair, pairs = pd.factorize(encounter * (len(users) + 1) + creator)
+    encounters = [*map(people.of_encounter, written.tolist()), (None, None)]  # no providers are found at -1
+    typists = [people.of_typist(number) for number in users.tolist()]
+    names = [people.users[number][0] if number in people.users else None for number in users.tolist()]
+    told = [divmod(number, len(users) + 1) for number in pairs.tolist()]
+    both = [encounters[at][0] or typists[user] for at, user in told]
     return Attribution(
-        key=[key for key, _ in both],
-        name=[name for _, name in both],
-        creator=[names[number] for number in creators],
-        providers=[encounters[value][1] for value in written],
+        pair=pair,
+        key=objects(key for key, _ in both),
+        name=objects(name for _, name in both),
+        typist=objects(names[user] for _, user in told),
+        providers=objects(encounters[at][1] for at, _ in told),
     )
-
-
-def clinicians(observations: pd.DataFrame, lookups: Lookups) -> pd.DataFrame:
-    """The clinicians that records of these observations name, to be known to the passport before documents
-    are made.
-
-    Takes a frame as openmrs.observations gives it. Gives one row each, by clinician_key: clinician_key str,
-    provider_uuid str (what the passport's doctor carries: the provider's uuid, or PROVIDER_<user id>), name
-    str.
-    """
-    distinct = observations[["providers", "creator"]].drop_duplicates()
-    who = attribute(distinct["providers"].to_numpy(dtype=object), distinct["creator"].tolist(), lookups)
-    frame = pd.DataFrame({"clinician_key": who.key, "provider_uuid": who.key, "name": who.name}, dtype="str")
-    return frame.drop_duplicates("clinician_key").sort_values("clinician_key", ignore_index=True)

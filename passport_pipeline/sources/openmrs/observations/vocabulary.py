@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
@@ -16,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from passport_pipeline.sources.openmrs.lookups import ConceptLookup
+from passport_pipeline.sources.drafts import Concept
+from passport_pipeline.sources.lookups import ConceptLookup
 
 Positions = npt.NDArray[np.intp]
 Flags = npt.NDArray[np.bool_]
@@ -43,9 +43,15 @@ def code_of(source: str, code: str) -> str:
 
 def texts(values: Iterable[Any]) -> Texts:
     """An object array of str or None, with None for the unknown concept (position -1) at its end."""
-    column = [value if isinstance(value, str) and value else None for value in values]
-    array = np.empty(len(column) + 1, dtype=object)
-    array[:-1] = column
+    return objects([*(value if isinstance(value, str) and value else None for value in values), None])
+
+
+def objects(values: Iterable[Any]) -> Texts:
+    """An array of what is no array itself, though it may be a sequence."""
+    listed = list(values)
+    array = np.empty(len(listed), dtype=object)
+    for at, value in enumerate(listed):
+        array[at] = value
     return array
 
 
@@ -54,7 +60,8 @@ class Vocabulary:
     it.
 
     name, uuid, datatype, concept_class, units: str or None; datatype_key, class_key, words: folded for
-    comparing; display_precision, low_absolute ... hi_absolute: float, NaN where not stated.
+    comparing; display_precision, low_absolute ... hi_absolute: float, NaN where not stated. `asked` has each as a
+    draft names it.
     """
 
     def __init__(self, lookup: ConceptLookup) -> None:
@@ -63,6 +70,9 @@ class Vocabulary:
         self.name, self.uuid = texts(concepts["name"]), texts(concepts["uuid"])
         self.datatype, self.concept_class = texts(concepts["datatype"]), texts(concepts["concept_class"])
         self.units = texts(concepts["units"])
+        self.asked = objects(
+            map(Concept, [*self.index.tolist(), -1], self.uuid, self.name, self.datatype, self.concept_class)
+        )
         self.datatype_key = np.array([(d or "").strip().casefold() for d in self.datatype], dtype=object)
         self.class_key = np.array([(c or "").strip().casefold() for c in self.concept_class], dtype=object)
         self.words = np.array([fold(name) for name in self.name], dtype=object)
@@ -147,18 +157,3 @@ def _indexer(index: pd.Index, ids: pd.Series) -> Positions:
     """Positions of ids in an index; ids are positive, so -1 stands for null and is never found."""
     wanted = ids.to_numpy(dtype=np.int64, na_value=-1)
     return np.asarray(index.get_indexer(pd.Index(wanted)), dtype=np.intp)
-
-
-_RECENT: deque[tuple[ConceptLookup, Vocabulary]] = deque(maxlen=4)
-
-
-def vocabulary_of(lookup: ConceptLookup) -> Vocabulary:
-    """The vocabulary of a lookup, kept for the next frame of the same lookup object: a day has few rows, a
-    dictionary thousands of concepts.
-    """
-    for known, vocabulary in tuple(_RECENT):
-        if known is lookup:
-            return vocabulary
-    vocabulary = Vocabulary(lookup)
-    _RECENT.append((lookup, vocabulary))
-    return vocabulary

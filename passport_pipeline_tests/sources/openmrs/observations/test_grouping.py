@@ -6,9 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from passport_pipeline.records.building import SKIP_REASONS
-from passport_pipeline.records.values import REASONS
-from passport_pipeline_tests.records.dictionary import (
+from passport_pipeline.sources.drafts import REASONS, SKIP_REASONS
+from passport_pipeline_tests.sources.openmrs.observations.dictionary import (
     CERTAINTY,
     CODED,
     CONFIRMED,
@@ -29,38 +28,38 @@ from passport_pipeline_tests.records.dictionary import (
     WORDS,
     diagnosis,
 )
-from passport_pipeline_tests.records.frames import built_of, obs, observations
+from passport_pipeline_tests.sources.openmrs.observations.frames import drafts_of, obs, observations
 
 
 def outcomes(*rows):
-    frame = built_of(observations(*rows), DICTIONARY).outcomes
+    frame = drafts_of(observations(*rows), DICTIONARY).outcomes
     return [
         (outcome, None if lead is pd.NA else lead, reason if isinstance(reason, str) else None)
-        for outcome, lead, reason in zip(frame["outcome"], frame["lead_obs_id"], frame["reason"], strict=True)
+        for outcome, lead, reason in zip(frame["outcome"], frame["lead_row_id"], frame["reason"], strict=True)
     ]
 
 
 def record(*rows):
-    (one,) = built_of(observations(*rows), DICTIONARY).records.to_dict("records")
+    (one,) = drafts_of(observations(*rows), DICTIONARY).records.to_dict("records")
     return one
 
 
 def test_a_diagnosis_leads_and_its_parts_and_header_belong_to_it():
-    built = built_of(observations(*diagnosis(1)), DICTIONARY)
-    assert built.outcomes["outcome"].tolist() == ["attached", "lead", "attached", "attached"]
-    assert built.outcomes["lead_obs_id"].tolist() == [2, 2, 2, 2]
-    assert built.outcomes["role"].tolist() == ["set", "lead", "certainty", "order"]
-    (one,) = built.records.to_dict("records")
+    drafts = drafts_of(observations(*diagnosis(1)), DICTIONARY)
+    assert drafts.outcomes["outcome"].tolist() == ["attached", "lead", "attached", "attached"]
+    assert drafts.outcomes["lead_row_id"].tolist() == [2, 2, 2, 2]
+    assert drafts.outcomes["role"].tolist() == ["set", "lead", "certainty", "order"]
+    (one,) = drafts.records.to_dict("records")
     assert (one["type"], one["certainty"], one["order"]) == ("condition", "confirmed", "primary")
     assert one["answer"] == "Malaria"
 
 
 def test_several_diagnoses_of_a_visit_stay_apart():
-    built = built_of(observations(*diagnosis(1), *diagnosis(11, certainty=PRESUMED, order=SECONDARY)), DICTIONARY)
-    assert built.records["obs_id"].tolist() == [2, 12]
-    assert built.records["certainty"].tolist() == ["confirmed", "presumed"]
-    assert built.records["order"].tolist() == ["primary", "secondary"]
-    assert built.outcomes["lead_obs_id"].tolist() == [2] * 4 + [12] * 4
+    drafts = drafts_of(observations(*diagnosis(1), *diagnosis(11, certainty=PRESUMED, order=SECONDARY)), DICTIONARY)
+    assert drafts.records["row_id"].tolist() == [2, 12]
+    assert drafts.records["certainty"].tolist() == ["confirmed", "presumed"]
+    assert drafts.records["order"].tolist() == ["primary", "secondary"]
+    assert drafts.outcomes["lead_row_id"].tolist() == [2] * 4 + [12] * 4
 
 
 def test_a_diagnosis_in_words_has_its_parts_too():
@@ -100,10 +99,10 @@ def test_a_part_of_another_person_says_nothing_of_this_one():
 
 def test_of_two_diagnoses_in_one_group_nobody_knows_whose_the_certainty_is():
     rows = [*diagnosis(1), obs(9, CODED, obs_group_id=1, value_coded=MALARIA)]
-    built = built_of(observations(*rows), DICTIONARY)
-    assert built.outcomes["lead_obs_id"].tolist() == [2, 2, 2, 2, 9]
-    assert built.records["certainty"].tolist() == [None, None]
-    assert built.records["order"].tolist() == [None, None]
+    drafts = drafts_of(observations(*rows), DICTIONARY)
+    assert drafts.outcomes["lead_row_id"].tolist() == [2, 2, 2, 2, 9]
+    assert drafts.records["certainty"].tolist() == [None, None]
+    assert drafts.records["order"].tolist() == [None, None]
 
 
 def test_parts_of_a_group_prefer_the_diagnosis_that_can_be_shown():
@@ -175,10 +174,10 @@ def test_a_panels_header_belongs_to_its_first_member():
         obs(2, POTASSIUM, obs_group_id=1, value_numeric=4.0),
     )
     assert outcomes(*rows) == [("attached", 2, None), ("lead", 3, None), ("lead", 2, None)]
-    built = built_of(observations(*rows), DICTIONARY)
-    assert built.outcomes["role"].tolist() == ["panel", "lead", "lead"]
-    assert built.records["group_position"].tolist() == [0, 0]
-    assert built.records["status"].tolist() == [None, "Normal"]
+    drafts = drafts_of(observations(*rows), DICTIONARY)
+    assert drafts.outcomes["role"].tolist() == ["panel", "lead", "lead"]
+    assert [group.row_id for group in drafts.records["group"]] == [1, 1]
+    assert drafts.records["test_status"].tolist() == [None, "Normal"]
 
 
 def test_a_panels_header_goes_with_a_member_that_can_be_shown():
@@ -259,7 +258,7 @@ def test_a_diagnosis_in_an_encounter_of_another_patient_takes_no_row_along():
 
 def test_batches_of_an_earlier_version_lack_what_was_not_read_then():
     frame = observations(obs(1, NOTE, value_text="x")).drop(columns=["unreadable", "encounter_patient_id"])
-    assert built_of(frame, DICTIONARY).outcomes["outcome"].tolist() == ["lead"]
+    assert drafts_of(frame, DICTIONARY).outcomes["outcome"].tolist() == ["lead"]
 
 
 def test_a_header_needs_neither_name_nor_date():
@@ -272,15 +271,15 @@ def test_a_header_needs_neither_name_nor_date():
 
 def test_the_frames_order_and_index_do_not_matter():
     rows = observations(*diagnosis(1), *panel(obs(20, SODIUM, obs_group_id=1, value_numeric=1.0))[1:])
-    straight = built_of(rows, DICTIONARY).outcomes.set_index("obs_id")
-    shuffled = built_of(rows.iloc[::-1], DICTIONARY).outcomes.set_index("obs_id")
+    straight = drafts_of(rows, DICTIONARY).outcomes.set_index("row_id")
+    shuffled = drafts_of(rows.iloc[::-1], DICTIONARY).outcomes.set_index("row_id")
     pd.testing.assert_frame_equal(straight, shuffled.loc[straight.index])
 
 
 def test_an_empty_frame_builds_nothing():
-    built = built_of(observations(), DICTIONARY)
-    assert built.records.empty
-    assert built.outcomes.empty
+    drafts = drafts_of(observations(), DICTIONARY)
+    assert drafts.records.empty
+    assert drafts.outcomes.empty
 
 
 CHOICES = st.sampled_from(
@@ -311,18 +310,18 @@ def test_every_row_has_exactly_one_outcome_whatever_the_groups(drawn, random):
         for number, ((concept_id, value), group) in enumerate(drawn, start=1)
     ]
     random.shuffle(rows)
-    built = built_of(observations(*rows), DICTIONARY)
-    frame = built.outcomes
-    assert frame["obs_id"].tolist() == [row["obs_id"] for row in rows]
+    drafts = drafts_of(observations(*rows), DICTIONARY)
+    frame = drafts.outcomes
+    assert frame["row_id"].tolist() == [row["obs_id"] for row in rows]
     assert set(frame["outcome"]) <= {"lead", "attached", "parked", "skipped"}
     skipped = frame["outcome"] == "skipped"
-    assert (frame["lead_obs_id"].isna() == skipped).all()
+    assert (frame["lead_row_id"].isna() == skipped).all()
     assert set(frame.loc[skipped, "reason"]) <= set(SKIP_REASONS)
     assert set(frame.loc[frame["outcome"] == "parked", "reason"]) <= set(REASONS)
     assert frame.loc[frame["outcome"].isin(["lead", "attached"]), "reason"].isna().all()
-    leads = frame[frame["obs_id"] == frame["lead_obs_id"].fillna(-1)].set_index("obs_id")
+    leads = frame[frame["row_id"] == frame["lead_row_id"].fillna(-1)].set_index("row_id")
     assert (leads["role"] == "lead").all()
     belonging = frame[~skipped & (frame["role"] != "lead")]
-    fate = leads.loc[belonging["lead_obs_id"].to_numpy(dtype=np.int64), "outcome"]
+    fate = leads.loc[belonging["lead_row_id"].to_numpy(dtype=np.int64), "outcome"]
     assert (belonging["outcome"].to_numpy() == fate.map({"lead": "attached", "parked": "parked"}).to_numpy()).all()
-    assert built.records["obs_id"].tolist() == sorted(leads.index[leads["outcome"] == "lead"])
+    assert drafts.records["row_id"].tolist() == sorted(leads.index[leads["outcome"] == "lead"])

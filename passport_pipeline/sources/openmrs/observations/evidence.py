@@ -15,12 +15,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from passport_pipeline.records.values import BOOLEAN, CODED, COMPLEX, DRUG, NUMERIC, TEXT
+from passport_pipeline.sources.drafts import (
+    BOOLEAN,
+    CODED,
+    COMPLEX,
+    CONDITION,
+    DRUG,
+    IMAGE,
+    MEDICATION,
+    NUMERIC,
+    TEST,
+    TEXT,
+    VISIT,
+)
 
 RULES_VERSION = 2
-
-CONDITION, MEDICATION, TEST, VISIT, IMAGE = "condition", "medication", "test", "visit", "image"
-CATEGORIES = (CONDITION, MEDICATION, TEST, VISIT, IMAGE)
 
 # Roles in the diagnosis construct: the two kinds of diagnosis lead a record, the others belong to it.
 DIAGNOSIS, NON_CODED_DIAGNOSIS = "diagnosis", "non_coded_diagnosis"

@@ -10,9 +10,9 @@ import pandas as pd
 
 from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.identity.matching import match, national_ids
-from passport_pipeline.records.building import Built, build
-from passport_pipeline.records.documents import Documents, clinicians, documents
-from passport_pipeline.sources.openmrs.lookup_queries import (
+from passport_pipeline.records.documents import Documents, documents
+from passport_pipeline.sources.drafts import Drafts
+from passport_pipeline.sources.lookups import (
     CONCEPTS,
     DRUGS,
     ENCOUNTER_TYPES,
@@ -21,8 +21,12 @@ from passport_pipeline.sources.openmrs.lookup_queries import (
     PROVIDERS,
     ROLES,
     USERS,
+    ConceptLookup,
+    LocationLookup,
+    Lookups,
+    ProviderLookup,
 )
-from passport_pipeline.sources.openmrs.lookups import ConceptLookup, LocationLookup, Lookups, ProviderLookup
+from passport_pipeline.sources.openmrs.observations.drafting import draft
 from passport_pipeline.sources.openmrs.observations.reading import OBSERVATION_COLUMNS
 
 HOSPITAL = Hospital(key="central", name="Central Hospital", url_env="CENTRAL_URL", timezone="Africa/Kigali")
@@ -127,8 +131,8 @@ def matched(rows: pd.DataFrame, patients: Mapping[int, str] | None = None) -> pd
     return match(persons, national_ids(identifiers), lambda ids: {i: [told[int(i)]] for i in ids if int(i) in told})
 
 
-def built_of(rows: pd.DataFrame, known: ConceptLookup) -> Built:
-    return build(rows, lookups(known), HOSPITAL.name)
+def drafts_of(rows: pd.DataFrame, known: ConceptLookup | Lookups) -> Drafts:
+    return draft(rows, known if isinstance(known, Lookups) else lookups(known), HOSPITAL)
 
 
 def documents_of(
@@ -140,7 +144,6 @@ def documents_of(
     now: datetime = NOW,
 ) -> Documents:
     everything = known if isinstance(known, Lookups) else lookups(known)
-    accounts = dict.fromkeys(clinicians(rows, everything)["clinician_key"], (USER, DOCTOR))
-    found = matched(rows) if matches is None else matches
-    built = build(rows, everything, hospital.name)
-    return documents(built, rows, everything, hospital, found, accounts, now, "run-1")
+    drafts = draft(rows, everything, hospital)
+    accounts = dict.fromkeys(drafts.clinicians["clinician_key"], (USER, DOCTOR))
+    return documents(drafts, hospital, matched(rows) if matches is None else matches, accounts, now, "run-1")

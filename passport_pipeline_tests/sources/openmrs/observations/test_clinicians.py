@@ -2,8 +2,16 @@
 
 import pytest
 
-from passport_pipeline.records.clinicians import clinicians, shown_name
-from passport_pipeline_tests.records.frames import concept, concepts, documents_of, lookups, obs, observations
+from passport_pipeline.sources.openmrs.observations.clinicians import shown_name
+from passport_pipeline_tests.sources.openmrs.observations.frames import (
+    concept,
+    concepts,
+    documents_of,
+    drafts_of,
+    lookups,
+    obs,
+    observations,
+)
 
 KNOWN = lookups(
     concepts(concept(20, "Note", "Text")),
@@ -23,7 +31,7 @@ KNOWN = lookups(
 
 def who(**columns):
     rows = observations(obs(1, 20, value_text="x", **columns))
-    found = clinicians(rows, KNOWN)
+    found = drafts_of(rows, KNOWN).clinicians
     assert len(found) == 1
     return tuple(found.iloc[0])
 
@@ -49,11 +57,11 @@ def test_the_encounters_clinician_comes_before_the_typist(columns, key, name):
 
 def test_each_clinician_is_named_once():
     rows = observations(*(obs(n, 20, providers="1:" if n % 2 else None) for n in range(1, 9)))
-    assert clinicians(rows, KNOWN)["clinician_key"].tolist() == ["PROVIDER_100", "provider-1"]
+    assert drafts_of(rows, KNOWN).clinicians["clinician_key"].tolist() == ["PROVIDER_100", "provider-1"]
 
 
 def test_nobody_is_needed_for_no_rows():
-    assert clinicians(observations(), KNOWN).empty
+    assert drafts_of(observations(), KNOWN).clinicians.empty
 
 
 def test_all_providers_of_the_encounter_are_kept_with_their_roles():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from passport_pipeline_tests.records.frames import concept, concepts, obs
+from passport_pipeline_tests.sources.openmrs.observations.frames import concept, concepts, obs
 
 EMRAPI = "org.openmrs.module.emrapi"
 SET, CODED, WORDS, CERTAINTY, ORDER = 1000, 1001, 1002, 1003, 1004

@@ -1,7 +1,7 @@
 """What was answered, as text that a patient can read, whatever column of the observation it stands in.
 
 What belongs here: which of the value columns counts, how numbers and dates are written, what is no valid
-value. What does not: whether a result is normal (statuses), what kind of record it makes (evidence).
+value. What does not: whether a result is normal (test_status), what kind of record it makes (evidence).
 """
 
 from __future__ import annotations
@@ -13,18 +13,21 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from passport_pipeline.records.vocabulary import Flags, Positions, Texts, Vocabulary
-
-CODED, TEXT, NUMERIC, BOOLEAN, DRUG, COMPLEX = "coded", "text", "numeric", "boolean", "drug", "complex"
-DATE, TIME, DATETIME = "date", "time", "datetime"
-
-UNKNOWN_CONCEPT, INVALID_VALUE, INVALID_DATE = "unknown_concept", "invalid_value", "invalid_date"
-NO_VALUE = "no_value"
-UNREADABLE, ENCOUNTER_OF_ANOTHER_PATIENT = "unreadable", "encounter_of_another_patient"
-REASONS = (UNKNOWN_CONCEPT, INVALID_DATE, INVALID_VALUE, NO_VALUE, UNREADABLE, ENCOUNTER_OF_ANOTHER_PATIENT)
-
-APPLICATION_TYPES = {CODED: "coded", BOOLEAN: "coded", DRUG: "coded", NUMERIC: "numeric"}
-"""The application knows three types (openmrsData.valueType); what is not here is text to it."""
+from passport_pipeline.sources.drafts import (
+    BOOLEAN,
+    CODED,
+    COMPLEX,
+    DATE,
+    DATETIME,
+    DRUG,
+    INVALID_DATE,
+    INVALID_VALUE,
+    NUMERIC,
+    TEXT,
+    TIME,
+    UNKNOWN_CONCEPT,
+)
+from passport_pipeline.sources.openmrs.observations.vocabulary import Flags, Positions, Texts, Vocabulary
 
 _MOST_DECIMALS = 15  # a double has no more; a dictionary may ask for two thousand million
 
@@ -116,7 +119,7 @@ def value_types(observations: pd.DataFrame, datatypes: Texts, texts: Texts, poin
     dated = observations["value_datetime"].notna().to_numpy()
     if "bad_datetime" in observations:
         dated = dated | observations["bad_datetime"].fillna(value=False).to_numpy(dtype=bool)
-    written, pointed = texts != None, pointers != None  # noqa: E711 - elementwise
+    written, pointed = pd.notna(texts), pd.notna(pointers)
     numeric, flagged = filled["value_numeric"], filled["value_boolean"]
     present: dict[str, Flags] = {
         CODED: filled["value_coded"],
@@ -139,9 +142,7 @@ def value_types(observations: pd.DataFrame, datatypes: Texts, texts: Texts, poin
 
 
 def describe(observations: pd.DataFrame, vocabulary: Vocabulary) -> Values:
-    """What each row of an observations frame (openmrs.observations) answers. Never raises for a row's
-    content.
-    """
+    """What each row of a frame of OBSERVATION_COLUMNS answers. Never raises for a row's content."""
     question = vocabulary.positions(observations["concept_id"])
     answer = vocabulary.positions(observations["value_coded"])
     texts, pointers = cleaned(observations["value_text"]), cleaned(observations["value_complex"])
@@ -152,7 +153,7 @@ def describe(observations: pd.DataFrame, vocabulary: Vocabulary) -> Values:
 
     display, dosage, reason = _objects(truth), _objects(truth), _objects(truth)
     reason[question == -1] = UNKNOWN_CONCEPT
-    reason[vocabulary.name[question] == None] = UNKNOWN_CONCEPT  # noqa: E711 - elementwise
+    reason[pd.isna(vocabulary.name[question])] = UNKNOWN_CONCEPT
 
     coded = (kinds == CODED) | ((kinds == BOOLEAN) & truth)
     display[coded] = vocabulary.name[answer[coded]]
@@ -161,7 +162,7 @@ def describe(observations: pd.DataFrame, vocabulary: Vocabulary) -> Values:
     pointer = kinds == COMPLEX
     display[pointer] = [title(value) for value in pointers[pointer]]
     _show_drugs(observations, vocabulary, kinds == DRUG, answer, display=display, dosage=dosage)
-    nameless = (coded | (kinds == DRUG)) & (display == None)  # noqa: E711 - elementwise
+    nameless = (coded | (kinds == DRUG)) & pd.isna(display)
     reason[nameless] = UNKNOWN_CONCEPT
     _show_flags(observations, vocabulary, (kinds == BOOLEAN) & ~truth, display, reason)
     _show_numbers(observations, vocabulary, kinds == NUMERIC, question, display=display, reason=reason)
@@ -243,4 +244,4 @@ def _show_dates(observations: pd.DataFrame, kinds: Texts, display: Texts, reason
 
 def _refuse(rows: Flags, why: str, display: Texts, reason: Texts) -> None:
     display[rows] = None
-    reason[rows & (reason == None)] = why  # noqa: E711 - elementwise
+    reason[rows & pd.isna(reason)] = why

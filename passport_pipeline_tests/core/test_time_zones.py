@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from passport_pipeline.records.instants import are_instants, moments, utc_of, written
+from passport_pipeline.core.time_zones import are_instants, moments, utc_of, written
 
 
 def utc(local, zone):

@@ -1,0 +1,160 @@
+"""What rows refer to, in the same words for every record system: concepts with names, mappings and ranges; providers
+and users; locations.
+
+Each lookup can be stored and compared by content, so that a replay needs no hospital and a renamed concept is noticed.
+
+What belongs here: the lookups and their columns. What does not: reading them, and which of their entries a row names
+(each record system's own), what a concept means for a record (each stream's own).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self, TypeVar
+
+import pandas as pd
+
+T = TypeVar("T")
+
+CONCEPTS = {
+    "concept_id": "int64",
+    "uuid": "str",
+    "name": "str",
+    "datatype": "str",
+    "concept_class": "str",
+    "units": "str",
+    "low_absolute": "float64",
+    "low_critical": "float64",
+    "low_normal": "float64",
+    "hi_normal": "float64",
+    "hi_critical": "float64",
+    "hi_absolute": "float64",
+    "display_precision": "Int64",
+    "allow_decimal": "boolean",
+    "retired": "bool",
+}
+MAPPINGS = {"concept_id": "int64", "source": "str", "code": "str", "map_type": "str"}
+DRUGS = {"drug_id": "int64", "name": "str", "concept_id": "int64", "strength": "str"}
+BOOLEANS = {"true_concept_id": "Int64", "false_concept_id": "Int64"}
+PROVIDERS = {"provider_id": "int64", "uuid": "str", "name": "str", "identifier": "str", "prefix": "str"}
+USERS = {"user_id": "int64", "uuid": "str", "name": "str", "prefix": "str", "provider_id": "Int64"}
+ROLES = {"encounter_role_id": "int64", "name": "str"}
+LOCATIONS = {"location_id": "int64", "uuid": "str", "name": "str"}
+ENCOUNTER_TYPES = {"encounter_type_id": "int64", "uuid": "str", "name": "str"}
+
+
+@dataclass(frozen=True)
+class ConceptLookup:
+    """The concepts in use: asked, answered, given as a drug, members of a set in use, true and false.
+
+    concepts  CONCEPTS; null may be name, units, the ranges, display_precision, allow_decimal. Ranges are in
+              `units`. The name is chosen by the hospital's locale chain.
+    mappings  MAPPINGS, one row a mapping; map_type may be null
+    drugs     DRUGS in use; strength may be null
+    true_id, false_id   what the global properties concept.true and concept.false name
+    """
+
+    concepts: pd.DataFrame
+    mappings: pd.DataFrame
+    drugs: pd.DataFrame
+    true_id: int | None
+    false_id: int | None
+
+    def frames(self) -> dict[str, pd.DataFrame]:
+        """As Batches keeps it."""
+        ids = pd.DataFrame({"true_concept_id": [self.true_id], "false_concept_id": [self.false_id]})
+        return {
+            "concepts": self.concepts,
+            "mappings": self.mappings,
+            "drugs": self.drugs,
+            "booleans": ids.astype(BOOLEANS),
+        }
+
+    @classmethod
+    def from_frames(cls, frames: Mapping[str, pd.DataFrame]) -> Self:
+        """Read what `frames` gave."""
+        ids = frames["booleans"].iloc[0]
+        true_id, false_id = (None if pd.isna(one) else int(one) for one in ids)
+        return cls(frames["concepts"], frames["mappings"], frames["drugs"], true_id, false_id)
+
+    def content_hash(self) -> str:
+        """The same for the same content, in any order."""
+        return _hash(self.frames())
+
+
+@dataclass(frozen=True)
+class ProviderLookup:
+    """Who treats and who types.
+
+    providers  PROVIDERS; name is the person's, else the record's own; null may be all but provider_id
+    users      USERS; provider_id is the provider record of the same person, null where there is none
+    roles      ROLES of providers in encounters
+    """
+
+    providers: pd.DataFrame
+    users: pd.DataFrame
+    roles: pd.DataFrame
+
+    def frames(self) -> dict[str, pd.DataFrame]:
+        """As Batches keeps it."""
+        return {"providers": self.providers, "users": self.users, "roles": self.roles}
+
+    @classmethod
+    def from_frames(cls, frames: Mapping[str, pd.DataFrame]) -> Self:
+        """Read what `frames` gave."""
+        return cls(frames["providers"], frames["users"], frames["roles"])
+
+    def content_hash(self) -> str:
+        """The same for the same content, in any order."""
+        return _hash(self.frames())
+
+
+@dataclass(frozen=True)
+class LocationLookup:
+    """Where: locations LOCATIONS and encounter_types ENCOUNTER_TYPES, nothing null but perhaps a uuid."""
+
+    locations: pd.DataFrame
+    encounter_types: pd.DataFrame
+
+    def frames(self) -> dict[str, pd.DataFrame]:
+        """As Batches keeps it."""
+        return {"locations": self.locations, "encounter_types": self.encounter_types}
+
+    @classmethod
+    def from_frames(cls, frames: Mapping[str, pd.DataFrame]) -> Self:
+        """Read what `frames` gave."""
+        return cls(frames["locations"], frames["encounter_types"])
+
+    def content_hash(self) -> str:
+        """The same for the same content, in any order."""
+        return _hash(self.frames())
+
+
+@dataclass(frozen=True)
+class Lookups:
+    """All three."""
+
+    concepts: ConceptLookup
+    providers: ProviderLookup
+    locations: LocationLookup
+    _derived: dict[Callable[[Lookups], Any], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def derived(self, make: Callable[[Lookups], T]) -> T:
+        """What `make` makes of the lookups, made once and kept as long as they are: a frame has few rows, a dictionary
+        thousands of concepts.
+        """
+        if make not in self._derived:
+            self._derived[make] = make(self)
+        made: T = self._derived[make]
+        return made
+
+
+def _hash(frames: Mapping[str, pd.DataFrame]) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    for name, frame in sorted(frames.items()):
+        ordered = frame[sorted(frame.columns)]
+        lines = sorted(ordered.to_csv(index=False, header=False, na_rep="\\N").splitlines())
+        digest.update("\n".join((name, *sorted(frame.columns), *lines, "")).encode())
+    return digest.hexdigest()

@@ -1,0 +1,123 @@
+"""What a record is made of, in words that are not OpenMRS's."""
+
+import numpy as np
+import pandas as pd
+
+from passport_pipeline.sources.drafts import Concept, Drafts, Group
+from passport_pipeline.sources.openmrs.observations.drafting import draft, identities
+from passport_pipeline.sources.openmrs.observations.evidence import RULES_VERSION
+from passport_pipeline_tests.sources.openmrs.observations.dictionary import (
+    DICTIONARY,
+    NOTE,
+    PANEL,
+    POTASSIUM,
+    diagnosis,
+)
+from passport_pipeline_tests.sources.openmrs.observations.frames import (
+    HOSPITAL,
+    drafts_of,
+    lookups,
+    obs,
+    observations,
+)
+
+EVERYTHING = lookups(
+    DICTIONARY,
+    providers=[{"provider_id": 1, "uuid": "provider-1", "name": "Alice Uwase"}],
+    roles=[{"encounter_role_id": 9, "name": "Nurse"}],
+)
+FULL = obs(
+    2,
+    POTASSIUM,
+    obs_group_id=1,
+    root_id=1,
+    value_numeric=4.0,
+    encounter_uuid="encounter-1",
+    location_id=5,
+    providers="1:9",
+    comments=" second sample\0",
+    accession_number="A-1 ",
+    previous_version=17,
+    status="PRELIMINARY",
+    interpretation="HIGH",
+)
+
+
+def drafted(*rows) -> Drafts:
+    return drafts_of(observations(*rows), EVERYTHING)
+
+
+def test_a_record_says_all_that_its_row_and_the_lookups_say():
+    (record,) = drafted(obs(1, PANEL), FULL).records.to_dict("records")
+    panel = Concept(PANEL, f"concept-{PANEL}", "Renal panel", "N/A", "LabSet")
+    assert {name: value for name, value in record.items() if pd.isna(value) is not True} == {
+        "row_id": 2,
+        "row_uuid": "obs-uuid-2",
+        "day": pd.Timestamp("2025-11-06"),
+        "person_id": 789,
+        "person_uuid": "person-uuid-789",
+        "created_at": pd.Timestamp("2025-11-06 10:35:00"),
+        "position": 1,
+        "hospital": "Central Hospital",
+        "type": "test",
+        "question": "Potassium",
+        "answer": "4",
+        "value_type": "numeric",
+        "test_status": "Abnormal",
+        "question_is_drug": False,
+        "concept": Concept(POTASSIUM, f"concept-{POTASSIUM}", "Potassium", "Numeric", "Test"),
+        "author_key": "provider-1",
+        "author_name": "Dr. Alice Uwase",
+        "author_providers": [{"uuid": "provider-1", "role": "Nurse"}],
+        "entered_by": "Jane Smith",
+        "at": pd.Timestamp("2025-11-06 10:30:00"),
+        "encounter_uuid": "encounter-1",
+        "previous_row": 17,
+        "status": "PRELIMINARY",
+        "location": "Outpatient Clinic",
+        "comment": "second sample",
+        "accession": "A-1",
+        "group": Group(1, "obs-uuid-1", panel),
+    }
+
+
+def test_what_nobody_said_is_null():
+    record = drafted(obs(1, NOTE, value_text="x", date_created=None)).records
+    nothing = record.columns[record.isna().all()]
+    assert {*nothing} == {
+        *("created_at", "dosage", "test_status", "certainty", "order", "remark", "author_providers", "encounter_uuid"),
+        *("previous_row", "status", "location", "comment", "accession", "group"),
+    }
+
+
+def test_the_columns_are_the_same_whatever_the_rows_are():
+    some, none = drafted(FULL, *diagnosis(10)), drafted()
+    assert some.records.columns.tolist() == none.records.columns.tolist()
+    assert some.outcomes.dtypes.to_dict() == none.outcomes.dtypes.to_dict()
+    assert some.rules == none.rules == RULES_VERSION
+
+
+def test_a_record_knows_where_its_row_is_among_the_outcomes():
+    rows = observations(obs(9, NOTE, value_text="b"), obs(5, PANEL), obs(3, NOTE, value_text="a"))
+    drafts = draft(rows.set_axis([7, 7, 7]), EVERYTHING, HOSPITAL)
+    assert drafts.records["row_id"].tolist() == [3, 9]
+    assert drafts.outcomes["row_id"].take(drafts.records["position"]).tolist() == [3, 9]
+
+
+def test_the_rows_that_were_read_are_left_as_they_are():
+    rows = observations(obs(1, NOTE, value_text="x", obs_uuid=None), obs(2, NOTE, value_text="y", person_uuid=""))
+    rows["obs_uuid"], rows["person_uuid"] = rows["obs_uuid"].astype(object), rows["person_uuid"].astype(object)
+    before = rows.copy(deep=True)
+    known = identities(rows)
+    pd.testing.assert_frame_equal(rows, before)
+    assert known["row_uuid"].tolist() == ["obs-1", "obs-uuid-2"]
+    assert known["person_uuid"].tolist() == ["person-uuid-789", "person-789"]
+
+
+def test_identities_tell_which_rows_belong_together_in_any_order():
+    rows = observations(FULL, obs(1, PANEL), obs(3, NOTE), obs(4, NOTE, obs_group_id=99))
+    known = identities(rows.set_axis([4, 4, 4, 4]))
+    assert known.index.tolist() == [0, 1, 2, 3]
+    assert known["root_id"].tolist() == [1, 1, 3, 4]
+    assert known["parent"].tolist() == [1, -1, -1, -1]
+    assert known["parent"].dtype == np.int64
