@@ -21,11 +21,11 @@ import pandas as pd
 from passport_pipeline.batches.store import Batches
 from passport_pipeline.core.digests import Digest, differing
 from passport_pipeline.core.windows import month_of, months_between
+from passport_pipeline.passport.accounts import days_without_accounts
 from passport_pipeline.passport.days import leases
 from passport_pipeline.passport.days.counts import recounted, rows_of_day
 from passport_pipeline.passport.days.dirty import doubt
 from passport_pipeline.passport.days.state import DayCount, DayRecord, Totals, recorded, recorded_months
-from passport_pipeline.passport.missing_accounts import days_without_accounts
 from passport_pipeline.passport.mongo.database import Passport
 from passport_pipeline.passport.patients import record_lists
 from passport_pipeline.passport.patients.record_lists import ListFaults, faults_of_hospital

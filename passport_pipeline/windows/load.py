@@ -12,17 +12,16 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 import pandas as pd
 
 from passport_pipeline.batches.store import Batches
-from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.config.settings import Settings
 from passport_pipeline.core.digests import Digest
 from passport_pipeline.core.gc_tuning import collecting_seldom
-from passport_pipeline.passport.accounts import Account, ensure_clinicians, ensure_hospital
+from passport_pipeline.passport.accounts import ensure_clinicians, ensure_hospital
 from passport_pipeline.passport.days.counts import recounted
 from passport_pipeline.passport.days.state import record_sync, recorded
 from passport_pipeline.passport.hospitals.lag import measure, record_lags
@@ -30,10 +29,11 @@ from passport_pipeline.passport.hospitals.state import refuse_inactive
 from passport_pipeline.passport.mongo.database import Passport
 from passport_pipeline.passport.parked.retry_policy import Retries, due_days
 from passport_pipeline.passport.reconcile.day import DayReconciler, DayResult
+from passport_pipeline.passport.run import Run
 from passport_pipeline.records.documents import Documents
 from passport_pipeline.records.frames import Making
-from passport_pipeline.sources.openmrs.lookups import Lookups
 from passport_pipeline.windows.compare import ComparedWindow, DayState, DayStates
+from passport_pipeline.windows.fingerprint import Inputs
 
 WRITTEN = ("inserted", "updated", "retracted", "unchanged", "conflicts")
 OUTCOMES = ("loaded", "attached", "parked", "skipped")
@@ -76,16 +76,10 @@ class Loaded:
 class WindowLoad:
     """What every day of one window's load has in common."""
 
+    run: Run
     settings: Settings
-    hospital: Hospital
     batches: Batches
-    passport: Passport
-    account: Account
-    lookups: Lookups
-    matches: pd.DataFrame
-    run_id: str
-    now: datetime
-    token: int
+    inputs: Inputs
 
     def load(self, days: Sequence[date], states: DayStates) -> Iterator[DayResult]:
         """Bring the passport's records of these days into line with their raw batches, a result a day, in their order.
@@ -98,7 +92,7 @@ class WindowLoad:
         opened: OpenDay | None = None
         making = self._making()
         with _writers(self.settings.writers) as pool:
-            for observations in self.batches.read_days(self.hospital.key, days, self.settings.batch_rows):
+            for observations in self.batches.read_days(self.run.hospital.key, days, self.settings.batch_rows):
                 parts = _by_day(making.documents_of(observations))
                 yield from _results(closing)
                 for day, part in parts:
@@ -115,21 +109,18 @@ class WindowLoad:
             yield from _results(closing)
 
     def _open(self, day: date) -> OpenDay:
-        retries = Retries.of(self.settings)
-        reconciler = DayReconciler(
-            self.passport, self.hospital.key, day, self.account, self.run_id, self.now, retries, self.token
-        )
-        return OpenDay(reconciler, day)
+        return OpenDay(DayReconciler(self.run, day), day)
 
     def _making(self) -> Making:
-        known: dict[str, tuple[str, str]] = {}
+        run = self.run
+        ensured: dict[str, tuple[str, str]] = {}
 
         def accounts(clinicians: pd.DataFrame) -> dict[str, tuple[str, str]]:
-            if not known.keys() >= {*clinicians["clinician_key"]}:
-                known.update(ensure_clinicians(self.passport, self.hospital, self.account, clinicians, self.settings))
-            return known
+            if not ensured.keys() >= {*clinicians["clinician_key"]}:
+                ensured.update(ensure_clinicians(run.passport, run.hospital, run.account, clinicians, self.settings))
+            return ensured
 
-        return Making(self.lookups, self.hospital, self.matches, accounts, self.now, self.run_id)
+        return Making(self.inputs.lookups, run.hospital, self.inputs.matches, accounts, run.now, run.run_id)
 
 
 @dataclass
@@ -226,13 +217,12 @@ def load_window(
     `token` is that of the run's lease on the window (leases): without one, no day that was ever loaded under a lease
     is changed. Touches no hospital. Raises HospitalNotActive, PassportError, BatchError.
     """
-    hospital, month, made_of, there = compared.hospital, compared.month, compared.inputs, compared.there
+    hospital, month, there = compared.hospital, compared.month, compared.there
     refuse_inactive(passport, hospital.key)
     now = passport.now()
     account = ensure_hospital(passport, hospital, settings)
-    load = WindowLoad(
-        settings, hospital, batches, passport, account, made_of.lookups, made_of.matches, run_id, now, token
-    )
+    run = Run(passport, account, hospital, run_id, now, month, token, Retries.of(settings))
+    load = WindowLoad(run, settings, batches, compared.inputs)
     stale = {*compared.stale, *due_days(passport, hospital.key, month, now)}
     result = Loaded(days=len(there.by_day))
     held = there.by_day.keys() | compared.here.keys()

@@ -1,12 +1,24 @@
+from datetime import timedelta
+
 import bcrypt
 import pandas as pd
 import pytest
 from bson import ObjectId
 
 from passport_pipeline.core.errors import PassportRefused
-from passport_pipeline.passport.accounts import ensure_clinicians, ensure_hospital, fit_name
+from passport_pipeline.passport.accounts import (
+    days_without_accounts,
+    ensure_clinicians,
+    ensure_hospital,
+    fit_name,
+    placeholder_id,
+)
 from passport_pipeline.passport.mongo.collections import DOCTORS, HOSPITALS, USERS
-from passport_pipeline_tests.passport.factory import HOSPITAL, NOW
+from passport_pipeline_tests.passport.factory import DAY, HOSPITAL, NOW, record
+
+NEXT = DAY + timedelta(days=1)
+CLINICIAN = str(placeholder_id("user", "central", "somebody"))
+DOCTOR = str(placeholder_id("doctor", "central", "somebody"))
 
 
 def frame(**names):
@@ -120,3 +132,57 @@ def test_an_odd_key_still_makes_valid_accounts(ensure, passport, shared_settings
     account = ensure_hospital(passport, odd, shared_settings)
     names = frame(**{"Ünï/ code .": "Dr. Jane Smith"})
     assert len(ensure_clinicians(passport, odd, account, names, shared_settings)) == 1
+
+
+@pytest.fixture
+def with_accounts(world):
+    """Two days whose records name a placeholder, and one that names an account of the application that is gone."""
+    for day in (NEXT, DAY):
+        named = record(day.day, world.patients[0], day=day) | {"createdBy": CLINICIAN}
+        named["source"]["doctorId"] = DOCTOR
+        world.run([named], day=day)
+    later = NEXT + timedelta(days=1)
+    world.run([record(9, world.patients[0], day=later) | {"createdBy": "f" * 24}], day=later)
+    world.passport[USERS].insert_one(user_document(CLINICIAN))
+    world.passport[DOCTORS].insert_one(doctor_document())
+    return world
+
+
+def user_document(key):
+    return {
+        "_id": ObjectId(key), "name": "Somebody", "email": "somebody@example.org", "role": "doctor",
+        "password": "$2b$04$" + "a" * 53,
+    }  # fmt: skip
+
+
+def doctor_document():
+    return {
+        "_id": ObjectId(DOCTOR), "user": ObjectId(CLINICIAN), "licenseNumber": "SOMEBODY",
+        "specialization": "General Practice", "hospital": ObjectId(),
+    }  # fmt: skip
+
+
+def test_nothing_is_lacking_where_every_placeholder_is_there(with_accounts):
+    assert days_without_accounts(with_accounts.passport, "central") == set()
+
+
+@pytest.mark.parametrize("collection", [USERS, DOCTORS])
+def test_the_first_day_of_a_placeholder_that_is_gone_is_named(with_accounts, collection):
+    with_accounts.passport[collection].delete_many({"_id": {"$in": [ObjectId(CLINICIAN), ObjectId(DOCTOR)]}})
+    assert days_without_accounts(with_accounts.passport, "central") == {DAY}
+
+
+@pytest.mark.parametrize("collection", [USERS, HOSPITALS])
+def test_a_hospital_that_has_lost_its_account_is_found_by_its_first_day_and_gets_it_again(
+    with_accounts, shared_settings, collection
+):
+    own = [ObjectId(with_accounts.account.user_id), ObjectId(with_accounts.account.hospital_id)]
+    with_accounts.passport[collection].delete_many({"_id": {"$in": own}})
+    assert days_without_accounts(with_accounts.passport, "central") == {DAY}
+    assert ensure_hospital(with_accounts.passport, HOSPITAL, shared_settings) == with_accounts.account
+    assert days_without_accounts(with_accounts.passport, "central") == set()
+
+
+def test_a_hospital_without_records_lacks_no_day(world):
+    world.passport[HOSPITALS].delete_many({})
+    assert days_without_accounts(world.passport, "central") == set()

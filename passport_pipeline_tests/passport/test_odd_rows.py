@@ -14,7 +14,7 @@ from passport_pipeline.passport.mongo.bulk import LARGEST
 from passport_pipeline.passport.mongo.collections import PATIENTS, RECORDS
 from passport_pipeline.passport.reconcile.day import DayReconciler
 from passport_pipeline.records.frames import Making
-from passport_pipeline_tests.passport.factory import HOSPITAL, NOW, record
+from passport_pipeline_tests.passport.factory import HOSPITAL, NOW, record, run_of
 from passport_pipeline_tests.records.frames import matched
 from passport_pipeline_tests.records.odd_rows import PERSONS, odd_rows
 from passport_pipeline_tests.records.test_odd_rows import EVERYTHING
@@ -30,7 +30,9 @@ def run(world, rows, run_id):
     made = Making(EVERYTHING, HOSPITAL, matches, accounts, NOW, run_id).documents_of(rows)
     found = {}
     for day in sorted({f"{day:%Y-%m-%d}" for day in rows["day"]}):
-        reconciler = DayReconciler(world.passport, HOSPITAL.key, date.fromisoformat(day), world.account, run_id, NOW)
+        reconciler = DayReconciler(
+            run_of(world.passport, world.account, day=date.fromisoformat(day), run_id=run_id), date.fromisoformat(day)
+        )
         records = [one for one in made.records if one["source"]["day"] == day]
         reconciler.apply(records, [one for one in made.parked if one["day"] == day])
         of_day = made.skipped[made.skipped["day"] == day]

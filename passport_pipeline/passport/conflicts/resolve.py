@@ -117,11 +117,11 @@ def resolve_all(
     for one in chosen:
         if one.id in where:
             by_window[where[one.id]].append(one)
-    keys = {hospital_key for hospital_key, _ in by_window}
-    accounts = {key: ensure_hospital(passport, hospital_of(key), settings) for key in sorted(keys)}
+    hospitals = {key: hospital_of(key) for key, _ in sorted(by_window)}
+    accounts = {key: ensure_hospital(passport, hospital, settings) for key, hospital in hospitals.items()}
     outcomes = []
     for hospital_key, month in sorted(by_window):
-        run = Run(passport, accounts[hospital_key], run_id, now)
+        run = Run(passport, accounts[hospital_key], hospitals[hospital_key], run_id, now, month)
         left = by_window[hospital_key, month]
         if dry_run:
             outcomes += [resolve(run, one, decision, name, dry_run=True) for one in left]
@@ -129,7 +129,7 @@ def resolve_all(
         try:
             with lease(passport, hospital_key, month, run_id, settings.lease_seconds) as token:
                 while left:
-                    outcomes.append(resolve(run, left[0], decision, name, token=token))
+                    outcomes.append(resolve(replace(run, token=token), left[0], decision, name))
                     left.pop(0)
         except (WindowBusy, WindowTakenOver):
             outcomes += [Outcome(str(one), Result.BUSY, "another run is at its window; try again") for one in left]
@@ -137,8 +137,8 @@ def resolve_all(
 
 
 @answering("deciding a conflict")
-def resolve(run: Run, shown: Shown, decision: Decision, by: str, *, token: int = 0, dry_run: bool = False) -> Outcome:
-    """Decide one conflict as it was shown, under the lease of its window that has this token (0: none).
+def resolve(run: Run, shown: Shown, decision: Decision, by: str, *, dry_run: bool = False) -> Outcome:
+    """Decide one conflict as it was shown, under the lease that the run has on its window.
 
     Raises PassportError.
     """
@@ -148,8 +148,8 @@ def resolve(run: Run, shown: Shown, decision: Decision, by: str, *, token: int =
     conflict, record = found
     if dry_run:
         return Outcome(str(shown), Result.WOULD_RESOLVE, f"would be resolved: {decision} by {by}")
-    run = replace(run, window=conflict["window"], token=token)
-    marks = DayMarks(run.passport, conflict["hospital"], date.fromisoformat(conflict["day"]), token)
+    run = replace(run, month=conflict["window"])
+    marks = DayMarks(run, date.fromisoformat(conflict["day"]))
     marks.leave([record["source"]["day"]])
     reason = _decide(run, conflict, record, {**decision.to_document(), "by": by, "at": run.now})
     if reason:

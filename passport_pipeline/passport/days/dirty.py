@@ -26,6 +26,7 @@ from passport_pipeline.passport.days import leases
 from passport_pipeline.passport.days.state import DayCount
 from passport_pipeline.passport.mongo.collections import DAYS
 from passport_pipeline.passport.mongo.database import Document, Passport, answering
+from passport_pipeline.passport.run import Run
 
 MOVED = "moved"  # the mark of a record that left a day for another
 UNLISTED = "unlisted"  # the mark of a record that its patient's list lacks (lists)
@@ -48,12 +49,11 @@ def day_id(hospital_key: str, day: date | str) -> str:
 class DayMarks:
     """One run's marks on one day; `leave` may be called before every write, and costs one write a chunk.
 
-    `token` is that of the run's lease on the window. A run without one (0) changes no day that was ever changed
-    under a lease.
+    A run without a lease (token 0) changes no day that was ever changed under one.
     """
 
-    def __init__(self, passport: Passport, hospital_key: str, day: date, token: int = 0) -> None:
-        self._passport, self._hospital_key, self._day, self._token = passport, hospital_key, day, token
+    def __init__(self, run: Run, day: date) -> None:
+        self._passport, self._hospital_key, self._day, self._token = run.passport, run.hospital.key, day, run.token
         self._name = secrets.token_hex(8)
         self._left = self._left_in_this_chunk = False
         self._before: Document | None = None

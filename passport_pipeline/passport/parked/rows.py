@@ -21,7 +21,6 @@ from passport_pipeline.passport.mongo.collections import CONTRACT_VERSION, PARKE
 from passport_pipeline.passport.mongo.database import Document, Passport
 from passport_pipeline.passport.mongo.states import PARKED_ROW
 from passport_pipeline.passport.parked.retry_policy import EXHAUSTED, Retries, due
-from passport_pipeline.passport.run import Run
 
 # What a parked row is about; all else tells when it was seen.
 CONTENT = (
@@ -121,10 +120,10 @@ def _update(seen: Document, before: Document, after: Document, now: datetime) ->
     return UpdateOne(there, {"$set": kept} | ({"$unset": dict.fromkeys(lost, "")} if lost else {}))
 
 
-def clear(run: Run, ids: Sequence[ObjectId]) -> None:
-    """These rows are parked no longer: they were loaded, or are gone."""
+def clear(passport: Passport, ids: Sequence[ObjectId], not_newer: Document) -> None:
+    """Delete parked rows that were loaded, or are gone, as far as the filter `not_newer` finds them."""
     for some in bulk.chunks(ids, CHUNK):
-        run.passport[PARKED].delete_many({"_id": {"$in": some}} | run.not_newer())
+        passport[PARKED].delete_many({"_id": {"$in": some}} | not_newer)
 
 
 def _content(parked: Mapping[str, Any]) -> Document:

@@ -121,10 +121,10 @@ def have_hospital_mended(passport: Passport, hospital_key: str, extra: Days) -> 
         have_mended(passport, found.of([day for day in found.days if day[1][:7] not in busy]))
 
 
-def take_out(run: Run, hospital_key: str, day: str) -> None:
+def take_out(run: Run, day: str) -> None:
     """Take a day's records, and those that were retracted of it, out of every list in which they do not belong."""
     for source, records in ((RECORDS, "source."), (RETRACTED, "")):
-        of_day = {f"{records}hospital": hospital_key, f"{records}day": day}
+        of_day = {f"{records}hospital": run.hospital.key, f"{records}day": day}
         ids = [one["_id"] for one in run.passport[source].find(of_day, {"_id": 1}, batch_size=CHUNK)]
         for some in bulk.chunks(ids, CHUNK):
             named = patients.naming(run.passport, some)

@@ -12,21 +12,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date
 
 from bson import ObjectId
 
 from passport_pipeline.core.digests import Digest
 from passport_pipeline.core.errors import PassportRefused
 from passport_pipeline.core.windows import month_of
-from passport_pipeline.passport.accounts import Account
 from passport_pipeline.passport.days import counts
 from passport_pipeline.passport.days.dirty import MISLISTED, DayMarks, day_id
 from passport_pipeline.passport.days.state import DayCount
 from passport_pipeline.passport.mongo.collections import PARKED, RECORDS
-from passport_pipeline.passport.mongo.database import Document, Passport, answering
+from passport_pipeline.passport.mongo.database import Document, answering
 from passport_pipeline.passport.parked import rows as parking
-from passport_pipeline.passport.parked.retry_policy import INVALID_DOCUMENT, Retries
+from passport_pipeline.passport.parked.retry_policy import INVALID_DOCUMENT
 from passport_pipeline.passport.patients import record_lists
 from passport_pipeline.passport.reconcile import retraction
 from passport_pipeline.passport.reconcile.records import RecordStore
@@ -72,27 +71,16 @@ class DayResult:
 class DayReconciler:
     """Takes a day's records and parked rows in chunks, then closes the day. One for each day and run.
 
-    `token` is that of the run's lease on the window: before each chunk's first write, and at the end, WindowTakenOver
-    is raised where another run has a newer one.
+    Before each chunk's first write, and at the end, WindowTakenOver is raised where another run has a newer token than
+    this run's.
     """
 
-    def __init__(  # noqa: PLR0917 - a day's work in five words and a time
-        self,
-        passport: Passport,
-        hospital_key: str,
-        day: date,
-        account: Account,
-        run_id: str,
-        now: datetime,
-        retries: Retries | None = None,
-        token: int = 0,
-    ) -> None:
-        self._passport, self._hospital_key, self._day = passport, hospital_key, day
-        self._run = Run(passport, account, run_id, now, month_of(day), token)
-        self._marks = DayMarks(passport, hospital_key, day, token)
+    def __init__(self, run: Run, day: date) -> None:
+        self._run, self._passport, self._hospital_key, self._day = run, run.passport, run.hospital.key, day
+        self._marks = DayMarks(run, day)
         self._done: Counter[str] = Counter()
-        self._retries, self._exhausted = retries or Retries(), Counter[str]()
-        self._store = RecordStore(self._run, hospital_key, self._marks, self._done)
+        self._exhausted = Counter[str]()
+        self._store = RecordStore(run, self._marks, self._done)
         # As bytes: a day of some hundred thousand records stays small.
         self._records: set[bytes] = set()
         self._rows = Digest()  # of these records
@@ -122,7 +110,7 @@ class DayReconciler:
         loaded = [one for one in known if one not in held_back]
         if loaded:
             self._marks.leave(known[one]["day"] for one in loaded)
-            parking.clear(self._run, loaded)
+            parking.clear(self._passport, loaded, self._run.not_newer())
         for key in held_back:
             wanted.pop(key, None)
         self._records |= {key.binary for key in wanted}
@@ -185,10 +173,10 @@ class DayReconciler:
             self._marks.leave()
             self._done["retracted"] += retraction.retract(self._run, gone, "not_live")
             held = counts.records_of_day(self._passport, self._hospital_key, day)
-        retraction.heal(self._run, self._hospital_key, day)
+        retraction.heal(self._run, day)
         if self._marks.found(MISLISTED):
             self._marks.leave()
-            record_lists.take_out(self._run, self._hospital_key, day)
+            record_lists.take_out(self._run, day)
         return held
 
     def _gone(self, day: str) -> list[ObjectId]:
@@ -214,7 +202,7 @@ class DayReconciler:
                 gone.append(row["_id"])
         if gone:
             self._marks.leave()
-            parking.clear(self._run, gone)
+            parking.clear(self._passport, gone, self._run.not_newer())
         return DayCount(Digest.of(crcs), parked=by_reason)
 
     def _park(self, rows: Mapping[ObjectId, Document], known: Mapping[ObjectId, Document]) -> None:
@@ -230,4 +218,4 @@ class DayReconciler:
         if changed:
             self._marks.leave(known[one["_id"]]["day"] for one in changed if one["_id"] in known)
             fenced = [one | self._run.fence for one in changed]
-            self._exhausted += parking.store(self._passport, known, fenced, self._run.now, self._retries)
+            self._exhausted += parking.store(self._passport, known, fenced, self._run.now, self._run.retries)

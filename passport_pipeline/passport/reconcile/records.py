@@ -61,8 +61,8 @@ class _Round:
 class RecordStore:
     """Stores the records of one day; `done` counts what was inserted, updated and retracted."""
 
-    def __init__(self, run: Run, hospital_key: str, marks: DayMarks, done: Counter[str]) -> None:
-        self._run, self._hospital_key, self._marks, self._done = run, hospital_key, marks, done
+    def __init__(self, run: Run, marks: DayMarks, done: Counter[str]) -> None:
+        self._run, self._marks, self._done = run, marks, done
         self._refused: Records = {}
 
     def store(self, wanted: Records) -> Records:
@@ -158,7 +158,7 @@ class RecordStore:
         """As what those come back that were retracted, also under another _id, by their own; an interrupted retraction
         is finished first.
         """
-        copies = retraction.kept(self._run, self._hospital_key, new.values())
+        copies = retraction.kept(self._run, new.values())
         unfinished = [one for one in copies if one["state"] == "retracting" and one["_id"] in new]
         for why in {one["why"] for one in unfinished}:
             retraction.finish(self._run, [one["document"] for one in unfinished if one["why"] == why], why)
@@ -170,7 +170,7 @@ class RecordStore:
             return
         uuids = [one["source"]["obsUuid"] for one in records]
         own = {one["_id"] for one in records}
-        same = {"source.hospital": self._hospital_key, "source.obsUuid": {"$in": uuids}}
+        same = {"source.hospital": self._run.hospital.key, "source.obsUuid": {"$in": uuids}}
         others = [one for one in self._run.passport[RECORDS].find(same, BRIEF) if one["_id"] not in own]
         self._marks.leave(one["source"]["day"] for one in others)
         self._done["retracted"] += retraction.retract(self._run, [one["_id"] for one in others], "replaced")

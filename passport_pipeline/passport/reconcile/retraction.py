@@ -131,13 +131,13 @@ def retraction_entries(run: Run, records: Sequence[Document], why: str) -> Itera
         yield audit_log.retraction(run, one, why)
 
 
-def heal(run: Run, hospital_key: str, day: str) -> None:
+def heal(run: Run, day: str) -> None:
     """Finish what an interrupted run left of a day's retractions and restorations, and take out of patients' lists
     what has come back into them: with a patient who was restored from a dump.
     """
     archived = list(
         run.passport[RETRACTED].find(
-            {"hospital": hospital_key, "day": day},
+            {"hospital": run.hospital.key, "day": day},
             {"state": 1, "why": 1, "version": 1, "document.patientId": 1, "document.type": 1},
             batch_size=CHUNK * 10,
         )
@@ -163,14 +163,14 @@ def heal(run: Run, hospital_key: str, day: str) -> None:
     forget(run, {one["_id"]: one["version"] for one in back})
 
 
-def kept(run: Run, hospital_key: str, records: Iterable[Document]) -> list[Document]:
+def kept(run: Run, records: Iterable[Document]) -> list[Document]:
     """The copies of retracted records of the same observations, the one that was retracted last at the end."""
     # Asked at first only whether there is any. Nothing is deleted that was not archived before, so what was read as
     # absent, and is not kept now, was not there to be retracted.
-    if run.passport[RETRACTED].find_one({"hospital": hospital_key}, {"_id": 1}) is None:
+    if run.passport[RETRACTED].find_one({"hospital": run.hospital.key}, {"_id": 1}) is None:
         return []
     observed = {one["_id"]: one["source"]["obsUuid"] for one in records}
-    same = {"hospital": hospital_key, "document.source.obsUuid": {"$in": list(observed.values())}}
+    same = {"hospital": run.hospital.key, "document.source.obsUuid": {"$in": list(observed.values())}}
     wanted = {"$or": [{"_id": {"$in": list(observed)}}, same]}
     return sorted(run.passport[RETRACTED].find(wanted, batch_size=CHUNK), key=lambda one: one["retractedAt"])
 

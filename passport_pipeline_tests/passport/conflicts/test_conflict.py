@@ -7,8 +7,7 @@ from passport_pipeline.core.digests import Digest
 from passport_pipeline.passport.conflicts import conflict as conflicts
 from passport_pipeline.passport.days.counts import recounted
 from passport_pipeline.passport.mongo.collections import CONFLICTS, RECORDS, RETRACTED
-from passport_pipeline.passport.run import Run
-from passport_pipeline_tests.passport.factory import DAY, NOW, digest_of, digests_in, record
+from passport_pipeline_tests.passport.factory import DAY, NOW, digest_of, digests_in, record, run_of
 
 OTHER_DAY = date(2025, 11, 9)
 LATER = NOW + timedelta(days=1)
@@ -163,7 +162,7 @@ def test_a_second_open_conflict_of_a_record_is_refused_and_left_to_the_other_run
     first, second = record(1, world.patients[0]), record(1, world.patients[0], data={"details": "Measles"}, crc=9)
     world.run([first])
     world.edit(first, details="other")
-    run = Run(world.passport, world.account, "run", NOW)
+    run = run_of(world.passport, world.account)
     assert conflicts.open_one(run, world.get(first), second, None).matched == 1
     assert conflicts.open_one(run, world.get(first), second, None).matched == 0
     assert world.passport[CONFLICTS].count_documents({}) == 1
@@ -174,7 +173,7 @@ def test_a_run_that_finds_another_ones_conflict_brings_it_up_to_date(world, monk
     other = record(1, world.patients[0], data={"details": "Cholera"}, crc=10)
     world.run([first])
     world.edit(first, details="other")
-    step, others = conflicts.open_one, [Run(world.passport, world.account, "another run", NOW)]
+    step, others = conflicts.open_one, [run_of(world.passport, world.account, run_id="another run")]
 
     def late(run, current, wanted, before):
         if others:

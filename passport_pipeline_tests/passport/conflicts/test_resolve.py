@@ -18,8 +18,7 @@ from passport_pipeline.passport.days.leases import lease
 from passport_pipeline.passport.mongo import bulk
 from passport_pipeline.passport.mongo.collections import AUDIT, CONFLICTS, DAYS, PATIENTS, RECORDS
 from passport_pipeline.passport.patients import patients
-from passport_pipeline.passport.run import Run
-from passport_pipeline_tests.passport.factory import DAY, HOSPITAL, NOW, digest_of, digests_in, record
+from passport_pipeline_tests.passport.factory import DAY, HOSPITAL, NOW, digest_of, digests_in, record, run_of
 from passport_pipeline_tests.passport.test_interruptions import Killed, dying
 
 LATER = NOW + timedelta(days=1)
@@ -49,7 +48,7 @@ def shown(world):
 
 
 def decide(world, decision, *, of=None, by=BY, **options):
-    run = Run(world.passport, world.account, "cli", LATER)
+    run = run_of(world.passport, world.account, run_id="cli", now=LATER)
     return resolve(run, of or shown(world), decision, by, **options)
 
 
@@ -216,7 +215,7 @@ def test_a_decision_moves_the_record_to_the_patient_that_the_hospital_names(worl
     world.run([first])
     world.edit(first, details="Malaria, severe")
     conflict_with = measles(world, patient=1)
-    run = Run(world.passport, world.account, "dead", NOW)
+    run = run_of(world.passport, world.account, run_id="dead")
     # A run that died between opening the conflict and taking the record along.
     conflicts.open_one(run, world.get(first), conflict_with, None)
     assert decide(world, THEIRS).result is Result.RESOLVED

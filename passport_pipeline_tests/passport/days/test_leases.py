@@ -23,7 +23,7 @@ from passport_pipeline.passport.parked import rows as parking
 from passport_pipeline.passport.reconcile import retraction
 from passport_pipeline.passport.reconcile.day import DayReconciler
 from passport_pipeline.records.checksums import checksum
-from passport_pipeline_tests.passport.factory import DAY, NOW, parked, record
+from passport_pipeline_tests.passport.factory import DAY, parked, record, run_of
 
 NEXT = DAY + timedelta(days=1)
 WINDOW = ("central", DAY.isoformat()[:7])
@@ -330,7 +330,8 @@ def test_documents_carry_the_token_that_they_were_written_under_and_no_checksum_
 def test_every_day_that_a_run_was_at_is_looked_at_again_once_it_finds_that_it_was_taken_over(world, monkeypatch):
     with lease(world.passport, *WINDOW, "slow", 30) as old:
         slow = [
-            DayReconciler(world.passport, "central", day, world.account, "slow", NOW, token=old) for day in (DAY, NEXT)
+            DayReconciler(run_of(world.passport, world.account, day=day, run_id="slow", token=old), day)
+            for day in (DAY, NEXT)
         ]
         for reconciler, day in zip(slow, (DAY, NEXT), strict=True):
             reconciler.apply([record(day.day, world.patients[0], day=day)], [])

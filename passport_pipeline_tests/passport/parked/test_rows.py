@@ -10,7 +10,7 @@ from passport_pipeline.passport.mongo.collections import AUDIT, COLLECTIONS, PAR
 from passport_pipeline.passport.parked import rows as parking
 from passport_pipeline.passport.parked.retry_policy import Retries
 from passport_pipeline.passport.reconcile.day import DayReconciler
-from passport_pipeline_tests.passport.factory import DAY, NOW, digest_of, record
+from passport_pipeline_tests.passport.factory import DAY, NOW, digest_of, record, run_of
 from passport_pipeline_tests.passport.factory import parked as parked_row
 
 HOUR = timedelta(hours=1)
@@ -28,7 +28,7 @@ def tell(world, *names):
 
 def run(world, records, now, *, cap=8, parked_rows=()):
     """One run of the day by other retries than the default's."""
-    reconciler = DayReconciler(world.passport, "central", DAY, world.account, "run", now, Retries(HOUR, cap))
+    reconciler = DayReconciler(run_of(world.passport, world.account, now=now, retries=Retries(HOUR, cap)), DAY)
     reconciler.apply([dict(one) for one in records], [dict(one) for one in parked_rows])
     return reconciler.close(digest_of(records, parked_rows), {}, "inputs")
 

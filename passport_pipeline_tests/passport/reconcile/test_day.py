@@ -9,7 +9,7 @@ from passport_pipeline.passport.days import state as days
 from passport_pipeline.passport.days.counts import recounted
 from passport_pipeline.passport.mongo.collections import AUDIT, CONFLICTS, DAYS, PARKED, PATIENTS, RECORDS, RETRACTED
 from passport_pipeline.passport.reconcile.day import DayReconciler
-from passport_pipeline_tests.passport.factory import DAY, NOW, digest_of, parked, record
+from passport_pipeline_tests.passport.factory import DAY, NOW, digest_of, parked, record, run_of
 
 OTHER_DAY = date(2025, 11, 9)
 LATER = NOW + timedelta(days=1)
@@ -217,7 +217,7 @@ def test_a_record_no_longer_live_is_retracted_and_kept(world):
 def test_a_record_no_longer_live_goes_where_another_one_is_missing(world):
     first, second = record(1, world.patients[0]), record(2, world.patients[0])
     world.run([first])
-    reconciler = DayReconciler(world.passport, "central", DAY, world.account, "run-2", NOW)
+    reconciler = DayReconciler(run_of(world.passport, world.account, run_id="run-2"), DAY)
     reconciler.apply([second], [])
     world.passport[RECORDS].delete_one({"_id": second["_id"]})
     result = reconciler.close(digest_of([second]), {}, "inputs")
@@ -381,7 +381,7 @@ def test_references_reach_a_patient_that_breaks_the_rules_otherwise(world):
 
 def test_a_day_is_recorded_with_what_is_found_not_with_what_was_expected(world):
     wanted = record(1, world.patients[0])
-    reconciler = DayReconciler(world.passport, "central", DAY, world.account, "run", NOW)
+    reconciler = DayReconciler(run_of(world.passport, world.account), DAY)
     reconciler.apply([wanted], [])
     world.passport[RECORDS].update_one({}, {"$set": {"source.rows.0.crc": 1}})
     result = reconciler.close(digest_of([wanted]), {}, "inputs")
