@@ -188,9 +188,8 @@ def _user(user_id: ObjectId, name: str, email: str, role: str, source: Mapping[s
 def _insert(passport: Passport, collection: str, documents: Sequence[Document]) -> set[ObjectId]:
     """Insert the documents that do not exist yet; returns the ids of those that exist now."""
     outcome = bulk.insert(passport[collection], documents)
-    if outcome.unfit:
-        fields = sorted({path for paths in outcome.unfit.values() for path in paths})
-        raise PassportRefused(f"MongoDB refused {len(outcome.unfit)} new {collection} for: {', '.join(fields)}")
+    if outcome.invalid:
+        raise PassportRefused(f"MongoDB refused {len(outcome.invalid)} new {collection} for: {outcome.invalid_fields}")
     existing = {document["_id"] for document in documents} - outcome.same_key
     if outcome.same_key:
         cursor = passport[collection].find({"_id": {"$in": list(outcome.same_key)}}, {"_id": 1})

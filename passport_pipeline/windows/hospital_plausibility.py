@@ -26,7 +26,7 @@ from passport_pipeline.batches.store import Batches
 from passport_pipeline.config.settings import Settings
 from passport_pipeline.core.windows import month_of
 from passport_pipeline.passport.days.state import DayRecord, recorded
-from passport_pipeline.passport.hospitals.held_back import let_through_now, note_plausible
+from passport_pipeline.passport.hospitals.held_back import let_through_now, record_plausible
 from passport_pipeline.passport.hospitals.state import HeldBack, HospitalState, Known, state_of
 from passport_pipeline.passport.mongo.database import Passport
 from passport_pipeline.sources.mysql.survey import Survey
@@ -190,7 +190,7 @@ def review_hospital(settings: Settings, batches: Batches, passport: Passport, ke
     change = HospitalChange(state, settings, known_now(key, batches), passport.now())
     change = _compared(change, batches, recorded(passport, key, counts=False), {})
     if not change.faults:
-        note_plausible(passport, state, change.now)
+        record_plausible(passport, state, change.now)
 
 
 def _state(key: str, batches: Batches, passport: Passport) -> HospitalState:

@@ -230,7 +230,7 @@ def load_window(
     done = dict(zip(days, load.load(days, there), strict=True))
     # A record that moved between two days that were written at once has left a mark on one of them.
     after = recorded(passport, hospital.key, month)
-    marked = [day for day, record in after.items() if day in done and not record.in_line]
+    marked = [day for day, record in after.items() if day in done and not record.up_to_date]
     for day, again in zip(marked, load.load(marked, there), strict=True):
         done[day] = again.after(done[day])
     for each in done.values():

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 
 from passport_pipeline.core.errors import SourceRefused
-from passport_pipeline.passport.hospitals.fingerprints import claim, showing
+from passport_pipeline.passport.hospitals.database_claims import claim, hospitals_with_records_of
 from passport_pipeline.passport.hospitals.state import HospitalState, hospital_states, stop
 from passport_pipeline.passport.mongo.database import Document, Passport
 from passport_pipeline.sources.mysql.fingerprint import Lineage, holders, read_lineage, regression
@@ -61,7 +61,8 @@ def _owner(connection: sa.Connection, passport: Passport, state: HospitalState, 
     apart = {state.key, *younger}
     others = {key: other.lineage for key, other in states.items() if key not in apart and other.lineage}
     holding = holders(connection, {key: Lineage.from_json(lineage) for key, lineage in others.items()})
-    return next((key for key in (*holding, *showing(passport, [*now.anchors.values()])) if key not in apart), None)
+    with_records = hospitals_with_records_of(passport, [*now.anchors.values()])
+    return next((key for key in (*holding, *with_records) if key not in apart), None)
 
 
 def _first(state: HospitalState) -> tuple[datetime, str]:

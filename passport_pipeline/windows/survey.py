@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 import pandas as pd
 
 from passport_pipeline.batches.store import Batches
-from passport_pipeline.passport.hospitals.state import Look, note_looks, refuse_inactive
+from passport_pipeline.passport.hospitals.state import CheckResult, record_checks, refuse_inactive
 from passport_pipeline.passport.mongo.database import Passport
 from passport_pipeline.sources.mysql.clock import read_clock
 from passport_pipeline.sources.mysql.survey import Survey, cell_digests, full_survey, in_month, with_month
@@ -34,7 +34,7 @@ LOST_ROWS, LOST_SHARE = 5, 0.05
 FINISHED, FILLED = "finishedAt", "filled"
 
 
-def survey_hospital(source: Source, batches: Batches, passport: Passport) -> tuple[Survey, Look]:
+def survey_hospital(source: Source, batches: Batches, passport: Passport) -> tuple[Survey, CheckResult]:
     """Survey an active hospital in full, and note its clock and its lineage. Raises SourceError, PassportError,
     BatchError.
     """
@@ -43,8 +43,8 @@ def survey_hospital(source: Source, batches: Batches, passport: Passport) -> tup
     note_tables(source, batches)
     with source.reading() as connection:
         lineage = renewed_lineage(connection, state, survey.max_obs_id, at)
-        look = Look(state, at, read_clock(connection).skew, lineage=lineage)
-    note_looks(passport, [look])
+        look = CheckResult(state, at, read_clock(connection).skew, lineage=lineage)
+    record_checks(passport, [look])
     return survey, look
 
 

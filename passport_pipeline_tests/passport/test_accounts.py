@@ -48,7 +48,7 @@ def test_a_hospital_of_the_application_is_used_and_keeps_its_name(passport, shar
     assert passport[HOSPITALS].find_one()["name"] == "CHUK"
 
 
-def test_a_hospital_whose_licence_number_is_taken_is_told_what_to_do(passport, shared_settings):
+def test_a_hospital_whose_licence_number_is_taken_is_refused_with_what_to_do(passport, shared_settings):
     own = {"user": ObjectId(), "name": "CHUK", "address": "Kigali", "contact": "1"}
     passport[HOSPITALS].insert_one(own | {"licenseNumber": "OPENMRS-CENTRAL"})
     with pytest.raises(PassportRefused, match="set its openmrsHospitalKey to central"):
@@ -98,7 +98,7 @@ def test_a_new_name_reaches_a_placeholder_but_not_a_user_that_the_application_re
     assert names == ["Dr. Jane Jones", "Joseph"]
 
 
-def test_a_taken_address_is_told_and_leaves_no_doctor_without_a_user(ensure, passport):
+def test_a_taken_address_is_refused_and_leaves_no_doctor_without_a_user(ensure, passport):
     ensure(a="Dr. Jane Smith")
     user = passport[USERS].find_one({"role": "doctor"})
     passport[USERS].delete_one({"_id": user["_id"]})
@@ -123,7 +123,7 @@ def test_every_name_is_made_to_fit(name, fitted):
     assert fit_name(name) == fitted
 
 
-def test_no_clinicians_are_no_accounts(ensure):
+def test_without_clinicians_no_account_is_made(ensure):
     assert ensure() == {}
 
 
@@ -162,12 +162,12 @@ def doctor_document():
     }  # fmt: skip
 
 
-def test_nothing_is_lacking_where_every_placeholder_is_there(with_accounts):
+def test_no_day_lacks_an_account_where_every_placeholder_exists(with_accounts):
     assert days_without_accounts(with_accounts.passport, "central") == set()
 
 
 @pytest.mark.parametrize("collection", [USERS, DOCTORS])
-def test_the_first_day_of_a_placeholder_that_is_gone_is_named(with_accounts, collection):
+def test_the_first_day_of_a_placeholder_that_is_gone_lacks_an_account(with_accounts, collection):
     with_accounts.passport[collection].delete_many({"_id": {"$in": [ObjectId(CLINICIAN), ObjectId(DOCTOR)]}})
     assert days_without_accounts(with_accounts.passport, "central") == {DAY}
 
@@ -183,6 +183,6 @@ def test_a_hospital_that_has_lost_its_account_is_found_by_its_first_day_and_gets
     assert days_without_accounts(with_accounts.passport, "central") == set()
 
 
-def test_a_hospital_without_records_lacks_no_day(world):
+def test_no_day_of_a_hospital_without_records_lacks_an_account(world):
     world.passport[HOSPITALS].delete_many({})
     assert days_without_accounts(world.passport, "central") == set()

@@ -66,7 +66,7 @@ APPLICATIONS = {
 }
 
 
-def test_an_edit_with_whatever_mongodb_takes_stops_no_other_record(world):
+def test_an_edit_with_any_kind_of_value_stops_no_other_record(world):
     records = [record(number, world.patients[0]) for number in range(1, 4)]
     world.run(records)
     world.edit(records[0], **APPLICATIONS)
@@ -77,7 +77,7 @@ def test_an_edit_with_whatever_mongodb_takes_stops_no_other_record(world):
     assert (result.updated, result.conflicts, result.unchanged) == (0, 1, 2)
 
 
-def test_a_record_that_grew_too_large_to_be_kept_stays_and_all_others_go(world, caplog):
+def test_a_record_that_is_too_large_to_be_copied_stays_and_all_others_are_retracted(world, caplog):
     room = LARGEST - len(bson.encode(record(1, world.patients[0], data={"attachment": ""})))
     large = {"attachment": "x" * (room - 10)}
     records = [record(1, world.patients[0], data=large), *(record(n, world.patients[0]) for n in range(2, 5))]

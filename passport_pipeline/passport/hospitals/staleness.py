@@ -15,7 +15,7 @@ from passport_pipeline.passport.hospitals.state import HospitalState
 
 @dataclass(frozen=True)
 class Staleness:
-    """The hospitals that are not fresh, each with why; and those that do not take part, each with its state."""
+    """The stale hospitals, each with why; those that do not take part, each with its state; and the fresh ones."""
 
     stale: Mapping[str, str]
     apart: Mapping[str, str]
@@ -30,7 +30,7 @@ def staleness(states: Iterable[HospitalState], now: datetime, allowed: timedelta
     for state in states:
         why = _why_stale(state, now, allowed)
         if not state.active:
-            apart[state.key] = state.told
+            apart[state.key] = state.description
         elif why:
             stale[state.key] = why
         else:
@@ -39,9 +39,9 @@ def staleness(states: Iterable[HospitalState], now: datetime, allowed: timedelta
 
 
 def _why_stale(state: HospitalState, now: datetime, allowed: timedelta) -> str | None:
-    # Nothing was looked at while it was paused, so its time begins when it was resumed, or first seen.
+    # It was not checked while it was paused, so its time begins when it was resumed, or first seen.
     if state.held_back:
-        return state.held_back.told
+        return state.held_back.description
     seen = max((at for at in (state.surveyed_at, state.since) if at), default=None)
     if seen is None or (state.surveyed_at is None and state.unanswered):
         return "never surveyed"

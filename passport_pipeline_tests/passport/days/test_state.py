@@ -25,7 +25,7 @@ def test_held_months_are_those_of_documents_whatever_was_recorded(world):
     assert days.held_months(world.passport, "east") == []
 
 
-def test_a_recorded_day_tells_its_outcomes_and_inputs(world):
+def test_a_recorded_day_has_its_outcomes_and_inputs(world):
     world.run([record(1, world.patients[0], row_count=2)], [parked(2)], inputs="abc")
     day = days.recorded(world.passport, "central", "2025-11")[DAY]
     assert (day.loaded, day.attached, day.parked, day.skipped, day.inputs) == (1, 1, {"no_national_id": 1}, {}, "abc")
