@@ -72,8 +72,8 @@ def ensure_clinicians(
 
     `clinicians` has the columns clinician_key str (unique, not null) and name str (nullable). A doctor of the
     hospital whose openmrsProviderUuid is the key is used as it is; else a placeholder is made, whose name
-    follows the hospital's as long as the application leaves it alone, and whose user is made again where it is
-    gone. A fixed number of commands, none of them a write when all is there. Any number of processes may do so at
+    follows the hospital's as long as the application does not change it, and whose user is made again where it
+    is gone. A fixed number of commands, none of them a write when all exist. Any number of processes may do so at
     once. Raises PassportError.
     """
     names = {
@@ -98,7 +98,7 @@ def ensure_clinicians(
 
 
 def placeholder_id(kind: str, *names: str) -> ObjectId:
-    """The _id of a placeholder: no creation second, as none is known, then a hash of what it stands for."""
+    """The _id of a placeholder: no creation second, then a hash of what it stands for."""
     return ObjectId(bytes(4) + blake2b("\0".join((kind, *names)).encode(), digest_size=8).digest())
 
 
@@ -169,7 +169,6 @@ def _email(domain: str, kind: str, *names: str) -> str:
 def _user(user_id: ObjectId, name: str, email: str, role: str, source: Mapping[str, str]) -> Document:
     # Nobody ever learns the secret. It is as hard to guess as the hash is to forge, so the lowest cost will do.
     unusable = bcrypt.hashpw(secrets.token_urlsafe(48).encode(), bcrypt.gensalt(rounds=4))
-    now = datetime.now(UTC)
     return {
         "_id": user_id,
         "name": name,
@@ -179,10 +178,13 @@ def _user(user_id: ObjectId, name: str, email: str, role: str, source: Mapping[s
         "isActive": True,
         "isEmailVerified": True,
         "placeholder": dict(source),
-        "createdAt": now,
-        "updatedAt": now,
-        "__v": 0,
+        **_stamps(),
     }
+
+
+def _stamps() -> Document:
+    now = datetime.now(UTC)
+    return {"createdAt": now, "updatedAt": now, "__v": 0}
 
 
 def _insert(passport: Passport, collection: str, documents: Sequence[Document]) -> set[ObjectId]:
@@ -204,7 +206,6 @@ def _add_hospital(passport: Passport, hospital: Hospital, settings: Settings) ->
     user = _user(user_id, name, email, "hospital", {"hospital": hospital.key, "name": name})
     if not _insert(passport, USERS, [user]):
         return
-    now = datetime.now(UTC)
     document = {
         "_id": placeholder_id("hospital", hospital.key),
         "user": user_id,
@@ -214,9 +215,7 @@ def _add_hospital(passport: Passport, hospital: Hospital, settings: Settings) ->
         "licenseNumber": _licence(hospital.key),
         "status": "active",
         "openmrsHospitalKey": hospital.key,
-        "createdAt": now,
-        "updatedAt": now,
-        "__v": 0,
+        **_stamps(),
     }
     _insert(passport, HOSPITALS, [document])
 
@@ -237,7 +236,7 @@ def _doctors(passport: Passport, account: Account, keys: Sequence[str]) -> dict[
 def _add_doctors(
     passport: Passport, hospital: Hospital, account: Account, names: Mapping[str, str], settings: Settings
 ) -> None:
-    users, doctors, now = [], [], datetime.now(UTC)
+    users, doctors = [], []
     for key, name in names.items():
         user_id = placeholder_id("user", hospital.key, key)
         email = _email(settings.placeholder_domain, "clinician", hospital.key, key)
@@ -250,9 +249,7 @@ def _add_doctors(
                 "specialization": "General Practice",
                 "hospital": ObjectId(account.hospital_id),
                 "openmrsProviderUuid": key,
-                "createdAt": now,
-                "updatedAt": now,
-                "__v": 0,
+                **_stamps(),
             }
         )
     existing_users = _insert(passport, USERS, users)
@@ -276,7 +273,7 @@ def _rename(
     )
     for user in cursor:
         name, before = gone.pop(placeholders[user["_id"]]), (user.get("placeholder") or {}).get("name")
-        # A name that is not the one last given is the application's; it stays.
+        # Any other name than the last placeholder's was set by the application; it stays.
         if user["name"] == before != name:
             change = {"name": name, "placeholder.name": name, "updatedAt": datetime.now(UTC)}
             operations.append(UpdateOne({"_id": user["_id"], "name": before}, {"$set": change}))

@@ -23,20 +23,8 @@ _EMPTY = blake2b(digest_size=8)  # a copy of one costs less than a new one
 
 Event = Literal["version", "left", "retracted"]
 # What an entry is made of; enough to write one that an interrupted run owes.
-NEEDED = {
-    "patientId": 1,
-    "type": 1,
-    "source.hospital": 1,
-    "source.day": 1,
-    "source.window": 1,
-    "source.version": 1,
-    "source.restored": 1,
-    "source.moved": 1,
-    "source.decided": 1,
-    "source.runId": 1,
-    "source.concept": 1,
-    "source.clinician": 1,
-}
+_OF_SOURCE = ["hospital", "day", "window", "version", "restored", "moved", "decided", "runId", "concept", "clinician"]
+NEEDED = dict.fromkeys(("patientId", "type", *(f"source.{name}" for name in _OF_SOURCE)), 1)
 
 
 def entry_id(record_id: ObjectId, version: int, event: Event = "version") -> ObjectId:

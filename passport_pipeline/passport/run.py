@@ -39,7 +39,7 @@ class Run:
 
     @cached_property
     def user(self) -> ObjectId:
-        """The user whose account it is."""
+        """The user of the account, as which changes are audited."""
         return ObjectId(self.account.user_id)
 
     @property

@@ -12,8 +12,8 @@ from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.core.digests import Digest
 from passport_pipeline.core.windows import month_of
 from passport_pipeline.passport.accounts import Account
-from passport_pipeline.passport.days import state as days
 from passport_pipeline.passport.days.counts import recounted
+from passport_pipeline.passport.days.state import recorded
 from passport_pipeline.passport.mongo.collections import (
     ARRAYS,
     AUDIT,
@@ -260,9 +260,7 @@ class World:
         for one in records:
             for version in range(1, one["source"]["version"] + 1):
                 assert any((one["_id"], version, action) in audited for action in ("create", "update"))
-        held = {
-            day: content.digest for day, content in days.recorded(self.passport, "central").items() if content.digest
-        }
+        held = {day: content.digest for day, content in recorded(self.passport, "central").items() if content.digest}
         assert held == digests_in(self.passport)
         assert not list(self.passport[DAYS].find({"writers": {"$nin": [None, {}]}}))
 

@@ -88,7 +88,7 @@ class DayCount:
 
 @dataclass(frozen=True)
 class Totals:
-    """Live rows by outcome; parked and skipped ones by reason."""
+    """Live rows by outcome: loaded ones lead a record, attached ones belong to it; parked and skipped by reason."""
 
     loaded: int = 0
     attached: int = 0
@@ -121,38 +121,18 @@ class HospitalStatus:
     unanswered: Unanswered | None = None  # None where it answered at the last check
     held_back: HeldBack | None = None  # as a whole
 
-    @property
-    def loaded(self) -> int:
-        """Rows that lead a record."""
-        return self.totals.loaded
-
-    @property
-    def attached(self) -> int:
-        """Rows that belong to another row's record."""
-        return self.totals.attached
-
-    @property
-    def parked(self) -> Mapping[str, int]:
-        """Parked rows by reason."""
-        return self.totals.parked
-
-    @property
-    def skipped(self) -> Mapping[str, int]:
-        """Skipped rows by reason."""
-        return self.totals.skipped
-
     def to_json(self) -> dict[str, Any]:
         """As `passport-pipeline status --json` prints it."""
         return {
             "key": self.key,
             "windows": self.windows,
             "lastDay": self.last_day.isoformat() if self.last_day else None,
-            "loaded": self.loaded,
-            "attached": self.attached,
-            "parked": dict(self.parked),
+            "loaded": self.totals.loaded,
+            "attached": self.totals.attached,
+            "parked": dict(self.totals.parked),
             "exhausted": self.exhausted,
             "conflicts": self.conflicts,
-            "skipped": dict(self.skipped),
+            "skipped": dict(self.totals.skipped),
             "lastSync": self.last_sync.isoformat() if self.last_sync else None,
             "lag": self.lag.to_json() if self.lag else None,
             "unanswered": self.unanswered.to_json() if self.unanswered else None,

@@ -5,7 +5,7 @@ has been behind (days.behind).
 
 A row's lag is the time from its creation at the hospital until its record is in the passport. It is measured for
 records that a run has inserted, if their rows were created after the hospital's first synchronisation: what existed
-before is a backfill, and its age says nothing. The last 1,000 lags are kept with their median and 95th percentile.
+before is a backfill, and its age says nothing. The last 1,000 lags are stored with their median and 95th percentile.
 """
 
 from __future__ import annotations

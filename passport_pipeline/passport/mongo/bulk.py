@@ -1,4 +1,4 @@
-"""Bulk writes whose failures are known document by document, and lists cut to what fits a command.
+"""Bulk writes that report failures document by document, and lists cut to what fits a command.
 
 What belongs here: inserting and updating many documents at once, and telling for each one that was not written why: it
 existed already, or MongoDB refused it and which fields are invalid. What does not: what happens to it then (reconcile).

@@ -27,7 +27,7 @@ from passport_pipeline.passport.mongo.validation_rules import STRICT, Rules, app
 
 Document = dict[str, Any]
 
-# What is noted of the others has its place first.
+# First the collection in which is stored what the others were.
 COLLECTIONS = (CONTRACT_CHANGE, *APPLICATION_COLLECTIONS, *PIPELINE_COLLECTIONS)
 
 COLLECTION_EXISTS = {48}  # NamespaceExists

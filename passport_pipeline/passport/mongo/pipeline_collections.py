@@ -51,7 +51,7 @@ CONTRACT_CHANGE = Collection(
             validationLevel=LINE,
             validationAction=LINE,
         ),
-        # Names of those that the pipeline made there.
+        # Names of those that the pipeline made.
         indexes=array(LINE),
     ),
 )

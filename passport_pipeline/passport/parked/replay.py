@@ -47,8 +47,12 @@ class Selection:
             raise ConfigurationError(f"no reason is called {', '.join(unknown)}; there are: {', '.join(WAITS_FOR)}")
         if self.state not in (None, *PARKED_ROW.names):
             raise ConfigurationError(f"no state is called {self.state}; there are: {', '.join(PARKED_ROW.names)}")
-        if self.window is not None and not _is_month(self.window):
-            raise ConfigurationError(f"{self.window} is no window; one is written YYYY-MM, for example 2025-11")
+        if self.window is not None:
+            try:
+                month(self.window)
+            except ValueError:
+                message = f"{self.window} is not a window; a window is written YYYY-MM, for example 2025-11"
+                raise ConfigurationError(message) from None
 
     def __bool__(self) -> bool:
         """Whether it excludes any row."""
@@ -207,14 +211,6 @@ def still_parked(passport: Passport, replay: Replay) -> list[Group]:
         "stateHistory": _entry(replay.by, replay.at),
     }
     return _grouped(passport, marked)
-
-
-def _is_month(text: str) -> bool:
-    """Whether this is a month as windows are named."""
-    try:
-        return bool(month(text))
-    except ValueError:
-        return False
 
 
 def _entry(by: str, at: datetime) -> Document:

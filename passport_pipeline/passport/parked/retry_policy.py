@@ -64,7 +64,7 @@ class Retries:
         return cls(timedelta(minutes=settings.retry_delay), settings.retry_cap)
 
     def schedule(self, reason: str, tries: int, now: datetime) -> Document:
-        """What a row is given whose attempt number `tries` has just failed: `tries` and `nextAttempt`.
+        """The fields `tries` and `nextAttempt` of a row whose attempt number `tries` has just failed.
 
         Nothing for a reason that waits for something else than time; no `nextAttempt` after the last attempt.
         """

@@ -143,8 +143,7 @@ def _change(passport: Passport, references: Sequence[Reference], operator: str, 
     for patient_id in ids:
         change = {ARRAYS[kind]: {many: records} for kind, records in by_patient[patient_id].items()}
         operations.append(UpdateOne({"_id": ObjectId(patient_id)}, {operator: change, "$set": {"updatedAt": now}}))
-    # Trusted: a list of record ids makes no patient worse, and whether the application's other fields keep the contract
-    # is not for the pipeline to judge.
+    # Trusted: a list of record ids makes no patient invalid, and other fields that are invalid are the application's.
     outcome = bulk.write(passport[PATIENTS], operations, ids, trusted=True)
     if outcome.invalid:
         log.warning(

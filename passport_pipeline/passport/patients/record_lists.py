@@ -143,6 +143,7 @@ def _missing(passport: Passport, records: Document) -> Days:
         {"$setDifference": [{"$ifNull": [{"$first": f"$own.{array}"}, []]}, patients.a_list(f"patient.{array}")]}
         for array in ARRAYS.values()
     ]
+    lists = [{"$project": dict.fromkeys(ARRAYS.values(), 1)}]  # nothing else of a patient is read
     pipeline: list[Document] = [
         {"$match": records | {"type": {"$in": list(ARRAYS)}}},
         {"$group": {"_id": {"patient": "$patientId", "type": "$type"}, "ids": {"$push": "$_id"}}},
@@ -156,7 +157,7 @@ def _missing(passport: Passport, records: Document) -> Days:
             }
         },
         {"$project": {"own": {array: f"${array}" for array in ARRAYS.values()}}},
-        _patient("_id"),
+        {"$lookup": {"from": PATIENTS, "localField": "_id", "foreignField": "_id", "pipeline": lists, "as": "patient"}},
         {"$unwind": "$patient"},
         {"$project": {"_id": 0, "lacking": {"$concatArrays": lacking}}},
         {"$match": {"lacking": {"$ne": []}}},
@@ -219,13 +220,3 @@ def _days_of_listed(passport: Passport, ids: Sequence[ObjectId]) -> Days:
         if source:
             days[source["hospital"], source["day"]] += times[key]
     return days
-
-
-def _patient(field_of_id: str) -> Document:
-    """The stage that reads a patient's lists, and nothing else of the patient."""
-    lists = [{"$project": dict.fromkeys(ARRAYS.values(), 1)}]
-    return {
-        "$lookup": {
-            "from": PATIENTS, "localField": field_of_id, "foreignField": "_id", "pipeline": lists, "as": "patient"
-        }
-    }  # fmt: skip

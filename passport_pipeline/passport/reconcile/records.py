@@ -36,16 +36,8 @@ from passport_pipeline.passport.run import Run
 
 ROUNDS = 20
 # Enough of a record for merge.is_unchanged, its reference and its audit entry's _id.
-COMPARED_FIELDS = {
-    "patientId": 1,
-    "type": 1,
-    "source.hospital": 1,
-    "source.checksum": 1,
-    "source.day": 1,
-    "source.version": 1,
-    "source.decided": 1,
-    "source.rows.crc": 1,
-}
+_OF_SOURCE = ("hospital", "checksum", "day", "version", "decided", "rows.crc")
+COMPARED_FIELDS = dict.fromkeys(("patientId", "type", *(f"source.{name}" for name in _OF_SOURCE)), 1)
 Records = dict[ObjectId, Document]
 
 

@@ -4,8 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from passport_pipeline.passport.conflicts import open_conflicts
-from passport_pipeline.passport.conflicts import resolve as resolve_module
+from passport_pipeline.passport.conflicts import open_conflicts, resolve
 from passport_pipeline.passport.conflicts.queue import ConflictRef
 from passport_pipeline.passport.conflicts.resolve import Result
 from passport_pipeline.passport.mongo import bulk
@@ -86,7 +85,7 @@ def test_a_run_that_revises_the_conflict_meanwhile_voids_the_decision(world, dis
 
 def test_a_change_of_the_source_after_the_decision_was_written_keeps_the_conflict_open(world, disputed, monkeypatch):
     other = [measles(world, data={"details": "Cholera"}, crc=12), record(2, world.patients[1])]
-    between(monkeypatch, resolve_module, "_write", lambda: world.run(other))
+    between(monkeypatch, resolve, "_write", lambda: world.run(other))
     outcome = decide(world, THEIRS)
     assert (outcome.result, outcome.ok) == (Result.CHANGED, False)
     assert world.run(other).conflicts == 1
