@@ -26,8 +26,7 @@ import sqlalchemy as sa
 from pymongo.database import Database
 
 from benchmarks.place import Pipeline
-from passport_pipeline.passport.mongo.bookkeeping import CONTRACT_CHANGES
-from passport_pipeline.passport.mongo.collections import PATIENTS, USERS
+from passport_pipeline.passport.mongo.collections import CONTRACT_CHANGES, PATIENTS, USERS
 from passport_pipeline.passport.mongo.database import Passport
 from passport_pipeline.sources.mysql.connection import Database as Opened
 from passport_pipeline.sources.openmrs.observations.row_definition import NUMBERS_AND_DATES, ObservationRows

@@ -22,7 +22,7 @@ from passport_pipeline.config.hospitals import first_month_of
 from passport_pipeline.connections.run import Connections
 from passport_pipeline.core.windows import last_month
 from passport_pipeline.detection.hospital import Seen, look_at
-from passport_pipeline.passport.hospitals.state import hospital_states, note_looks
+from passport_pipeline.passport.hospitals.state import hospital_states, record_checks
 from passport_sample.loading import engine_of
 
 READ = "SHOW GLOBAL STATUS LIKE 'Handler_read%%'"
@@ -98,7 +98,7 @@ def _tick(connections: Connections) -> Seen:
         seen = look_at(tick, hospital, state, (first_month_of(hospital, tick.settings), last_month()))
         if seen.windows is None:
             raise RuntimeError("the tick wants a full survey first")
-        note_looks(tick.passport, [seen.look])
+        record_checks(tick.passport, [seen.look])
     finally:
         tick.close()
     return seen

@@ -66,13 +66,13 @@ def show(
 ) -> None:
     """Show one conflict: its fields, and its history."""
     from passport_pipeline.connections.run import Connections
-    from passport_pipeline.passport.conflicts.queue import Shown, one
+    from passport_pipeline.passport.conflicts.queue import ConflictRef, read_conflict
 
-    shown = Shown.parse(conflict_id)
+    ref = ConflictRef.parse(conflict_id)
     passport = Connections().passport
-    found = one(passport, shown, passport.now())
+    found = read_conflict(passport, ref, passport.now())
     if found is None:
-        raise PipelineError(f"there is no conflict {shown.id}; `conflicts list --state any` shows those that there are")
+        raise PipelineError(f"there is no conflict {ref.id}; `conflicts list --state any` shows those that there are")
     if as_json:
         print_json({"ok": True, **found.to_json(values=values)})
     else:
@@ -153,7 +153,7 @@ def _print_list(found: Sequence[Conflict], limit: int) -> None:
     for name in ("hospital", "day", "type", "fields that differ", "since", "state"):
         table.add_column(name, overflow="fold")
     for one in found[:limit]:
-        told = (str(one.shown), one.hospital, one.day, one.type, ", ".join(one.fields), minute(one.since))
+        told = (str(one.ref), one.hospital, one.day, one.type, ", ".join(one.fields), minute(one.since))
         table.add_row(*told, f"{one.state}: {one.decision}" if one.decision else one.state)
     output().print(table)
     if len(found) > limit:
@@ -166,7 +166,7 @@ def _print_one(found: Conflict, *, values: bool) -> None:
     from passport_pipeline.cli.consoles import output
     from passport_pipeline.cli.tables import minute
 
-    table = Table(title=f"{found.shown}: {found.hospital} {found.day}, {found.type}, {found.state}")
+    table = Table(title=f"{found.ref}: {found.hospital} {found.day}, {found.type}, {found.state}")
     for name in ("field", "", *(("theirs (the application's)", "ours (the hospital's)") if values else ())):
         table.add_column(name, overflow="fold")
     for name in dict.fromkeys([*found.theirs, *found.ours]):

@@ -129,7 +129,7 @@ def _change(
     with closing(Connections()) as connections:
         accepted = {"accept_restored": accept_restored, "accept_database": accept_database}
         now = change_state(connections.passport, connections.hospitals, key, state, reason, by, **accepted)
-    say(f"{key} is {shown(now.told)}")
+    say(f"{key} is {shown(now.description)}")
 
 
 def _registered(connections: Connections, key: str) -> dict[str, object]:

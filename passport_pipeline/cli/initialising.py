@@ -39,7 +39,7 @@ def initialise(*, undo: bool, yes: bool, as_json: bool) -> None:
             raise ConfigurationError("init --undo --json asks nobody; add --yes where it is meant")
         typer.confirm(f"{settings.mongo_database}: {QUESTION}", abort=True)
     with Passport.connect(settings) as passport:
-        changes = passport.undo() if undo else passport.ensure(count_unfit=True)
+        changes = passport.undo() if undo else passport.ensure(count_invalid=True)
     if as_json:
         print_json({"ok": True, "collections": [one.to_json() for one in changes]})
     else:
@@ -56,10 +56,10 @@ def _print(changes: Iterable[Change], *, undo: bool) -> None:
         table.add_column(name, overflow="fold")
     if not undo:
         table.add_column("documents that do not fit", justify="right")
-    told = [one for one in changes if one or one.unfit]
+    told = [one for one in changes if one or one.invalid]
     for one in told:
         row = (one.collection, one.rules or "unchanged", "\n".join(one.indexes) or "-")
-        table.add_row(*row, *(() if undo else (one.unfit_told,)))
+        table.add_row(*row, *(() if undo else (one.invalid_count,)))
     if told:
         output().print(table)
     else:

@@ -130,7 +130,7 @@ def _that_can_run(connections: Connections, selection: Selection) -> Selection |
     chosen = chosen_hospitals(connections, list(selection.hospitals))
     states = hospital_states(connections.passport, (hospital.key for hospital in chosen))
     for state in (states[hospital.key] for hospital in chosen if not states[hospital.key].active):
-        complain(f"{state.key} is left out: {shown(state.told)}")
+        complain(f"{state.key} is left out: {shown(state.description)}")
     keys = [hospital.key for hospital in chosen if states[hospital.key].active]
     months = (connections.settings.first_month, last_month())
     return replaced(selection, hospitals=keys, months=months) if keys else None

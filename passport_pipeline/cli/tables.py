@@ -111,10 +111,10 @@ def status_table(statuses: Sequence[HospitalStatus]) -> None:
             one.key,
             str(one.windows),
             one.last_day.isoformat() if one.last_day else "-",
-            str(one.loaded),
-            str(one.attached),
-            by_reason(one.parked) + (f"\n({one.exhausted} exhausted)" if one.exhausted else ""),
-            by_reason(one.skipped),
+            str(one.totals.loaded),
+            str(one.totals.attached),
+            by_reason(one.totals.parked) + (f"\n({one.exhausted} exhausted)" if one.exhausted else ""),
+            by_reason(one.totals.skipped),
             str(one.conflicts),
             f"{one.last_sync:%Y-%m-%d %H:%M:%S}" if one.last_sync else "never",
             f"{one.lag.p50:,.0f} s, {one.lag.p95:,.0f} s" if one.lag else "-",
@@ -133,7 +133,7 @@ def hospitals_table(states: Collection[HospitalState], registered: Mapping[str, 
     listed = list(states)
     for one in listed:
         hospital = registered.get(one.key)
-        in_line = f"behind since {minute(one.behind_since)}" if one.behind_since else minute(one.in_line_at)
+        in_line = f"behind since {minute(one.behind_since)}" if one.behind_since else minute(one.up_to_date_since)
         table.add_row(
             one.key,
             shown(hospital.name) if hospital else "not in hospitals.yaml",
@@ -155,7 +155,7 @@ def _unanswered(console: PlainConsole, hospitals: Iterable[HospitalState | Hospi
     """Print which hospitals do not answer, since when, and what an operator may do meanwhile."""
     silent = [(one.key, one.unanswered) for one in hospitals if one.unanswered]
     for key, unanswered in silent:
-        console.print(f"{key}: {unanswered.told}", highlight=False, markup=False, soft_wrap=True)
+        console.print(f"{key}: {unanswered.description}", highlight=False, markup=False, soft_wrap=True)
     if silent:
         console.print("`sync` and `hospitals check` ask at once, whenever the next look is due.", soft_wrap=True)
 
@@ -164,7 +164,7 @@ def held_back_lines(hospitals: Iterable[tuple[str, HeldBack | None]]) -> None:
     """Say of each hospital that is held back as a whole since when and why."""
     for key, held in hospitals:
         if held:
-            output().print(f"{key} is {held.told}", style="red", soft_wrap=True, highlight=False, markup=False)
+            output().print(f"{key} is {held.description}", style="red", soft_wrap=True, highlight=False, markup=False)
 
 
 def minute(at: datetime | None) -> str:

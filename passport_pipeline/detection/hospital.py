@@ -18,8 +18,8 @@ from passport_pipeline.core.digests import Digest, differing
 from passport_pipeline.core.windows import month_of
 from passport_pipeline.passport.days.behind import behind
 from passport_pipeline.passport.days.leases import held
-from passport_pipeline.passport.days.state import DayRecord, recorded, recorded_stamp
-from passport_pipeline.passport.hospitals.state import HospitalState, Look
+from passport_pipeline.passport.days.state import DayRecord, recorded, recorded_version
+from passport_pipeline.passport.hospitals.state import CheckResult, HospitalState
 from passport_pipeline.sources.base import Activity, Source
 from passport_pipeline.sources.hospital_survey import HospitalSurvey
 from passport_pipeline.windows.restore_check import admit, renewed_fingerprint
@@ -48,7 +48,7 @@ class Seen:
     """
 
     windows: Sequence[Change] | None
-    look: Look
+    look: CheckResult
     overdue: datetime | None = None
 
 
@@ -104,7 +104,7 @@ def look_at(connections: Connections, hospital: Hospital, state: HospitalState, 
         else:
             found = _compared(connections, kept.source, state, months, at)
             if found is None:
-                return Seen(None, Look(state, at, kept.clock.skew, surveyed=False))
+                return Seen(None, CheckResult(state, at, kept.clock.skew, surveyed=False))
             compared, survey = found
             lineage = renewed_fingerprint(kept.source, state, survey, at)
             kept.noted = Noted(basis, compared) if basis else None
@@ -112,7 +112,7 @@ def look_at(connections: Connections, hospital: Hospital, state: HospitalState, 
     busy |= held(passport, hospital.key)
     overdue = compared.surveyed_at if at - compared.surveyed_at > SURVEY_OVERDUE else None
     windows = [change for change in compared.windows if change.month not in busy]
-    return Seen(windows, Look(state, at, kept.clock.skew, behind=compared.behind, lineage=lineage), overdue)
+    return Seen(windows, CheckResult(state, at, kept.clock.skew, behind=compared.behind, lineage=lineage), overdue)
 
 
 def _basis(
@@ -122,7 +122,7 @@ def _basis(
     asked: tuple[tuple[str, str], datetime | None],
 ) -> Basis | None:
     """The basis of a comparison that begins now; None where the hospital or the passport does not tell."""
-    recorded = recorded_stamp(connections.passport, hospital.key) if activity is not None else None
+    recorded = recorded_version(connections.passport, hospital.key) if activity is not None else None
     if activity is None or not recorded:
         return None
     return Basis(activity, survey_version(hospital, connections.batches), recorded, asked)
@@ -148,7 +148,7 @@ def not_in_line(there: Mapping[date, Digest], here: Mapping[date, DayRecord], mo
     (`there`) is not what the passport recorded (`here`), or which a run has left unfinished; oldest first.
     """
     unlike = differing(there, {day: record.digest for day, record in here.items()})
-    unfinished = (day for day, record in here.items() if not record.in_line)
+    unfinished = (day for day, record in here.items() if not record.up_to_date)
     return [day for day in sorted({*unlike, *unfinished}) if months[0] <= month_of(day) <= months[1]]
 
 

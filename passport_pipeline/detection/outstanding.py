@@ -60,7 +60,7 @@ def outstanding(connections: Connections, hospital: Hospital, months: Collection
 def left_marked(passport: Passport, hospital_key: str) -> set[str]:
     """The months with days that are not in line, whatever their rows are. Raises PassportError."""
     days = recorded(passport, hospital_key, counts=False)
-    return {month_of(day) for day, record in days.items() if not record.in_line}
+    return {month_of(day) for day, record in days.items() if not record.up_to_date}
 
 
 def _adds_up(day: DayRecord) -> bool:

@@ -1,7 +1,8 @@
 """Accounts that records are attributed to: the hospital, and its clinicians.
 
-What belongs here: finding the application's own hospital and doctors, and making placeholders, each a user
-nobody can log in as, where it has none. What does not: who is the clinician of an observation (records).
+What belongs here: finding the application's own hospital and doctors, making placeholders, each a user that nobody can
+log in as, where it has none, and finding placeholders that are gone. What does not: who is the clinician of an
+observation (sources).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from hashlib import blake2b
 
 import bcrypt
@@ -22,11 +23,12 @@ from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.config.settings import Settings
 from passport_pipeline.core.errors import PassportRefused
 from passport_pipeline.passport.mongo import bulk
-from passport_pipeline.passport.mongo.collections import DOCTORS, HOSPITALS, USERS
+from passport_pipeline.passport.mongo.collections import DOCTORS, HOSPITALS, RECORDS, USERS
 from passport_pipeline.passport.mongo.database import Document, Passport, answering
 
 LONGEST_NAME = 50
-NOBODY = "Unknown clinician"
+UNKNOWN_CLINICIAN = "Unknown clinician"
+IDS_PER_QUERY = 10_000
 
 
 @dataclass(frozen=True)
@@ -46,21 +48,20 @@ def ensure_hospital(passport: Passport, hospital: Hospital, settings: Settings) 
     A new name in hospitals.yaml reaches a placeholder; a hospital of the application keeps its own.
     Any number of processes may do so at once. Raises PassportError.
     """
-    found = _hospital(passport, hospital.key)
-    if _is_lacking(found):
+    document = _hospital(passport, hospital.key)
+    if _is_lacking(document):
         _add_hospital(passport, hospital, settings)
-        found = _hospital(passport, hospital.key)
-    if found is None:
+        document = _hospital(passport, hospital.key)
+    if document is None:
         raise PassportRefused(
             f"{hospital.key}: a hospital of the application already has the licence number "
             f"{_licence(hospital.key)}, or a user its e-mail address; if the hospital is this one, set its "
             f"openmrsHospitalKey to {hospital.key}"
         )
-    ours = found["_id"] == placeholder_id("hospital", hospital.key)
-    if ours and found["name"] != hospital.name:
+    if document["_id"] == placeholder_id("hospital", hospital.key) and document["name"] != hospital.name:
         renamed = {"$set": {"name": hospital.name, "updatedAt": datetime.now(UTC)}}
-        passport[HOSPITALS].update_one({"_id": found["_id"]}, renamed)
-    return Account(str(found["_id"]), str(found["user"]), hospital.name)
+        passport[HOSPITALS].update_one({"_id": document["_id"]}, renamed)
+    return Account(str(document["_id"]), str(document["user"]), hospital.name)
 
 
 @answering("looking up clinicians' accounts")
@@ -71,63 +72,88 @@ def ensure_clinicians(
 
     `clinicians` has the columns clinician_key str (unique, not null) and name str (nullable). A doctor of the
     hospital whose openmrsProviderUuid is the key is used as it is; else a placeholder is made, whose name
-    follows the hospital's as long as the application leaves it alone, and whose user is made again where it is
-    gone. A fixed number of commands, none of them a write when all is there. Any number of processes may do so at
+    follows the hospital's as long as the application does not change it, and whose user is made again where it
+    is gone. A fixed number of commands, none of them a write when all exist. Any number of processes may do so at
     once. Raises PassportError.
     """
     names = {
         str(key): fit_name(name) for key, name in zip(clinicians["clinician_key"], clinicians["name"], strict=True)
     }
-    found = _doctors(passport, account, list(names))
-    new = {key: name for key, name in names.items() if key not in found}
+    doctors = _doctors(passport, account, list(names))
+    new = {key: name for key, name in names.items() if key not in doctors}
     if new:
         _add_doctors(passport, hospital, account, new, settings)
-        found |= _doctors(passport, account, list(new))
-        lost = new.keys() - found.keys()
+        doctors |= _doctors(passport, account, list(new))
+        lost = new.keys() - doctors.keys()
         if lost:
             raise PassportRefused(
                 f"{hospital.key}: {len(lost)} clinicians have no account, because other doctors or users "
                 f"hold the licence numbers {_licence(hospital.key)}-... or their e-mail addresses; "
                 "set openmrsProviderUuid and hospital of those doctors"
             )
-    gone = _rename(passport, hospital, found, {key: name for key, name in names.items() if key not in new})
+    gone = _rename(passport, hospital, doctors, {key: name for key, name in names.items() if key not in new})
     if gone:
         _add_doctors(passport, hospital, account, gone, settings)
-    return {key: (str(doctor["user"]), str(doctor["_id"])) for key, doctor in found.items()}
+    return {key: (str(doctor["user"]), str(doctor["_id"])) for key, doctor in doctors.items()}
 
 
 def placeholder_id(kind: str, *names: str) -> ObjectId:
-    """The _id of a placeholder: no creation second, as none is known, then a hash of what it stands for."""
+    """The _id of a placeholder: no creation second, then a hash of what it stands for."""
     return ObjectId(bytes(4) + blake2b("\0".join((kind, *names)).encode(), digest_size=8).digest())
 
 
-def is_placeholder(account: str | None) -> bool:
+@answering("looking for the accounts that records name")
+def days_without_accounts(passport: Passport, hospital_key: str) -> set[date]:
+    """The days whose runs make placeholder accounts again that records name and that are gone, because a collection
+    was dropped or replaced by an older copy: for each such account the first day that names it, for the hospital's own
+    the first day of all. An account of the application that is gone was deleted on purpose. Raises PassportError.
+    """
+    named_by_records: list[Document] = [
+        {"$match": {"source.hospital": hospital_key}},
+        {
+            "$group": {
+                "_id": {"user": "$createdBy", "doctor": "$source.doctorId"}, "day": {"$min": "$source.day"}
+            }
+        },
+        {"$sort": {"day": 1}},
+    ]  # fmt: skip
+    accounts = list(passport[RECORDS].aggregate(named_by_records, allowDiskUse=True))
+    days = {account["day"] for account in accounts[:1]} if _is_lacking(_hospital(passport, hospital_key)) else set()
+    for field, collection in (("user", USERS), ("doctor", DOCTORS)):
+        first: dict[str, str] = {}
+        for named in accounts:
+            if _is_placeholder(account_id := named["_id"].get(field)):
+                first.setdefault(account_id, named["day"])
+        for ids in bulk.chunks(first, IDS_PER_QUERY):
+            existing = passport[collection].find(
+                {"_id": {"$in": bulk.object_ids(ids)}}, {"_id": 1}, batch_size=IDS_PER_QUERY
+            )
+            days |= {first[account_id] for account_id in {*ids} - {str(account["_id"]) for account in existing}}
+    return {date.fromisoformat(day) for day in days}
+
+
+def _is_placeholder(account: str | None) -> bool:
     """Whether a user or doctor (24 hex digits) is one that `placeholder_id` has named."""
     return account is not None and account.startswith("0" * 8)
 
 
-def lacks_account(passport: Passport, hospital_key: str) -> bool:
-    """Whether a hospital has no account in the passport, or a placeholder that has lost its user."""
-    return _is_lacking(_hospital(passport, hospital_key))
-
-
 def _hospital(passport: Passport, key: str) -> Document | None:
-    """A hospital's document, with the users of it that are there."""
+    """A hospital's document, with those of its `users` that exist."""
     users = {"from": USERS, "localField": "user", "foreignField": "_id", "pipeline": [{"$project": {"_id": 1}}]}
-    found = passport[HOSPITALS].aggregate(
+    documents = passport[HOSPITALS].aggregate(
         [{"$match": {"openmrsHospitalKey": key}}, {"$limit": 1}, {"$lookup": {**users, "as": "users"}}]
     )
-    return next(iter(found), None)
+    return next(iter(documents), None)
 
 
 def _is_lacking(hospital: Document | None) -> bool:
-    return hospital is None or (is_placeholder(str(hospital["user"])) and not hospital["users"])
+    return hospital is None or (_is_placeholder(str(hospital["user"])) and not hospital["users"])
 
 
 def fit_name(name: object) -> str:
     """A name that the application accepts: 2 to 50 characters."""
     text = " ".join(str(name).split()) if isinstance(name, str) else ""
-    return text[:LONGEST_NAME].strip() if len(text) >= 2 else NOBODY
+    return text[:LONGEST_NAME].strip() if len(text) >= 2 else UNKNOWN_CLINICIAN
 
 
 def _licence(*parts: str) -> str:
@@ -141,10 +167,8 @@ def _email(domain: str, kind: str, *names: str) -> str:
 
 
 def _user(user_id: ObjectId, name: str, email: str, role: str, source: Mapping[str, str]) -> Document:
-    # Nobody ever learns the secret. It is as hard to guess as the hash is to forge, so the lowest cost will
-    # do.
+    # Nobody ever learns the secret. It is as hard to guess as the hash is to forge, so the lowest cost will do.
     unusable = bcrypt.hashpw(secrets.token_urlsafe(48).encode(), bcrypt.gensalt(rounds=4))
-    now = datetime.now(UTC)
     return {
         "_id": user_id,
         "name": name,
@@ -154,23 +178,25 @@ def _user(user_id: ObjectId, name: str, email: str, role: str, source: Mapping[s
         "isActive": True,
         "isEmailVerified": True,
         "placeholder": dict(source),
-        "createdAt": now,
-        "updatedAt": now,
-        "__v": 0,
+        **_stamps(),
     }
 
 
+def _stamps() -> Document:
+    now = datetime.now(UTC)
+    return {"createdAt": now, "updatedAt": now, "__v": 0}
+
+
 def _insert(passport: Passport, collection: str, documents: Sequence[Document]) -> set[ObjectId]:
-    """Insert what is not there yet; returns the ids that are there now."""
+    """Insert the documents that do not exist yet; returns the ids of those that exist now."""
     outcome = bulk.insert(passport[collection], documents)
-    if outcome.unfit:
-        fields = sorted({path for paths in outcome.unfit.values() for path in paths})
-        raise PassportRefused(f"MongoDB refused {len(outcome.unfit)} new {collection} for: {', '.join(fields)}")
-    there = {document["_id"] for document in documents} - outcome.same_key
+    if outcome.invalid:
+        raise PassportRefused(f"MongoDB refused {len(outcome.invalid)} new {collection} for: {outcome.invalid_fields}")
+    existing = {document["_id"] for document in documents} - outcome.same_key
     if outcome.same_key:
         cursor = passport[collection].find({"_id": {"$in": list(outcome.same_key)}}, {"_id": 1})
-        there |= {found["_id"] for found in cursor}
-    return there
+        existing |= {document["_id"] for document in cursor}
+    return existing
 
 
 def _add_hospital(passport: Passport, hospital: Hospital, settings: Settings) -> None:
@@ -180,7 +206,6 @@ def _add_hospital(passport: Passport, hospital: Hospital, settings: Settings) ->
     user = _user(user_id, name, email, "hospital", {"hospital": hospital.key, "name": name})
     if not _insert(passport, USERS, [user]):
         return
-    now = datetime.now(UTC)
     document = {
         "_id": placeholder_id("hospital", hospital.key),
         "user": user_id,
@@ -190,9 +215,7 @@ def _add_hospital(passport: Passport, hospital: Hospital, settings: Settings) ->
         "licenseNumber": _licence(hospital.key),
         "status": "active",
         "openmrsHospitalKey": hospital.key,
-        "createdAt": now,
-        "updatedAt": now,
-        "__v": 0,
+        **_stamps(),
     }
     _insert(passport, HOSPITALS, [document])
 
@@ -203,17 +226,17 @@ def _doctors(passport: Passport, account: Account, keys: Sequence[str]) -> dict[
         {"user": 1, "openmrsProviderUuid": 1},
         batch_size=len(keys) * 2 + 1,
     )
-    found: dict[str, Document] = {}
-    # Where the application has registered somebody beside the placeholder, the application's own is the one.
-    for doctor in sorted(cursor, key=lambda one: (one["_id"].binary[:4] == bytes(4), one["_id"])):
-        found.setdefault(doctor["openmrsProviderUuid"], doctor)
-    return found
+    doctors: dict[str, Document] = {}
+    # Where the application has registered a doctor beside the placeholder, the application's own is used.
+    for doctor in sorted(cursor, key=lambda doctor: (doctor["_id"].binary[:4] == bytes(4), doctor["_id"])):
+        doctors.setdefault(doctor["openmrsProviderUuid"], doctor)
+    return doctors
 
 
 def _add_doctors(
     passport: Passport, hospital: Hospital, account: Account, names: Mapping[str, str], settings: Settings
 ) -> None:
-    users, doctors, now = [], [], datetime.now(UTC)
+    users, doctors = [], []
     for key, name in names.items():
         user_id = placeholder_id("user", hospital.key, key)
         email = _email(settings.placeholder_domain, "clinician", hospital.key, key)
@@ -226,37 +249,34 @@ def _add_doctors(
                 "specialization": "General Practice",
                 "hospital": ObjectId(account.hospital_id),
                 "openmrsProviderUuid": key,
-                "createdAt": now,
-                "updatedAt": now,
-                "__v": 0,
+                **_stamps(),
             }
         )
-    there = _insert(passport, USERS, users)
-    _insert(passport, DOCTORS, [doctor for doctor in doctors if doctor["user"] in there])
+    existing_users = _insert(passport, USERS, users)
+    _insert(passport, DOCTORS, [doctor for doctor in doctors if doctor["user"] in existing_users])
 
 
 def _rename(
     passport: Passport, hospital: Hospital, doctors: Mapping[str, Document], names: Mapping[str, str]
 ) -> dict[str, str]:
-    """Bring the names of placeholder users into line with the hospital's; returns the clinicians, with their names,
-    whose placeholder is gone.
+    """Give placeholder users the hospital's present names; returns the clinicians, with their names, whose placeholder
+    is gone.
     """
-    keys = {placeholder_id("user", hospital.key, key): key for key in names}
-    keys = {doctor["user"]: keys[doctor["user"]] for doctor in doctors.values() if doctor["user"] in keys}
-    ours = {user: names[key] for user, key in keys.items()}
-    if not ours:
+    placeholders = {placeholder_id("user", hospital.key, key): key for key in names}
+    users = {doctor["user"] for doctor in doctors.values()} & placeholders.keys()
+    if not users:
         return {}
+    gone = {placeholders[user]: names[placeholders[user]] for user in users}
     operations, ids = [], []
     cursor = passport[USERS].find(
-        {"_id": {"$in": list(ours)}}, {"name": 1, "placeholder.name": 1}, batch_size=len(ours) + 1
+        {"_id": {"$in": list(users)}}, {"name": 1, "placeholder.name": 1}, batch_size=len(users) + 1
     )
     for user in cursor:
-        del keys[user["_id"]]
-        name, before = ours[user["_id"]], (user.get("placeholder") or {}).get("name")
-        # A name that is not the one last given is the application's; it stays.
+        name, before = gone.pop(placeholders[user["_id"]]), (user.get("placeholder") or {}).get("name")
+        # Any other name than the last placeholder's was set by the application; it stays.
         if user["name"] == before != name:
             change = {"name": name, "placeholder.name": name, "updatedAt": datetime.now(UTC)}
             operations.append(UpdateOne({"_id": user["_id"], "name": before}, {"$set": change}))
             ids.append(user["_id"])
     bulk.write(passport[USERS], operations, ids)
-    return {key: ours[user] for user, key in keys.items()}
+    return gone

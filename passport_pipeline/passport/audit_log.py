@@ -2,7 +2,7 @@
 
 What belongs here: the entries of a record's versions, each with an _id that follows from the record and the
 version, so that one change has one entry however many runs report it. What does not: deciding what changed
-(reconciling). An entry names hospital, clinician and question, and never a value.
+(reconcile). An entry names hospital, clinician and question, and never a value.
 """
 
 from __future__ import annotations
@@ -22,21 +22,9 @@ from passport_pipeline.passport.run import Run
 _EMPTY = blake2b(digest_size=8)  # a copy of one costs less than a new one
 
 Event = Literal["version", "left", "retracted"]
-# What an entry is made of; enough to write one that a run did not come to.
-NEEDED = {
-    "patientId": 1,
-    "type": 1,
-    "source.hospital": 1,
-    "source.day": 1,
-    "source.window": 1,
-    "source.version": 1,
-    "source.restored": 1,
-    "source.moved": 1,
-    "source.decided": 1,
-    "source.runId": 1,
-    "source.concept": 1,
-    "source.clinician": 1,
-}
+# What an entry is made of; enough to write one that an interrupted run owes.
+_OF_SOURCE = ["hospital", "day", "window", "version", "restored", "moved", "decided", "runId", "concept", "clinician"]
+NEEDED = dict.fromkeys(("patientId", "type", *(f"source.{name}" for name in _OF_SOURCE)), 1)
 
 
 def entry_id(record_id: ObjectId, version: int, event: Event = "version") -> ObjectId:
@@ -48,23 +36,23 @@ def entry_id(record_id: ObjectId, version: int, event: Event = "version") -> Obj
 
 
 def entries(run: Run, record: Document) -> list[Document]:
-    """The entries of a record's present version: one, and one more for the patient that it left."""
+    """The entries of a record's present version: one, and another for the patient that it left with this version."""
     source = record["source"]
     version = source["version"]
     decided = source.get("decided") or {}
     if decided.get("version") == version:
-        done = _decision(run, record, decided)
+        entry = _decision(run, record, decided)
     elif source.get("restored") == version:
-        done = _entry(run, record, "version", "create", "Record restored")
+        entry = _entry(run, record, "version", "create", "Record restored")
     elif version == 1:
-        done = _entry(run, record, "version", "create", "Record added")
+        entry = _entry(run, record, "version", "create", "Record added")
     else:
-        done = _entry(run, record, "version", "update", "Record updated")
+        entry = _entry(run, record, "version", "update", "Record updated")
     moved = source.get("moved") or {}
     if moved.get("version") != version:
-        return [done]
+        return [entry]
     old_patient = record | {"patientId": moved["from"]}
-    return [done, _entry(run, old_patient, "left", "delete", "Record moved to another patient")]
+    return [entry, _entry(run, old_patient, "left", "delete", "Record moved to another patient")]
 
 
 def retraction(run: Run, record: Document, why: str) -> Document:
@@ -78,7 +66,7 @@ def retraction(run: Run, record: Document, why: str) -> Document:
 
 
 def missing(passport: Passport, versions: Mapping[ObjectId, int]) -> set[ObjectId]:
-    """Those records whose present version lacks its entry."""
+    """Those of these records (present versions by _id) whose version lacks its entry."""
     expected = {entry_id(record_id, version): record_id for record_id, version in versions.items()}
     if not expected:
         return set()
@@ -89,20 +77,19 @@ def missing(passport: Passport, versions: Mapping[ObjectId, int]) -> set[ObjectI
 
 
 def record(passport: Passport, new: Iterable[Document]) -> None:
-    """Write entries; those that are there already stay as they are."""
+    """Write entries; existing ones stay as they are."""
     outcome = bulk.insert(passport[AUDIT], list(new))
-    if outcome.unfit:
-        fields = sorted({path for paths in outcome.unfit.values() for path in paths})
-        raise PassportRefused(f"MongoDB refused {len(outcome.unfit)} audit entries for: {', '.join(fields)}")
+    if outcome.invalid:
+        raise PassportRefused(f"MongoDB refused {len(outcome.invalid)} audit entries for: {outcome.invalid_fields}")
 
 
 def heal(run: Run, records: Sequence[Document]) -> None:
     """Write the entries of these records' present versions; each holds at least the fields of NEEDED."""
-    record(run.passport, [entry for one in records for entry in entries(run, one)])
+    record(run.passport, [entry for each in records for entry in entries(run, each)])
 
 
 def _decision(run: Run, about: Document, decided: Mapping[str, Any]) -> Document:
-    """The entry of a version in which a person decided a conflict: how, and who."""
+    """The entry of a version in which an operator decided a conflict: how, and who."""
     taken = {"theirs": "the application's version stays", "ours": "the hospital's version is taken"}
     how = "field by field" if "fields" in decided else taken[decided["take"]]
     entry = _entry(run, about, "version", "update", "Conflict decided")

@@ -17,9 +17,9 @@ from passport_pipeline.detection.outstanding import left_marked, months_of, outs
 from passport_pipeline.orchestration.partitions import partition_key_of
 from passport_pipeline.passport.accounts import ensure_hospital
 from passport_pipeline.passport.days.state import record_sync
-from passport_pipeline.passport.hospitals.held_back import was_let_through
+from passport_pipeline.passport.hospitals.held_back import record_let_through
 from passport_pipeline.passport.hospitals.state import state_of
-from passport_pipeline.passport.patients.record_lists import Days, have_hospital_mended, misplaced
+from passport_pipeline.passport.patients.record_lists import Days, mark_faulty_of_hospital, misplaced
 from passport_pipeline.runner.in_process import HospitalRun, InProcess
 from passport_pipeline.runner.workers import RunWorkers
 from passport_pipeline.windows.hospital_plausibility import known_now
@@ -60,12 +60,12 @@ def sync(
                 continue
             if leave_out_inactive:
                 state = state_of(in_process.connections.passport, hospital.key)
-                run.left_out = None if state.active else state.told
+                run.left_out = None if state.active else state.description
             if run.left_out or not in_process.references(hospital, run):
                 continue
             try:
                 wrong = misplaced(in_process.connections.passport) if wrong is None else wrong
-                have_hospital_mended(in_process.connections.passport, hospital.key, wrong)
+                mark_faulty_of_hospital(in_process.connections.passport, hospital.key, wrong)
                 months = months_of(in_process.connections, hospital, first, last)
                 wanted = _wanted(in_process.connections, hospital, months, materialized, begun, full=full)
             except PipelineError as error:
@@ -75,7 +75,7 @@ def sync(
             _run_months(workers, hospital, months, wanted, run, on_window, full=full, accept=accept)
             if accept and not run.failures and not first and not last:
                 known = known_now(hospital.key, in_process.connections.batches)
-                was_let_through(in_process.connections.passport, hospital.key, known)
+                record_let_through(in_process.connections.passport, hospital.key, known)
     return runs
 
 

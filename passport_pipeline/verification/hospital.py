@@ -19,11 +19,11 @@ from typing import Any
 from passport_pipeline.batches.store import Batches
 from passport_pipeline.core.digests import Digest, differing
 from passport_pipeline.core.windows import month_of, months_between
+from passport_pipeline.passport.accounts import days_without_accounts
 from passport_pipeline.passport.days import leases
 from passport_pipeline.passport.days.counts import recounted, rows_of_day
-from passport_pipeline.passport.days.dirty import doubt
+from passport_pipeline.passport.days.dirty import mark_doubted
 from passport_pipeline.passport.days.state import DayCount, DayRecord, Totals, recorded, recorded_months
-from passport_pipeline.passport.missing_accounts import days_without_accounts
 from passport_pipeline.passport.mongo.database import Passport
 from passport_pipeline.passport.patients import record_lists
 from passport_pipeline.passport.patients.record_lists import ListFaults, faults_of_hospital
@@ -172,7 +172,7 @@ class BothEnds:
             day
             for day, count in self.here.items()
             if day in self.recorded
-            and self.recorded[day].in_line
+            and self.recorded[day].up_to_date
             and self.recorded[day].digest.agrees(count.digest)
             and count.digest.agrees(self.of(day)[0])
             and count.contradicts(self.recorded[day])
@@ -270,10 +270,10 @@ def have_mended(passport: Passport, found: HospitalVerification, months: tuple[s
     tonight = passport.now().toordinal() % NIGHTS
     days = {day: NOTHING for day in found.incomplete if day.toordinal() % NIGHTS == tonight} | found.unseen()
     days = {day: count for day, count in days.items() if months[0] <= month_of(day) <= months[1]}
-    doubt(passport, found.key, days)
+    mark_doubted(passport, found.key, days)
     of_lists = [one for one in found.lists.days if months[0] <= one[1][:7] <= months[1]] if found.lists else []
     if found.lists:
-        record_lists.have_mended(passport, found.lists.of(of_lists))
+        record_lists.mark_faulty(passport, found.lists.of(of_lists))
     return len({*days, *(date.fromisoformat(day) for _, day in of_lists)})
 
 
@@ -333,7 +333,7 @@ def _without_accounts(passport: Passport, key: str, only: tuple[str, str] | None
 
 def _in_line(day: DayRecord | None, source: Digest) -> bool:
     """Whether a run takes the day as it was recorded for what the hospital has, and leaves its documents alone."""
-    return not source if day is None else day.digest.agrees(source) and day.in_line
+    return not source if day is None else day.digest.agrees(source) and day.up_to_date
 
 
 def unreadable(key: str, error: str) -> HospitalVerification:

@@ -139,7 +139,7 @@ def stale_windows(hospital: Hospital, batches: Batches, passport: Passport) -> l
     states = DayStates(files, Inputs(hospital, lookups, match_persons(passport, persons, held)))
     windows: dict[str, list[date]] = {}
     for day in states.stale(here):
-        if day not in here or here[day].in_line:
+        if day not in here or here[day].up_to_date:
             windows.setdefault(month_of(day), []).append(day)
     return [StaleWindow(month, len(days), _name(days, states, here)) for month, days in windows.items()]
 

@@ -27,7 +27,7 @@ from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.config.settings import Settings
 from passport_pipeline.core.windows import month_of
 from passport_pipeline.passport.days.state import DayRecord, recorded
-from passport_pipeline.passport.hospitals.held_back import let_through_now, note_plausible
+from passport_pipeline.passport.hospitals.held_back import let_through_now, record_plausible
 from passport_pipeline.passport.hospitals.state import HeldBack, HospitalState, Known, state_of
 from passport_pipeline.passport.mongo.database import Passport
 from passport_pipeline.sources.hospital_survey import HospitalSurvey
@@ -192,7 +192,7 @@ def review_hospital(settings: Settings, batches: Batches, passport: Passport, ho
     change = HospitalChange(state, settings, known_now(key, batches), passport.now())
     change = _compared(change, hospital, batches, recorded(passport, key, counts=False), {})
     if not change.faults:
-        note_plausible(passport, state, change.now)
+        record_plausible(passport, state, change.now)
 
 
 def _state(key: str, batches: Batches, passport: Passport) -> HospitalState:

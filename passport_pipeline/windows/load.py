@@ -10,15 +10,14 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 
 import pandas as pd
 
 from passport_pipeline.batches.store import Batches
-from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.config.settings import Settings
 from passport_pipeline.core.gc_tuning import collecting_seldom
-from passport_pipeline.passport.accounts import Account, ensure_clinicians, ensure_hospital
+from passport_pipeline.passport.accounts import ensure_clinicians, ensure_hospital
 from passport_pipeline.passport.days.counts import recounted
 from passport_pipeline.passport.days.state import record_sync, recorded
 from passport_pipeline.passport.hospitals.lag import measure, record_lags
@@ -26,6 +25,7 @@ from passport_pipeline.passport.hospitals.state import refuse_inactive
 from passport_pipeline.passport.mongo.database import Passport
 from passport_pipeline.passport.parked.retry_policy import Retries, due_days
 from passport_pipeline.passport.reconcile.day import DayReconciler, DayResult
+from passport_pipeline.passport.run import Run
 from passport_pipeline.records.frames import Accounts
 from passport_pipeline.windows.compare import ComparedWindow, DayStates
 from passport_pipeline.windows.day_writer import day_parts, write_days
@@ -73,46 +73,38 @@ class Loaded:
 class WindowLoad:
     """What every day of one window's load has in common."""
 
+    run: Run
     settings: Settings
-    hospital: Hospital
     batches: Batches
-    passport: Passport
-    account: Account
     inputs: Inputs
-    run_id: str
-    now: datetime
-    token: int
 
     def load(self, days: Sequence[date], states: DayStates) -> Iterator[DayResult]:
         """Bring the passport's records of these days into line with their raw batches, a result a day, in their order.
 
         A day without a file ends with nothing in the passport.
         """
+        run = self.run
         documents = documents_of(
             self.settings,
             self.batches,
             self.inputs,
             days,
             accounts=self._accounts(),
-            now=self.now,
-            run_id=self.run_id,
+            now=run.now,
+            run_id=run.run_id,
         )
-        return write_days(day_parts(days, documents), self._open, states, self.settings.writers)
-
-    def _open(self, day: date) -> DayReconciler:
-        retries = Retries.of(self.settings)
-        return DayReconciler(
-            self.passport, self.hospital.key, day, self.account, self.run_id, self.now, retries, self.token
-        )
+        parts = day_parts(days, documents)
+        return write_days(parts, lambda day: DayReconciler(run, day), states, self.settings.writers)
 
     def _accounts(self) -> Callable[[pd.DataFrame], Accounts]:
         """The accounts of clinicians, which are looked up, or made, once each."""
-        known: dict[str, tuple[str, str]] = {}
+        run = self.run
+        ensured: dict[str, tuple[str, str]] = {}
 
         def accounts(clinicians: pd.DataFrame) -> dict[str, tuple[str, str]]:
-            if not known.keys() >= {*clinicians["clinician_key"]}:
-                known.update(ensure_clinicians(self.passport, self.hospital, self.account, clinicians, self.settings))
-            return known
+            if not ensured.keys() >= {*clinicians["clinician_key"]}:
+                ensured.update(ensure_clinicians(run.passport, run.hospital, run.account, clinicians, self.settings))
+            return ensured
 
         return accounts
 
@@ -139,7 +131,8 @@ def load_window(
     refuse_inactive(passport, hospital.key)
     now = passport.now()
     account = ensure_hospital(passport, hospital, settings)
-    load = WindowLoad(settings, hospital, batches, passport, account, compared.inputs, run_id, now, token)
+    run = Run(passport, account, hospital, run_id, now, month, token, Retries.of(settings))
+    load = WindowLoad(run, settings, batches, compared.inputs)
     stale = {*compared.stale, *due_days(passport, hospital.key, month, now)}
     result = Loaded(days=len(there.by_day))
     held = there.by_day.keys() | compared.here.keys()
@@ -147,7 +140,7 @@ def load_window(
     done = dict(zip(days, load.load(days, there), strict=True))
     # A record that moved between two days that were written at once has left a mark on one of them.
     after = recorded(passport, hospital.key, month)
-    marked = [day for day, record in after.items() if day in done and not record.in_line]
+    marked = [day for day, record in after.items() if day in done and not record.up_to_date]
     for day, again in zip(marked, load.load(marked, there), strict=True):
         done[day] = again.after(done[day])
     for each in done.values():

@@ -19,7 +19,7 @@ import pandas as pd
 from passport_pipeline.batches.store import Batches
 from passport_pipeline.config.settings import Settings
 from passport_pipeline.core.row_references import Ids
-from passport_pipeline.passport.days.shown_rows import shown_rows
+from passport_pipeline.passport.days.record_rows import record_rows
 from passport_pipeline.passport.mongo.database import Passport
 from passport_pipeline.sources.drafts import ATTACHED, LEAD, PARKED
 from passport_pipeline.windows.compare import ComparedWindow
@@ -121,7 +121,7 @@ def weigh(settings: Settings, batches: Batches, passport: Passport, compared: Co
     outcomes = _outcomes(settings, batches, compared.inputs, stale)
     if not outcomes.parked and not any(day.vanished for day in days):
         return Plausibility((key, compared.month), settings, days, shown)
-    seen = shown_rows(passport, key, stale)
+    seen = record_rows(passport, key, stale)
     counts = {reason: int(np.isin(rows, seen.rows).sum()) for reason, rows in outcomes.parked.items()}
     gone = ~np.isin(seen.rows, outcomes.kept)
     return Plausibility(

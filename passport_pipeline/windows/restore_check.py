@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from passport_pipeline.core.errors import SourceRefused
-from passport_pipeline.passport.hospitals.fingerprints import claim, showing
+from passport_pipeline.passport.hospitals.database_claims import claim, hospitals_with_records_of
 from passport_pipeline.passport.hospitals.state import HospitalState, hospital_states, stop
 from passport_pipeline.passport.mongo.database import Document, Passport
 from passport_pipeline.sources.base import Fingerprint, Source
@@ -60,8 +60,8 @@ def _owner(source: Source, passport: Passport, state: HospitalState, now: Finger
     younger = {key for key, other in states.items() if not other.fingerprint and _first(state) < _first(other)}
     apart = {state.key, *younger}
     others = {key: other.lineage for key, other in states.items() if key not in apart and other.lineage}
-    holding = source.holders(others)
-    return next((key for key in (*holding, *showing(passport, list(now.rows))) if key not in apart), None)
+    with_records = hospitals_with_records_of(passport, list(now.rows))
+    return next((key for key in (*source.holders(others), *with_records) if key not in apart), None)
 
 
 def _first(state: HospitalState) -> tuple[datetime, str]:

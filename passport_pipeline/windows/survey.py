@@ -19,7 +19,7 @@ import pandas as pd
 
 from passport_pipeline.batches.store import Batches, of_stream
 from passport_pipeline.config.hospitals import Hospital
-from passport_pipeline.passport.hospitals.state import Look, note_looks, refuse_inactive
+from passport_pipeline.passport.hospitals.state import CheckResult, record_checks, refuse_inactive
 from passport_pipeline.passport.mongo.database import Passport
 from passport_pipeline.sources.base import Source, Survey
 from passport_pipeline.sources.hospital_survey import HospitalSurvey
@@ -33,7 +33,7 @@ LOST_ROWS, LOST_SHARE = 5, 0.05
 FINISHED, FILLED = "finishedAt", "filled"
 
 
-def survey_hospital(source: Source, batches: Batches, passport: Passport) -> tuple[HospitalSurvey, Look]:
+def survey_hospital(source: Source, batches: Batches, passport: Passport) -> tuple[HospitalSurvey, CheckResult]:
     """Survey an active hospital in full, and note its clock and its fingerprint. Raises SourceError, PassportError,
     BatchError.
     """
@@ -41,9 +41,9 @@ def survey_hospital(source: Source, batches: Batches, passport: Passport) -> tup
     survey = renew_survey(source, batches, passport.now)
     note_tables(source, batches)
     fingerprint = renewed_fingerprint(source, state, survey, at)
-    look = Look(state, at, source.clock().skew, lineage=fingerprint)
-    note_looks(passport, [look])
-    return survey, look
+    check = CheckResult(state, at, source.clock().skew, lineage=fingerprint)
+    record_checks(passport, [check])
+    return survey, check
 
 
 def machines_clock() -> datetime:

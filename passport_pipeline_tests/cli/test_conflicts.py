@@ -123,7 +123,7 @@ def test_one_is_decided_with_a_field_of_the_other_side(command, dispute, world):
     stored = world.passport["medicalrecords"].find_one()
     assert (stored["data"]["details"], stored["data"]["procedure"]) == ("Measles", "blood smear")
     code, out, err = command(*arguments)
-    assert (code, "is decided so already" in err) == (1, True)
+    assert (code, "is already decided in this way" in err) == (1, True)
     assert json.loads(command("list", "--state", "resolved", "--json")[1])["conflicts"][0]["id"] == conflict
     shown = command("show", conflict)[1]
     assert re.search(r"UTC resolved by Jane Operator\ndecision: theirs, details=ours\n", shown)
@@ -147,7 +147,7 @@ def test_one_that_changed_since_it_was_shown_stops_no_other(command, dispute, wo
     )
     code, out, err = command("resolve", first, second, "--take", "ours", "--by", "Jane")
     assert code == 1
-    assert err == f"{first}: changed since it was shown; look again\n"
+    assert err == f"{first}: changed since it was displayed; display it again\n"
     assert f"{second}: resolved" in out
     assert "1 changed, 1 resolved" in out
 

@@ -27,7 +27,7 @@ def test_the_hospitals_table_tells_who_is_behind_and_who_left_the_file(capsys):
     registered = {"central": Hospital(key="central", name="Central", url_env="X_URL", timezone="UTC")}
     states = [
         HospitalState("central", surveyed_at=AT, behind_since=AT),
-        HospitalState("east", "retired", AT, "anna", "closed", surveyed_at=AT, in_line_at=AT),
+        HospitalState("east", "retired", AT, "anna", "closed", surveyed_at=AT, up_to_date_since=AT),
     ]
     hospitals_table(states, registered)
     table = capsys.readouterr().out

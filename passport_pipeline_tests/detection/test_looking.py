@@ -12,7 +12,7 @@ from passport_pipeline.core.windows import last_month
 from passport_pipeline.detection.hospital import look_at
 from passport_pipeline.orchestration.partitions import FIRST_MONTH
 from passport_pipeline.passport.days.leases import lease
-from passport_pipeline.passport.hospitals.state import note_looks, state_of
+from passport_pipeline.passport.hospitals.state import record_checks, state_of
 from passport_pipeline.sources.mysql import activity
 from passport_pipeline.windows.survey import renew_survey
 from passport_sample.generator import DEMO, generate
@@ -34,7 +34,7 @@ class Looking:
         connections = self.connections.reread()
         state = state_of(connections.passport, "central")
         seen = look_at(connections, connections.hospital("central"), state, MONTHS)
-        note_looks(connections.passport, [seen.look])
+        record_checks(connections.passport, [seen.look])
         connections.close()
         return None if seen.windows is None else {change.month for change in seen.windows}
 

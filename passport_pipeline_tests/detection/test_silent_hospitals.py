@@ -19,7 +19,7 @@ from passport_pipeline.detection.side_by_side import LastTurns
 from passport_pipeline.orchestration.partitions import partition_key_of
 from passport_pipeline.orchestration.sensors import source_changes as sensors
 from passport_pipeline.orchestration.sensors.source_changes import source_changes
-from passport_pipeline.passport.hospitals.state import HospitalState, Look, hospital_states, note_looks
+from passport_pipeline.passport.hospitals.state import CheckResult, HospitalState, hospital_states, record_checks
 from passport_pipeline.passport.mongo.collections import SOURCE_HOSPITALS
 from passport_pipeline.sources.mysql import connection
 from passport_sample.generator import DEMO, generate
@@ -111,7 +111,7 @@ class Ticking:
 def test_a_change_is_requested_in_the_first_tick_whoever_else_does_not_answer(ticking):
     assert ticking.tick() == {ticking.changed}
     states = ticking.states()
-    assert all(states[key].unanswered.looks == 1 for key in SILENT)
+    assert all(states[key].unanswered.checks == 1 for key in SILENT)
     assert states["central"].answers and states["central"].behind
 
 
@@ -131,7 +131,9 @@ def test_no_more_of_the_silent_are_tried_at_once_than_there_are_threads_for_and_
 def test_whoever_did_not_answer_has_had_a_turn_though_nobody_else_did(ticking, monkeypatch):
     """All of them answered a minute ago, and there are too few threads for so many in a tick of so few seconds."""
     passport = ticking.connections.reread().passport
-    note_looks(passport, [Look(HospitalState(key), ticking.states()["central"].surveyed_at, 0.0) for key in SILENT])
+    record_checks(
+        passport, [CheckResult(HospitalState(key), ticking.states()["central"].surveyed_at, 0.0) for key in SILENT]
+    )
     monkeypatch.setattr(sensors, "AT_ONCE", 8)
     monkeypatch.setattr(sensors, "end_of_tick", lambda: time.monotonic() + 3)
     assert ticking.tick() == set()
@@ -150,7 +152,7 @@ def test_one_that_does_not_answer_rests_longer_each_time_and_is_back_when_it_ans
     for looks in (1, 2, 3):
         ticking.due(one)
         ticking.tick()
-        assert one in ticking.looked_at and ticking.states()[one].unanswered.looks == looks
+        assert one in ticking.looked_at and ticking.states()[one].unanswered.checks == looks
     ticking.tick()
     assert one not in ticking.looked_at
     ticking.due(one)
@@ -182,5 +184,5 @@ def test_an_operator_sees_since_when_and_why_and_is_not_kept_waiting(ticking, mo
         assert told["central"] is None and told[one]["looks"] == 2 and told[one]["since"] and told[one]["why"]
         table = CliRunner().invoke(app, command).stdout
         (line,) = [line for line in table.splitlines() if line.startswith(f"{one}: no answer since ")]
-        assert "(2 looks in a row, the next from " in line
+        assert "(2 checks in a row, the next from " in line
         assert "127.0.0.1" not in table and "reader" not in table

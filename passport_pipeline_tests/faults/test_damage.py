@@ -15,7 +15,7 @@ from bson import ObjectId
 from passport_pipeline.core.windows import Window
 from passport_pipeline.orchestration.partitions import partition_key_of
 from passport_pipeline.passport.days.leases import held
-from passport_pipeline.passport.mongo.collections import COLLECTIONS
+from passport_pipeline.passport.mongo.contract import COLLECTIONS
 from passport_sample.generator import DEMO, generate
 from passport_sample.ledger import wall_clock
 from passport_sample.mutations import Mutations

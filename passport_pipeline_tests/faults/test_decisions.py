@@ -134,7 +134,7 @@ def test_a_decision_on_what_a_run_changes_meanwhile_is_not_carried_out(hospital,
         hospital.bring_into_line()
     ((child, said),) = children
     assert child.join(60) == 1
-    assert f"{conflict}@{before['revision']}: changed since it was shown; look again" in said.read_text()
+    assert f"{conflict}@{before['revision']}: changed since it was displayed; display it again" in said.read_text()
     now = conflict_of(hospital, conflict)
     assert now["state"] == "open" and now["revision"] > before["revision"]
     hospital.assert_in_line()
@@ -157,7 +157,7 @@ def test_a_run_that_takes_over_from_a_suspended_decision_carries_it_out_once(hos
     left = hospital.operator.passport()
     child.send(signal.SIGCONT)
     assert child.join(60) == 1
-    assert "another run is at its window" in said.read_text()
+    assert "another run works on its window" in said.read_text()
     assert hospital.operator.passport() == left
     hospital.bring_into_line()  # because of the mark that it has left, not knowing what had become of its write
     assert hospital.operator.passport() == left

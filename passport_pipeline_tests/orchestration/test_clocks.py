@@ -12,7 +12,7 @@ from passport_pipeline.orchestration.freshness_check import freshness
 from passport_pipeline.orchestration.partitions import FIRST_MONTH, hospitals
 from passport_pipeline.orchestration.sensors.changed_inputs import _behind
 from passport_pipeline.orchestration.sensors.parked_retries import parked_retries
-from passport_pipeline.passport.hospitals.state import ACTIVE, PAUSED, change_state, note_looks, state_of
+from passport_pipeline.passport.hospitals.state import ACTIVE, PAUSED, change_state, record_checks, state_of
 from passport_pipeline.passport.mongo.collections import DAYS, PARKED, SOURCE_HOSPITALS, SYNC
 from passport_pipeline.passport.parked.replay import Selection, mark_due
 from passport_pipeline.runner.in_process import HospitalRun, InProcess
@@ -55,7 +55,7 @@ def look(operator):
     with closing(operator.connections()) as connections:
         tick = connections.reread()
         seen = look_at(tick, tick.hospital(KEY), state_of(tick.passport, KEY), (FIRST_MONTH, last_month()))
-        note_looks(tick.passport, [seen.look])
+        record_checks(tick.passport, [seen.look])
         return seen.windows
 
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from passport_pipeline.connections.run import Connections
 from passport_pipeline.orchestration.freshness_check import freshness, hospitals_are_fresh
 from passport_pipeline.passport.days.state import status_of
-from passport_pipeline.passport.hospitals.state import PAUSED, HospitalState, Look, change_state, note_looks
+from passport_pipeline.passport.hospitals.state import PAUSED, CheckResult, HospitalState, change_state, record_checks
 from passport_pipeline.passport.mongo.collections import SOURCE_HOSPITALS
 from passport_sample.seed_example import seed_example, seed_passport
 
@@ -25,8 +25,8 @@ def connections(settings):
     entries = [ENTRY.format(key, "true") for key in KEYS] + [ENTRY.format("closed", "false")]
     settings.hospitals_file.write_text("hospitals:\n" + "".join(entries))
     with closing(Connections(settings)) as connections:
-        looks = [Look(HospitalState(key), minutes_ago(1), 0.0, behind={}) for key in KEYS]
-        note_looks(connections.passport, looks)
+        looks = [CheckResult(HospitalState(key), minutes_ago(1), 0.0, behind={}) for key in KEYS]
+        record_checks(connections.passport, looks)
         yield connections
 
 
@@ -77,7 +77,9 @@ def test_stale_hospitals_are_listed_with_why_and_the_others_do_not_hide_them(ins
     assert "| east | stale | not surveyed since" in table and "| west | stale | behind since" in table
     assert "central" not in table and "closed" not in table
     assert [warning.split()[0] for warning in warnings] == ["east", "west"]
-    note_looks(connections.passport, [Look(HospitalState(key), minutes_ago(0), 0.0, behind={}) for key in KEYS])
+    record_checks(
+        connections.passport, [CheckResult(HospitalState(key), minutes_ago(0), 0.0, behind={}) for key in KEYS]
+    )
     assert evaluated(instance, connections)[0].passed
 
 

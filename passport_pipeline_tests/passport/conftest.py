@@ -8,7 +8,7 @@ from pymongo import monitoring
 
 from passport_pipeline.config.settings import Settings
 from passport_pipeline.passport.accounts import Account, ensure_hospital
-from passport_pipeline.passport.mongo.collections import COLLECTIONS
+from passport_pipeline.passport.mongo.contract import COLLECTIONS
 from passport_pipeline.passport.mongo.database import Passport
 from passport_pipeline_tests.passport.factory import HOSPITAL, World
 from passport_sample.servers import Servers

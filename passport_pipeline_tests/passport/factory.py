@@ -12,8 +12,8 @@ from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.core.digests import Digest
 from passport_pipeline.core.windows import month_of
 from passport_pipeline.passport.accounts import Account
-from passport_pipeline.passport.days import state as days
 from passport_pipeline.passport.days.counts import recounted
+from passport_pipeline.passport.days.state import recorded
 from passport_pipeline.passport.mongo.collections import (
     ARRAYS,
     AUDIT,
@@ -25,7 +25,9 @@ from passport_pipeline.passport.mongo.collections import (
     RETRACTED,
 )
 from passport_pipeline.passport.mongo.database import Passport
+from passport_pipeline.passport.parked.retry_policy import Retries
 from passport_pipeline.passport.reconcile.day import DayReconciler, DayResult
+from passport_pipeline.passport.run import Run
 from passport_pipeline.records.checksums import checksum, data_checksum
 
 HOSPITAL = Hospital(key="central", name="Central Hospital", url_env="CENTRAL_URL", timezone="Africa/Kigali")
@@ -162,6 +164,22 @@ def patient(number: int) -> dict[str, Any]:
     }
 
 
+def run_of(
+    passport: Passport,
+    account: Account,
+    *,
+    day: date = DAY,
+    hospital: str = "central",
+    run_id: str = "run",
+    now: datetime = NOW,
+    token: int = 0,
+    retries: Retries | None = None,
+) -> Run:
+    """A run on the window of a day."""
+    of = HOSPITAL if hospital == HOSPITAL.key else HOSPITAL.model_copy(update={"key": hospital})
+    return Run(passport, account, of, run_id, now, month_of(day), token, retries or Retries())
+
+
 class World:
     """A passport with patients, and the hospital that is brought into line with it."""
 
@@ -186,9 +204,11 @@ class World:
         token: int = 0,
     ) -> DayResult:
         """One run over a day; every document is handed over as a copy, as each run makes its own."""
-        reconciler = DayReconciler(
-            passport or self.passport, hospital, day, self.account, secrets.token_hex(4), now, token=token
+        run_id = secrets.token_hex(4)
+        run = run_of(
+            passport or self.passport, self.account, day=day, hospital=hospital, run_id=run_id, now=now, token=token
         )
+        reconciler = DayReconciler(run, day)
         for start in range(0, len(records), chunk):
             reconciler.apply([copy(one) for one in records[start : start + chunk]], [])
         if parked_rows:
@@ -240,9 +260,7 @@ class World:
         for one in records:
             for version in range(1, one["source"]["version"] + 1):
                 assert any((one["_id"], version, action) in audited for action in ("create", "update"))
-        held = {
-            day: content.digest for day, content in days.recorded(self.passport, "central").items() if content.digest
-        }
+        held = {day: content.digest for day, content in recorded(self.passport, "central").items() if content.digest}
         assert held == digests_in(self.passport)
         assert not list(self.passport[DAYS].find({"writers": {"$nin": [None, {}]}}))
 

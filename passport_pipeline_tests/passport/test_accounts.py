@@ -1,12 +1,24 @@
+from datetime import timedelta
+
 import bcrypt
 import pandas as pd
 import pytest
 from bson import ObjectId
 
 from passport_pipeline.core.errors import PassportRefused
-from passport_pipeline.passport.accounts import ensure_clinicians, ensure_hospital, fit_name
+from passport_pipeline.passport.accounts import (
+    days_without_accounts,
+    ensure_clinicians,
+    ensure_hospital,
+    fit_name,
+    placeholder_id,
+)
 from passport_pipeline.passport.mongo.collections import DOCTORS, HOSPITALS, USERS
-from passport_pipeline_tests.passport.factory import HOSPITAL, NOW
+from passport_pipeline_tests.passport.factory import DAY, HOSPITAL, NOW, record
+
+NEXT = DAY + timedelta(days=1)
+CLINICIAN = str(placeholder_id("user", "central", "somebody"))
+DOCTOR = str(placeholder_id("doctor", "central", "somebody"))
 
 
 def frame(**names):
@@ -36,7 +48,7 @@ def test_a_hospital_of_the_application_is_used_and_keeps_its_name(passport, shar
     assert passport[HOSPITALS].find_one()["name"] == "CHUK"
 
 
-def test_a_hospital_whose_licence_number_is_taken_is_told_what_to_do(passport, shared_settings):
+def test_a_hospital_whose_licence_number_is_taken_is_refused_with_what_to_do(passport, shared_settings):
     own = {"user": ObjectId(), "name": "CHUK", "address": "Kigali", "contact": "1"}
     passport[HOSPITALS].insert_one(own | {"licenseNumber": "OPENMRS-CENTRAL"})
     with pytest.raises(PassportRefused, match="set its openmrsHospitalKey to central"):
@@ -86,7 +98,7 @@ def test_a_new_name_reaches_a_placeholder_but_not_a_user_that_the_application_re
     assert names == ["Dr. Jane Jones", "Joseph"]
 
 
-def test_a_taken_address_is_told_and_leaves_no_doctor_without_a_user(ensure, passport):
+def test_a_taken_address_is_refused_and_leaves_no_doctor_without_a_user(ensure, passport):
     ensure(a="Dr. Jane Smith")
     user = passport[USERS].find_one({"role": "doctor"})
     passport[USERS].delete_one({"_id": user["_id"]})
@@ -111,7 +123,7 @@ def test_every_name_is_made_to_fit(name, fitted):
     assert fit_name(name) == fitted
 
 
-def test_no_clinicians_are_no_accounts(ensure):
+def test_without_clinicians_no_account_is_made(ensure):
     assert ensure() == {}
 
 
@@ -120,3 +132,57 @@ def test_an_odd_key_still_makes_valid_accounts(ensure, passport, shared_settings
     account = ensure_hospital(passport, odd, shared_settings)
     names = frame(**{"Ünï/ code .": "Dr. Jane Smith"})
     assert len(ensure_clinicians(passport, odd, account, names, shared_settings)) == 1
+
+
+@pytest.fixture
+def with_accounts(world):
+    """Two days whose records name a placeholder, and one that names an account of the application that is gone."""
+    for day in (NEXT, DAY):
+        named = record(day.day, world.patients[0], day=day) | {"createdBy": CLINICIAN}
+        named["source"]["doctorId"] = DOCTOR
+        world.run([named], day=day)
+    later = NEXT + timedelta(days=1)
+    world.run([record(9, world.patients[0], day=later) | {"createdBy": "f" * 24}], day=later)
+    world.passport[USERS].insert_one(user_document(CLINICIAN))
+    world.passport[DOCTORS].insert_one(doctor_document())
+    return world
+
+
+def user_document(key):
+    return {
+        "_id": ObjectId(key), "name": "Somebody", "email": "somebody@example.org", "role": "doctor",
+        "password": "$2b$04$" + "a" * 53,
+    }  # fmt: skip
+
+
+def doctor_document():
+    return {
+        "_id": ObjectId(DOCTOR), "user": ObjectId(CLINICIAN), "licenseNumber": "SOMEBODY",
+        "specialization": "General Practice", "hospital": ObjectId(),
+    }  # fmt: skip
+
+
+def test_no_day_lacks_an_account_where_every_placeholder_exists(with_accounts):
+    assert days_without_accounts(with_accounts.passport, "central") == set()
+
+
+@pytest.mark.parametrize("collection", [USERS, DOCTORS])
+def test_the_first_day_of_a_placeholder_that_is_gone_lacks_an_account(with_accounts, collection):
+    with_accounts.passport[collection].delete_many({"_id": {"$in": [ObjectId(CLINICIAN), ObjectId(DOCTOR)]}})
+    assert days_without_accounts(with_accounts.passport, "central") == {DAY}
+
+
+@pytest.mark.parametrize("collection", [USERS, HOSPITALS])
+def test_a_hospital_that_has_lost_its_account_is_found_by_its_first_day_and_gets_it_again(
+    with_accounts, shared_settings, collection
+):
+    own = [ObjectId(with_accounts.account.user_id), ObjectId(with_accounts.account.hospital_id)]
+    with_accounts.passport[collection].delete_many({"_id": {"$in": own}})
+    assert days_without_accounts(with_accounts.passport, "central") == {DAY}
+    assert ensure_hospital(with_accounts.passport, HOSPITAL, shared_settings) == with_accounts.account
+    assert days_without_accounts(with_accounts.passport, "central") == set()
+
+
+def test_no_day_of_a_hospital_without_records_lacks_an_account(world):
+    world.passport[HOSPITALS].delete_many({})
+    assert days_without_accounts(world.passport, "central") == set()

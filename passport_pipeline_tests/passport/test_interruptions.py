@@ -5,12 +5,13 @@ import contextlib
 import pytest
 
 from passport_pipeline.passport import audit_log
-from passport_pipeline.passport.conflicts import conflict
+from passport_pipeline.passport.conflicts import open_conflicts
 from passport_pipeline.passport.days import dirty
 from passport_pipeline.passport.days.state import recorded
 from passport_pipeline.passport.mongo import bulk
-from passport_pipeline.passport.mongo.collections import AUDIT, COLLECTIONS
-from passport_pipeline.passport.parked import rows as parking
+from passport_pipeline.passport.mongo.collections import AUDIT
+from passport_pipeline.passport.mongo.contract import COLLECTIONS
+from passport_pipeline.passport.parked import parked_rows
 from passport_pipeline.passport.patients import patients
 from passport_pipeline.passport.reconcile import retraction
 from passport_pipeline_tests.passport.factory import World, parked, record
@@ -26,10 +27,10 @@ STEPS = [
     (retraction, "delete"),
     (retraction, "finish"),
     (retraction, "forget"),
-    (conflict, "open_one"),
-    (conflict, "withdraw"),
-    (parking, "store"),
-    (parking, "clear"),
+    (open_conflicts, "open_or_revise"),
+    (open_conflicts, "withdraw"),
+    (parked_rows, "store"),
+    (parked_rows, "clear"),
     (dirty, "_record_day"),
 ]
 
@@ -155,7 +156,7 @@ def test_a_run_that_dies_leaves_the_day_stale(module, name, start_again, monkeyp
 
 
 @pytest.mark.parametrize("at", range(1, 6))
-def test_a_change_taken_back_after_a_death_leaves_no_trace_of_the_dead_run(at, start_again, monkeypatch):
+def test_a_change_that_is_reverted_after_a_run_died_leaves_no_trace(at, start_again, monkeypatch):
     """The hospital goes back to what it was before: the dead run's half must not stay."""
     world = start_again()
     first = [record(100 + n, world.patients[n]) for n in range(3)]

@@ -15,7 +15,7 @@ from passport_pipeline.passport.mongo.collections import PATIENTS, RECORDS
 from passport_pipeline.passport.reconcile.day import DayReconciler
 from passport_pipeline.records.frames import Making
 from passport_pipeline.sources.openmrs.observations import drafting
-from passport_pipeline_tests.passport.factory import HOSPITAL, NOW, record
+from passport_pipeline_tests.passport.factory import HOSPITAL, NOW, record, run_of
 from passport_pipeline_tests.records.test_odd_rows import EVERYTHING
 from passport_pipeline_tests.sources.openmrs.observations.frames import matched
 from passport_pipeline_tests.sources.openmrs.observations.odd_rows import PERSONS, odd_rows
@@ -31,7 +31,9 @@ def run(world, rows, run_id):
     made = Making(drafting, EVERYTHING, HOSPITAL, matches, accounts, NOW, run_id).documents_of(rows)
     found = {}
     for day in sorted({f"{day:%Y-%m-%d}" for day in rows["day"]}):
-        reconciler = DayReconciler(world.passport, HOSPITAL.key, date.fromisoformat(day), world.account, run_id, NOW)
+        reconciler = DayReconciler(
+            run_of(world.passport, world.account, day=date.fromisoformat(day), run_id=run_id), date.fromisoformat(day)
+        )
         records = [one for one in made.records if one["source"]["day"] == day]
         reconciler.apply(records, [one for one in made.parked if one["day"] == day])
         of_day = made.skipped[made.skipped["day"] == day]
@@ -65,7 +67,7 @@ APPLICATIONS = {
 }
 
 
-def test_an_edit_with_whatever_mongodb_takes_stops_no_other_record(world):
+def test_an_edit_with_any_kind_of_value_stops_no_other_record(world):
     records = [record(number, world.patients[0]) for number in range(1, 4)]
     world.run(records)
     world.edit(records[0], **APPLICATIONS)
@@ -76,7 +78,7 @@ def test_an_edit_with_whatever_mongodb_takes_stops_no_other_record(world):
     assert (result.updated, result.conflicts, result.unchanged) == (0, 1, 2)
 
 
-def test_a_record_that_grew_too_large_to_be_kept_stays_and_all_others_go(world, caplog):
+def test_a_record_that_is_too_large_to_be_copied_stays_and_all_others_are_retracted(world, caplog):
     room = LARGEST - len(bson.encode(record(1, world.patients[0], data={"attachment": ""})))
     large = {"attachment": "x" * (room - 10)}
     records = [record(1, world.patients[0], data=large), *(record(n, world.patients[0]) for n in range(2, 5))]

@@ -48,7 +48,7 @@ def record_parked(number):
     return parked(number, "unknown_patient")
 
 
-def test_eight_runs_of_changes_agree(world):
+def test_eight_runs_at_once_of_changes_leave_what_one_leaves(world):
     before = [record(n, world.patients[n % 5]) for n in range(120)]
     world.run(before, [parked(500)])
     world.edit(before[0], details="as the doctor says")
@@ -68,7 +68,7 @@ def test_eight_runs_of_changes_agree(world):
     assert world.get(before[0])["data"]["details"] == "as the doctor says"
 
 
-def test_an_edit_during_a_run_is_seen_and_kept(world, monkeypatch):
+def test_an_edit_during_a_run_is_not_written_over(world, monkeypatch):
     from passport_pipeline.passport.mongo import bulk
 
     first, second = record(1, world.patients[0]), record(1, world.patients[0], data={"details": "Measles"}, crc=2)
@@ -87,7 +87,7 @@ def test_an_edit_during_a_run_is_seen_and_kept(world, monkeypatch):
     world.check()
 
 
-def test_an_edit_during_a_retraction_is_kept_with_the_record(world, monkeypatch):
+def test_an_edit_during_a_retraction_is_in_the_copy_of_the_record(world, monkeypatch):
     from passport_pipeline.passport.reconcile import retraction
 
     first = record(1, world.patients[0])

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 import pytest
 
 from passport_pipeline.passport.mongo import contract
-from passport_pipeline.passport.mongo.collections import COLLECTIONS, PARKED, RECORDS
+from passport_pipeline.passport.mongo.collections import PARKED, RECORDS
+from passport_pipeline.passport.mongo.contract import COLLECTIONS
 from passport_pipeline_tests.windows.test_load import add, run_window
 from passport_sample.seed_example import OBS_ID, seed_example, seed_passport
 

@@ -12,7 +12,7 @@ import yaml
 
 from passport_pipeline.core.errors import ConfigurationError, SourceRefused
 from passport_pipeline.core.windows import Window
-from passport_pipeline.passport.hospitals.fingerprints import claim
+from passport_pipeline.passport.hospitals.database_claims import claim
 from passport_pipeline.passport.hospitals.state import ACTIVE, RETIRED, STOPPED, HospitalState, change_state, state_of
 from passport_pipeline.runner.in_process import HospitalRun, InProcess
 from passport_sample.seed_example import seed_example, seed_passport

@@ -17,7 +17,7 @@ from passport_pipeline.orchestration.assets.metadata_tables import (
 from passport_pipeline.orchestration.assets.patients import patient_matches
 from passport_pipeline.orchestration.partitions import window_of, windows
 from passport_pipeline.passport.days.leases import lease
-from passport_pipeline.passport.hospitals.held_back import hold_back, note_plausible
+from passport_pipeline.passport.hospitals.held_back import hold_back, record_plausible
 from passport_pipeline.windows.compare import compare_window
 from passport_pipeline.windows.hospital_plausibility import weigh_hospital
 from passport_pipeline.windows.load import load_window
@@ -80,7 +80,7 @@ def medical_records(
             raise HospitalHeldBack(message) if whole.holds else WindowHeldBack(message)
         loaded = load_window(settings, batches, passport, compared, run_id=run.run_id, token=token, full=config.full)
         if whole.plausible:
-            note_plausible(passport, whole.state, whole.now)
+            record_plausible(passport, whole.state, whole.now)
     yield dg.MaterializeResult(
         metadata={
             "dagster/partition_row_count": loaded.records,

@@ -46,4 +46,4 @@ def change_hospital_state(
         accept_restored=config.accept_restored,
         accept_database=config.accept_database,
     )
-    context.log.info(f"{config.hospital} is {state.told}")
+    context.log.info(f"{config.hospital} is {state.description}")

@@ -26,8 +26,8 @@ from passport_pipeline.passport.days.leases import held
 from passport_pipeline.passport.days.state import recorded
 from passport_pipeline.passport.hospitals.state import state_of
 from passport_pipeline.passport.mongo.database import Passport
-from passport_pipeline.passport.patients.changes import PatientChanges, have_lists_mended, hospitals_of, patient_changes
-from passport_pipeline.passport.patients.record_lists import Days, have_hospital_mended, misplaced
+from passport_pipeline.passport.patients.changes import PatientChanges, hospitals_of, mark_faulty_lists, patient_changes
+from passport_pipeline.passport.patients.record_lists import Days, mark_faulty_of_hospital, misplaced
 from passport_pipeline.windows.compare import StaleWindow, basis, names_any, stale_windows
 
 AT_ONCE = 8
@@ -82,7 +82,7 @@ class Tick:
         """See which patients changed, have their lists mended, and see whom that concerns. Raises PassportError."""
         at = datetime.now(UTC)
         changes = patient_changes(connections.passport, before.token)
-        have_lists_mended(connections.passport, changes)
+        mark_faulty_lists(connections.passport, changes)
         concerned = hospitals_of(connections.passport, changes)
         if changes.token is None and before.polled == _polled(at):
             concerned = set()
@@ -107,7 +107,7 @@ class Tick:
         if seen in (day, hour) and not self._concerns(hospital):
             return Compared(seen)
         if self.misplaced is not None:
-            have_hospital_mended(passport, hospital.key, self.misplaced)
+            mark_faulty_of_hospital(passport, hospital.key, self.misplaced)
         left = held(passport, hospital.key) | _behind(passport, hospital.key)
         stale = stale_windows(hospital, batches, passport) or []
         wanted = [one for one in stale if partition_key_of(Window(hospital.key, one.month)) not in self.asked]

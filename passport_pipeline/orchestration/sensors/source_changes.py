@@ -19,8 +19,8 @@ from passport_pipeline.orchestration.assets.error_handling import failing_clearl
 from passport_pipeline.orchestration.jobs import hospital_references, window_records
 from passport_pipeline.orchestration.partitions import hospitals, partition_key_of
 from passport_pipeline.orchestration.sensors.run_requests import asked_for, enabled, end_of_tick, warn_of_others
-from passport_pipeline.passport.hospitals.state import RETIRED, hospital_states, note_looks
-from passport_pipeline.passport.hospitals.unanswered import note_unanswered, resting
+from passport_pipeline.passport.hospitals.state import RETIRED, hospital_states, record_checks
+from passport_pipeline.passport.hospitals.unanswered import not_due, record_unanswered
 
 AT_ONCE = 64
 """Hospitals that are looked at side by side: each look waits for its hospital's answers most of the time, the more so
@@ -78,7 +78,7 @@ def source_changes(
     try:
         states = hospital_states(connections.passport, chosen)
         active = {key: states[key] for key in chosen if states[key].active}
-        later = resting(connections.passport) & active.keys()
+        later = not_due(connections.passport) & active.keys()
         turns = Turns.of(active, later, last)
         months = {key: (first_month_of(chosen[key], connections.settings), last_month()) for key in active}
         looks = side_by_side(
@@ -87,8 +87,8 @@ def source_changes(
             until=until,
             at_once=AT_ONCE,
         )
-        note_looks(connections.passport, (one.look for one in looks.found.values()))
-        note_unanswered(connections.passport, *_in_vain(looks))
+        record_checks(connections.passport, (one.look for one in looks.found.values()))
+        record_unanswered(connections.passport, *_in_vain(looks))
     finally:
         connections.close()
     warn_of_others(context, "surveyed", looks)

@@ -1,10 +1,10 @@
-"""Decisions of people on conflicts: whose version of a record holds, as a whole or field by field.
+"""Operators' decisions on conflicts: whose version of a record holds, as a whole or field by field.
 
 What belongs here: reading a decision, whether it says enough for a record, and what the record's `data` and type
-become by it. What does not: everything else of the record (merging), writing it (resolving).
+become by it. What does not: everything else of the record (merge), writing it (resolve).
 
 The sides are those of a conflict: `theirs` is what the application's user wrote, `ours` what the hospital says now. A
-medicationStatus is no field to decide on: the application's timer sets it.
+medicationStatus is not decided on: the application's timer sets it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SIDES = (THEIRS, OURS)
 
 @dataclass(frozen=True)
 class Decision:
-    """Whose version holds: that of `fields` for the fields that these name, and `take` for all others and the type."""
+    """Whose version holds: `fields` says it by field name, `take` for all other fields and the type (None: nothing)."""
 
     take: Side | None
     fields: Mapping[str, Side] = field(default_factory=dict)
@@ -45,11 +45,11 @@ class Decision:
         return cls(document.get("take"), dict(document.get("fields") or {}))
 
     def to_document(self) -> dict[str, Any]:
-        """As a conflict and the record's `source` keep it."""
+        """As a conflict and the record's `source` store it."""
         return ({"take": self.take} if self.take else {}) | ({"fields": dict(self.fields)} if self.fields else {})
 
     def __str__(self) -> str:
-        """As a person is told: `ours`, or `theirs, details=ours`."""
+        """In words for the operator: `ours`, or `theirs, details=ours`."""
         return ", ".join([*filter(None, [self.take]), *(f"{name}={side}" for name, side in self.fields.items())])
 
     def fault(self, theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> str | None:
@@ -58,14 +58,14 @@ class Decision:
         """
         names = {*theirs["data"], *ours["data"]} - NOT_COMPARED_DATA
         if self.fields.keys() - names:
-            return f"a field is named that there is none of; those to decide on are {', '.join(sorted(names))}"
+            return f"a field is named that the record does not have; those to decide on are {', '.join(sorted(names))}"
         if self.take:
             return None
         if theirs["type"] != ours["type"]:
             return "the type of the record differs, too: say whose version to take for all that is not named"
-        left = [name for name in differing(theirs["data"], ours["data"]) if name not in self.fields]
-        if left:
-            return f"nothing is said of {', '.join(left)}; name them, or say whose version to take for the rest"
+        undecided = [name for name in differing_fields(theirs["data"], ours["data"]) if name not in self.fields]
+        if undecided:
+            return f"nothing is said of {', '.join(undecided)}; name them, or say whose version to take for the rest"
         return None
 
     def type_of(self, theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> str:
@@ -85,7 +85,7 @@ class Decision:
         return data
 
 
-def differing(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> list[str]:
+def differing_fields(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> list[str]:
     """The names of the fields that two versions of a record's `data` do not have in common, in order."""
     names = theirs.keys() | ours.keys()
     return sorted(

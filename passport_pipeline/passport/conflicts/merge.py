@@ -1,14 +1,15 @@
 """What a record becomes when its source changed: pure decisions on documents.
 
-What belongs here: telling the application's edits from what the pipeline wrote, and putting a changed record
-together so that edits, medicationStatus, syncDate and every field that only the application knows survive, also
-where a person decided what it says. What does not: reading or writing anything (storing, resolving).
+What belongs here: comparing a stored record with the incoming one (what the source says now), telling the application's
+edits from what the pipeline wrote, and putting a changed record together so that edits, medicationStatus, syncDate and
+every field that only the application knows survive, also where an operator decided what it says. What does not: reading
+or writing anything (reconcile.records, resolve).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from bson import ObjectId
 
@@ -18,103 +19,133 @@ from passport_pipeline.records.checksums import data_checksum
 
 STATUS = "medicationStatus"
 # Written with every version; everything else of a record is written once, or by the application alone.
-OWNED = ("patientId", "type", "data", "createdBy", "openmrsData", "source", "updatedAt")
+WRITTEN_FIELDS = ("patientId", "type", "data", "createdBy", "openmrsData", "source", "updatedAt")
 # What `source` says of one version alone.
 OF_ONE_VERSION = frozenset({"moved", "restored", "decided"})
 
 
-def edited(current: Document) -> bool:
-    """Whether the application changed the record's `data` after the pipeline wrote it."""
-    return bool(_says(current) != current["source"]["dataChecksum"])
+class Classified(NamedTuple):
+    """Stored records by how they stand to the incoming ones."""
+
+    unchanged: list[Document]
+    mergeable: list[Document]  # their source changed, and no edit contradicts it
+    contradicting: list[Document]  # both sides changed, to different things
 
 
-def contradicts(current: Document, wanted: Document) -> bool:
-    """Whether both changed, and not to the same: the application what the record says, and the source what it ought
-    to say.
+def classify(records: Iterable[Document], incoming: Mapping[ObjectId, Document]) -> Classified:
+    """Sort stored records, which are whole, by how they stand to the incoming ones (by _id)."""
+    classified = Classified([], [], [])
+    for record in records:
+        now = incoming[record["_id"]]
+        if is_unchanged(record, now):
+            classified.unchanged.append(record)
+        elif contradicts(record, now):
+            classified.contradicting.append(record)
+        else:
+            classified.mergeable.append(record)
+    return classified
+
+
+def is_unchanged(record: Document, incoming: Document) -> bool:
+    """Whether the record is the incoming one, as far as the source goes; the rows' own checksums too, because days are
+    compared by them. Of the record, the fields of `reconcile.records.COMPARED_FIELDS` are enough.
     """
-    of_source = (current["source"].get("type", current["type"]), current["source"]["dataChecksum"])
-    of_application = (current["type"], _says(current))
-    ought = (wanted["type"], wanted["source"]["dataChecksum"])
-    return edited(current) and ought not in (of_source, of_application)
+    stored, source = record["source"], incoming["source"]
+    return bool(
+        all(stored[name] == source[name] for name in ("checksum", "hospital", "day"))
+        and record["patientId"] == incoming["patientId"]
+        and [row["crc"] for row in stored["rows"]] == [row["crc"] for row in source["rows"]]
+    )
 
 
-def owned(current: Document, wanted: Document) -> Document:
-    """The pipeline's own fields of the next version of `current`, which `wanted` does not contradict.
+def edited(record: Document) -> bool:
+    """Whether the application changed the record's `data` after the pipeline wrote it."""
+    return bool(_checksum_of_data(record) != record["source"]["dataChecksum"])
+
+
+def contradicts(record: Document, incoming: Document) -> bool:
+    """Whether both sides changed, and not to the same: the application the record, and the source the incoming one."""
+    last_of_source = (record["source"].get("type", record["type"]), record["source"]["dataChecksum"])
+    stored = (record["type"], _checksum_of_data(record))
+    return edited(record) and (incoming["type"], incoming["source"]["dataChecksum"]) not in (last_of_source, stored)
+
+
+def merged(record: Document, incoming: Document) -> Document:
+    """The fields that make the next version of a record out of an incoming one that does not contradict it.
 
     Where the source says what it said before, an edit stays; a medicationStatus stays in any case.
     """
-    said = current if edited(current) else wanted
-    return _following(current, wanted, said["type"], said["data"])
+    holds = record if edited(record) else incoming
+    return _next_version(record, incoming, holds["type"], holds["data"])
 
 
-def decided(current: Document, wanted: Document, decision: Decision, about: Mapping[str, Any]) -> Document:
-    """The pipeline's own fields of the next version of `current`, in which a conflict with `wanted` is decided.
+def decided(record: Document, incoming: Document, decision: Decision, about: Mapping[str, Any]) -> Document:
+    """The fields that make the next version of a record, in which a conflict with the incoming one is decided.
 
-    What the application wrote and a person kept counts as an edit from now on. `about` is kept in the version's
-    source: which conflict, how, and by whom.
+    What the application wrote and the decision retains counts as an edit from now on. `about` is stored in the
+    version's source: which conflict, how, and by whom.
     """
-    data = decision.merged(current["data"], wanted["data"])
-    fields = _following(current, wanted, decision.type_of(current, wanted), data)
+    data = decision.merged(record["data"], incoming["data"])
+    fields = _next_version(record, incoming, decision.type_of(record, incoming), data)
     fields["source"]["decided"] = {**about, "version": fields["source"]["version"]}
     return fields
 
 
-def rerouted(current: Document, wanted: Document) -> Document | None:
-    """For a record in conflict: the fields that say whose it is and on which day it counts, if these changed.
+def rerouted(record: Document, incoming: Document) -> Document | None:
+    """For a record in conflict: the fields that say whose it is and on which day it counts; None where the incoming
+    one leaves these as they are.
 
     What it says stays as the application left it, but it must not stay in the passport of another person.
     """
-    keys = ("window", "day", "personUuid")
-    changed = {key: wanted["source"][key] for key in keys}
-    if current["patientId"] == wanted["patientId"] and all(
-        current["source"][key] == value for key, value in changed.items()
-    ):
+    route = {name: incoming["source"][name] for name in ("window", "day", "personUuid")}
+    same_patient = record["patientId"] == incoming["patientId"]
+    if same_patient and all(record["source"][name] == value for name, value in route.items()):
         return None
-    source = _next_source(current, current["source"] | changed, wanted["patientId"])
-    return {"patientId": wanted["patientId"], "source": source, "updatedAt": wanted["updatedAt"]}
+    source = _next_source(record, record["source"] | route, incoming["patientId"])
+    return {"patientId": incoming["patientId"], "source": source, "updatedAt": incoming["updatedAt"]}
 
 
-def latest(copies: Iterable[Document], records: Iterable[Document]) -> dict[ObjectId, Document]:
-    """What each of these records was when it was last retracted, by its _id; absent where it never was.
+def latest(copies: Iterable[Document], incoming: Iterable[Document]) -> dict[ObjectId, Document]:
+    """What each incoming record was when it was last retracted, by its _id; absent where it never was.
 
     `copies` are of retracted records, the last one at the end. A record has another _id since its creation second, or
     the hospital's zone, was corrected: then it counts its versions anew, or on from those of its own _id. A copy of
-    another person is none: without uuids (1.9), one number may have been given to two observations.
+    another person does not count: without uuids (1.9), one number may have been given to two observations.
     """
     copies = list(copies)
-    of_observation = {(one["hospital"], one["document"]["source"]["obsUuid"]): one["document"] for one in copies}
-    own = {one["_id"]: one["document"] for one in copies}
-    found = {}
-    for record in records:
-        key, source = record["_id"], record["source"]
-        last = of_observation.get((source["hospital"], source["obsUuid"]))
+    by_observation = {(copy["hospital"], copy["document"]["source"]["obsUuid"]): copy["document"] for copy in copies}
+    by_id = {copy["_id"]: copy["document"] for copy in copies}
+    archived = {}
+    for record in incoming:
+        record_id, source = record["_id"], record["source"]
+        last = by_observation.get((source["hospital"], source["obsUuid"]))
         if last is None or last["source"]["personUuid"] != source["personUuid"]:
-            last = own.get(key)
+            last = by_id.get(record_id)
         if last is not None:
-            version = own[key]["source"]["version"] if key in own else 0
-            found[key] = last | {"_id": key, "source": last["source"] | {"version": version}}
-    return found
+            version = by_id[record_id]["source"]["version"] if record_id in by_id else 0
+            archived[record_id] = last | {"_id": record_id, "source": last["source"] | {"version": version}}
+    return archived
 
 
-def restored(archived: Document, wanted: Document) -> Document:
+def restored(archived: Document, incoming: Document) -> Document:
     """A retracted record as it comes back: what the application knew of it, and the source's present state.
 
-    Where both contradict each other it comes back as it was, for a conflict to be opened on it.
+    Where the two contradict each other it comes back as it was, so that a conflict is opened on it.
     """
     version = archived["source"]["version"] + 1
-    if contradicts(archived, wanted):
-        record = archived | (rerouted(archived, wanted) or {})
+    if contradicts(archived, incoming):
+        record = archived | (rerouted(archived, incoming) or {})
     else:
-        record = archived | owned(archived, wanted)
+        record = archived | merged(archived, incoming)
     source = {name: value for name, value in record["source"].items() if name not in OF_ONE_VERSION}
     return record | {
-        "source": source | {"version": version, "restored": version, "runId": wanted["source"]["runId"]},
-        "updatedAt": wanted["updatedAt"],
+        "source": source | {"version": version, "restored": version, "runId": incoming["source"]["runId"]},
+        "updatedAt": incoming["updatedAt"],
     }
 
 
 def as_read(record: Document) -> Document:
-    """A filter that finds the record only if nobody has changed it since it was read."""
+    """A filter that finds the record only if it has not changed since it was read."""
     source = record["source"]
     return {
         "_id": record["_id"],
@@ -124,29 +155,29 @@ def as_read(record: Document) -> Document:
     }
 
 
-def _says(record: Document) -> str | None:
-    """The checksum of what the record says; None where it holds a kind of value that the pipeline never writes."""
+def _checksum_of_data(record: Document) -> str | None:
+    """None where the record holds a kind of value that the pipeline never writes."""
     try:
         return data_checksum(record["data"])
     except TypeError:
         return None
 
 
-def _following(current: Document, wanted: Document, record_type: str, data: Document) -> Document:
-    """The fields of the version after `current` that say this, and that `wanted` is what its source says."""
+def _next_version(record: Document, incoming: Document, record_type: str, data: Document) -> Document:
+    """The fields of the version after `record` with this type and data, whose source is that of the incoming one."""
     data = dict(data)
-    if record_type == current["type"] == "medication" and STATUS in current["data"]:
-        data[STATUS] = current["data"][STATUS]
-    source = _next_source(current, wanted["source"], wanted["patientId"])
-    if record_type != wanted["type"]:
-        source["type"] = wanted["type"]
-    return {name: wanted[name] for name in OWNED} | {"type": record_type, "data": data, "source": source}
+    if record_type == record["type"] == "medication" and STATUS in record["data"]:
+        data[STATUS] = record["data"][STATUS]
+    source = _next_source(record, incoming["source"], incoming["patientId"])
+    if record_type != incoming["type"]:
+        source["type"] = incoming["type"]
+    return {name: incoming[name] for name in WRITTEN_FIELDS} | {"type": record_type, "data": data, "source": source}
 
 
-def _next_source(current: Document, source: Mapping[str, Any], patient_id: str) -> Document:
-    version = current["source"]["version"] + 1
+def _next_source(record: Document, source: Mapping[str, Any], patient_id: str) -> Document:
+    version = record["source"]["version"] + 1
     following = {name: value for name, value in source.items() if name not in OF_ONE_VERSION}
     following["version"] = version
-    if patient_id != current["patientId"]:
-        following["moved"] = {"from": current["patientId"], "version": version}
+    if patient_id != record["patientId"]:
+        following["moved"] = {"from": record["patientId"], "version": version}
     return following

@@ -1,21 +1,21 @@
-"""Deciding conflicts: from a person's decision to the record that says so.
+"""Deciding conflicts: from an operator's decision to the record that says so.
 
 What belongs here: writing a decision down, carrying it out, and ending the conflict. What does not: what a decision
-makes of a record (decisions, merging), the conflict's document (conflicts), choosing conflicts (conflict_queue).
+makes of a record (decision, merge), the conflict's document (open_conflicts), choosing conflicts (queue).
 
-The order of the writes: a mark on the day; the decision, into the open conflict; the record's old reference; the
-record; its new reference; its audit entry; the conflict's end; the mark away. The record's `source` says which
-conflict was decided in it, how, and by whom, so whoever comes next finds each step done or not done: the same command
-once more, or the next run, since a mark makes the day stale. Every write is bound to what was read before, so nothing
-that the application or a run changes in between is written over: the conflict stays open then, for another look.
+The order of the writes: the day is marked dirty; the decision, into the open conflict; the record's old reference; the
+record; its new reference; its audit entry; the conflict's end; the dirty marker is cleared. The record's `source` says
+which conflict was decided in it, how, and by whom, so the same command once more, or the next run (a dirty marker makes
+the day stale), finds each step done or not done. Every write is bound to what was read before, so nothing that the
+application or a run changes in between is written over: the conflict stays open then, to be displayed again.
 
-As long as the conflict is open its rows count in place of the record's own, and afterwards they are the record's
-own: at every step the day's digest is the same, and the day stays in line.
+As long as the conflict is open its rows count in place of the record's own, and afterwards they are the record's own:
+at every step the day's digest is the same, and the day stays up to date.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -28,12 +28,11 @@ from passport_pipeline.config.settings import Settings
 from passport_pipeline.core.errors import ConfigurationError, WindowBusy, WindowTakenOver
 from passport_pipeline.passport import audit_log
 from passport_pipeline.passport.accounts import ensure_hospital
-from passport_pipeline.passport.conflicts import conflict as conflicts
-from passport_pipeline.passport.conflicts import merge
+from passport_pipeline.passport.conflicts import merge, open_conflicts
 from passport_pipeline.passport.conflicts.decision import Decision
-from passport_pipeline.passport.conflicts.queue import Shown
+from passport_pipeline.passport.conflicts.queue import ConflictRef
 from passport_pipeline.passport.days import counts
-from passport_pipeline.passport.days.dirty import DayMarks
+from passport_pipeline.passport.days.dirty import DirtyMarker
 from passport_pipeline.passport.days.leases import lease
 from passport_pipeline.passport.mongo import bulk
 from passport_pipeline.passport.mongo.collections import CONFLICTS, RECORDS
@@ -44,7 +43,7 @@ from passport_pipeline.passport.patients.patients import Reference
 from passport_pipeline.passport.run import Run
 
 LONGEST_NAME = 100
-AGAIN = "changed since it was shown; look again"
+CHANGED = "changed since it was displayed; display it again"
 
 
 class Result(StrEnum):
@@ -52,11 +51,11 @@ class Result(StrEnum):
 
     RESOLVED = "resolved"
     WOULD_RESOLVE = "would_resolve"  # a dry run
-    ALREADY = "already_resolved"  # just so, by the same person: a command that was repeated
+    ALREADY = "already_resolved"  # in the same way by the same operator: a command that was repeated
     ENDED = "ended"  # decided otherwise before, or withdrawn
-    CHANGED = "changed"  # since it was shown
+    CHANGED = "changed"  # since it was displayed
     REFUSED = "refused"  # does not decide all of it, or cannot be stored
-    BUSY = "busy"  # another run is at its window
+    BUSY = "busy"  # another run works on its window
     UNKNOWN = "unknown"
 
 
@@ -75,7 +74,7 @@ class Outcome:
 
     @property
     def ok(self) -> bool:
-        """Whether the conflict is decided so, now or before."""
+        """Whether the conflict is decided in this way, now or before."""
         return self.done or self.result is Result.ALREADY
 
     def to_json(self) -> dict[str, str]:
@@ -84,16 +83,16 @@ class Outcome:
 
 
 def operator(name: str) -> str:
-    """The name that a decision is kept under. Raises ConfigurationError."""
-    said = " ".join(name.split())
-    if not 1 <= len(said) <= LONGEST_NAME:
+    """The name that a decision is stored under. Raises ConfigurationError."""
+    stored = " ".join(name.split())
+    if not 1 <= len(stored) <= LONGEST_NAME:
         raise ConfigurationError(f"say who decides, in 1 to {LONGEST_NAME} characters")
-    return said
+    return stored
 
 
 def resolve_all(
     passport: Passport,
-    chosen: Sequence[Shown],
+    chosen: Sequence[ConflictRef],
     decision: Decision,
     by: str,
     *,
@@ -109,149 +108,159 @@ def resolve_all(
     ConfigurationError, PassportError.
     """
     name = operator(by)
-    with answering("reading conflicts"):
-        found = passport[CONFLICTS].find({"_id": {"$in": [one.id for one in chosen]}}, {"hospital": 1, "window": 1})
-        where = {one["_id"]: (one["hospital"], one["window"]) for one in found}
-    unknown = [Outcome(str(one), Result.UNKNOWN, "there is no such conflict") for one in chosen if one.id not in where]
-    by_window: defaultdict[tuple[str, str], list[Shown]] = defaultdict(list)
-    for one in chosen:
-        if one.id in where:
-            by_window[where[one.id]].append(one)
-    keys = {hospital_key for hospital_key, _ in by_window}
-    accounts = {key: ensure_hospital(passport, hospital_of(key), settings) for key in sorted(keys)}
+    by_window, unknown = _by_window(passport, chosen)
+    hospitals = {key: hospital_of(key) for key, _ in sorted(by_window)}
+    accounts = {key: ensure_hospital(passport, hospital, settings) for key, hospital in hospitals.items()}
     outcomes = []
-    for hospital_key, month in sorted(by_window):
-        run = Run(passport, accounts[hospital_key], run_id, now)
-        left = by_window[hospital_key, month]
+    for key, month in sorted(by_window):
+        run = Run(passport, accounts[key], hospitals[key], run_id, now, month)
+        waiting = deque(by_window[key, month])
         if dry_run:
-            outcomes += [resolve(run, one, decision, name, dry_run=True) for one in left]
+            outcomes += [resolve(run, ref, decision, name, dry_run=True) for ref in waiting]
             continue
         try:
-            with lease(passport, hospital_key, month, run_id, settings.lease_seconds) as token:
-                while left:
-                    outcomes.append(resolve(run, left[0], decision, name, token=token))
-                    left.pop(0)
+            with lease(passport, key, month, run_id, settings.lease_seconds) as token:
+                while waiting:
+                    outcomes.append(resolve(replace(run, token=token), waiting[0], decision, name))
+                    waiting.popleft()
         except (WindowBusy, WindowTakenOver):
-            outcomes += [Outcome(str(one), Result.BUSY, "another run is at its window; try again") for one in left]
-    return outcomes + unknown
+            message = "another run works on its window; try again"
+            outcomes += [Outcome(str(ref), Result.BUSY, message) for ref in waiting]
+    return outcomes + [Outcome(str(ref), Result.UNKNOWN, "there is no such conflict") for ref in unknown]
+
+
+@answering("reading conflicts")
+def _by_window(
+    passport: Passport, chosen: Sequence[ConflictRef]
+) -> tuple[dict[tuple[str, str], list[ConflictRef]], list[ConflictRef]]:
+    """The conflicts by the hospital and month of their windows, and those that do not exist."""
+    query = {"_id": {"$in": [ref.id for ref in chosen]}}
+    documents = passport[CONFLICTS].find(query, {"hospital": 1, "window": 1})
+    windows = {document["_id"]: (document["hospital"], document["window"]) for document in documents}
+    by_window: defaultdict[tuple[str, str], list[ConflictRef]] = defaultdict(list)
+    for ref in chosen:
+        if ref.id in windows:
+            by_window[windows[ref.id]].append(ref)
+    return by_window, [ref for ref in chosen if ref.id not in windows]
 
 
 @answering("deciding a conflict")
-def resolve(run: Run, shown: Shown, decision: Decision, by: str, *, token: int = 0, dry_run: bool = False) -> Outcome:
-    """Decide one conflict as it was shown, under the lease of its window that has this token (0: none).
+def resolve(run: Run, ref: ConflictRef, decision: Decision, by: str, *, dry_run: bool = False) -> Outcome:
+    """Decide one conflict as it was displayed, under the lease that the run has on its window.
 
     Raises PassportError.
     """
-    found = _found(run, shown, decision, by)
-    if isinstance(found, Outcome):
-        return found
-    conflict, record = found
+    read = _read(run, ref, decision, by)
+    if isinstance(read, Outcome):
+        return read
+    conflict, record = read
     if dry_run:
-        return Outcome(str(shown), Result.WOULD_RESOLVE, f"would be resolved: {decision} by {by}")
-    run = replace(run, window=conflict["window"], token=token)
-    marks = DayMarks(run.passport, conflict["hospital"], date.fromisoformat(conflict["day"]), token)
-    marks.leave([record["source"]["day"]])
+        return Outcome(str(ref), Result.WOULD_RESOLVE, f"would be resolved: {decision} by {by}")
+    run = replace(run, month=conflict["window"])
+    marker = DirtyMarker(run, date.fromisoformat(conflict["day"]))
+    marker.mark_dirty([record["source"]["day"]])
     reason = _decide(run, conflict, record, {**decision.to_document(), "by": by, "at": run.now})
     if reason:
-        return Outcome(str(shown), Result.CHANGED if reason == AGAIN else Result.REFUSED, reason)
-    after = run.passport[CONFLICTS].find_one({"_id": shown.id}) or conflict
+        return Outcome(str(ref), Result.CHANGED if reason == CHANGED else Result.REFUSED, reason)
+    after = run.passport[CONFLICTS].find_one({"_id": ref.id}) or conflict
     if after["state"] == OPEN:
-        return Outcome(str(shown), Result.CHANGED, "decided so, but the hospital changed it once more; look again")
-    marks.lift(counts.records_of_day(run.passport, conflict["hospital"], conflict["day"]).versions)
-    return _ended(shown, after, decision, by, now=True)
+        message = "was decided in this way, but the hospital changed it once more; display it again"
+        return Outcome(str(ref), Result.CHANGED, message)
+    marker.clear(counts.records_of_day(run.passport, conflict["hospital"], conflict["day"]).versions)
+    return _ended(ref, after, decision, by, now=True)
 
 
 def carry_out(run: Run, conflict: Document, record: Document) -> str | None:
     """Make of a record what the decision in its open conflict says, and end the conflict; None when done, else why
     not.
 
-    The caller has left a mark on the day, and has seen that the conflict is about this record as it is. A decision
-    that cannot be carried out is taken back, and the conflict stays open.
+    The caller has marked the day dirty, and has checked that the conflict is about this version of the record. A
+    decision that cannot be carried out is dropped, and the conflict stays open.
     """
-    if not conflicts.carried_out(conflict, record):
+    if not open_conflicts.is_carried_out(conflict, record):
         reason = _write(run, conflict, record)
-        there = run.passport[RECORDS].find_one({"_id": record["_id"]})
-        if there is None or not conflicts.carried_out(conflict, there):
-            conflicts.write_decision(run.passport, conflict, None)
-            if there:
-                _put_reference(run, there)
-            return reason or AGAIN
-        record = there
+        stored = run.passport[RECORDS].find_one({"_id": record["_id"]})
+        if stored is None or not open_conflicts.is_carried_out(conflict, stored):
+            open_conflicts.write_decision(run.passport, conflict, None)
+            if stored:
+                _put_reference(run, stored)
+            return reason or CHANGED
+        record = stored
     _put_reference(run, record)
     audit_log.heal(run, [record])
-    conflicts.mark_resolved(run, [(conflict, record)])
+    open_conflicts.mark_resolved(run, [(conflict, record)])
     return None
 
 
-def _found(run: Run, shown: Shown, decision: Decision, by: str) -> tuple[Document, Document] | Outcome:
-    """An open conflict and its record; or why it cannot be decided so, found before anything is written."""
-    conflict = run.passport[CONFLICTS].find_one({"_id": shown.id})
+def _read(run: Run, ref: ConflictRef, decision: Decision, by: str) -> tuple[Document, Document] | Outcome:
+    """An open conflict and its record; or why it cannot be decided in this way, before anything is written."""
+    conflict = run.passport[CONFLICTS].find_one({"_id": ref.id})
     if conflict is None:
-        return Outcome(str(shown), Result.UNKNOWN, "there is no such conflict")
+        return Outcome(str(ref), Result.UNKNOWN, "there is no such conflict")
     if conflict["state"] != OPEN:
-        return _ended(shown, conflict, decision, by)
+        return _ended(ref, conflict, decision, by)
     record = run.passport[RECORDS].find_one({"_id": conflict["record"]})
     if record is None:
-        return Outcome(str(shown), Result.CHANGED, "its record is gone; the next run of its window withdraws it")
-    fault = None if conflicts.carried_out(conflict, record) else _fault(run, shown, conflict, record, decision)
-    return fault or (conflict, record)
+        return Outcome(str(ref), Result.CHANGED, "its record is gone; the next run of its window withdraws it")
+    if open_conflicts.is_carried_out(conflict, record):
+        return conflict, record
+    return _obstacle(run, ref, conflict, record, decision) or (conflict, record)
 
 
-def _decide(run: Run, conflict: Document, record: Document, made: Document) -> str | None:
-    """Write the decision down and carry it out, unless an earlier one was carried out and only lacks the conflict's
-    end; why not, if not.
+def _decide(run: Run, conflict: Document, record: Document, decision: Document) -> str | None:
+    """Write the decision down and carry it out, unless an earlier one was carried out and only the conflict's end is
+    missing; the reason, if it cannot be done.
     """
-    if not conflicts.carried_out(conflict, record):
-        if not conflicts.write_decision(run.passport, conflict, made):
-            return AGAIN
-        conflict = conflict | {"decision": made}
+    if not open_conflicts.is_carried_out(conflict, record):
+        if not open_conflicts.write_decision(run.passport, conflict, decision):
+            return CHANGED
+        conflict = conflict | {"decision": decision}
     return carry_out(run, conflict, record)
 
 
-def _fault(run: Run, shown: Shown, conflict: Document, record: Document, decision: Decision) -> Outcome | None:
-    """Why an open conflict cannot be decided so, found before anything is written; None where it can."""
-    present = conflicts.brought_up_to_date(run.passport, conflict, record, run.now)
-    if present["revision"] != (shown.revision or conflict["revision"]):
-        return Outcome(str(shown), Result.CHANGED, AGAIN)
+def _obstacle(run: Run, ref: ConflictRef, conflict: Document, record: Document, decision: Decision) -> Outcome | None:
+    """Why an open conflict cannot be decided in this way; None where it can."""
+    present = open_conflicts.refreshed(run.passport, conflict, record, run.now)
+    if present["revision"] != (ref.revision or conflict["revision"]):
+        return Outcome(str(ref), Result.CHANGED, CHANGED)
     if record["source"]["checksum"] == conflict["checksum"]:
-        return Outcome(str(shown), Result.CHANGED, "nothing is left to decide; the next run of its window withdraws it")
+        return Outcome(str(ref), Result.CHANGED, "nothing is left to decide; the next run of its window withdraws it")
     if not patients.existing(run.passport, [conflict["ours"]["patientId"]]):
-        return Outcome(str(shown), Result.REFUSED, "its patient is gone; the next run of its window takes it out")
+        return Outcome(str(ref), Result.REFUSED, "its patient is gone; the next run of its window takes it out")
     reason = decision.fault(record, conflict["ours"])
-    return Outcome(str(shown), Result.REFUSED, reason) if reason else None
+    return Outcome(str(ref), Result.REFUSED, reason) if reason else None
 
 
 def _write(run: Run, conflict: Document, record: Document) -> str | None:
-    """The steps up to the record itself, which is left alone if somebody has changed it; a reason where MongoDB
-    refuses it.
-    """
+    """The steps up to the record itself, which is left alone if it has changed; a reason where MongoDB refuses it."""
     if audit_log.missing(run.passport, {record["_id"]: record["source"]["version"]}):
         audit_log.heal(run, [record])
     ours = conflict["ours"]
-    wanted = ours | {"source": ours["source"] | {"runId": run.run_id, **run.fence}, "updatedAt": run.now}
+    incoming = ours | {"source": ours["source"] | {"runId": run.run_id, **run.fence}, "updatedAt": run.now}
     about = {"conflict": conflict["_id"], "revision": conflict["revision"], **conflict["decision"]}
-    fields = merge.decided(record, wanted, Decision.of(about), about)
+    fields = merge.decided(record, incoming, Decision.of(about), about)
     before, after = Reference.to(record), Reference.to(record | fields)
     if before != after:
         patients.remove(run.passport, [before], run.now)
     change = UpdateOne(merge.as_read(record) | run.not_newer("source."), {"$set": fields})
-    unfit = bulk.write(run.passport[RECORDS], [change], [record["_id"]]).unfit
-    if not unfit:
+    outcome = bulk.write(run.passport[RECORDS], [change], [record["_id"]])
+    if not outcome.invalid:
         return None
-    return f"MongoDB refuses what this makes of {', '.join(unfit[record['_id']])}; decide these fields otherwise"
+    return f"MongoDB refuses the resulting {outcome.invalid_fields}; decide these fields otherwise"
 
 
 def _put_reference(run: Run, record: Document) -> None:
     patients.add(run.passport, patients.missing(run.passport, [Reference.to(record)]), run.now)
 
 
-def _ended(shown: Shown, conflict: Document, decision: Decision, by: str, *, now: bool = False) -> Outcome:
-    """What is said of a conflict that has ended, `now` or before."""
+def _ended(ref: ConflictRef, conflict: Document, decision: Decision, by: str, *, now: bool = False) -> Outcome:
+    """The outcome for a conflict that has ended, `now` or before."""
     if conflict["state"] != RESOLVED:
-        return Outcome(str(shown), Result.ENDED, f"was {conflict['state']}: there is nothing left to decide")
-    made = conflict["decision"]
-    if (Decision.of(made), made["by"]) != (decision, by):
-        return Outcome(str(shown), Result.ENDED, f"was decided before by {made['by']}: {Decision.of(made)}")
+        return Outcome(str(ref), Result.ENDED, f"was {conflict['state']}: there is nothing left to decide")
+    made = Decision.of(conflict["decision"])
+    decided_by = conflict["decision"]["by"]
+    if (made, decided_by) != (decision, by):
+        return Outcome(str(ref), Result.ENDED, f"was decided before by {decided_by}: {made}")
     if now:
-        return Outcome(str(shown), Result.RESOLVED, f"resolved: {decision} by {by}")
-    return Outcome(str(shown), Result.ALREADY, f"is decided so already: {decision} by {by}")
+        return Outcome(str(ref), Result.RESOLVED, f"resolved: {decision} by {by}")
+    return Outcome(str(ref), Result.ALREADY, f"is already decided in this way: {decision} by {by}")

@@ -1,7 +1,7 @@
 """What each day of a hospital holds in the passport, counted in the documents themselves.
 
 What belongs here: reading the row checksums that records, parked rows and open conflicts carry, by day or by row.
-What does not: what a run recorded of a day (days), comparing with a hospital (verification).
+What does not: what a run recorded of a day (state), comparing with a hospital (verification).
 
 MongoDB collects the checksums of a window's days into a few documents of numbers, so that a million rows take about
 as long as reading the collection once; its XOR is folded here, since MongoDB has none before 6.3.
@@ -19,9 +19,10 @@ from passport_pipeline.core.digests import ROW_COLUMNS, Digest
 from passport_pipeline.passport.days.state import DayCount, held_months
 from passport_pipeline.passport.mongo.collections import CONFLICTS, DAYS, PARKED, RECORDS
 from passport_pipeline.passport.mongo.database import Document, Passport, answering
+from passport_pipeline.passport.mongo.states import CONFLICT
 
-# Ids whose rows come in one document, which MongoDB limits to 16 MB however many rows a day has.
-BLOCK = 65_536
+# Rows whose ids lie in one such range come in one document, which MongoDB limits to 16 MB however many rows a day has.
+IDS_PER_DOCUMENT = 65_536
 
 
 @answering("counting rows in the documents")
@@ -37,13 +38,13 @@ def recounted(passport: Passport, hospital_key: str, months: Iterable[str] | Non
     for month in held_months(passport, hospital_key) if chosen is None else sorted(chosen):
         for day, count in _records_in(passport, hospital_key, _days(month)):
             days[day] += count
-        for found in passport[PARKED].aggregate(_parked_in(hospital_key, month), allowDiskUse=True):
-            parked = {found["_id"]["reason"]: len(found["crcs"])}
-            days[found["_id"]["day"]] += DayCount(Digest.of(found["crcs"]), parked=parked)
-    conflicts, records = _in_conflict(passport, hospital_key)
+        for group in passport[PARKED].aggregate(_parked_in(hospital_key, month), allowDiskUse=True):
+            parked = {group["_id"]["reason"]: len(group["crcs"])}
+            days[group["_id"]["day"]] += DayCount(Digest.of(group["crcs"]), parked=parked)
+    conflicts, disputed = _in_conflict(passport, hospital_key)
     for conflict in conflicts:
         days[conflict["day"]] += _count(_crcs(conflict), 1)
-    for record in records:
+    for record in disputed:
         days[record["day"]] += _without(_crcs(record))
     for document in passport[DAYS].find(_skipping(hospital_key, chosen), {"day": 1, "outcomes.skipped": 1}):
         for reason, part in document["outcomes"]["skipped"].items():
@@ -63,10 +64,10 @@ def records_of_day(passport: Passport, hospital_key: str, day: str) -> DayCount:
 
 def conflicts_of_day(passport: Passport, hospital_key: str, day: str) -> tuple[int, DayCount]:
     """How many open conflicts a day (ISO) has, and what their rows add to its count in place of their records' own."""
-    conflicts, records = _in_conflict(passport, hospital_key, day)
+    conflicts, disputed = _in_conflict(passport, hospital_key, day)
     added = [_count(_crcs(conflict), 1) for conflict in conflicts]
-    taken = [_without(_crcs(record)) for record in records if record["day"] == day]
-    return len(conflicts), sum([*added, *taken], DayCount())
+    removed = [_without(_crcs(record)) for record in disputed if record["day"] == day]
+    return len(conflicts), sum([*added, *removed], DayCount())
 
 
 @answering("reading a day's rows")
@@ -74,26 +75,26 @@ def rows_of_day(passport: Passport, hospital_key: str, day: date) -> pd.DataFram
     """The rows that the documents of a day name, with ROW_COLUMNS, nothing null; a row that two documents name comes
     twice. Skipped rows have no document. Raises PassportError.
     """
-    conflicts, records = _in_conflict(passport, hospital_key)
-    undecided = {one["record"] for one in records}
-    here = {"source.hospital": hospital_key, "source.day": day.isoformat()}
-    rows = [row for one in conflicts if one["day"] == day.isoformat() for row in one["rows"]]
-    for one in passport[RECORDS].find(here, {"source.rows.obsId": 1, "source.rows.crc": 1}):
-        rows += one["source"]["rows"] if one["_id"] not in undecided else ()
-    parked = {"hospital": hospital_key, "day": day.isoformat()}
-    for one in passport[PARKED].find(parked, {"rows.obsId": 1, "rows.crc": 1}):
-        rows += one["rows"]
+    conflicts, disputed = _in_conflict(passport, hospital_key)
+    disputed_ids = {record["record"] for record in disputed}
+    rows = [row for conflict in conflicts if conflict["day"] == day.isoformat() for row in conflict["rows"]]
+    of_day = {"source.hospital": hospital_key, "source.day": day.isoformat()}
+    for record in passport[RECORDS].find(of_day, {"source.rows.obsId": 1, "source.rows.crc": 1}):
+        rows += record["source"]["rows"] if record["_id"] not in disputed_ids else ()
+    of_day = {"hospital": hospital_key, "day": day.isoformat()}
+    for parked in passport[PARKED].find(of_day, {"rows.obsId": 1, "rows.crc": 1}):
+        rows += parked["rows"]
     data = {"obs_id": [int(row["obsId"]) for row in rows], "row_crc": [int(row["crc"]) for row in rows]}
     return pd.DataFrame(data).astype(ROW_COLUMNS)
 
 
 def _count(crcs: Sequence[int], documents: int, versions: int = 0) -> DayCount:
-    """What so many records with these rows count for."""
+    """What this number of records with these rows counts for."""
     return DayCount(Digest.of(crcs), loaded=documents, attached=len(crcs) - documents, versions=versions)
 
 
 def _without(crcs: Sequence[int]) -> DayCount:
-    """What takes a record with these rows out of the count."""
+    """What removes a record with these rows from a count."""
     return DayCount(-Digest.of(crcs), loaded=-1, attached=1 - len(crcs))
 
 
@@ -108,19 +109,19 @@ def _in_conflict(
 
     Either as documents of `record` (its _id), `day` and `rows` (obsId and crc of each).
     """
-    wanted = {"hospital": hospital_key, "state": "open"} | ({"day": day} if day else {})
-    conflicts = list(passport[CONFLICTS].find(wanted, {"record": 1, "day": 1, "rows.obsId": 1, "rows.crc": 1}))
+    query = {"hospital": hospital_key, **CONFLICT.unfinished} | ({"day": day} if day else {})
+    conflicts = list(passport[CONFLICTS].find(query, {"record": 1, "day": 1, "rows.obsId": 1, "rows.crc": 1}))
     records = {"_id": {"$in": [conflict["record"] for conflict in conflicts]}}
     content = {"source.day": 1, "source.rows.obsId": 1, "source.rows.crc": 1}
-    held = passport[RECORDS].find(records, content) if conflicts else ()
-    return conflicts, [{"record": record["_id"], **record["source"]} for record in held]
+    disputed = passport[RECORDS].find(records, content) if conflicts else ()
+    return conflicts, [{"record": record["_id"], **record["source"]} for record in disputed]
 
 
 def _records_in(passport: Passport, hospital_key: str, days: str | Document) -> Iterator[tuple[str, DayCount]]:
     """What the records of these days hold, in parts, each with its day."""
-    chosen = {"$match": {"source.hospital": hospital_key, "source.day": days}}
-    for found in passport[RECORDS].aggregate([chosen, *_collected("source.")], allowDiskUse=True):
-        yield found["_id"]["day"], _count(found["crcs"], found["documents"], found["versions"])
+    of_days = {"$match": {"source.hospital": hospital_key, "source.day": days}}
+    for group in passport[RECORDS].aggregate([of_days, *_collected("source.")], allowDiskUse=True):
+        yield group["_id"]["day"], _count(group["crcs"], group["documents"], group["versions"])
 
 
 def _parked_in(hospital_key: str, month: str) -> list[Document]:
@@ -134,7 +135,7 @@ def _days(month: str) -> Document:
 
 def _collected(prefix: str, **also_by: str) -> list[Document]:
     """The stages that collect the rows' checksums by day and block of ids, and count the documents they are from."""
-    block = {"$floor": {"$divide": [f"${prefix}obsId", BLOCK]}}
+    block = {"$floor": {"$divide": [f"${prefix}obsId", IDS_PER_DOCUMENT]}}
     return [
         {"$unwind": {"path": f"${prefix}rows", "includeArrayIndex": "place"}},
         {

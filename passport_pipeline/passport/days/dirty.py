@@ -1,12 +1,11 @@
-"""Marks of runs that are changing a day, and the record that a day is in line.
+"""Dirty markers of the runs that are changing a day, and the record that a day is up to date.
 
-What belongs here: writing the documents of sourcedays. What does not: reading them (days).
+What belongs here: writing the documents of sourcedays. What does not: reading them (state).
 
-A run that is about to change a day first leaves its mark there, and takes it away when the day is in line. A
-day with a mark, of a run that died or is still at it, counts as stale, so nothing half done is ever taken for
-done.
+Before a run changes a day it marks the day dirty, and it clears its marker when the day is up to date. A day with a
+dirty marker, of a run that died or is still changing it, counts as stale, so nothing half done is ever taken for done.
 
-The mark is also where a run that was taken over is stopped: it needs the window's lease (leases), and it is the
+The marker is also where a run that was taken over is stopped: it needs the window's lease (leases), and it sets the
 day's `fence`, which only ever rises, so that no run with an older token changes the day after one with a newer.
 """
 
@@ -26,16 +25,17 @@ from passport_pipeline.passport.days import leases
 from passport_pipeline.passport.days.state import DayCount
 from passport_pipeline.passport.mongo.collections import DAYS
 from passport_pipeline.passport.mongo.database import Document, Passport, answering
+from passport_pipeline.passport.run import Run
 
-MOVED = "moved"  # the mark of a record that left a day for another
-UNLISTED = "unlisted"  # the mark of a record that its patient's list lacks (lists)
-MISLISTED = "mislisted"  # the mark of a record that a list names in which it does not belong (lists)
-DOUBTED = "doubted"  # the mark of a day whose documents are not what verification expects them to be
-OVERTAKEN = "overtaken"  # the mark of a run that may have written after the one that took its window over
-BY_NAME = frozenset({MOVED, UNLISTED, MISLISTED, DOUBTED, OVERTAKEN})  # all others are of runs that were writing
+MOVED = "moved"  # a record left the day for another
+UNLISTED = "unlisted"  # a record of the day is missing in its patient's list (record_lists)
+MISLISTED = "mislisted"  # a list names a record of the day in which it does not belong (record_lists)
+DOUBTED = "doubted"  # the day's documents are not what verification expects them to be
+OVERTAKEN = "overtaken"  # a run may have written after the one that took its window over
+BY_NAME = frozenset({MOVED, UNLISTED, MISLISTED, DOUBTED, OVERTAKEN})  # all other markers are of runs that were writing
 
 LOOK_AGAIN = timedelta(hours=6)
-"""After which a day is looked at again whose mark was taken away from another run: if that was not dead but stopped, it
+"""After which a day is checked again whose marker of another run was cleared: if that run was not dead but stopped, it
 may since have written once more, and died before it could say so.
 """
 
@@ -45,78 +45,77 @@ def day_id(hospital_key: str, day: date | str) -> str:
     return f"{hospital_key}/{day}"
 
 
-class DayMarks:
-    """One run's marks on one day; `leave` may be called before every write, and costs one write a chunk.
+class DirtyMarker:
+    """One run's dirty marker on one day; `mark_dirty` may be called before every write, and costs one write a chunk.
 
-    `token` is that of the run's lease on the window. A run without one (0) changes no day that was ever changed
-    under a lease.
+    A run without a lease (token 0) changes no day that was ever changed under one.
     """
 
-    def __init__(self, passport: Passport, hospital_key: str, day: date, token: int = 0) -> None:
-        self._passport, self._hospital_key, self._day, self._token = passport, hospital_key, day, token
+    def __init__(self, run: Run, day: date) -> None:
+        self._passport, self._hospital_key, self._day, self._token = run.passport, run.hospital.key, day, run.token
         self._name = secrets.token_hex(8)
-        self._left = self._left_in_this_chunk = False
+        self._marked = self._marked_in_this_chunk = False
         self._before: Document | None = None
         self._begun = False
 
     def begin_chunk(self) -> None:
-        """See what others left, if this is the first chunk; the next write leaves a mark that shows life."""
-        self._left_in_this_chunk = False
+        """Read the markers of others, if this is the first chunk; the next write renews this run's own."""
+        self._marked_in_this_chunk = False
         if not self._begun:
             self._before = self._passport[DAYS].find_one({"_id": day_id(self._hospital_key, self._day)})
             self._begun = True
 
-    def found(self, name: str) -> bool:
-        """Whether there was a mark of this name before this run began with the day."""
+    def had(self, name: str) -> bool:
+        """Whether there was a marker of this name before this run began with the day."""
         return name in ((self._before or {}).get("writers") or {})
 
-    def leave(self, days_left: Iterable[str] = ()) -> None:
-        """Before a write: this day, and those that records leave for this one, are not in line.
+    def mark_dirty(self, other_days: Iterable[str] = ()) -> None:
+        """Before a write: this day is dirty, and so are the other days (ISO) that records leave for this one.
 
         Raises WindowTakenOver, so that nothing is written.
         """
-        if not self._left_in_this_chunk:
+        if not self._marked_in_this_chunk:
             with self._fenced():
                 _mark(self._passport, self._hospital_key, self._day, self._name, self._token)
-            self._left = self._left_in_this_chunk = True
-        others = set(days_left) - {self._day.isoformat()}
-        mark(self._passport, sorted((self._hospital_key, day) for day in others), MOVED)
+            self._marked = self._marked_in_this_chunk = True
+        others = set(other_days) - {self._day.isoformat()}
+        mark_dirty(self._passport, sorted((self._hospital_key, day) for day in others), MOVED)
 
     def close(self, content: Document) -> None:
-        """Record what the day holds, and take this run's mark away. Raises WindowTakenOver."""
+        """Record what the day holds, and clear this run's marker. Raises WindowTakenOver."""
         with self._fenced():
-            _record_day(self._passport, self._before, content, self._name if self._left else None, self._token)
+            _record_day(self._passport, self._before, content, self._name if self._marked else None, self._token)
 
-    def lift(self, versions: int) -> None:
-        """Take this run's mark away where the day is as much in line as before, whatever was changed; `versions` is
-        the sum of its records' now. Raises WindowTakenOver.
+    def clear(self, versions: int) -> None:
+        """Clear this run's marker from a day that is as much up to date as before, whatever was changed; `versions` is
+        the sum of its records' versions now. Raises WindowTakenOver.
         """
         with self._fenced():
             day, change = {"_id": day_id(self._hospital_key, self._day)}, {"$unset": {f"writers.{self._name}": ""}}
-            known = day | {"outcomes.versions": {"$exists": True}}
+            counted_day = day | {"outcomes.versions": {"$exists": True}}
             counted = change | {"$set": {"outcomes.versions": versions}}
-            if not self._passport[DAYS].update_one(known, counted).matched_count:
+            if not self._passport[DAYS].update_one(counted_day, counted).matched_count:
                 self._passport[DAYS].update_one(day, change)
 
     @contextmanager
     def _fenced(self) -> Iterator[None]:
-        """See that the window is still this run's. A run that finds out in the middle may have written something
-        after its successor, on any day that it was at: it leaves marks, so that these days are looked at again.
+        """Check that the window is still this run's. A run that finds out in the middle may have written something
+        after its successor, on any day that it worked on: it marks these days dirty, so that they are checked again.
         """
         try:
             if self._token:
                 leases.confirm(self._passport, self._hospital_key, month_of(self._day), self._token)
             yield
         except WindowTakenOver:
-            if self._left:
+            if self._marked:
                 days = {"hospital": self._hospital_key, "window": month_of(self._day), "fence": {"$gte": self._token}}
                 self._passport[DAYS].update_many(days, {"$inc": {f"writers.{OVERTAKEN}": 1}})
             raise
 
 
-def mark(passport: Passport, days: Sequence[tuple[str, str]], name: str) -> None:
-    """Leave a mark of this name on days (hospital, ISO date), so that they are not in line before a run has closed
-    them; a day that was never recorded is not anyhow.
+def mark_dirty(passport: Passport, days: Sequence[tuple[str, str]], name: str) -> None:
+    """Put a dirty marker of this name on days (hospital, ISO date), so that they count as stale until a run has closed
+    them; a day that was never recorded is stale anyhow.
     """
     ids = [day_id(hospital_key, day) for hospital_key, day in days]
     if ids:
@@ -124,12 +123,12 @@ def mark(passport: Passport, days: Sequence[tuple[str, str]], name: str) -> None
 
 
 @answering("marking days that differ")
-def doubt(passport: Passport, hospital_key: str, days: Mapping[date, DayCount]) -> None:
-    """Leave a mark on days whose documents a run is to hold against the hospital, though nothing else of them may have
+def mark_doubted(passport: Passport, hospital_key: str, days: Mapping[date, DayCount]) -> None:
+    """Mark days dirty whose documents a run has to compare with the hospital, though nothing else of them may have
     changed.
 
     A day that no run recorded, or whose record is lost, is recorded with what its documents were counted to hold, so
-    that it is run and that the guard has something to weigh its loss by. Raises PassportError.
+    that it is run and that the plausibility check can judge what it loses. Raises PassportError.
     """
     operations = [
         UpdateOne(
@@ -158,8 +157,8 @@ def _mark(passport: Passport, hospital_key: str, day: date, name: str, token: in
     for attempt in range(3):
         try:
             passport[DAYS].update_one({"_id": day_id(hospital_key, day)} | _not_above(token), change, upsert=True)
-        except mongo.DuplicateKeyError:  # two first marks at once: the second finds the first one's document
-            _see_fence(passport[DAYS].find_one({"_id": day_id(hospital_key, day)}), token)
+        except mongo.DuplicateKeyError:  # two first markers at once: the second finds the first one's document
+            _check_fence(passport[DAYS].find_one({"_id": day_id(hospital_key, day)}), token)
             if attempt == 2:
                 raise
         else:
@@ -170,44 +169,47 @@ def _not_above(token: int) -> Document:
     return {"fence": {"$not": {"$gt": token}}}
 
 
-def _see_fence(day: Document | None, token: int) -> None:
+def _check_fence(day: Document | None, token: int) -> None:
     if day and day.get("fence", 0) > token:
         raise leases.taken_over(day["hospital"], day["window"])
 
 
 def _record_day(passport: Passport, before: Document | None, content: Document, own: str | None, token: int) -> None:
-    """Record what a day holds now, and take away the run's own mark and those of runs that have died.
+    """Record what a day holds now, and clear the run's own marker and those of runs that have died.
 
-    A mark counts as a dead run's if it has not moved since `before`, which was read when this run began. The day is
-    looked at again later then.
+    A marker counts as a dead run's if it has not changed since `before`, which was read when this run began. The day is
+    checked again later then.
     """
-    seen = (before or {}).get("writers") or {}
     for attempt in range(5):
-        there = passport[DAYS].find_one({"_id": content["_id"]})
-        marks = (there or {}).get("writers") or {}
-        dead = {name: beats for name, beats in marks.items() if name != own and seen.get(name) == beats}
-        same = there is not None and all(
-            there.get(name) == value for name, value in content.items() if name not in ("runId", "recordedAt")
-        )
-        due = (there or {}).get("lookAgainAt")
-        again = due is not None and due <= passport.now()
-        if same and not dead and not again and own not in marks:
+        stored = passport[DAYS].find_one({"_id": content["_id"]}) or {}
+        dead = _unchanged_markers(before or {}, stored, own)
+        due = "lookAgainAt" in stored and stored["lookAgainAt"] <= passport.now()
+        if _holds(stored, content) and not dead and not due and own not in (stored.get("writers") or {}):
             return
-        _see_fence(there, token)
-        change: Document = {
-            "$set": {name: value for name, value in content.items() if name != "_id"} | {"fence": token}
-        }
-        gone = [*(f"writers.{name}" for name in (*dead, *([own] if own else []))), *(["lookAgainAt"] if again else [])]
+        _check_fence(stored, token)
+        fields = {name: value for name, value in content.items() if name != "_id"} | {"fence": token}
+        gone = [f"writers.{name}" for name in (*dead, *([own] if own else []))]
         if dead.keys() - BY_NAME:
-            change["$set"]["lookAgainAt"] = passport.now() + LOOK_AGAIN
-            gone = [name for name in gone if name != "lookAgainAt"]
-        if gone:
-            change["$unset"] = dict.fromkeys(gone, "")
-        still = {f"writers.{name}": beats for name, beats in dead.items()}
+            fields["lookAgainAt"] = passport.now() + LOOK_AGAIN
+        elif due:
+            gone.append("lookAgainAt")
+        change = {"$set": fields} | ({"$unset": dict.fromkeys(gone, "")} if gone else {})
+        still_dead = {f"writers.{name}": beats for name, beats in dead.items()}
         try:
-            passport[DAYS].update_one({"_id": content["_id"]} | _not_above(token) | still, change, upsert=True)
-        except mongo.DuplicateKeyError:  # a mark moved, or somebody recorded or fenced the day
+            passport[DAYS].update_one({"_id": content["_id"]} | _not_above(token) | still_dead, change, upsert=True)
+        except mongo.DuplicateKeyError:  # a marker changed, or another run recorded or fenced the day
             if attempt == 4:
                 raise
         else:
             return
+
+
+def _unchanged_markers(before: Document, stored: Document, own: str | None) -> dict[str, int]:
+    """The markers but for the run's own, each with its beats, that are as they were before."""
+    markers, earlier = stored.get("writers") or {}, before.get("writers") or {}
+    return {name: beats for name, beats in markers.items() if name != own and earlier.get(name) == beats}
+
+
+def _holds(stored: Document, content: Document) -> bool:
+    """Whether a day was recorded with just this content, whichever run that was."""
+    return all(stored.get(name) == value for name, value in content.items() if name not in ("runId", "recordedAt"))

@@ -1,7 +1,7 @@
-"""Leases as an operator sees them, and his releasing of one that no run will give back.
+"""Leases as operators list them, and the release by hand of one that no run will give back.
 
-What belongs here: listing, and releasing with who and why, which the lease keeps. What does not: taking, renewing and
-giving back (leases).
+What belongs here: listing, and releasing with who and why, which is stored with the lease. What does not: taking,
+renewing and giving back (leases).
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from typing import Any
 
 from passport_pipeline.core.errors import ConfigurationError
 from passport_pipeline.passport.days.leases import EXPIRED, NEXT_TOKEN, lease_id
-from passport_pipeline.passport.mongo.bookkeeping import LEASES
+from passport_pipeline.passport.mongo.collections import LEASES
 from passport_pipeline.passport.mongo.database import Document, Passport, answering
 
-NOBODY = "nobody"  # the holder of a lease that was released
+RELEASED = "nobody"  # the holder of a lease that was released
 
 
 @dataclass(frozen=True)
 class Held:
-    """A lease that has not run out: whose window, the run that holds it, since when (None where a version before this
-    was noted has taken it), and until when; times are MongoDB's, in UTC.
+    """A lease that has not run out: of which window, the run that holds it, since when (None where it was taken by a
+    version that did not store this), and until when; times are MongoDB's, in UTC.
     """
 
     hospital: str
@@ -44,7 +44,7 @@ class Held:
 
 @dataclass(frozen=True)
 class Release:
-    """A lease that somebody released: what it was then, when that was, who did it and why."""
+    """A lease that an operator released: what it was then, when that was, who did it and why."""
 
     lease: Held
     at: datetime
@@ -67,30 +67,30 @@ class Release:
 @answering("listing leases")
 def held_leases(passport: Passport, hospital_keys: Iterable[str] = ()) -> list[Held]:
     """The leases of these hospitals, or of all, that have not run out, by window. Raises PassportError."""
-    wanted = _of(hospital_keys) | {"$expr": {"$not": [EXPIRED]}}
+    query = _of(hospital_keys) | {"$expr": {"$not": [EXPIRED]}}
     return [
-        Held(one["hospital"], one["window"], one["holder"], one.get("takenAt"), one["expiresAt"])
-        for one in passport[LEASES].find(wanted, sort=[("_id", 1)])
+        Held(lease["hospital"], lease["window"], lease["holder"], lease.get("takenAt"), lease["expiresAt"])
+        for lease in passport[LEASES].find(query, sort=[("_id", 1)])
     ]
 
 
 @answering("listing leases")
 def releases(passport: Passport, hospital_keys: Iterable[str] = ()) -> list[Release]:
-    """What was released of these hospitals' leases, or of all, the latest first. Raises PassportError."""
-    found = [
-        _release(one["hospital"], one["window"], entry)
-        for one in passport[LEASES].find(_of(hospital_keys) | {"releases": {"$exists": True}})
-        for entry in one["releases"]
+    """The releases of these hospitals' leases, or of all, the latest first. Raises PassportError."""
+    released = [
+        _release(lease["hospital"], lease["window"], entry)
+        for lease in passport[LEASES].find(_of(hospital_keys) | {"releases": {"$exists": True}})
+        for entry in lease["releases"]
     ]
-    return sorted(found, key=lambda one: one.at, reverse=True)
+    return sorted(released, key=lambda release: release.at, reverse=True)
 
 
 @answering("releasing a lease")
 def release(passport: Passport, hospital_key: str, month: str, reason: str, by: str) -> Release:
     """Take a window's lease (`month` is `YYYY-MM`) from the run that holds it, so that others may have it. Its token
-    grows, so the run changes nothing more if it still lives. Who did it, when and why is kept with the lease.
+    grows, so the run changes nothing more if it still lives. Who did it, when and why is stored with the lease.
 
-    Raises ConfigurationError (no run holds it, no reason, nobody), PassportError.
+    Raises ConfigurationError (no run holds it, no reason, no name), PassportError.
     """
     reason, by = reason.strip(), by.strip()
     if not reason or not by:
@@ -103,20 +103,20 @@ def release(passport: Passport, hospital_key: str, month: str, reason: str, by: 
     }
     change = {
         "releases": {"$concatArrays": [{"$ifNull": ["$releases", []]}, [entry]]},
-        "holder": NOBODY,
+        "holder": RELEASED,
         "token": NEXT_TOKEN,
         "expiresAt": "$$NOW",
     }
-    unless_over = {"_id": lease_id(hospital_key, month), "$expr": {"$not": [EXPIRED]}}
-    before = passport[LEASES].find_one_and_update(unless_over, [{"$set": change}], projection={"_id": 0, "token": 1})
+    held = {"_id": lease_id(hospital_key, month), "$expr": {"$not": [EXPIRED]}}
+    before = passport[LEASES].find_one_and_update(held, [{"$set": change}], projection={"_id": 0, "token": 1})
     if before is None:
         raise ConfigurationError(
             f"{hospital_key} {month}: no run holds this window; nothing was changed. `passport-pipeline leases list` "
             "shows those that are held"
         )
-    there = passport[LEASES].find_one({"_id": lease_id(hospital_key, month)}) or {}
-    (done,) = [one for one in there["releases"] if one["token"] == before["token"]]
-    return _release(hospital_key, month, done)
+    after = passport[LEASES].find_one({"_id": lease_id(hospital_key, month)}) or {}
+    (own,) = [entry for entry in after["releases"] if entry["token"] == before["token"]]
+    return _release(hospital_key, month, own)
 
 
 def _of(hospital_keys: Iterable[str]) -> Document:

@@ -1,7 +1,7 @@
 """What each day of a hospital holds in the passport, as recorded after a run.
 
-What belongs here: digests and counts of days, and when a hospital was last synchronised. What does not:
-bringing a day into line (reconciling), recording it (marks), counting in the documents themselves (recounting).
+What belongs here: digests and counts of days, and when a hospital was last synchronised. What does not: bringing a day
+up to date (reconcile), recording it (dirty), counting in the documents themselves (counts).
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ UNREAD = dict.fromkeys(("hospital", "window", "runId", "fence"), 0)
 class DayRecord:
     """A day as a run left it: its digest, what the records were made of, and its live rows by outcome.
 
-    `inputs` is empty where the day is not in line, so that it equals no inputs. `recorded_at` is when a run last
-    found something else than was recorded. `versions` is the sum of its records' versions, None where the day was
+    `inputs` is empty where the day is not up to date, so that it equals no inputs. `recorded_at` is when a run last
+    recorded something new. `versions` is the sum of its records' versions, None where the day was
     recorded before they were summed up.
     """
 
@@ -47,16 +47,14 @@ class DayRecord:
     versions: int | None = None
 
     @property
-    def in_line(self) -> bool:
-        """Whether a run has closed the day, none has left a mark on it since, and it is not to be looked at again by
-        now.
-        """
+    def up_to_date(self) -> bool:
+        """Whether a run has closed the day, none has marked it dirty since, and it is not due to be checked again."""
         return bool(self.inputs)
 
 
 @dataclass(frozen=True)
 class DayCount:
-    """A day as its documents have it (recounting): its digest, and its live rows by outcome.
+    """A day as its documents have it (counts): its digest, and its live rows by outcome.
 
     Skipped rows have no document: they count as the day recorded them, with the digest `left_out`.
     """
@@ -73,8 +71,8 @@ class DayCount:
         """Whether these cannot be the documents that a run left when it recorded the day: their rows have other
         outcomes, or their versions are older. Newer versions are decided conflicts.
         """
-        here, then = (self.loaded, self.attached, self.parked), (day.loaded, day.attached, day.parked)
-        return here != then or (day.versions is not None and self.versions < day.versions)
+        same_outcomes = (self.loaded, self.attached, self.parked) == (day.loaded, day.attached, day.parked)
+        return not same_outcomes or (day.versions is not None and self.versions < day.versions)
 
     def __add__(self, other: DayCount) -> DayCount:
         return DayCount(
@@ -90,7 +88,7 @@ class DayCount:
 
 @dataclass(frozen=True)
 class Totals:
-    """Live rows by outcome; parked and skipped ones by reason."""
+    """Live rows by outcome: loaded ones lead a record, attached ones belong to it; parked and skipped by reason."""
 
     loaded: int = 0
     attached: int = 0
@@ -120,28 +118,8 @@ class HospitalStatus:
     exhausted: int = 0  # of the parked rows: no longer tried by themselves
     conflicts: int = 0  # open ones
     lag: Lag | None = None  # None before a row was measured
-    unanswered: Unanswered | None = None  # None where it answered when it was last looked at
+    unanswered: Unanswered | None = None  # None where it answered at the last check
     held_back: HeldBack | None = None  # as a whole
-
-    @property
-    def loaded(self) -> int:
-        """Rows that lead a record."""
-        return self.totals.loaded
-
-    @property
-    def attached(self) -> int:
-        """Rows that belong to another row's record."""
-        return self.totals.attached
-
-    @property
-    def parked(self) -> Mapping[str, int]:
-        """Parked rows by reason."""
-        return self.totals.parked
-
-    @property
-    def skipped(self) -> Mapping[str, int]:
-        """Skipped rows by reason."""
-        return self.totals.skipped
 
     def to_json(self) -> dict[str, Any]:
         """As `passport-pipeline status --json` prints it."""
@@ -149,16 +127,16 @@ class HospitalStatus:
             "key": self.key,
             "windows": self.windows,
             "lastDay": self.last_day.isoformat() if self.last_day else None,
-            "loaded": self.loaded,
-            "attached": self.attached,
-            "parked": dict(self.parked),
+            "loaded": self.totals.loaded,
+            "attached": self.totals.attached,
+            "parked": dict(self.totals.parked),
             "exhausted": self.exhausted,
             "conflicts": self.conflicts,
-            "skipped": dict(self.skipped),
+            "skipped": dict(self.totals.skipped),
             "lastSync": self.last_sync.isoformat() if self.last_sync else None,
             "lag": self.lag.to_json() if self.lag else None,
             "unanswered": self.unanswered.to_json() if self.unanswered else None,
-            "heldBack": self.held_back.told if self.held_back else None,
+            "heldBack": self.held_back.description if self.held_back else None,
         }
 
 
@@ -166,25 +144,25 @@ class HospitalStatus:
 def recorded(
     passport: Passport, hospital_key: str, month: str | None = None, *, counts: bool = True
 ) -> dict[date, DayRecord]:
-    """The days of a window (None: of all) as runs left them; days that never were in line have an empty
-    digest.
+    """The days of a window (None: of all) as runs left them; days that never were up to date have an
+    empty digest.
 
     Without `counts`, what became of the rows stays unread, which halves the time. Raises PassportError.
     """
     unread = UNREAD if counts else UNREAD | {"outcomes": 0}
-    found: dict[date, DayRecord] = {}
+    days: dict[date, DayRecord] = {}
     now: datetime | None = None
     for document in passport[DAYS].find(_of(hospital_key, month), unread, sort=[("_id", 1)]):
-        in_line = not document.get("writers") and "digest" in document
+        up_to_date = not document.get("writers") and "digest" in document
         if "lookAgainAt" in document:
             now = now or passport.now()
-            in_line = in_line and document["lookAgainAt"] > now
+            up_to_date = up_to_date and document["lookAgainAt"] > now
         digest = Digest.from_json(document["digest"]) if "digest" in document else Digest()
         outcomes = document.get("outcomes") or {}
         skipped = outcomes.get("skipped") or {}
-        found[date.fromisoformat(document["day"])] = DayRecord(
+        days[date.fromisoformat(document["day"])] = DayRecord(
             digest=digest,
-            inputs=document.get("inputs", "") if in_line else "",
+            inputs=document.get("inputs", "") if up_to_date else "",
             loaded=int(outcomes.get("loaded", 0)),
             attached=int(outcomes.get("attached", 0)),
             parked={reason: int(rows) for reason, rows in (outcomes.get("parked") or {}).items()},
@@ -192,26 +170,26 @@ def recorded(
             recorded_at=document.get("recordedAt"),
             versions=outcomes.get("versions"),
         )
-    return found
+    return days
 
 
-@answering("looking whether days were recorded")
-def recorded_stamp(passport: Passport, hospital_key: str) -> str | None:
-    """A short text that changes whenever a run records, adds or deletes a day of the hospital; None while a day has a
-    mark of a run, or is to be looked at again. MongoDB sums it up. A document that was changed by hand does not show.
+@answering("checking whether days were recorded")
+def recorded_version(passport: Passport, hospital_key: str) -> str | None:
+    """A short text that changes whenever a run records, adds or deletes a day of the hospital; None while a day is
+    dirty, or is due to be checked again. MongoDB sums it up. A change by hand of a document does not change it.
     Raises PassportError.
     """
-    # What is not there is less than any time, and than null.
+    # A missing field is less than any time, and than null.
     again = {"$and": [{"$gt": ["$lookAgainAt", None]}, {"$lte": ["$lookAgainAt", "$$NOW"]}]}
     summed: Document = {
         "_id": None,
         "days": {"$sum": 1},
         # A run gives every day that it records the time at which it began.
         "recorded": {"$sum": {"$toLong": "$recordedAt"}},
-        "marked": {"$sum": {"$cond": [{"$or": [{"$gt": ["$writers", {}]}, again]}, 1, 0]}},
+        "stale": {"$sum": {"$cond": [{"$or": [{"$gt": ["$writers", {}]}, again]}, 1, 0]}},
     }
-    for found in passport[DAYS].aggregate([{"$match": {"hospital": hospital_key}}, {"$group": summed}]):
-        return None if found["marked"] else f"{found['days']} {found['recorded']}"
+    for sums in passport[DAYS].aggregate([{"$match": {"hospital": hospital_key}}, {"$group": summed}]):
+        return None if sums["stale"] else f"{sums['days']} {sums['recorded']}"
     return "0"
 
 
@@ -223,7 +201,7 @@ def recorded_months(passport: Passport, hospital_key: str) -> list[str]:
 
 @answering("looking for windows that hold documents")
 def held_months(passport: Passport, hospital_key: str) -> list[str]:
-    """The windows that there are records or parked rows of, recorded or not, oldest first. Raises PassportError."""
+    """The windows that hold records or parked rows, recorded or not, oldest first. Raises PassportError."""
     days = {
         *passport[RECORDS].distinct("source.day", {"source.hospital": hospital_key}),
         *passport[PARKED].distinct("day", {"hospital": hospital_key}),
@@ -278,6 +256,6 @@ def _of(hospital_key: str, month: str | None) -> Document:
 
 def _summed(*counts: Mapping[str, int]) -> dict[str, int]:
     sums: Counter[str] = Counter()
-    for each in counts:
-        sums.update(each)
+    for by_reason in counts:
+        sums.update(by_reason)
     return dict(sorted(sums.items()))

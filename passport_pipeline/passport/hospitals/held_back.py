@@ -1,7 +1,7 @@
 """Hospitals that are held back as a whole, in sourcehospitals: since when and why, and what lets them go on.
 
-What belongs here: keeping that, and what is remembered of a hospital while it is plausible. What does not: what is
-plausible (windows.hospital_guard), whether a hospital takes part (hospital_states).
+What belongs here: storing that, and what a hospital had while it was plausible. What does not: what is plausible
+(windows.hospital_plausibility), whether a hospital takes part (state).
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from passport_pipeline.passport.hospitals.state import (
     HospitalState,
     Known,
     first_seen,
+    history_entry,
     hospital_states,
     state_of,
-    told_change,
 )
 from passport_pipeline.passport.mongo.collections import SOURCE_HOSPITALS
 from passport_pipeline.passport.mongo.database import Passport, answering
 
 LET_THROUGH_FOR = timedelta(hours=24)
-"""How long what a hospital loses is let through: every window has its turn in that time."""
+"""How long a hospital may lose what was let through: each of its windows is run in that time."""
 
 
 @answering("holding a hospital back")
@@ -35,42 +35,42 @@ def hold_back(passport: Passport, key: str, why: str, vanished: int, parking: st
     """
     collection, now = passport[SOURCE_HOSPITALS], passport.now()
     collection.update_one({"_id": key}, {"$setOnInsert": first_seen(now)}, upsert=True)
-    held = {"since": now, "why": why, "vanished": vanished} | ({"parking": parking} if parking else {})
-    collection.update_one({"_id": key, "heldBack": {"$exists": False}}, {"$set": {"heldBack": held}})
+    held_back = {"since": now, "why": why, "vanished": vanished} | ({"parking": parking} if parking else {})
+    collection.update_one({"_id": key, "heldBack": {"$exists": False}}, {"$set": {"heldBack": held_back}})
     return state_of(passport, key).held_back or HeldBack(now, why, vanished, parking)
 
 
-@answering("noting that a hospital is plausible")
-def note_plausible(passport: Passport, seen: HospitalState, known: Known) -> None:
-    """Remember what a plausible hospital has, and hold it back no longer, unless it was held back since `seen`. Writes
-    nothing where both is so already. Raises PassportError.
+@answering("recording that a hospital is plausible")
+def record_plausible(passport: Passport, read: HospitalState, known: Known) -> None:
+    """Store what a plausible hospital has, and hold it back no longer, unless it was held back since its state was
+    `read`. Writes nothing where nothing changes. Raises PassportError.
     """
-    if seen.known != known:
+    if read.known != known:
         change = {"$set": {"known": known.to_json()}, "$setOnInsert": first_seen(passport.now())}
-        passport[SOURCE_HOSPITALS].update_one({"_id": seen.key}, change, upsert=True)
-    if seen.held_back is not None:
-        held = {"_id": seen.key, "heldBack.since": seen.held_back.since}
-        passport[SOURCE_HOSPITALS].update_one(held, {"$unset": {"heldBack": ""}})
+        passport[SOURCE_HOSPITALS].update_one({"_id": read.key}, change, upsert=True)
+    if read.held_back is not None:
+        same = {"_id": read.key, "heldBack.since": read.held_back.since}
+        passport[SOURCE_HOSPITALS].update_one(same, {"$unset": {"heldBack": ""}})
 
 
 @answering("letting a held-back hospital go on")
-def accept(  # noqa: PLR0917 - whose, why, who, and what it comes to
+def accept(  # noqa: PLR0917 - whose, why, who, and what it has now
     passport: Passport, registered: Iterable[str], key: str, reason: str, by: str, known: Known
 ) -> HospitalState:
-    """Let through what a held-back hospital is about to lose, for a day, and note who decided and why.
+    """Let through what a held-back hospital is about to lose, for a day, and store who decided and why.
 
-    Not many more rows than had vanished when it was held back are let through, and what it has now is `known` of it.
-    Raises ConfigurationError (an unknown hospital, one that is not held back, no reason, nobody), PassportError.
+    Not many more rows than had vanished when it was held back are let through; `known` is what it has now. Raises
+    ConfigurationError (an unknown hospital, one that is not held back, no reason, no name), PassportError.
     """
     states, now = hospital_states(passport, registered), passport.now()
     state = states[key].state if key in states else ""
-    entry = told_change(states, key, state, reason, by, "is to be let through", now)
-    held = states[key].held_back
-    if held is None:
+    entry = history_entry(states, key, state, reason, by, "is to be let through", now)
+    held_back = states[key].held_back
+    if held_back is None:
         raise ConfigurationError(f"{key}: the hospital is not held back, so there is nothing to let through")
-    let = {"until": now + LET_THROUGH_FOR, "vanished": held.vanished}
+    let_through = {"until": now + LET_THROUGH_FOR, "vanished": held_back.vanished}
     change = {
-        "$set": {"letThrough": let, "known": known.to_json()},
+        "$set": {"letThrough": let_through, "known": known.to_json()},
         "$unset": {"heldBack": ""},
         "$push": {"stateHistory": entry},
     }
@@ -78,19 +78,19 @@ def accept(  # noqa: PLR0917 - whose, why, who, and what it comes to
     return state_of(passport, key)
 
 
-@answering("noting that a hospital was let through")
-def was_let_through(passport: Passport, key: str, known: Known) -> None:
-    """All windows of a hospital were let through by an operator: what it has now is what is right, and `known` of it.
-    Where it was held back, that is noted in its history. Raises PassportError.
+@answering("recording that a hospital was let through")
+def record_let_through(passport: Passport, key: str, known: Known) -> None:
+    """An operator has let all windows of a hospital through: what it has now, `known`, is right. If it was held back,
+    that is added to its history. Raises PassportError.
     """
-    seen = state_of(passport, key)
-    note_plausible(passport, seen, known)
-    if seen.held_back is not None:
-        entry = {"state": seen.state, "at": passport.now(), "by": PIPELINE, "reason": "let through by sync --accept"}
+    read = state_of(passport, key)
+    record_plausible(passport, read, known)
+    if read.held_back is not None:
+        entry = {"state": read.state, "at": passport.now(), "by": PIPELINE, "reason": "let through by sync --accept"}
         passport[SOURCE_HOSPITALS].update_one({"_id": key}, {"$push": {"stateHistory": entry}})
 
 
 def let_through_now(state: HospitalState, vanished: int, everyday: int, now: datetime) -> bool:
-    """Whether an operator has let through that so many rows vanish, give or take what may on any day."""
-    let = state.let_through
-    return let is not None and now < let.until and vanished <= let.vanished + everyday
+    """Whether an operator has let through that this number of rows vanishes, in addition to what may on any day."""
+    allowed = state.let_through
+    return allowed is not None and now < allowed.until and vanished <= allowed.vanished + everyday

@@ -3,9 +3,9 @@
 What belongs here: measuring and storing it. What does not: which hospitals are stale (staleness), and since when a day
 has been behind (days.behind).
 
-A row's lag is the time from its creation at the hospital until its record can be seen in the passport. It is taken of
-records that a run has inserted, if their rows were created after the hospital's first synchronisation: what was there
-before is a backfill, and its age says nothing. The last 1,000 lags are kept with their median and 95th percentile.
+A row's lag is the time from its creation at the hospital until its record is in the passport. It is measured for
+records that a run has inserted, if their rows were created after the hospital's first synchronisation: what existed
+before is a backfill, and its age says nothing. The last 1,000 lags are stored with their median and 95th percentile.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pymongo import ReturnDocument
 from passport_pipeline.passport.mongo.collections import RECORDS, SYNC
 from passport_pipeline.passport.mongo.database import Document, Passport, answering
 
-KEPT = 1_000
+LAST_LAGS = 1_000
 
 
 @dataclass(frozen=True)
@@ -45,14 +45,14 @@ class Lag:
         return cls(value["p50"], value["p95"], int(value["rows"])) if value and "p95" in value else None
 
     def to_json(self) -> dict[str, float]:
-        """As MongoDB keeps it and `passport-pipeline status --json` prints it."""
+        """As MongoDB stores it and `passport-pipeline status --json` prints it."""
         return {"p50": self.p50, "p95": self.p95, "rows": self.rows}
 
 
 @answering("measuring the lag")
 def measure(passport: Passport, hospital_key: str, hospital_id: str, days: Iterable[date], run_id: str) -> list[float]:
     """The lags in seconds of the records of these days that a run has inserted just now, but for a backfill's; at most
-    as many as are kept.
+    LAST_LAGS.
 
     `hospital_id` is that of the passport's document, as 24 hex digits. Never negative, whatever the clocks say.
     Raises PassportError.
@@ -76,29 +76,29 @@ def measure(passport: Passport, hospital_key: str, hospital_id: str, days: Itera
         },
         {"openmrsData.dateCreated": 1},
         sort=[("_id", -1)],
-        limit=KEPT,
+        limit=LAST_LAGS,
     )
-    return [max(0.0, (now - one["openmrsData"]["dateCreated"]).total_seconds()) for one in inserted]
+    return [max(0.0, (now - record["openmrsData"]["dateCreated"]).total_seconds()) for record in inserted]
 
 
 @answering("recording the lag")
 def record_lags(passport: Passport, hospital_id: str, lags: Sequence[float]) -> None:
-    """Keep these lags among the hospital's last, in its syncstatus. Raises PassportError."""
+    """Store these lags among the hospital's last, in its syncstatus. Raises PassportError."""
     if not lags:
         return
-    kept = passport[SYNC].find_one_and_update(
+    sync = passport[SYNC].find_one_and_update(
         {"hospitalId": hospital_id},
         {
-            "$push": {"freshness.seconds": {"$each": list(lags), "$slice": -KEPT}},
+            "$push": {"freshness.seconds": {"$each": list(lags), "$slice": -LAST_LAGS}},
             "$inc": {"freshness.measured": len(lags)},
         },
         projection={"freshness": 1},
         return_document=ReturnDocument.AFTER,
     )
-    if kept is None:
+    if sync is None:
         return
-    lag = Lag.of(kept["freshness"]["seconds"])
+    lag = Lag.of(sync["freshness"]["seconds"])
     # Where another run has added its own in between, it sums up both.
-    seen = {"_id": kept["_id"], "freshness.measured": kept["freshness"]["measured"]}
+    unchanged = {"_id": sync["_id"], "freshness.measured": sync["freshness"]["measured"]}
     summed: Document = {f"freshness.{name}": value for name, value in (lag.to_json() if lag else {}).items()}
-    passport[SYNC].update_one(seen, {"$set": summed})
+    passport[SYNC].update_one(unchanged, {"$set": summed})

@@ -1,6 +1,6 @@
 """Stale hospitals: those that were not surveyed, or have been behind, for longer than is allowed.
 
-What belongs here: telling stale from fresh. What does not: the states that it reads (state), asking and warning
+What belongs here: which hospitals are stale, and why. What does not: the states that it reads (state), warning of it
 (orchestration.freshness_check).
 """
 
@@ -15,7 +15,7 @@ from passport_pipeline.passport.hospitals.state import HospitalState
 
 @dataclass(frozen=True)
 class Staleness:
-    """The hospitals that are not fresh, each with why; and those that do not take part, each with its state."""
+    """The stale hospitals, each with why; those that do not take part, each with its state; and the fresh ones."""
 
     stale: Mapping[str, str]
     apart: Mapping[str, str]
@@ -30,7 +30,7 @@ def staleness(states: Iterable[HospitalState], now: datetime, allowed: timedelta
     for state in states:
         why = _why_stale(state, now, allowed)
         if not state.active:
-            apart[state.key] = state.told
+            apart[state.key] = state.description
         elif why:
             stale[state.key] = why
         else:
@@ -39,14 +39,14 @@ def staleness(states: Iterable[HospitalState], now: datetime, allowed: timedelta
 
 
 def _why_stale(state: HospitalState, now: datetime, allowed: timedelta) -> str | None:
-    # Nothing was looked at while it was paused, so its time begins when it was resumed, or first seen.
+    # It was not checked while it was paused, so its time begins when it was resumed, or first stored.
     if state.held_back:
-        return state.held_back.told
-    seen = max((at for at in (state.surveyed_at, state.since) if at), default=None)
-    if seen is None or (state.surveyed_at is None and state.unanswered):
+        return state.held_back.description
+    last = max((at for at in (state.surveyed_at, state.since) if at), default=None)
+    if last is None or (state.surveyed_at is None and state.unanswered):
         return "never surveyed"
-    if now - seen > allowed:
-        return f"not surveyed since {seen:%Y-%m-%d %H:%M} UTC"
+    if now - last > allowed:
+        return f"not surveyed since {last:%Y-%m-%d %H:%M} UTC"
     if state.behind_since and now - state.behind_since > allowed:
         return f"behind since {state.behind_since:%Y-%m-%d %H:%M} UTC"
     return None

@@ -1,10 +1,10 @@
 """Which hospitals take part, and how each stands: the documents of sourcehospitals.
 
-What belongs here: pausing, resuming, retiring and stopping a hospital, each change with who, when and why; what looks
-at it found. What does not: which hospitals there are (hospitals.registry), what counts as behind or stale
-(freshness), what a lineage means (openmrs.lineage).
+What belongs here: pausing, resuming, retiring and stopping a hospital, each change with who, when and why; the results
+of checks. What does not: which hospitals there are (config.hospitals), what counts as behind or stale (days.behind,
+staleness), what a lineage means (sources).
 
-A hospital without a document is active. A state decides what is begun; a run that is under way goes on to its end.
+A hospital without a document is active. A state decides what is begun; a run that has begun goes on to its end.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PIPELINE = "passport-pipeline"
 class HeldBack:
     """Since when a hospital is held back as a whole, why, and how many of its rows had vanished then.
 
-    `parking` is the month of the window that came upon it, where rows of that one would have been parked; else None.
+    `parking` is the month of the window that was to be loaded, if rows of it would have been parked; else None.
     """
 
     since: datetime
@@ -38,7 +38,7 @@ class HeldBack:
     parking: str | None = None
 
     @property
-    def told(self) -> str:
+    def description(self) -> str:
         """In words: "held back since 2026-11-21 09:00 UTC: ..."."""
         return f"held back since {self.since:%Y-%m-%d %H:%M} UTC: {self.why}"
 
@@ -53,18 +53,17 @@ class LetThrough:
 
 @dataclass(frozen=True)
 class Known:
-    """What a hospital had when it was last plausible: persons with a usable national id, and tables that hold rows.
-
-    Either is None where nobody has looked.
+    """What a hospital had when it was last plausible: the number of persons with a usable national id, and the tables
+    that held rows. Either is None where it was not checked.
     """
 
     usable: int | None = None
     filled: tuple[str, ...] | None = None
 
     def to_json(self) -> Document:
-        """As MongoDB keeps it."""
-        found: Document = {"usable": self.usable, "filled": None if self.filled is None else list(self.filled)}
-        return {name: value for name, value in found.items() if value is not None}
+        """As MongoDB stores it."""
+        fields: Document = {"usable": self.usable, "filled": None if self.filled is None else list(self.filled)}
+        return {name: value for name, value in fields.items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -72,21 +71,21 @@ class HospitalState:
     """One hospital's state and how it stands; times are in UTC.
 
     since, by, reason  of the last change; None where there was none
-    survey_after       a survey taken before it says nothing any more: the last resume
+    survey_after       a survey that was taken before is outdated: the time of the last resume
     surveyed_at        when its tail, or all of it, was last surveyed
-    in_line_at         since when the passport has been in line with it; None while it is behind
-    behind_since       since when a day of it has been behind; None while it is in line
-    behind             the days that are, by ISO date, each with the time since when
+    up_to_date_since   since when the passport has been up to date with it; None while it is behind
+    behind_since       since when a day of it has been behind; None while it is up to date
+    behind             the days that are behind, by ISO date, each with the time since when
     clock_skew         seconds that the hospital's clock is ahead of ours
-    lineage            as openmrs.lineage keeps it
-    unanswered         since when looks at it have been in vain; None where the last one was not
-    fingerprint        uuids by which its database is known among all hospitals' (passport.fingerprints); None where
-                       it was never admitted, or held no observation then
-    takes_database     whether an operator has decided that its database is its own, whoever's it was
+    lineage            by which a database that was restored from a backup is recognised (sources)
+    unanswered         since when checks of it have failed; None where the last one did not
+    fingerprint        uuids by which its database is distinguished from all other hospitals' (database_claims); None
+                       where it was never admitted, or held no observation then
+    takes_database     whether an operator has decided that its database is its own, whichever hospital's it was
     first_seen         when its first document was written; None where there is none
-    held_back          None where what is about to become of it is plausible (windows.hospital_guard)
-    let_through        what an operator has decided about that; None where nobody has
-    known              what it had when it was last plausible; None where that was never seen
+    held_back          None where what its next runs would do is plausible (windows.hospital_plausibility)
+    let_through        what an operator lets through in spite of that; None where nothing
+    known              what it had when it was last plausible; None where it never was
     """
 
     key: str
@@ -96,7 +95,7 @@ class HospitalState:
     reason: str | None = None
     survey_after: datetime | None = None
     surveyed_at: datetime | None = None
-    in_line_at: datetime | None = None
+    up_to_date_since: datetime | None = None
     behind_since: datetime | None = None
     behind: Mapping[str, datetime] = field(default_factory=dict)
     clock_skew: float | None = None
@@ -116,11 +115,11 @@ class HospitalState:
 
     @property
     def answers(self) -> bool:
-        """Whether it answered when it was last looked at; False where it never was."""
+        """Whether it answered the last check; False where it was never checked."""
         return self.surveyed_at is not None and self.unanswered is None
 
     @property
-    def told(self) -> str:
+    def description(self) -> str:
         """Its state in words: "paused since 2026-11-21 09:00 UTC by anna (the server moves)"."""
         since = f" since {self.since:%Y-%m-%d %H:%M} UTC" if self.since else ""
         return f"{self.state}{since}" + (f" by {self.by} ({self.reason})" if self.by else "")
@@ -133,7 +132,7 @@ class HospitalState:
             "by": self.by,
             "reason": self.reason,
             "surveyedAt": _iso(self.surveyed_at),
-            "inLineAt": _iso(self.in_line_at),
+            "inLineAt": _iso(self.up_to_date_since),
             "behindSince": _iso(self.behind_since),
             "clockSkew": self.clock_skew,
             "unanswered": self.unanswered.to_json() if self.unanswered else None,
@@ -143,11 +142,11 @@ class HospitalState:
 
 
 @dataclass(frozen=True)
-class Look:
-    """What one look at a hospital found, which was in this state before.
+class CheckResult:
+    """The result of one check of a hospital, which was in this state before.
 
-    `surveyed` tells whether its days were read; `behind` is as HospitalState has it, None where they were not
-    compared; `lineage` None where what is known of it stays.
+    `surveyed` tells whether its days were read; `behind` is as HospitalState has it, None where they were not compared;
+    `lineage` is None where the stored one stays.
     """
 
     state: HospitalState
@@ -161,8 +160,8 @@ class Look:
 @answering("reading the hospitals' states")
 def hospital_states(passport: Passport, keys: Iterable[str] = ()) -> dict[str, HospitalState]:
     """The states of these hospitals, and of all others that have a document. Raises PassportError."""
-    found = {document["_id"]: _state_of(document) for document in passport[SOURCE_HOSPITALS].find()}
-    return {key: HospitalState(key) for key in keys} | found
+    stored = {document["_id"]: _state_of(document) for document in passport[SOURCE_HOSPITALS].find()}
+    return {key: HospitalState(key) for key in keys} | stored
 
 
 @answering("reading a hospital's state")
@@ -176,7 +175,7 @@ def refuse_inactive(passport: Passport, key: str) -> HospitalState:
     """The hospital's state, which is active. Raises HospitalNotActive, PassportError."""
     state = state_of(passport, key)
     if not state.active:
-        raise HospitalNotActive(f"{key}: the hospital is {state.told}; {_way_back(state)}")
+        raise HospitalNotActive(f"{key}: the hospital is {state.description}; {_how_to_resume(state)}")
     return state
 
 
@@ -192,19 +191,19 @@ def change_state(  # noqa: PLR0917 - whose, what, why, who
     accept_restored: bool = False,
     accept_database: bool = False,
 ) -> HospitalState:
-    """Pause, resume (`active`) or retire a hospital, and note who decided and why.
+    """Pause, resume (`active`) or retire a hospital, and store who decided and why.
 
     `registered` are the keys of hospitals.yaml; a hospital that was in it once may be named too. After a resume the
-    hospital is surveyed in full before anything else, so nothing of the meantime is missed. With `accept_restored`
-    its database as it is now is the true one, whatever was known of it before; with `accept_database` it is this
+    hospital is surveyed in full before anything else, so no change of the meantime is missed. With `accept_restored`
+    its database as it is now is the right one, whatever was stored of it before; with `accept_database` it is this
     hospital's, too, whichever other hospital's it was. Resuming an active hospital changes nothing. Raises
-    ConfigurationError (an unknown hospital, no reason, nobody), PassportError.
+    ConfigurationError (an unknown hospital, no reason, no name), PassportError.
     """
-    known = hospital_states(passport, registered)
+    states = hospital_states(passport, registered)
     now = passport.now()
-    entry = told_change(known, key, state, reason, by, f"is to be {state}", now)
-    if state == ACTIVE and known[key].active and not accept_restored and not accept_database:
-        return known[key]
+    entry = history_entry(states, key, state, reason, by, f"is to be {state}", now)
+    if state == ACTIVE and states[key].active and not accept_restored and not accept_database:
+        return states[key]
     change: Document = {"$set": {"state": state}, "$push": {"stateHistory": entry}, "$unset": {"unanswered": ""}}
     if state == ACTIVE:
         change["$set"]["surveyAfter"] = now
@@ -216,14 +215,14 @@ def change_state(  # noqa: PLR0917 - whose, what, why, who
     return state_of(passport, key)
 
 
-def told_change(  # noqa: PLR0917 - whose, what, why, who
-    known: Mapping[str, HospitalState], key: str, state: str, reason: str, by: str, what: str, at: datetime
+def history_entry(  # noqa: PLR0917 - whose, what, why, who
+    states: Mapping[str, HospitalState], key: str, state: str, reason: str, by: str, what: str, at: datetime
 ) -> Document:
-    """The entry of the history for a decision about one of the `known` hospitals. Raises ConfigurationError for
-    another one, and where nobody says why the hospital `what` ("is to be paused"), or who decided it.
+    """The entry of the history for a decision about a hospital. Raises ConfigurationError for a hospital without a
+    state, and where it is not said why the hospital `what` ("is to be paused"), or who decided it.
     """
-    if key not in known:
-        raise ConfigurationError(f"there is no hospital {key!r} (there: {', '.join(sorted(known)) or 'none'})")
+    if key not in states:
+        raise ConfigurationError(f"there is no hospital {key!r}, only: {', '.join(sorted(states)) or 'none'}")
     reason, by = reason.strip(), by.strip()
     if not reason or not by:
         raise ConfigurationError(f"{key}: say why the hospital {what}, and who decided it")
@@ -236,48 +235,50 @@ def first_seen(at: datetime) -> Document:
 
 
 @answering("stopping a hospital")
-def stop(passport: Passport, seen: HospitalState, reason: str) -> None:
-    """Stop an active hospital, unless somebody has decided about it since `seen`. Raises PassportError."""
+def stop(passport: Passport, read: HospitalState, reason: str) -> None:
+    """Stop an active hospital, unless an operator has decided about it since its state was `read`. Raises
+    PassportError.
+    """
     now = passport.now()
-    passport[SOURCE_HOSPITALS].update_one({"_id": seen.key}, {"$setOnInsert": first_seen(now)}, upsert=True)
+    passport[SOURCE_HOSPITALS].update_one({"_id": read.key}, {"$setOnInsert": first_seen(now)}, upsert=True)
     change = {"$set": {"state": STOPPED}, "$push": {"stateHistory": _entry(STOPPED, now, PIPELINE, reason)}}
-    passport[SOURCE_HOSPITALS].update_one({"_id": seen.key, "state": ACTIVE} | same_lineage(seen), change)
+    passport[SOURCE_HOSPITALS].update_one({"_id": read.key, "state": ACTIVE} | same_lineage(read), change)
 
 
-@answering("noting what was found of hospitals")
-def note_looks(passport: Passport, looks: Iterable[Look]) -> None:
-    """Note what looks at hospitals found, with one command. Raises PassportError."""
-    updates = [update for look in looks for update in _updates(look)]
+@answering("recording checks of hospitals")
+def record_checks(passport: Passport, results: Iterable[CheckResult]) -> None:
+    """Record the results of checks, with one command. Raises PassportError."""
+    updates = [update for result in results for update in _updates(result)]
     if updates:
         passport[SOURCE_HOSPITALS].bulk_write(updates, ordered=True)
 
 
-def _updates(look: Look) -> Iterable[UpdateOne]:
+def _updates(result: CheckResult) -> Iterable[UpdateOne]:
     change: Document = {
-        "$set": {"clockSkew": look.clock_skew} | ({"surveyedAt": look.at} if look.surveyed else {}),
+        "$set": {"clockSkew": result.clock_skew} | ({"surveyedAt": result.at} if result.surveyed else {}),
         "$unset": {"unanswered": ""},
-        "$setOnInsert": first_seen(look.at),
+        "$setOnInsert": first_seen(result.at),
     }
-    if look.behind:
-        change["$set"] |= {"behind": dict(look.behind), "behindSince": min(look.behind.values())}
+    if result.behind:
+        change["$set"] |= {"behind": dict(result.behind), "behindSince": min(result.behind.values())}
         change["$unset"] |= {"inLineAt": ""}
-    elif look.behind is not None:
+    elif result.behind is not None:
         change["$unset"] |= {"behind": "", "behindSince": ""}
-        change["$set"] |= {} if look.state.in_line_at else {"inLineAt": look.at}
-    yield UpdateOne({"_id": look.state.key}, change, upsert=True)
-    if look.lineage is not None:
-        # Not over one that somebody else has read, or made the pipeline forget, since.
-        yield UpdateOne({"_id": look.state.key} | same_lineage(look.state), {"$set": {"lineage": look.lineage}})
+        change["$set"] |= {} if result.state.up_to_date_since else {"inLineAt": result.at}
+    yield UpdateOne({"_id": result.state.key}, change, upsert=True)
+    if result.lineage is not None:
+        # Not over one that another check has read, or an operator has made the pipeline forget, since.
+        yield UpdateOne({"_id": result.state.key} | same_lineage(result.state), {"$set": {"lineage": result.lineage}})
 
 
-def same_lineage(seen: HospitalState) -> Document:
-    """Finds a hospital's document where its lineage is still the one that was `seen`."""
-    return {"lineage.readAt": (seen.lineage or {}).get("readAt")}
+def same_lineage(read: HospitalState) -> Document:
+    """A filter that finds a hospital's document where its lineage is still the one that was `read`."""
+    return {"lineage.readAt": (read.lineage or {}).get("readAt")}
 
 
 def _state_of(document: Document) -> HospitalState:
     last = document["stateHistory"][-1]
-    held, let, known = (document.get(name) for name in ("heldBack", "letThrough", "known"))
+    held_back, let_through, known = (document.get(name) for name in ("heldBack", "letThrough", "known"))
     return HospitalState(
         key=document["_id"],
         state=document["state"],
@@ -286,7 +287,7 @@ def _state_of(document: Document) -> HospitalState:
         reason=last["reason"],
         survey_after=document.get("surveyAfter"),
         surveyed_at=document.get("surveyedAt"),
-        in_line_at=document.get("inLineAt"),
+        up_to_date_since=document.get("inLineAt"),
         behind_since=document.get("behindSince"),
         behind=document.get("behind") or {},
         clock_skew=document.get("clockSkew"),
@@ -295,8 +296,8 @@ def _state_of(document: Document) -> HospitalState:
         fingerprint=tuple(document["fingerprint"]) if "fingerprint" in document else None,
         takes_database=document.get("takesDatabase", False),
         first_seen=document["stateHistory"][0]["at"],
-        held_back=_held_back(held) if held else None,
-        let_through=LetThrough(let["until"], int(let["vanished"])) if let else None,
+        held_back=_held_back(held_back) if held_back else None,
+        let_through=LetThrough(let_through["until"], int(let_through["vanished"])) if let_through else None,
         known=None if known is None else _known(known),
     )
 
@@ -310,7 +311,7 @@ def _known(value: Document) -> Known:
     return Known(value.get("usable"), None if filled is None else tuple(filled))
 
 
-def _way_back(state: HospitalState) -> str:
+def _how_to_resume(state: HospitalState) -> str:
     command = f"`passport-pipeline hospitals resume {state.key}`"
     if state.state == STOPPED:
         return (

@@ -1,8 +1,8 @@
-"""Bulk writes whose failures are known document by document, and lists cut to what fits a command.
+"""Bulk writes that report failures document by document, and lists cut to what fits a command.
 
-What belongs here: inserting and updating many documents at once, and saying for each one that did not land
-why: it was there already, or MongoDB refused it and which fields failed. What does not: what happens to it
-then (reconciling). No value of a document leaves this module in a message.
+What belongs here: inserting and updating many documents at once, and telling for each one that was not written why: it
+existed already, or MongoDB refused it and which fields are invalid. What does not: what happens to it then (reconcile).
+No value of a document leaves this module in a message.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 LARGEST = 16 * 1024 * 1024
 DUPLICATE = 11000
-UNFIT = 121
+INVALID = 121
 # What inserts and updates of too large documents get; BadValue (2) is one of them.
 TOO_LARGE = {2, 10334, 17280, 17419, 17420}
 WHOLE = "(document)"
@@ -40,39 +40,42 @@ class Outcome:
 
     same_id: set[Any] = field(default_factory=set)
     same_key: set[Any] = field(default_factory=set)  # another document holds the same unique value
-    unfit: dict[Any, list[str]] = field(default_factory=dict)  # the paths of the fields that failed
+    invalid: dict[Any, list[str]] = field(default_factory=dict)  # the paths of the fields that are invalid
     matched: int = 0
 
     @property
     def failed(self) -> set[Any]:
-        """The ids that did not land."""
-        return self.same_id | self.same_key | self.unfit.keys()
+        """The ids of the documents that were not written."""
+        return self.same_id | self.same_key | self.invalid.keys()
+
+    @property
+    def invalid_fields(self) -> str:
+        """The paths of all fields that are invalid in any document, as a list for a message."""
+        return ", ".join(sorted({path for paths in self.invalid.values() for path in paths}))
 
 
 def insert(collection: Collection[Document], documents: Sequence[Document]) -> Outcome:
     """Insert what can be inserted. Raises PyMongoError, and PassportRefused for any other failure."""
-    outcome = Outcome()
     if not documents:
-        return outcome
+        return Outcome()
+    details = None
     try:
         collection.insert_many(documents, ordered=False)
     except mongo.BulkWriteError as error:
         details = error.details
-        ids = [document["_id"] for document in documents]
     except CANNOT_ENCODE:
-        details, ids = None, []
+        pass
     else:
-        return outcome
-    if details is not None:
-        _sort(outcome, details, ids)
-        return outcome
-    outcome.unfit = unencodable(documents)
-    if not outcome.unfit:
+        return Outcome()
+    if details:
+        # Outside the handler: no error of ours is chained to the driver's own, which quotes values.
+        return _outcome_of(details, [document["_id"] for document in documents])
+    invalid = unencodable(documents)
+    if not invalid:
         raise PassportRefused("MongoDB's driver refused documents that it can encode; see its release notes")
-    rest = [document for document in documents if document["_id"] not in outcome.unfit]
-    again = insert(collection, rest)
-    again.unfit |= outcome.unfit
-    return again
+    rest = insert(collection, [document for document in documents if document["_id"] not in invalid])
+    rest.invalid |= invalid
+    return rest
 
 
 def write(
@@ -82,49 +85,45 @@ def write(
     *,
     trusted: bool = False,
 ) -> Outcome:
-    """Update or replace in bulk; `ids` names each operation's document, `trusted` passes the validators by.
+    """Update or replace in bulk; `ids` names each operation's document, `trusted` bypasses the validators.
 
     Raises PyMongoError, and PassportRefused for any failure that an Outcome does not list.
     """
-    outcome = Outcome()
     if not operations:
-        return outcome
+        return Outcome()
+    details = None
     try:
         result = collection.bulk_write(operations, ordered=False, bypass_document_validation=trusted or None)
     except mongo.BulkWriteError as error:
         details = error.details
     except CANNOT_ENCODE:
-        details = None
+        pass
     else:
-        outcome.matched = result.matched_count + result.upserted_count
-        return outcome
-    if details is None:
-        # Cannot say which: one at a time, so that one odd document does not hold up the others.
-        if len(operations) == 1:
-            outcome.unfit[ids[0]] = [WHOLE]
-            return outcome
-        half = len(operations) // 2
-        return _joined(
-            write(collection, operations[:half], ids[:half], trusted=trusted),
-            write(collection, operations[half:], ids[half:], trusted=trusted),
-        )
-    _sort(outcome, details, ids)
-    outcome.matched = int(details["nMatched"]) + int(details["nUpserted"])
-    return outcome
+        return Outcome(matched=result.matched_count + result.upserted_count)
+    if details:
+        return _outcome_of(details, ids)
+    if len(operations) == 1:
+        return Outcome(invalid={ids[0]: [WHOLE]})
+    # The driver does not say which one: halves, so that one odd document does not hold up the others.
+    half = len(operations) // 2
+    return _joined(
+        write(collection, operations[:half], ids[:half], trusted=trusted),
+        write(collection, operations[half:], ids[half:], trusted=trusted),
+    )
 
 
 def unencodable(documents: Sequence[Document]) -> dict[Any, list[str]]:
     """The documents that no MongoDB can take as they are, with the top-level fields that are to blame."""
-    found: dict[Any, list[str]] = {}
+    invalid: dict[Any, list[str]] = {}
     for document in documents:
         try:
             size = len(bson.encode(document))
         except CANNOT_ENCODE:
-            found[document["_id"]] = [key for key, value in document.items() if not _encodes(value)] or [WHOLE]
+            invalid[document["_id"]] = [key for key, value in document.items() if not _encodes(value)] or [WHOLE]
         else:
             if size > LARGEST:
-                found[document["_id"]] = [SIZE]
-    return found
+                invalid[document["_id"]] = [SIZE]
+    return invalid
 
 
 def failing_fields(details: Any) -> list[str]:
@@ -153,31 +152,36 @@ def _paths(node: Any, prefix: str) -> Iterator[str]:
         yield from _paths(node.get("clausesNotSatisfied"), prefix)
 
 
-def _sort(outcome: Outcome, details: Mapping[str, Any], ids: Sequence[Any]) -> None:
+def _outcome_of(details: Mapping[str, Any], ids: Sequence[Any]) -> Outcome:
+    """The outcome that MongoDB's `details` of a bulk write tell. Raises PassportError for any failure that an Outcome
+    does not list.
+    """
+    outcome = Outcome(matched=int(details["nMatched"]) + int(details["nUpserted"]))
     other: set[int] = set()
     for error in details["writeErrors"]:
         document_id, code = ids[error["index"]], error["code"]
         if code == DUPLICATE:
             (outcome.same_id if "_id" in error.get("keyPattern", {}) else outcome.same_key).add(document_id)
-        elif code == UNFIT:
-            outcome.unfit[document_id] = failing_fields(error.get("errInfo"))
+        elif code == INVALID:
+            outcome.invalid[document_id] = failing_fields(error.get("errInfo"))
         elif code in TOO_LARGE:
-            outcome.unfit[document_id] = [SIZE]
+            outcome.invalid[document_id] = [SIZE]
         else:
             other.add(code)
-    told = [MONGODB.explained("storing documents", mongo.OperationFailure("", code)) for code in sorted(other)]
-    if told:
-        raise min(told, key=lambda error: error.transient)  # trying again helps only where it helps with all of them
+    errors = [MONGODB.explained("storing documents", mongo.OperationFailure("", code)) for code in sorted(other)]
+    if errors:
+        raise min(errors, key=lambda error: error.transient)  # trying again helps only where it helps with all of them
     if details["writeConcernErrors"]:
         raise PassportUnreachable("too few MongoDB servers acknowledged a write; run again when all are up")
+    return outcome
 
 
-def _joined(one: Outcome, other: Outcome) -> Outcome:
+def _joined(first: Outcome, second: Outcome) -> Outcome:
     return Outcome(
-        one.same_id | other.same_id,
-        one.same_key | other.same_key,
-        one.unfit | other.unfit,
-        one.matched + other.matched,
+        first.same_id | second.same_id,
+        first.same_key | second.same_key,
+        first.invalid | second.invalid,
+        first.matched + second.matched,
     )
 
 
@@ -190,10 +194,10 @@ def _encodes(value: Any) -> bool:
 
 
 def chunks(values: Iterable[T], size: int) -> Iterator[list[T]]:
-    """The values in lists of so many."""
+    """The values in lists of at most `size`."""
     rest = iter(values)
-    while some := list(islice(rest, size)):
-        yield some
+    while chunk := list(islice(rest, size)):
+        yield chunk
 
 
 def object_ids(texts: Sequence[str]) -> list[ObjectId]:

@@ -1,8 +1,8 @@
 """The contract put in place in MongoDB beside a living application, and taken out again.
 
-What belongs here: making collections, setting validators, making indexes, and remembering in `contractchanges` what was
-there before, so that it can be put back. What does not: what the contract says (collections), how two validators become
-one (rules), what errors become (database).
+What belongs here: making collections, setting validators, making indexes, and storing in `contractchanges` what was
+there before, so that it can be put back. What does not: what the contract demands (application_collections,
+pipeline_collections), how two validators become one (validation_rules), what errors become (database).
 """
 
 from __future__ import annotations
@@ -19,19 +19,23 @@ from pymongo import errors as mongo
 from pymongo.database import Database
 
 from passport_pipeline.core.errors import PassportRefused
-from passport_pipeline.passport.mongo.bookkeeping import CONTRACT_CHANGES
-from passport_pipeline.passport.mongo.collections import COLLECTIONS, SHARED
-from passport_pipeline.passport.mongo.rules import STRICT, Rules, apart, of_application, together
+from passport_pipeline.passport.mongo.application_collections import APPLICATION_COLLECTIONS
+from passport_pipeline.passport.mongo.collections import CONTRACT_CHANGES, SHARED
+from passport_pipeline.passport.mongo.pipeline_collections import CONTRACT_CHANGE, PIPELINE_COLLECTIONS
 from passport_pipeline.passport.mongo.schemas import Collection, Index
+from passport_pipeline.passport.mongo.validation_rules import STRICT, Rules, application_rules, merge, split
 
 Document = dict[str, Any]
 
-ALREADY_THERE = {48}  # NamespaceExists
+# First the collection in which is stored what the others were.
+COLLECTIONS = (CONTRACT_CHANGE, *APPLICATION_COLLECTIONS, *PIPELINE_COLLECTIONS)
+
+COLLECTION_EXISTS = {48}  # NamespaceExists
 NO_SUCH_INDEX = {27}
 OTHER_INDEX_OPTIONS = {85, 86}  # IndexOptionsConflict, IndexKeySpecsConflict
 # LockBusy, ConflictingOperationInProgress, WriteConflict, IndexBuildAborted, BackgroundOperationInProgress...
-SOMEONE_ELSE_IS_AT_IT = {46, 112, 117, 276, 12587}
-COUNTED = 1_000
+CONCURRENT = {46, 112, 117, 276, 12587}
+MOST_COUNTED = 1_000
 SOURCE = "source."
 
 CREATED, SET, MERGED, PUT_BACK = "created", "set", "merged with the application's", "put back"
@@ -42,22 +46,22 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class Change:
     """What was done to a collection: to its rules (CREATED, SET, MERGED or PUT_BACK, "" for nothing), the indexes that
-    were made, or removed, and how many documents do not fit the new rules (at most COUNTED are counted).
+    were made, or removed, and how many documents are invalid by the new rules (at most MOST_COUNTED are counted).
     """
 
     collection: str
     rules: str = ""
     indexes: tuple[str, ...] = ()
-    unfit: int = 0
+    invalid: int = 0
 
     def __bool__(self) -> bool:
         """Whether anything was done."""
         return bool(self.rules or self.indexes)
 
     @property
-    def unfit_told(self) -> str:
-        """How many documents do not fit, in words."""
-        return f"at least {self.unfit}" if self.unfit == COUNTED else str(self.unfit)
+    def invalid_count(self) -> str:
+        """How many documents are invalid, in words."""
+        return f"at least {self.invalid}" if self.invalid == MOST_COUNTED else str(self.invalid)
 
     def to_json(self) -> Document:
         """As `passport-pipeline init --json` prints it."""
@@ -65,112 +69,113 @@ class Change:
             "collection": self.collection,
             "rules": self.rules or None,
             "indexes": list(self.indexes),
-            "documentsThatDoNotFit": self.unfit,
+            "documentsThatDoNotFit": self.invalid,
         }
 
 
-def put_in_place(db: Database[Document], *, count_unfit: bool = False) -> list[Change]:
-    """Collections, validators and indexes as the contract has them; says of each collection what was done. Documents
-    that do not fit are counted where rules change; with `count_unfit` in all that the application shares.
+def put_in_place(db: Database[Document], *, count_invalid: bool = False) -> list[Change]:
+    """Create and change collections, validators and indexes as the contract has them; returns for each collection what
+    was done. Invalid documents are counted where rules change; with `count_invalid` in all shared collections.
 
     Never drops, renames or rewrites a document, and doing it again changes nothing. Raises PyMongoError, and
     PassportRefused where the application's documents or indexes contradict a unique index.
     """
-    there = _options(db)
-    kept = _kept(db)  # read after the options: whoever has set rules has remembered before what was there
+    options = _options(db)
+    stored = _stored(db)  # read after the options: a process that sets rules has stored before what was there
     changes = []
     for collection in COLLECTIONS:
-        if collection.name in there:
-            rules, unfit = _set_rules(db, collection, Rules.of(there[collection.name]), kept.get(collection.name))
+        name = collection.name
+        if name in options:
+            rules, invalid = _set_rules(db, collection, Rules.of(options[name]), stored.get(name))
         else:
-            rules, unfit = _create(db, collection)
-        if count_unfit and not rules and collection.name in SHARED:
-            unfit = _unfit(db, collection)
-        changes.append(Change(collection.name, rules, _make_indexes(db, collection), unfit))
+            rules, invalid = _create(db, collection)
+        if count_invalid and not rules and name in SHARED:
+            invalid = _count_invalid(db, collection)
+        changes.append(Change(name, rules, _make_indexes(db, collection), invalid))
     return changes
 
 
 def take_out(db: Database[Document]) -> list[Change]:
     """Give the collections that the application shares their own rules back, and remove the indexes that the pipeline
-    made there; says of each of them what was done. No document is touched.
+    made there; returns for each of them what was done. No document is changed.
 
     Raises PyMongoError.
     """
-    there, kept = _options(db), _kept(db)
+    options, stored = _options(db), _stored(db)
     changes = []
-    for collection in COLLECTIONS:
+    for collection in APPLICATION_COLLECTIONS:
         name = collection.name
-        if name not in SHARED or name not in there:
+        if name not in options:
             continue
-        now, before = Rules.of(there[name]), kept.get(name, {})
-        rules = PUT_BACK if apart(now.validator)[1] else ""
+        now, before = Rules.of(options[name]), stored.get(name, {})
+        rules = PUT_BACK if split(now.validator)[1] else ""
         if rules:
-            _modify(db, name, of_application(now, _rules_of(before), collection.validator))
+            _modify(db, name, application_rules(now, _rules_of(before), collection.validator))
         indexes = _remove_indexes(db, collection, before.get("indexes", ()))
-        # Last, so that one that was interrupted can be begun again.
+        # Last, so that an interrupted command can be repeated.
         db[CONTRACT_CHANGES].delete_one({"_id": name})
         changes.append(Change(name, rules, indexes))
     return changes
 
 
-def _options(db: Database[Document], **wanted: str) -> dict[str, Document]:
-    return {found["name"]: found.get("options", {}) for found in db.list_collections(filter=wanted)}
+def _options(db: Database[Document], **query: str) -> dict[str, Document]:
+    return {collection["name"]: collection.get("options", {}) for collection in db.list_collections(filter=query)}
 
 
-def _kept(db: Database[Document]) -> dict[str, Document]:
-    return {found["_id"]: found for found in db[CONTRACT_CHANGES].find()}
+def _stored(db: Database[Document]) -> dict[str, Document]:
+    return {document["_id"]: document for document in db[CONTRACT_CHANGES].find()}
 
 
-def _rules_of(kept: Document | None) -> Rules | None:
-    theirs = (kept or {}).get("theirs")
+def _rules_of(stored: Document | None) -> Rules | None:
+    theirs = (stored or {}).get("theirs")
     if theirs is None:
         return None
     return Rules(json_util.loads(theirs["validator"]), theirs["validationLevel"], theirs["validationAction"])
 
 
 def _create(db: Database[Document], collection: Collection) -> tuple[str, int]:
-    wanted = together(Rules(), collection.validator) if collection.name in SHARED else Rules(collection.validator)
+    rules = merge(Rules(), collection.validator) if collection.name in SHARED else Rules(collection.validator)
     try:
-        _patiently(lambda: db.command("create", collection.name, writeConcern={"w": "majority"}, **wanted.options))
+        _patiently(lambda: db.command("create", collection.name, writeConcern={"w": "majority"}, **rules.options))
     except mongo.OperationFailure as error:
-        if error.code not in ALREADY_THERE:
+        if error.code not in COLLECTION_EXISTS:
             raise
     else:
         return CREATED, 0
     options = _options(db, name=collection.name)[collection.name]
-    return _set_rules(db, collection, Rules.of(options), _kept(db).get(collection.name))
+    return _set_rules(db, collection, Rules.of(options), _stored(db).get(collection.name))
 
 
-def _set_rules(db: Database[Document], collection: Collection, now: Rules, kept: Document | None) -> tuple[str, int]:
-    """Bring a collection's rules into line with the contract; what was done, and how many documents do not fit."""
+def _set_rules(db: Database[Document], collection: Collection, now: Rules, stored: Document | None) -> tuple[str, int]:
+    """Make a collection's rules those of the contract; what was done, and how many documents are invalid by them."""
     if collection.name not in SHARED:
-        theirs, wanted = None, Rules(collection.validator)
+        theirs, contract = None, Rules(collection.validator)
     else:
-        theirs = of_application(now, _rules_of(kept), collection.validator)
-        wanted = together(theirs, collection.validator)
-    if now == wanted:
+        theirs = application_rules(now, _rules_of(stored), collection.validator)
+        contract = merge(theirs, collection.validator)
+    if now == contract:
         return "", 0
-    unfit = _unfit(db, collection)
-    if unfit:
+    invalid = _count_invalid(db, collection)
+    if invalid:
         log.warning(
             "%s: %s documents do not fit the pipeline's rules, which are the application's own models; %s",
             collection.name,
-            Change(collection.name, unfit=unfit).unfit_told,
-            "they cannot be saved until they do" if wanted.level == STRICT else "they can be saved as they are",
+            Change(collection.name, invalid=invalid).invalid_count,
+            "they cannot be saved until they do" if contract.level == STRICT else "they can be saved as they are",
         )
     if theirs is not None:
-        rules = {
+        before = {
             "validator": json_util.dumps(theirs.validator, json_options=json_util.CANONICAL_JSON_OPTIONS),
             "validationLevel": theirs.level,
             "validationAction": theirs.action,
         }
-        _remember(db, collection.name, {"$set": {"theirs": rules}})
-    _modify(db, collection.name, wanted)
-    return MERGED if theirs and theirs.validator else SET, unfit
+        _store(db, collection.name, {"$set": {"theirs": before}})
+    _modify(db, collection.name, contract)
+    return MERGED if theirs and theirs.validator else SET, invalid
 
 
-def _unfit(db: Database[Document], collection: Collection) -> int:
-    return db[collection.name].count_documents({"$nor": [collection.validator]}, limit=COUNTED)
+def _count_invalid(db: Database[Document], collection: Collection) -> int:
+    return db[collection.name].count_documents({"$nor": [collection.validator]}, limit=MOST_COUNTED)
 
 
 def _modify(db: Database[Document], name: str, rules: Rules) -> None:
@@ -178,18 +183,18 @@ def _modify(db: Database[Document], name: str, rules: Rules) -> None:
 
 
 def _make_indexes(db: Database[Document], collection: Collection) -> tuple[str, ...]:
-    """Make the indexes that are not there; the names of those that were made."""
-    there = db[collection.name].index_information().values()
-    wanted = [index for index in collection.indexes if not any(_serves(one, index) for one in there)]
-    made = tuple(name for index in wanted if (name := _make_index(db, collection.name, index)))
+    """Make the indexes that do not exist; the names of those that were made."""
+    existing = db[collection.name].index_information().values()
+    lacking = [index for index in collection.indexes if not any(_serves(each, index) for each in existing)]
+    made = tuple(name for index in lacking if (name := _make_index(db, collection.name, index)))
     if made and collection.name in SHARED:
-        _remember(db, collection.name, {"$addToSet": {"indexes": {"$each": list(made)}}})
+        _store(db, collection.name, {"$addToSet": {"indexes": {"$each": list(made)}}})
     return made
 
 
-def _serves(there: Document, index: Index) -> bool:
-    same = (list(there["key"]), bool(there.get("unique")), there.get("partialFilterExpression"))
-    return same == (_keys(index), index.unique, index.filter) and not {"sparse", "collation"} & there.keys()
+def _serves(existing: Document, index: Index) -> bool:
+    same = (list(existing["key"]), bool(existing.get("unique")), existing.get("partialFilterExpression"))
+    return same == (_keys(index), index.unique, index.filter) and not {"sparse", "collation"} & existing.keys()
 
 
 def _make_index(db: Database[Document], name: str, index: Index) -> str | None:
@@ -211,8 +216,7 @@ def _make_index(db: Database[Document], name: str, index: Index) -> str | None:
     except mongo.OperationFailure as error:
         if error.code not in OTHER_INDEX_OPTIONS:
             raise
-        # The application made one on the same keys; another kind serves as well, unless ours has to be
-        # unique.
+        # The application made one on the same keys; another kind serves as well, unless ours has to be unique.
         if index.unique:
             refused = (
                 f"{name}: there is an index on {' and '.join(index.keys)} that is not unique, which the "
@@ -224,22 +228,22 @@ def _make_index(db: Database[Document], name: str, index: Index) -> str | None:
 
 
 def _remove_indexes(db: Database[Document], collection: Collection, made: Sequence[str]) -> tuple[str, ...]:
-    """Remove the indexes that the pipeline `made`, and those that nobody else has a use for; the names of those that
-    were there.
+    """Remove the indexes that the pipeline `made`, and those on fields that only the pipeline has; the names of those
+    that existed.
     """
-    there = db[collection.name].index_information()
-    ours = {name for name, one in there.items() if any(key.startswith(SOURCE) for key, _ in one["key"])}
-    gone = tuple(name for name in there if name in ours | set(made))
-    for name in gone:
+    existing = db[collection.name].index_information()
+    ours = {name for name, index in existing.items() if any(key.startswith(SOURCE) for key, _ in index["key"])}
+    removed = tuple(name for name in existing if name in ours | set(made))
+    for name in removed:
         try:
             _patiently(lambda name=name: db[collection.name].drop_index(name))  # type: ignore[misc]
         except mongo.OperationFailure as error:
             if error.code not in NO_SUCH_INDEX:
                 raise
-    return gone
+    return removed
 
 
-def _remember(db: Database[Document], name: str, change: Document) -> None:
+def _store(db: Database[Document], name: str, change: Document) -> None:
     for attempt in range(5):
         try:
             db[CONTRACT_CHANGES].update_one({"_id": name}, change, upsert=True)
@@ -261,12 +265,12 @@ def _group(index: Index) -> str:
 
 
 def _patiently(operation: Callable[[], object]) -> None:
-    """Try again while another process is at the same thing."""
+    """Try again while another process changes the same."""
     for attempt in range(50):
         try:
             operation()
         except mongo.OperationFailure as error:
-            if error.code not in SOMEONE_ELSE_IS_AT_IT or attempt == 49:
+            if error.code not in CONCURRENT or attempt == 49:
                 raise
             time.sleep(0.05 * (attempt + 1))
         else:

@@ -1,7 +1,7 @@
 """The connection to MongoDB.
 
 What belongs here: connecting, MongoDB's clock, and turning MongoDB's errors into the pipeline's. What does not: putting
-validators and indexes in place (contract), what they say (collections), what an error means (failures).
+validators and indexes in place (contract), what an error means (core.known_errors).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pymongo import MongoClient
 from pymongo import errors as mongo
 from pymongo.collection import Collection as MongoCollection
 from pymongo.database import Database
-from pymongo.monitoring import _EventListener
+from pymongo.monitoring import CommandListener
 
 from passport_pipeline.config.settings import Settings
 from passport_pipeline.core.errors import PassportUnreachable, PipelineError
@@ -27,9 +27,9 @@ from passport_pipeline.passport.mongo.known_errors import MONGODB
 Document = dict[str, Any]
 
 SELECTION_TIMEOUT_MS = 5_000
-# Whatever the address asks for: nothing that was acknowledged may be lost, and nothing that may yet be rolled back is
-# taken for granted. What is read decides what is not written (a day is in line, a record is unchanged), and what is
-# kept outside of MongoDB. The primary answers a write of a majority only when a read of a majority sees it, so each
+# Whatever the address asks for: nothing that was acknowledged may be lost, and nothing is relied on that may yet be
+# rolled back. What is read decides what is not written (a day is up to date, a record is unchanged), and what is stored
+# outside of MongoDB. The primary answers a write of a majority only when a read of a majority sees it, so each
 # run reads what it wrote.
 CONCERNS: Document = {
     "w": "majority",
@@ -71,12 +71,12 @@ class Passport:
 
     @classmethod
     @answering("connecting to the passport")
-    def connect(cls, settings: Settings, *, listeners: Sequence[_EventListener] = ()) -> Self:
-        """Connect and see that there is a primary. Writes are acknowledged by a majority, in its journals, and retried
-        once; reads are of the primary and of what a majority holds, whatever PASSPORT_MONGO_URI asks for.
+    def connect(cls, settings: Settings, *, listeners: Sequence[CommandListener] = ()) -> Self:
+        """Connect, and check that there is a primary. Writes are acknowledged by a majority, in its journals, and
+        retried once; reads are of the primary and of what a majority holds, whatever PASSPORT_MONGO_URI asks for.
 
-        A server outside a replica set is used with a warning: no transaction is needed, but nothing outlives
-        the loss of that one server. Raises PassportUnreachable after about five seconds without a primary,
+        A server outside a replica set is used with a warning: no transaction is needed, but everything is
+        lost with that one server. Raises PassportUnreachable after about five seconds without a primary,
         and PassportRefused for a faulty address or account.
         """
         client = _client(settings, listeners)
@@ -100,7 +100,7 @@ class Passport:
         return cls(client, client[settings.mongo_database])
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         self.client.close()
 
     @answering("reading MongoDB's clock")
@@ -121,27 +121,27 @@ class Passport:
         return self.db[name]
 
     @answering("setting up the passport's collections")
-    def ensure(self, *, count_unfit: bool = False) -> list[Change]:
-        """Put collections, validators and indexes in place; never drops, renames or rewrites a document. Says of each
-        collection what was done, and with `count_unfit` also where nothing was how many documents do not fit.
+    def ensure(self, *, count_invalid: bool = False) -> list[Change]:
+        """Put collections, validators and indexes in place; never drops, renames or rewrites a document. Returns for
+        each collection what was done; `count_invalid` counts invalid documents also where nothing was.
 
-        What the application demands of the collections that it shares goes on to hold beside ours. Any number of
-        processes may do so at once, and doing it again changes nothing. Documents that do not fit a new validator are
-        counted in a warning. Raises PassportRefused where the application's documents contradict a unique index, or
+        What the application demands of shared collections continues to hold, too. Any number of processes may do this
+        at once, and doing it again changes nothing. Documents that are invalid by a new validator are counted in a
+        warning. Raises PassportRefused where the application's documents contradict a unique index, or
         the account may not set validators; PassportError.
         """
-        return put_in_place(self.db, count_unfit=count_unfit)
+        return put_in_place(self.db, count_invalid=count_invalid)
 
     @answering("giving the application's collections their own rules back")
     def undo(self) -> list[Change]:
-        """Take ours out of the collections that the application shares: their rules become the application's own, and
-        the indexes that the pipeline made there go. No document is touched. Says of each of these collections what was
-        done. Raises PassportError.
+        """Undo `ensure` in the collections that the application shares: their rules become the application's own, and
+        the indexes that the pipeline made are removed. No document is changed. Returns for each of these collections
+        what was done. Raises PassportError.
         """
         return take_out(self.db)
 
 
-def _client(settings: Settings, listeners: Sequence[_EventListener]) -> MongoClient[Document]:
+def _client(settings: Settings, listeners: Sequence[CommandListener]) -> MongoClient[Document]:
     try:
         return MongoClient(
             settings.mongo_uri.get_secret_value(),

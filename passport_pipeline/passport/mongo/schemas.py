@@ -1,7 +1,7 @@
-"""What a collection's rules are written in: schemas, indexes, collections.
+"""The parts of a collection's contract: schemas, indexes, and kinds of values.
 
-What belongs here: the parts that MongoDB's $jsonSchema is put together from, and how a kind of text looks. What does
-not: what any collection demands (collections).
+What belongs here: the parts that MongoDB's $jsonSchema is made of, and what several collections have in common. What
+does not: what one collection demands (application_collections, pipeline_collections).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 Schema = dict[str, Any]
 
 TITLE = "passport-pipeline"
-"""By which the pipeline's own rules are known among those of a collection, in any version."""
+"""The title by which the pipeline's own validator is recognised in a collection, in any version."""
 
 
 @dataclass(frozen=True)
@@ -91,3 +91,7 @@ DAY = text(pattern=r"^\d{4}-\d{2}-\d{2}$")
 EMAIL = text(pattern=r"^\w+([.-]\w+)*@\w+([.-]\w+)*\.\w{2,3}$")
 BCRYPT = text(pattern=r"^\$2[abxy]\$\d{2}\$[./A-Za-z0-9]{53}$")
 ISO_DATE = nullable(text(pattern=r"^(\d{4}-\d{2}-\d{2}.*)?$"))
+# Of a row only what the digest and a replay need; a value never leaves the record's own `data`.
+ROWS = array(document(("obsId", "obsUuid", "crc", "role"), obsId=NUMBER, obsUuid=LINE, crc=NUMBER, role=LINE)) | {
+    "minItems": 1
+}

@@ -1,10 +1,10 @@
 """States of documents: which there are, and how a document goes from one to the next.
 
 What belongs here: the kinds of documents whose state is one of a few, with the guarded update that brings a document
-into another one and notes it in its history. What does not: when that happens (conflicts and the like).
+into another one and notes it in its history. What does not: when that happens (conflicts, parked).
 
-A terminal state is never left and, with it, the document never changed: whatever comes up later is another document.
-So every update of such a document goes by `unfinished`, and finds nothing once somebody else was first.
+A document in a terminal state is never changed: what happens later is another document. So every update of such a
+document filters by `unfinished`, and finds nothing if another one came first.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ class States:
         without: tuple[str, ...] = (),
     ) -> UpdateOne:
         """The update of one document, found by the filter `document`, that brings it into `state`: it finds none that
-        has come to its end or is in that state already. `fields` are set with it, those in `without` go.
+        is in a terminal state or in that state already. `fields` are set with it, those in `without` are removed.
 
-        Raises ValueError for a state that there is none of.
+        Raises ValueError for an unknown state.
         """
         if state not in self.names:
             raise ValueError(f"there is no state {state!r}, only {', '.join(self.names)}")

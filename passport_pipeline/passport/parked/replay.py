@@ -1,9 +1,9 @@
-"""Parked rows as an operator sees them, and his wish to have some of them tried again.
+"""Parked rows as operators list them, and replays: operators have some of them tried again.
 
 What belongs here: choosing parked rows, counting and listing them, marking them as due, and what became of those. What
-does not: trying them (windows.load finds them due), when they are tried by themselves (retrying).
+does not: trying them (windows.load), when they are tried without an operator (retry_policy).
 
-A record here is what one document of parkedrows would be in a passport; it has one or more source rows.
+A record in this module is what one document of parkedrows would be in a passport; it has one or more source rows.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ PARKED_STATE = PARKED_ROW.leading_on[0]
 
 @dataclass(frozen=True)
 class Selection:
-    """Which parked rows: those that fit every field that is given.
+    """Which parked rows: those that match every field that is given.
 
     `ids` are parked rows' own (24 hexadecimal digits) or uuids of observations, `window` is a month (`YYYY-MM`),
-    `months` are the first and the last of several. Raises ConfigurationError for a reason, window or state that there
-    is none of.
+    `months` are the first and the last of several. Raises ConfigurationError for a reason, window or state that does
+    not exist.
     """
 
     ids: Sequence[str] = ()
@@ -47,36 +47,40 @@ class Selection:
             raise ConfigurationError(f"no reason is called {', '.join(unknown)}; there are: {', '.join(WAITS_FOR)}")
         if self.state not in (None, *PARKED_ROW.names):
             raise ConfigurationError(f"no state is called {self.state}; there are: {', '.join(PARKED_ROW.names)}")
-        if self.window is not None and not _is_month(self.window):
-            raise ConfigurationError(f"{self.window} is no window; one is written YYYY-MM, for example 2025-11")
+        if self.window is not None:
+            try:
+                month(self.window)
+            except ValueError:
+                message = f"{self.window} is not a window; a window is written YYYY-MM, for example 2025-11"
+                raise ConfigurationError(message) from None
 
     def __bool__(self) -> bool:
-        """Whether it leaves anything out."""
-        return any(getattr(self, one.name) for one in fields(self))
+        """Whether it excludes any row."""
+        return any(getattr(self, field.name) for field in fields(self))
 
     def query(self) -> Document:
         """As MongoDB takes it."""
-        chosen: Document = {}
+        query: Document = {}
         if self.ids:
-            own = [ObjectId(one) for one in self.ids if ObjectId.is_valid(one)]
-            chosen["$or"] = [{"_id": {"$in": own}}, {"obsUuid": {"$in": list(self.ids)}}]
+            row_ids = [ObjectId(text) for text in self.ids if ObjectId.is_valid(text)]
+            query["$or"] = [{"_id": {"$in": row_ids}}, {"obsUuid": {"$in": list(self.ids)}}]
         if self.reasons:
-            chosen["reason"] = {"$in": list(self.reasons)}
+            query["reason"] = {"$in": list(self.reasons)}
         if self.hospitals:
-            chosen["hospital"] = {"$in": list(self.hospitals)}
+            query["hospital"] = {"$in": list(self.hospitals)}
         if self.window:
-            chosen["window"] = self.window
+            query["window"] = self.window
         if self.months:
-            chosen["$and"] = [{"window": {"$gte": self.months[0], "$lte": self.months[1]}}]
+            query["$and"] = [{"window": {"$gte": self.months[0], "$lte": self.months[1]}}]
         if self.state:
-            chosen["state"] = self.state
-        return chosen
+            query["state"] = self.state
+        return query
 
 
 @dataclass(frozen=True)
 class Group:
-    """The parked rows of one hospital, window, reason and state. `attempts` are the fewest and the most that a record
-    had; `next_attempt` is the earliest, None where none is tried by time.
+    """The parked rows of one hospital, window, reason and state. `attempts` are the fewest and the most of any
+    record; `next_attempt` is the earliest, None where none is tried by time.
     """
 
     hospital: str
@@ -109,7 +113,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Row:
-    """One parked row, without anything of its patient's."""
+    """One parked row, without any of its patient's data."""
 
     id: str
     obs_uuid: str
@@ -143,26 +147,26 @@ def groups(passport: Passport, selection: Selection) -> list[Group]:
 @answering("listing parked rows")
 def rows(passport: Passport, selection: Selection, limit: int) -> list[Row]:
     """At most `limit` of the selected rows, by hospital and day. Raises PassportError."""
-    told = dict.fromkeys(("obsUuid", "hospital", "day", "reason", "state", "attempts", "nextAttempt"), 1)
-    cursor = passport[PARKED].find(selection.query(), told, sort=[("hospital", 1), ("day", 1), ("_id", 1)], limit=limit)
+    content = dict.fromkeys(("obsUuid", "hospital", "day", "reason", "state", "attempts", "nextAttempt"), 1)
+    order = [("hospital", 1), ("day", 1), ("_id", 1)]
     return [
         Row(
-            id=str(one["_id"]),
-            obs_uuid=one["obsUuid"],
-            hospital=one["hospital"],
-            day=one["day"],
-            reason=one["reason"],
-            state=one["state"],
-            attempts=one["attempts"],
-            next_attempt=one.get("nextAttempt"),
+            id=str(row["_id"]),
+            obs_uuid=row["obsUuid"],
+            hospital=row["hospital"],
+            day=row["day"],
+            reason=row["reason"],
+            state=row["state"],
+            attempts=row["attempts"],
+            next_attempt=row.get("nextAttempt"),
         )
-        for one in cursor
+        for row in passport[PARKED].find(selection.query(), content, sort=order, limit=limit)
     ]
 
 
 @dataclass(frozen=True)
 class Replay:
-    """Parked rows that were marked as due: by whom, when, and what they were then."""
+    """Parked rows that were marked as due: by whom, when, and how they were grouped then."""
 
     by: str
     at: datetime
@@ -183,22 +187,22 @@ class Replay:
 def mark_due(passport: Passport, selection: Selection, by: str, now: datetime) -> Replay:
     """Let the next run of their windows try the selected rows, whatever they wait for, exhausted ones too.
 
-    They begin anew: their backoff starts again. Raises PassportError.
+    Their backoff begins anew. Raises PassportError.
     """
-    at = now.replace(microsecond=now.microsecond // 1000 * 1000)  # MongoDB keeps milliseconds
-    mark = {
+    at = now.replace(microsecond=now.microsecond // 1000 * 1000)  # MongoDB stores milliseconds
+    change = {
         "$set": {"state": PARKED_STATE, "nextAttempt": at, "tries": 0},
         "$push": {"stateHistory": {"state": PARKED_STATE, "at": at, "by": by}},
     }
-    passport[PARKED].update_many(selection.query(), mark)
+    passport[PARKED].update_many(selection.query(), change)
     marked = selection.query() | {"state": PARKED_STATE, "stateHistory": _entry(by, at)}
     return Replay(by, at, _grouped(passport, marked))
 
 
 @answering("counting parked rows")
 def still_parked(passport: Passport, replay: Replay) -> list[Group]:
-    """Those of a replay's rows that are parked still, for whichever reason; all others were loaded, or are no longer
-    live. Raises PassportError.
+    """Those of a replay's rows that are still parked, for any reason; all others were loaded, or are no longer live.
+    Raises PassportError.
     """
     hospitals, months = ({group.hospital for group in replay.before}, {group.window for group in replay.before})
     marked = {
@@ -209,19 +213,11 @@ def still_parked(passport: Passport, replay: Replay) -> list[Group]:
     return _grouped(passport, marked)
 
 
-def _is_month(text: str) -> bool:
-    """Whether this is a month as windows are named."""
-    try:
-        return bool(month(text))
-    except ValueError:
-        return False
-
-
 def _entry(by: str, at: datetime) -> Document:
     return {"$elemMatch": {"by": by, "at": at}}
 
 
-def _grouped(passport: Passport, chosen: Document) -> list[Group]:
+def _grouped(passport: Passport, query: Document) -> list[Group]:
     by = ("hospital", "window", "reason", "state")
     grouped = {
         "_id": {name: f"${name}" for name in by},
@@ -234,16 +230,15 @@ def _grouped(passport: Passport, chosen: Document) -> list[Group]:
         "nextAttempt": {"$min": "$nextAttempt"},
     }
     order = {f"_id.{name}": 1 for name in by}
-    found = passport[PARKED].aggregate([{"$match": chosen}, {"$group": grouped}, {"$sort": order}])
     return [
         Group(
-            **one["_id"],
-            records=one["records"],
-            rows=one["rows"],
-            attempts=(one["fewest"], one["most"]),
-            first_seen=one["firstSeen"],
-            last_seen=one["lastSeen"],
-            next_attempt=one["nextAttempt"],
+            **group["_id"],
+            records=group["records"],
+            rows=group["rows"],
+            attempts=(group["fewest"], group["most"]),
+            first_seen=group["firstSeen"],
+            last_seen=group["lastSeen"],
+            next_attempt=group["nextAttempt"],
         )
-        for one in found
+        for group in passport[PARKED].aggregate([{"$match": query}, {"$group": grouped}, {"$sort": order}])
     ]

@@ -1,7 +1,7 @@
 """When a parked row is tried again: by time, or when what it waits for has changed.
 
 What belongs here: what the rows of each reason wait for, how long, and which days and windows hold rows that are due.
-What does not: parking rows (parking), an operator's wish (replaying), starting runs (automation.retries).
+What does not: parking rows (parked_rows), replays by operators (replay), starting runs (orchestration.sensors).
 
 A row that is tried by time has `nextAttempt`. Every attempt that fails doubles the wait; after the last one the row
 is `exhausted`: only its source, what records are made of, or an operator brings it back. `attempts` counts all
@@ -29,9 +29,9 @@ DELETED_PATIENT = "deleted_patient"
 
 
 class WaitsFor(StrEnum):
-    """What has to happen before another attempt at a parked row can succeed."""
+    """What has to happen, or change, before another attempt at a parked row can succeed."""
 
-    TIME = "time"  # it may help although nothing that the pipeline can see has changed
+    TIME = "time"  # it may succeed although nothing that the pipeline can detect has changed
     IDENTITY = "identity"  # the person's identifiers at the hospital, or the passport's patients
     SOURCE = "source"  # the row, the dictionary or the rules
 
@@ -64,7 +64,7 @@ class Retries:
         return cls(timedelta(minutes=settings.retry_delay), settings.retry_cap)
 
     def schedule(self, reason: str, tries: int, now: datetime) -> Document:
-        """What a row is given whose attempt number `tries` has just failed: `tries` and `nextAttempt`.
+        """The fields `tries` and `nextAttempt` of a row whose attempt number `tries` has just failed.
 
         Nothing for a reason that waits for something else than time; no `nextAttempt` after the last attempt.
         """
@@ -89,11 +89,11 @@ def due_days(passport: Passport, hospital_key: str, month: str, now: datetime) -
 
 @answering("counting exhausted rows")
 def exhausted_rows(passport: Passport, hospital_key: str) -> int:
-    """How many source rows of a hospital are parked and no longer tried by themselves. Raises PassportError."""
+    """How many source rows of a hospital are parked and exhausted. Raises PassportError."""
     # No other reason is ever exhausted; with the reasons named, the index on them serves.
     rows = {"hospital": hospital_key, "reason": {"$in": list(BY_TIME)}, "state": EXHAUSTED}
     size = {"$group": {"_id": None, "rows": {"$sum": {"$size": "$rows"}}}}
-    return sum(int(found["rows"]) for found in passport[PARKED].aggregate([{"$match": rows}, size]))
+    return sum(int(group["rows"]) for group in passport[PARKED].aggregate([{"$match": rows}, size]))
 
 
 @answering("looking for parked rows that are due")
@@ -103,6 +103,6 @@ def due_windows(passport: Passport, hospital_keys: Sequence[str], now: datetime)
     """
     rows = {"hospital": {"$in": list(hospital_keys)}, "nextAttempt": {"$lte": now}}
     by_window = {"_id": {"hospital": "$hospital", "window": "$window"}, "since": {"$max": "$nextAttempt"}}
-    found = passport[PARKED].aggregate([{"$match": rows}, {"$group": by_window}])
-    since = {(one["_id"]["hospital"], one["_id"]["window"]): one["since"] for one in found}
+    groups = passport[PARKED].aggregate([{"$match": rows}, {"$group": by_window}])
+    since = {(group["_id"]["hospital"], group["_id"]["window"]): group["since"] for group in groups}
     return {window: since[window] for window in sorted(since)}

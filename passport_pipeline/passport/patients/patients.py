@@ -20,13 +20,13 @@ from passport_pipeline.passport.mongo import bulk
 from passport_pipeline.passport.mongo.collections import ARRAYS, PATIENTS
 from passport_pipeline.passport.mongo.database import Document, Passport, answering
 
-CHUNK = 20_000
+IDS_PER_QUERY = 20_000
 
 log = logging.getLogger(__name__)
 
 
 class Reference(NamedTuple):
-    """That a patient's array lists a record: which array follows from the record's type."""
+    """A patient's array lists a record; which array follows from the record's type."""
 
     patient_id: str
     type: str
@@ -45,51 +45,52 @@ def find_by_national_id(passport: Passport, national_ids: Sequence[str]) -> dict
 
     An id that no patient holds is absent. Raises PassportError.
     """
-    found: dict[str, list[str]] = defaultdict(list)
-    for some in bulk.chunks(sorted(set(national_ids)), CHUNK):
+    patients: dict[str, list[str]] = defaultdict(list)
+    for ids in bulk.chunks(sorted(set(national_ids)), IDS_PER_QUERY):
         cursor = passport[PATIENTS].find(
-            {"nationalId": {"$in": some}}, {"nationalId": 1}, batch_size=CHUNK, sort=[("_id", 1)]
+            {"nationalId": {"$in": ids}}, {"nationalId": 1}, batch_size=IDS_PER_QUERY, sort=[("_id", 1)]
         )
         for patient in cursor:
-            found[patient["nationalId"]].append(str(patient["_id"]))
-    return dict(found)
+            patients[patient["nationalId"]].append(str(patient["_id"]))
+    return dict(patients)
 
 
 def existing(passport: Passport, patient_ids: Iterable[str]) -> set[str]:
-    """Those of these patients that are (still) there."""
-    found: set[str] = set()
-    for some in bulk.chunks(sorted(set(patient_ids)), CHUNK):
-        cursor = passport[PATIENTS].find({"_id": {"$in": bulk.object_ids(some)}}, {"_id": 1}, batch_size=CHUNK)
-        found.update(str(patient["_id"]) for patient in cursor)
-    return found
+    """Those of these patients that (still) exist."""
+    patients: set[str] = set()
+    for ids in bulk.chunks(sorted(set(patient_ids)), IDS_PER_QUERY):
+        query = {"_id": {"$in": bulk.object_ids(ids)}}
+        cursor = passport[PATIENTS].find(query, {"_id": 1}, batch_size=IDS_PER_QUERY)
+        patients.update(str(patient["_id"]) for patient in cursor)
+    return patients
 
 
 def missing(passport: Passport, references: Sequence[Reference]) -> list[Reference]:
     """Those of these references that the patients' arrays lack; patients that are gone lack nothing."""
-    return _compared(passport, references, lambda wanted, there: wanted - there)
+    return _compared(passport, references, lambda ids, listed_ids: ids - listed_ids)
 
 
 def listed(passport: Passport, references: Sequence[Reference]) -> list[Reference]:
     """Those of these references that the patients' arrays hold."""
-    return _compared(passport, references, lambda wanted, there: wanted & there)
+    return _compared(passport, references, lambda ids, listed_ids: ids & listed_ids)
 
 
 def naming(passport: Passport, record_ids: Collection[ObjectId]) -> list[Reference]:
-    """Every reference to these records, in whosever list and in whichever; reads the lists of all patients."""
+    """Every reference to these records, in any list of any patient; reads the lists of all patients."""
     ids = list(record_ids)
-    named = {"$or": [{array: {"$in": ids}} for array in ARRAYS.values()]}
-    those: Document = {array: {"$setIntersection": [a_list(array), ids]} for array in ARRAYS.values()}
-    found = passport[PATIENTS].aggregate([{"$match": named}, {"$project": those}]) if ids else ()
+    naming_any = {"$or": [{array: {"$in": ids}} for array in ARRAYS.values()]}
+    named: Document = {array: {"$setIntersection": [a_list(array), ids]} for array in ARRAYS.values()}
+    patients = passport[PATIENTS].aggregate([{"$match": naming_any}, {"$project": named}]) if ids else ()
     return [
-        Reference(str(patient["_id"]), kind, one)
-        for patient in found
-        for kind, array in ARRAYS.items()
-        for one in patient[array]
+        Reference(str(patient["_id"]), record_type, record_id)
+        for patient in patients
+        for record_type, array in ARRAYS.items()
+        for record_id in patient[array]
     ]
 
 
 def a_list(path: str) -> Document:
-    """A patient's list, of which other hands may have left something else."""
+    """A MongoDB expression for a patient's list; empty where the field holds something else."""
     return {"$cond": [{"$isArray": f"${path}"}, f"${path}", []]}
 
 
@@ -99,27 +100,33 @@ def _compared(
     chosen: Callable[[set[ObjectId], set[ObjectId]], set[ObjectId]],
 ) -> list[Reference]:
     """Those of these references that are `chosen` from the ids in question and those in their patient's array."""
-    wanted: dict[str, dict[str, set[ObjectId]]] = defaultdict(lambda: defaultdict(set))
-    for reference in references:
-        if reference.type in ARRAYS:
-            wanted[reference.patient_id][reference.type].add(reference.record_id)
-    found: list[Reference] = []
-    for some in bulk.chunks(sorted(wanted), CHUNK):
+    by_patient = _by_patient(references)
+    result: list[Reference] = []
+    for patient_ids in bulk.chunks(sorted(by_patient), IDS_PER_QUERY):
         cursor = passport[PATIENTS].find(
-            {"_id": {"$in": bulk.object_ids(some)}}, dict.fromkeys(ARRAYS.values(), 1), batch_size=1_000
+            {"_id": {"$in": bulk.object_ids(patient_ids)}}, dict.fromkeys(ARRAYS.values(), 1), batch_size=1_000
         )
         for patient in cursor:
             patient_id = str(patient["_id"])
-            for record_type, ids in wanted[patient_id].items():
-                there = set(patient.get(ARRAYS[record_type]) or ())
-                found += [Reference(patient_id, record_type, one) for one in sorted(chosen(ids, there))]
-    return found
+            for record_type, ids in by_patient[patient_id].items():
+                listed_ids = set(patient.get(ARRAYS[record_type]) or ())
+                result += [Reference(patient_id, record_type, key) for key in sorted(chosen(set(ids), listed_ids))]
+    return result
+
+
+def _by_patient(references: Sequence[Reference]) -> dict[str, dict[str, list[ObjectId]]]:
+    """The records by patient and type; without types that no array lists."""
+    by_patient: dict[str, dict[str, list[ObjectId]]] = defaultdict(lambda: defaultdict(list))
+    for reference in references:
+        if reference.type in ARRAYS:
+            by_patient[reference.patient_id][reference.type].append(reference.record_id)
+    return by_patient
 
 
 def add(passport: Passport, references: Sequence[Reference], now: datetime) -> None:
     """List records in their patients' arrays, one operation a patient.
 
-    Where a patient's document has no room for more, its records stay unlisted, and a warning tells how many there are.
+    Where a patient's document has no room for more, its records stay unlisted, and a warning counts such patients.
     """
     _change(passport, references, "$addToSet", "$each", now)
 
@@ -130,24 +137,18 @@ def remove(passport: Passport, references: Sequence[Reference], now: datetime) -
 
 
 def _change(passport: Passport, references: Sequence[Reference], operator: str, many: str, now: datetime) -> None:
-    by_patient: dict[str, dict[str, list[ObjectId]]] = defaultdict(lambda: defaultdict(list))
-    for reference in references:
-        if reference.type in ARRAYS:
-            by_patient[reference.patient_id][ARRAYS[reference.type]].append(reference.record_id)
+    by_patient = _by_patient(references)
     ids = sorted(by_patient)
-    operations: dict[str, UpdateOne] = {}
+    operations = []
     for patient_id in ids:
-        change: Document = {array: {many: records} for array, records in by_patient[patient_id].items()}
-        operations[patient_id] = UpdateOne(
-            {"_id": ObjectId(patient_id)}, {operator: change, "$set": {"updatedAt": now}}
-        )
-    # Trusted: a list of record ids makes no patient worse, and whether the application's other fields keep the contract
-    # is not for the pipeline to judge.
-    outcome = bulk.write(passport[PATIENTS], list(operations.values()), ids, trusted=True)
-    if outcome.unfit:
+        change = {ARRAYS[kind]: {many: records} for kind, records in by_patient[patient_id].items()}
+        operations.append(UpdateOne({"_id": ObjectId(patient_id)}, {operator: change, "$set": {"updatedAt": now}}))
+    # Trusted: a list of record ids makes no patient invalid, and other fields that are invalid are the application's.
+    outcome = bulk.write(passport[PATIENTS], operations, ids, trusted=True)
+    if outcome.invalid:
         log.warning(
             "%d patients hold more than one MongoDB document has room for; records of this run are not in their lists. "
-            "`passport-pipeline verify --lists` tells of which days: have these patients' documents made smaller in "
+            "`passport-pipeline verify --lists` names their days: have these patients' documents made smaller in "
             "the application, then run `sync --full` of those months",
-            len(outcome.unfit),
+            len(outcome.invalid),
         )

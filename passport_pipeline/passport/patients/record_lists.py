@@ -1,14 +1,14 @@
-"""Patients' lists of records, held against the records: what the lists lack, and what they should not name.
+"""Patients' lists of records, compared with the records: what the lists lack, and what they should not name.
 
-What belongs here: comparing, having runs look at days again, and taking a day's records out of lists in which they do
-not belong. What does not: listing records, and taking them out as they leave (patients, storing, retracting).
+What belongs here: comparing, marking days dirty whose lists are wrong, and taking a day's records out of lists in which
+they do not belong. What does not: listing records, and taking them out as they leave (patients, reconcile).
 
-Lists and records come apart only by hands other than the pipeline's: a patient who was restored from a dump, or
-replaced by an older copy. A list may name just those of the pipeline's records (they have a `source`) that are its
-patient's and of its type. Of what else it names the pipeline does not judge: records of the application's own, and
-ids that neither a record nor a retracted one has, since nobody can tell whose they are.
+Lists and records differ only where something else than the pipeline changed them: a patient who was restored from a
+dump, or replaced by an older copy. Of the pipeline's records (they have a `source`) a list may name only those that are
+its patient's and of its type. The pipeline does not judge what else it names: records of the application's own, and ids
+that neither a record nor a retracted one has, since their origin is unknown.
 
-MongoDB compares, so that no more than the ids of what is wrong leaves it: a million records take some seconds.
+MongoDB compares, so that only the ids of what is wrong leave it: a million records take some seconds.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from typing import Any
 from bson import ObjectId
 
 from passport_pipeline.passport.days import leases
-from passport_pipeline.passport.days.dirty import MISLISTED, UNLISTED, mark
+from passport_pipeline.passport.days.dirty import MISLISTED, UNLISTED, mark_dirty
 from passport_pipeline.passport.mongo import bulk
 from passport_pipeline.passport.mongo.collections import ARRAYS, PATIENTS, RECORDS, RETRACTED
 from passport_pipeline.passport.mongo.database import Document, Passport, answering
 from passport_pipeline.passport.patients import patients
 from passport_pipeline.passport.run import Run
 
-CHUNK = 10_000
+IDS_PER_QUERY = 10_000
 
 Days = Counter[tuple[str, str]]
 
@@ -38,7 +38,7 @@ Days = Counter[tuple[str, str]]
 class ListFaults:
     """What is wrong with lists, as numbers of records by hospital and day (ISO date) of the record.
 
-    missing  records that are there, and that their patient's list lacks
+    missing  records that exist, and that their patient's list lacks
     extra    records that a list names in which they do not belong: retracted, another patient's, or of another type
     """
 
@@ -57,19 +57,21 @@ class ListFaults:
         """How many are missing and how many extra, by month (`YYYY-MM`) of the record, oldest first."""
         months: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])
         for which, counts in enumerate((self.missing, self.extra)):
-            for (_, day), n in counts.items():
-                months[day[:7]][which] += n
+            for (_, day), records in counts.items():
+                months[day[:7]][which] += records
         return {month: (missing, extra) for month, (missing, extra) in sorted(months.items())}
 
     def to_json(self) -> list[dict[str, Any]]:
         """As `passport-pipeline verify --lists --json` prints it."""
-        return [{"month": month, "missing": n, "extra": m} for month, (n, m) in self.by_month().items()]
+        return [
+            {"month": month, "missing": missing, "extra": extra} for month, (missing, extra) in self.by_month().items()
+        ]
 
     def of(self, days: Collection[tuple[str, str]]) -> ListFaults:
         """What is wrong on these days alone."""
         return ListFaults(
-            Counter({day: n for day, n in self.missing.items() if day in days}),
-            Counter({day: n for day, n in self.extra.items() if day in days}),
+            Counter({day: records for day, records in self.missing.items() if day in days}),
+            Counter({day: records for day, records in self.extra.items() if day in days}),
         )
 
 
@@ -81,8 +83,8 @@ def misplaced(passport: Passport) -> Days:
 
 @answering("comparing patients' lists with a hospital's records")
 def faults_of_hospital(passport: Passport, hospital_key: str, extra: Days | None = None) -> ListFaults:
-    """What is wrong with all patients' lists, as far as this hospital's records go; `extra` is what is `misplaced`,
-    where somebody has looked already, for several hospitals at once. Raises PassportError.
+    """What is wrong with all patients' lists, as far as this hospital's records go; `extra` is what `misplaced`
+    returned, if it was called for several hospitals at once. Raises PassportError.
     """
     extra = misplaced(passport) if extra is None else extra
     of_hospital = Counter({day: records for day, records in extra.items() if day[0] == hospital_key})
@@ -91,47 +93,48 @@ def faults_of_hospital(passport: Passport, hospital_key: str, extra: Days | None
 
 @answering("comparing patients' lists with their records")
 def faults_of_patients(passport: Passport, patient_ids: Iterable[str]) -> ListFaults:
-    """What is wrong with the lists of these patients (24 hex digits), whatever hospital. Raises PassportError."""
+    """What is wrong with the lists of these patients (24 hex digits), for all hospitals. Raises PassportError."""
     missing, extra = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
-    for some in bulk.chunks(sorted(set(patient_ids)), CHUNK):
-        missing += _missing(passport, {"patientId": {"$in": some}, "source.hospital": {"$exists": True}})
-        extra += _extra(passport, {"_id": {"$in": bulk.object_ids(some)}})
+    for ids in bulk.chunks(sorted(set(patient_ids)), IDS_PER_QUERY):
+        missing += _missing(passport, {"patientId": {"$in": ids}, "source.hospital": {"$exists": True}})
+        extra += _extra(passport, {"_id": {"$in": bulk.object_ids(ids)}})
     return ListFaults(missing, extra)
 
 
 @answering("marking the days of records that lists lack")
-def have_mended(passport: Passport, faults: ListFaults) -> None:
-    """Leave a mark on these days, so that sensors ask for their windows and the next run of each mends the lists.
-    Raises PassportError.
+def mark_faulty(passport: Passport, faults: ListFaults) -> None:
+    """Mark these days dirty, so that sensors request their windows and the next run of each mends the lists. Raises
+    PassportError.
     """
     for days, name in ((faults.missing, UNLISTED), (faults.extra, MISLISTED)):
-        for some in bulk.chunks(sorted(days), CHUNK):
-            mark(passport, some, name)
+        for chunk in bulk.chunks(sorted(days), IDS_PER_QUERY):
+            mark_dirty(passport, chunk, name)
 
 
-def have_hospital_mended(passport: Passport, hospital_key: str, extra: Days) -> None:
-    """Look for what is wrong with lists as far as this hospital's records go, and leave a mark on these days; `extra`
-    is what is `misplaced`. Windows that a run is at are left to it, since it stores records first, then lists them.
-    Raises PassportError.
+def mark_faulty_of_hospital(passport: Passport, hospital_key: str, extra: Days) -> None:
+    """Mark the days dirty of this hospital's records with which lists are wrong; `extra` is what `misplaced` returned.
+    Windows that a run works on are left to it, since it stores records first, then lists them. Raises PassportError.
     """
     busy = leases.held(passport, hospital_key)
-    found = faults_of_hospital(passport, hospital_key, extra)
-    if found:
+    faults = faults_of_hospital(passport, hospital_key, extra)
+    if faults:
         busy |= leases.held(passport, hospital_key)
-        have_mended(passport, found.of([day for day in found.days if day[1][:7] not in busy]))
+        mark_faulty(passport, faults.of([day for day in faults.days if day[1][:7] not in busy]))
 
 
-def take_out(run: Run, hospital_key: str, day: str) -> None:
-    """Take a day's records, and those that were retracted of it, out of every list in which they do not belong."""
+def take_out(run: Run, day: str) -> None:
+    """Take a day's (ISO) records, also retracted ones, out of every list in which they do not belong."""
     for source, records in ((RECORDS, "source."), (RETRACTED, "")):
-        of_day = {f"{records}hospital": hospital_key, f"{records}day": day}
-        ids = [one["_id"] for one in run.passport[source].find(of_day, {"_id": 1}, batch_size=CHUNK)]
-        for some in bulk.chunks(ids, CHUNK):
-            named = patients.naming(run.passport, some)
-            # Read after the lists: a reference is taken away before its record changes, and added after.
-            held = run.passport[RECORDS].find({"_id": {"$in": some}}, {"patientId": 1, "type": 1}, batch_size=CHUNK)
-            right = {patients.Reference.to(one) for one in held}
-            patients.remove(run.passport, [one for one in named if one not in right], run.now)
+        of_day = {f"{records}hospital": run.hospital.key, f"{records}day": day}
+        documents = run.passport[source].find(of_day, {"_id": 1}, batch_size=IDS_PER_QUERY)
+        for ids in bulk.chunks([document["_id"] for document in documents], IDS_PER_QUERY):
+            references = patients.naming(run.passport, ids)
+            # Read after the lists: a reference is removed before its record changes, and added after.
+            query, fields = {"_id": {"$in": ids}}, {"patientId": 1, "type": 1}
+            held = run.passport[RECORDS].find(query, fields, batch_size=IDS_PER_QUERY)
+            right = {patients.Reference.to(record) for record in held}
+            wrong = [reference for reference in references if reference not in right]
+            patients.remove(run.passport, wrong, run.now)
 
 
 def _missing(passport: Passport, records: Document) -> Days:
@@ -140,6 +143,7 @@ def _missing(passport: Passport, records: Document) -> Days:
         {"$setDifference": [{"$ifNull": [{"$first": f"$own.{array}"}, []]}, patients.a_list(f"patient.{array}")]}
         for array in ARRAYS.values()
     ]
+    lists = [{"$project": dict.fromkeys(ARRAYS.values(), 1)}]  # nothing else of a patient is read
     pipeline: list[Document] = [
         {"$match": records | {"type": {"$in": list(ARRAYS)}}},
         {"$group": {"_id": {"patient": "$patientId", "type": "$type"}, "ids": {"$push": "$_id"}}},
@@ -153,25 +157,26 @@ def _missing(passport: Passport, records: Document) -> Days:
             }
         },
         {"$project": {"own": {array: f"${array}" for array in ARRAYS.values()}}},
-        _patient("_id"),
+        {"$lookup": {"from": PATIENTS, "localField": "_id", "foreignField": "_id", "pipeline": lists, "as": "patient"}},
         {"$unwind": "$patient"},
         {"$project": {"_id": 0, "lacking": {"$concatArrays": lacking}}},
         {"$match": {"lacking": {"$ne": []}}},
     ]
-    found: Days = Counter()
-    lacked = passport[RECORDS].aggregate(pipeline, allowDiskUse=True)
-    for ids in bulk.chunks(chain.from_iterable(patient["lacking"] for patient in lacked), CHUNK):
-        found += _days(passport, ids)
-    return found
+    days: Days = Counter()
+    incomplete = passport[RECORDS].aggregate(pipeline, allowDiskUse=True)
+    for ids in bulk.chunks(chain.from_iterable(patient["lacking"] for patient in incomplete), IDS_PER_QUERY):
+        days += _days(passport, ids)
+    return days
 
 
 def _days(passport: Passport, ids: Collection[ObjectId]) -> Days:
-    records = passport[RECORDS].find({"_id": {"$in": ids}}, {"source.hospital": 1, "source.day": 1}, batch_size=CHUNK)
+    query, fields = {"_id": {"$in": ids}}, {"source.hospital": 1, "source.day": 1}
+    records = passport[RECORDS].find(query, fields, batch_size=IDS_PER_QUERY)
     return Counter((record["source"]["hospital"], record["source"]["day"]) for record in records)
 
 
 def _extra(passport: Passport, chosen: Document) -> Days:
-    """The records, by their day, that the lists of these patients name although they do not belong there."""
+    """The records, by their day, that the lists of these patients name although they do not belong in them."""
     lists = {kind: patients.a_list(array) for kind, array in ARRAYS.items()}
     own = {
         kind: {
@@ -195,32 +200,23 @@ def _extra(passport: Passport, chosen: Document) -> Days:
         {"$project": {"_id": 0, "others": {"$concatArrays": others}}},
         {"$match": {"others": {"$ne": []}}},
     ]  # fmt: skip
-    found: Days = Counter()
-    named = passport[PATIENTS].aggregate(pipeline, allowDiskUse=True)
-    for ids in bulk.chunks(chain.from_iterable(patient["others"] for patient in named), CHUNK):
-        found += _days_of_listed(passport, ids)
-    return found
+    days: Days = Counter()
+    with_others = passport[PATIENTS].aggregate(pipeline, allowDiskUse=True)
+    for ids in bulk.chunks(chain.from_iterable(patient["others"] for patient in with_others), IDS_PER_QUERY):
+        days += _days_of_listed(passport, ids)
+    return days
 
 
 def _days_of_listed(passport: Passport, ids: Sequence[ObjectId]) -> Days:
     """The days of the pipeline's records and of retracted ones among these ids, each as often as it is named."""
-    times, distinct = Counter(ids), list(set(ids))
-    days = {"source.hospital": 1, "source.day": 1}
-    held = {one["_id"]: one.get("source") for one in passport[RECORDS].find({"_id": {"$in": distinct}}, days)}
-    gone = {"_id": {"$in": [one for one in distinct if one not in held]}}
-    retracted = {one["_id"]: one for one in passport[RETRACTED].find(gone, {"hospital": 1, "day": 1})}
-    found: Days = Counter()
-    for record, source in (held | retracted).items():
+    times = Counter(ids)
+    fields = {"source.hospital": 1, "source.day": 1}
+    records = passport[RECORDS].find({"_id": {"$in": list(times)}}, fields)
+    sources = {record["_id"]: record.get("source") for record in records}
+    gone = {"_id": {"$in": [key for key in times if key not in sources]}}
+    sources |= {copy["_id"]: copy for copy in passport[RETRACTED].find(gone, {"hospital": 1, "day": 1})}
+    days: Days = Counter()
+    for key, source in sources.items():
         if source:
-            found[source["hospital"], source["day"]] += times[record]
-    return found
-
-
-def _patient(field_of_id: str) -> Document:
-    """The stage that reads a patient's lists, and nothing else of a patient."""
-    lists = [{"$project": dict.fromkeys(ARRAYS.values(), 1)}]
-    return {
-        "$lookup": {
-            "from": PATIENTS, "localField": field_of_id, "foreignField": "_id", "pipeline": lists, "as": "patient"
-        }
-    }  # fmt: skip
+            days[source["hospital"], source["day"]] += times[key]
+    return days

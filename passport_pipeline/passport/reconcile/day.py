@@ -1,47 +1,46 @@
-"""Bringing one day of a hospital into line.
+"""Bringing one day of a hospital up to date.
 
-What belongs here: the way of a day's records and parked rows, chunk by chunk, and closing the day. What does
-not: storing records (storing) and single steps (parking, retracting), what is then known of a day (days).
+What belongs here: the way of a day's records and parked rows, chunk by chunk, and closing the day. What does not:
+storing records (records), single steps (parked_rows, retraction), reading what was recorded of a day (days.state).
 
-Runs may overlap, die, and be repeated; a second run writes nothing. A day is recorded last, with the digest
-of the documents that were found, so whatever is not in line shows as a difference.
+Runs may overlap, die, and be repeated; a second run writes nothing. A day is recorded last, with the digest of the
+documents that it holds, so whatever is not up to date shows as a difference.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date
 
 from bson import ObjectId
 
 from passport_pipeline.core.digests import Digest
 from passport_pipeline.core.errors import PassportRefused
 from passport_pipeline.core.windows import month_of
-from passport_pipeline.passport.accounts import Account
 from passport_pipeline.passport.days import counts
-from passport_pipeline.passport.days.dirty import MISLISTED, DayMarks, day_id
+from passport_pipeline.passport.days.dirty import MISLISTED, DirtyMarker, day_id
 from passport_pipeline.passport.days.state import DayCount
 from passport_pipeline.passport.mongo.collections import PARKED, RECORDS
 from passport_pipeline.passport.mongo.database import Document, Passport, answering
-from passport_pipeline.passport.parked import rows as parking
-from passport_pipeline.passport.parked.retry_policy import INVALID_DOCUMENT, Retries
+from passport_pipeline.passport.parked import parked_rows
+from passport_pipeline.passport.parked.retry_policy import INVALID_DOCUMENT
 from passport_pipeline.passport.patients import record_lists
 from passport_pipeline.passport.reconcile import retraction
 from passport_pipeline.passport.reconcile.records import RecordStore
 from passport_pipeline.passport.run import Run
 
-CHUNK = 10_000
+IDS_PER_BATCH = 10_000
 
 
 @dataclass(frozen=True)
 class DayResult:
     """What a day holds and what was done for it.
 
-    loaded, attached, parked and skipped count live rows; inserted (those that came back included), updated,
-    retracted, unchanged, conflicts and exhausted (parked ones that had their last attempt, by reason) count records.
-    `digest` is what the passport holds, `agrees` whether that is what the hospital has.
+    loaded, attached, parked (by reason) and skipped (by reason) count live rows; inserted (restored ones included),
+    updated, retracted, unchanged, conflicts and exhausted (parked ones whose last attempt failed, by reason) count
+    records. `digest` is what the passport holds, `agrees` whether that is what the hospital has.
     """
 
     loaded: int
@@ -58,7 +57,7 @@ class DayResult:
     exhausted: Mapping[str, int] = field(default_factory=dict)
 
     def after(self, first: DayResult) -> DayResult:
-        """This result, of a second look at the day in one run, with what was done at the first."""
+        """This result, of the second time that one run reconciled the day, with what was done the first time."""
         return replace(
             self,
             inserted=first.inserted + self.inserted,
@@ -72,27 +71,16 @@ class DayResult:
 class DayReconciler:
     """Takes a day's records and parked rows in chunks, then closes the day. One for each day and run.
 
-    `token` is that of the run's lease on the window: before each chunk's first write, and at the end, WindowTakenOver
-    is raised where another run has a newer one.
+    Before each chunk's first write, and at the end, WindowTakenOver is raised where another run has a newer token than
+    this run's.
     """
 
-    def __init__(  # noqa: PLR0917 - a day's work in five words and a time
-        self,
-        passport: Passport,
-        hospital_key: str,
-        day: date,
-        account: Account,
-        run_id: str,
-        now: datetime,
-        retries: Retries | None = None,
-        token: int = 0,
-    ) -> None:
-        self._passport, self._hospital_key, self._day = passport, hospital_key, day
-        self._run = Run(passport, account, run_id, now, month_of(day), token)
-        self._marks = DayMarks(passport, hospital_key, day, token)
+    def __init__(self, run: Run, day: date) -> None:
+        self._run, self._day = run, day
+        self._marker = DirtyMarker(run, day)
         self._done: Counter[str] = Counter()
-        self._retries, self._exhausted = retries or Retries(), Counter[str]()
-        self._store = RecordStore(self._run, hospital_key, self._marks, self._done)
+        self._exhausted: Counter[str] = Counter()
+        self._store = RecordStore(run, self._marker, self._done)
         # As bytes: a day of some hundred thousand records stays small.
         self._records: set[bytes] = set()
         self._rows = Digest()  # of these records
@@ -100,34 +88,32 @@ class DayReconciler:
 
     @answering("storing records")
     def apply(self, records: Sequence[Document], parked: Sequence[Document]) -> None:
-        """Bring a chunk of the day into line with these documents; a fixed number of commands whatever its
-        size.
+        """Store a chunk of the day's documents; a fixed number of commands whatever its size.
 
-        A record that MongoDB refuses is parked with the reason invalid_document, one whose patient is gone
-        with deleted_patient; all others land. One that was refused before is tried again when it is due, or when it
-        or the contract has changed. Raises PassportError.
+        A record that MongoDB refuses is parked with the reason invalid_document, one whose patient is gone with
+        deleted_patient; all others are stored. One that was refused before is tried again when it is due, or when it or
+        the contract has changed. Raises PassportError.
         """
-        here = (self._hospital_key, self._day.isoformat())
-        if any((one["source"]["hospital"], one["source"]["day"]) != here for one in records):
-            raise PassportRefused(f"a record of another day or hospital was to be stored on {day_id(*here)}")
-        self._marks.begin_chunk()
-        wanted = {one["_id"]: one for one in records}
-        held_back = {one["_id"]: one for one in parked}
-        known = parking.find(self._passport, [*wanted, *held_back])
-        for key, before in known.items():
-            if key in wanted and parking.refused_just_so(before, wanted[key], self._run.now):
-                held_back[key] = parking.of_record(wanted.pop(key), INVALID_DOCUMENT, self._run.now, before["fields"])
-        held_back |= self._store.store(wanted)
-        self._park(held_back, known)
-        loaded = [one for one in known if one not in held_back]
-        if loaded:
-            self._marks.leave(known[one]["day"] for one in loaded)
-            parking.clear(self._run, loaded)
-        for key in held_back:
-            wanted.pop(key, None)
-        self._records |= {key.binary for key in wanted}
-        self._rows += Digest.of([row["crc"] for one in wanted.values() for row in one["source"]["rows"]])
-        self._parked |= {one.binary for one in held_back}
+        own = (self._run.hospital.key, self._day.isoformat())
+        if any((record["source"]["hospital"], record["source"]["day"]) != own for record in records):
+            raise PassportRefused(f"a record of another day or hospital was to be stored on {day_id(*own)}")
+        self._marker.begin_chunk()
+        to_store = {record["_id"]: record for record in records}
+        to_park = {row["_id"]: row for row in parked}
+        stored = parked_rows.find(self._run.passport, [*to_store, *to_park])
+        for key in stored.keys() & to_store.keys():
+            if parked_rows.is_refused_again(stored[key], to_store[key], self._run.now):
+                to_park[key] = parked_rows.of_record(
+                    to_store.pop(key), INVALID_DOCUMENT, self._run.now, stored[key]["fields"]
+                )
+        to_park |= self._store.store(to_store)
+        self._park(to_park, stored)
+        no_longer_parked = [key for key in stored if key not in to_park]
+        self._clear_parked(no_longer_parked, [stored[key]["day"] for key in no_longer_parked])
+        loaded = [record for key, record in to_store.items() if key not in to_park]
+        self._records |= {record["_id"].binary for record in loaded}
+        self._rows += Digest.of([row["crc"] for record in loaded for row in record["source"]["rows"]])
+        self._parked |= {key.binary for key in to_park}
 
     @answering("closing a day")
     def close(self, digest: Digest, skipped: Mapping[str, Digest], inputs: str) -> DayResult:
@@ -136,15 +122,15 @@ class DayReconciler:
         `digest` is the day's at the hospital, `skipped` the digests of rows that a rule skipped, by reason;
         `inputs` names what else records are made of. Raises PassportError.
         """
-        self._marks.begin_chunk()
+        self._marker.begin_chunk()
         records = self._close_records()
-        conflicts, disputed = counts.conflicts_of_day(self._passport, self._hospital_key, self._day.isoformat())
+        conflicts, disputed = counts.conflicts_of_day(*self._where())
         count = records + disputed + self._close_parked()
         left_out = {reason: part for reason, part in sorted(skipped.items()) if part}
         held = sum(left_out.values(), count.digest)
         content = {
-            "_id": day_id(self._hospital_key, self._day),
-            "hospital": self._hospital_key,
+            "_id": day_id(self._run.hospital.key, self._day),
+            "hospital": self._run.hospital.key,
             "window": month_of(self._day),
             "day": self._day.isoformat(),
             "digest": held.to_json(),
@@ -159,7 +145,7 @@ class DayReconciler:
             "runId": self._run.run_id,
             "recordedAt": self._run.now,
         }
-        self._marks.close(content)
+        self._marker.close(content)
         touched = self._done["inserted"] + self._done["updated"] + conflicts
         return DayResult(
             loaded=count.loaded,
@@ -176,58 +162,61 @@ class DayReconciler:
             exhausted=self._exhausted,
         )
 
+    def _where(self) -> tuple[Passport, str, str]:
+        return self._run.passport, self._run.hospital.key, self._day.isoformat()
+
     def _close_records(self) -> DayCount:
-        """Retract the records that the day no longer holds; returns what those that are there hold."""
-        day = self._day.isoformat()
-        held = counts.records_of_day(self._passport, self._hospital_key, day)
+        """Retract the records that the day no longer holds; returns what the remaining ones hold."""
+        held = counts.records_of_day(*self._where())
         # So many records with the very rows that were stored are those that were stored; else their ids tell.
-        if (held.loaded, held.digest) != (len(self._records), self._rows) and (gone := self._gone(day)):
-            self._marks.leave()
+        if (held.loaded, held.digest) != (len(self._records), self._rows) and (gone := self._gone()):
+            self._marker.mark_dirty()
             self._done["retracted"] += retraction.retract(self._run, gone, "not_live")
-            held = counts.records_of_day(self._passport, self._hospital_key, day)
-        retraction.heal(self._run, self._hospital_key, day)
-        if self._marks.found(MISLISTED):
-            self._marks.leave()
-            record_lists.take_out(self._run, self._hospital_key, day)
+            held = counts.records_of_day(*self._where())
+        retraction.heal(self._run, self._day.isoformat())
+        if self._marker.had(MISLISTED):
+            self._marker.mark_dirty()
+            record_lists.take_out(self._run, self._day.isoformat())
         return held
 
-    def _gone(self, day: str) -> list[ObjectId]:
-        here = {"source.hospital": self._hospital_key, "source.day": day}
-        found = self._passport[RECORDS].find(here, {"_id": 1}, batch_size=CHUNK)
-        return [one["_id"] for one in found if one["_id"].binary not in self._records]
+    def _gone(self) -> list[ObjectId]:
+        of_day = {"source.hospital": self._run.hospital.key, "source.day": self._day.isoformat()}
+        cursor = self._run.passport[RECORDS].find(of_day, {"_id": 1}, batch_size=IDS_PER_BATCH)
+        return [record["_id"] for record in cursor if record["_id"].binary not in self._records]
 
     def _close_parked(self) -> DayCount:
         """Clear the parked rows that the day no longer holds; returns what the others count for."""
+        of_day = {"hospital": self._run.hospital.key, "day": self._day.isoformat()}
+        cursor = self._run.passport[PARKED].find(of_day, {"reason": 1, "crcs": "$rows.crc"}, batch_size=IDS_PER_BATCH)
         by_reason: Counter[str] = Counter()
         crcs: list[int] = []
         gone: list[ObjectId] = []
-        cursor = self._passport[PARKED].find(
-            {"hospital": self._hospital_key, "day": self._day.isoformat()},
-            {"reason": 1, "crcs": "$rows.crc"},
-            batch_size=CHUNK,
-        )
         for row in cursor:
             if row["_id"].binary in self._parked:
                 by_reason[row["reason"]] += len(row["crcs"])
                 crcs += row["crcs"]
             else:
                 gone.append(row["_id"])
-        if gone:
-            self._marks.leave()
-            parking.clear(self._run, gone)
+        self._clear_parked(gone)
         return DayCount(Digest.of(crcs), parked=by_reason)
 
-    def _park(self, rows: Mapping[ObjectId, Document], known: Mapping[ObjectId, Document]) -> None:
-        """Park these rows, and take out the records that they were until now."""
+    def _clear_parked(self, ids: Sequence[ObjectId], days: Iterable[str] = ()) -> None:
+        """Delete rows that are parked no longer; `days` (ISO) are those on which they were."""
+        if ids:
+            self._marker.mark_dirty(days)
+            parked_rows.clear(self._run.passport, ids, self._run.not_newer())
+
+    def _park(self, rows: Mapping[ObjectId, Document], stored: Mapping[ObjectId, Document]) -> None:
+        """Park these rows, of which some are `stored` already, and take out the records that they were until now."""
         if not rows:
             return
-        cursor = self._passport[RECORDS].find({"_id": {"$in": list(rows)}}, {"source.day": 1})
-        shown = {one["_id"]: one["source"]["day"] for one in cursor}
-        if shown:
-            self._marks.leave(shown.values())
-            self._done["retracted"] += retraction.retract(self._run, list(shown), "parked")
-        changed = parking.changed(known, rows, self._run.now)
+        cursor = self._run.passport[RECORDS].find({"_id": {"$in": list(rows)}}, {"source.day": 1})
+        loaded = {record["_id"]: record["source"]["day"] for record in cursor}
+        if loaded:
+            self._marker.mark_dirty(loaded.values())
+            self._done["retracted"] += retraction.retract(self._run, list(loaded), "parked")
+        changed = parked_rows.changed(stored, rows, self._run.now)
         if changed:
-            self._marks.leave(known[one["_id"]]["day"] for one in changed if one["_id"] in known)
-            fenced = [one | self._run.fence for one in changed]
-            self._exhausted += parking.store(self._passport, known, fenced, self._run.now, self._retries)
+            self._marker.mark_dirty(stored[row["_id"]]["day"] for row in changed if row["_id"] in stored)
+            fenced = [row | self._run.fence for row in changed]
+            self._exhausted += parked_rows.store(self._run.passport, stored, fenced, self._run.now, self._run.retries)

@@ -1,13 +1,13 @@
-"""Storing a chunk of a day's records: what should be there, against what is.
+"""Storing a chunk of a day's records: the incoming ones (what the source says now) against the stored ones.
 
 What belongs here: the order of reading and writing for records. What does not: what a changed record becomes
-(merging), single steps (bulk, patients, retracting, conflicts, resolving, audit), parked rows and the end of a day
-(reconciling).
+(conflicts.merge), single steps (bulk, patients, retraction, conflicts, audit_log), parked rows and the end of a day
+(day).
 
-Order of the writes: a record's old reference, the record, its reference, its audit entry. Each step is found
-done or not done by whoever comes next, so runs may overlap, die, and be repeated: what is there and equal is
-left alone. Every change is bound to what was read before it, so a change by the application or by another run
-in between is seen and not written over: such a record takes part in another round.
+Order of the writes: a record's old reference, the record, its reference, its audit entry. The next run finds each step
+done or not done, so runs may overlap, die, and be repeated: what is stored and equal is left alone. Every change is
+bound to what was read before it, so a change by the application or by another run in between is detected and not
+written over: such a record takes part in another round.
 """
 
 from __future__ import annotations
@@ -15,263 +15,230 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from bson import ObjectId
 from pymongo import UpdateOne
 
 from passport_pipeline.core.errors import PassportUnreachable
 from passport_pipeline.passport import audit_log
-from passport_pipeline.passport.conflicts import conflict as conflicts
-from passport_pipeline.passport.conflicts import merge, resolve
-from passport_pipeline.passport.days.dirty import DayMarks
+from passport_pipeline.passport.conflicts import merge, open_conflicts
+from passport_pipeline.passport.conflicts.resolve import carry_out
+from passport_pipeline.passport.days.dirty import DirtyMarker
 from passport_pipeline.passport.mongo import bulk
 from passport_pipeline.passport.mongo.collections import RECORDS
 from passport_pipeline.passport.mongo.database import Document
-from passport_pipeline.passport.parked import retry_policy
-from passport_pipeline.passport.parked import rows as parking
+from passport_pipeline.passport.parked import parked_rows
+from passport_pipeline.passport.parked.retry_policy import DELETED_PATIENT, INVALID_DOCUMENT
 from passport_pipeline.passport.patients import patients
 from passport_pipeline.passport.patients.patients import Reference
 from passport_pipeline.passport.reconcile import retraction
 from passport_pipeline.passport.run import Run
 
 ROUNDS = 20
-BRIEF = {
-    "patientId": 1,
-    "type": 1,
-    "source.hospital": 1,
-    "source.checksum": 1,
-    "source.day": 1,
-    "source.version": 1,
-    "source.decided": 1,
-    "source.rows.crc": 1,
-}
+# Enough of a record for merge.is_unchanged, its reference and its audit entry's _id.
+_OF_SOURCE = ("hospital", "checksum", "day", "version", "decided", "rows.crc")
+COMPARED_FIELDS = dict.fromkeys(("patientId", "type", *(f"source.{name}" for name in _OF_SOURCE)), 1)
 Records = dict[ObjectId, Document]
 
 
 @dataclass
 class _Round:
-    """What one pass over records came to."""
+    """What became of the records in one round."""
 
-    pending: Records = field(default_factory=dict)  # somebody else was at them: once more
-    stored: list[Document] = field(default_factory=list)
-    untouched: list[Document] = field(default_factory=list)  # unchanged, or in conflict: in brief
+    pending: Records = field(default_factory=dict)  # incoming ones that take part in another round
+    stored: list[Document] = field(default_factory=list)  # inserted or updated
+    untouched: list[Document] = field(default_factory=list)  # unchanged, or in conflict
 
 
 class RecordStore:
     """Stores the records of one day; `done` counts what was inserted, updated and retracted."""
 
-    def __init__(self, run: Run, hospital_key: str, marks: DayMarks, done: Counter[str]) -> None:
-        self._run, self._hospital_key, self._marks, self._done = run, hospital_key, marks, done
+    def __init__(self, run: Run, marker: DirtyMarker, done: Counter[str]) -> None:
+        self._run, self._marker, self._done = run, marker, done
         self._refused: Records = {}
 
-    def store(self, wanted: Records) -> Records:
-        """Bring these records into line; returns parked rows for those that MongoDB or a missing patient
-        refuses.
+    def store(self, incoming: Records) -> Records:
+        """Store these records; returns parked rows for those that MongoDB or a missing patient refuses.
 
-        A fixed number of commands, whatever the number of records, unless others change the same ones
-        meanwhile.
+        A fixed number of commands, whatever the number of records, unless others change the same ones meanwhile.
         """
         self._refused = {}
-        pending = wanted
+        pending = incoming
         for _ in range(ROUNDS):
             if not pending:
                 return self._refused
             pending = self._round(pending)
             if pending:
-                self._marks.begin_chunk()  # whoever else was at them may have taken the window over
+                self._marker.begin_chunk()  # the run that changed them may have taken the window over
         raise PassportUnreachable("others keep changing the same records; run again")
 
-    def _round(self, wanted: Records) -> Records:
+    def _round(self, incoming: Records) -> Records:
+        """Store what can be stored now; returns what takes part in another round."""
         this = _Round()
-        cursor = self._run.passport[RECORDS].find({"_id": {"$in": list(wanted)}}, BRIEF, batch_size=len(wanted) + 1)
-        there = {one["_id"]: one for one in cursor}
-        this.untouched = [one for key, one in there.items() if _same(one, wanted[key])]
-        changed = {key: wanted[key] for key in there.keys() - {one["_id"] for one in this.untouched}}
-        new = dict(wanted)
-        for key in there:
-            del new[key]
-        # What an interrupted run owes for the versions that are there, before there are newer ones.
-        self._heal_audit(there)
+        query = {"_id": {"$in": list(incoming)}}
+        cursor = self._run.passport[RECORDS].find(query, COMPARED_FIELDS, batch_size=len(incoming) + 1)
+        stored = {record["_id"]: record for record in cursor}
+        this.untouched = [record for key, record in stored.items() if merge.is_unchanged(record, incoming[key])]
+        changed = {key: incoming[key] for key in stored.keys() - _ids(this.untouched)}
+        new = {key: record for key, record in incoming.items() if key not in stored}
+        # What an interrupted run owes for the stored versions, before there are newer ones.
+        self._heal_audit(stored)
         self._without_patient(new)
         self._without_patient(changed)
         self._insert(new, this)
-        if there:
-            self._change(changed, there, this)
+        if stored:
+            self._change(changed, stored, this)
         self._complete(this)
-        return {key: one for key, one in this.pending.items() if key not in self._refused}
+        return {key: record for key, record in this.pending.items() if key not in self._refused}
 
     def _complete(self, this: _Round) -> None:
         """References and audit entries; an unchanged record's reference is added only where it is missing."""
-        lacking = patients.missing(self._run.passport, [Reference.to(one) for one in this.untouched])
+        lacking = patients.missing(self._run.passport, [Reference.to(record) for record in this.untouched])
         references = [*map(Reference.to, this.stored), *lacking]
         if references:
-            self._marks.leave()
+            self._marker.mark_dirty()
             patients.add(self._run.passport, references, self._run.now)
         if this.stored:
             audit_log.heal(self._run, this.stored)
-        retraction.forget(
-            self._run,
-            {one["_id"]: one["source"]["version"] - 1 for one in this.stored if "restored" in one["source"]},
-        )
+        restored = [record for record in this.stored if "restored" in record["source"]]
+        retraction.forget(self._run, {record["_id"]: record["source"]["version"] - 1 for record in restored})
 
-    def _heal_audit(self, there: Records) -> None:
-        versions = {key: one["source"]["version"] for key, one in there.items()}
+    def _heal_audit(self, stored: Records) -> None:
+        versions = {key: record["source"]["version"] for key, record in stored.items()}
         owed = audit_log.missing(self._run.passport, versions)
         if owed:
-            self._marks.leave()
+            self._marker.mark_dirty()
             records = self._run.passport[RECORDS].find(
                 {"_id": {"$in": list(owed)}}, audit_log.NEEDED, batch_size=len(owed) + 1
             )
             audit_log.heal(self._run, list(records))
 
-    def _without_patient(self, group: Records) -> None:
+    def _without_patient(self, incoming: Records) -> None:
         """Refuse the records whose patient the application has deleted since the matching."""
-        there = patients.existing(self._run.passport, (one["patientId"] for one in group.values()))
-        for key in [key for key, one in group.items() if one["patientId"] not in there]:
-            self._refused[key] = parking.of_record(group.pop(key), retry_policy.DELETED_PATIENT, self._run.now)
+        existing = patients.existing(self._run.passport, (record["patientId"] for record in incoming.values()))
+        for key in [key for key, record in incoming.items() if record["patientId"] not in existing]:
+            self._refused[key] = parked_rows.of_record(incoming.pop(key), DELETED_PATIENT, self._run.now)
 
-    def _refuse(self, unfit: Mapping[ObjectId, Sequence[str]], wanted: Records) -> None:
-        for key, fields in unfit.items():
-            self._refused[key] = parking.of_record(wanted[key], retry_policy.INVALID_DOCUMENT, self._run.now, fields)
+    def _refuse(self, invalid: Mapping[ObjectId, Sequence[str]], incoming: Records) -> None:
+        for key, fields in invalid.items():
+            self._refused[key] = parked_rows.of_record(incoming[key], INVALID_DOCUMENT, self._run.now, fields)
 
     def _insert(self, new: Records, this: _Round) -> None:
         if not new:
             return
-        self._marks.leave()
-        back = {key: merge.restored(one, new[key]) for key, one in self._archived(new).items()}
-        landed = new | back
-        for one in landed.values():
-            one["source"] |= self._run.fence
-        outcome = bulk.insert(self._run.passport[RECORDS], list(landed.values()))
-        self._refuse(outcome.unfit, new)
+        self._marker.mark_dirty()
+        restored = {key: merge.restored(record, new[key]) for key, record in self._archived(new).items()}
+        inserted = new | restored
+        for record in inserted.values():
+            record["source"] |= self._run.fence
+        outcome = bulk.insert(self._run.passport[RECORDS], list(inserted.values()))
+        self._refuse(outcome.invalid, new)
         this.pending |= {key: new[key] for key in outcome.same_id | outcome.same_key}
         self._replace([new[key] for key in outcome.same_key])
         for key in outcome.failed:
-            del landed[key]
-        this.stored += landed.values()
-        self._done["inserted"] += len(landed)
+            del inserted[key]
+        this.stored += inserted.values()
+        self._done["inserted"] += len(inserted)
         # What came back as it was, because both sides had changed it, becomes a conflict in the next round.
-        this.pending |= {key: new[key] for key in back.keys() & landed.keys() if not _same(landed[key], new[key])}
+        back = restored.keys() & inserted.keys()
+        this.pending |= {key: new[key] for key in back if not merge.is_unchanged(inserted[key], new[key])}
 
     def _archived(self, new: Records) -> Records:
-        """As what those come back that were retracted, also under another _id, by their own; an interrupted retraction
-        is finished first.
+        """The last state of those that come back after a retraction, also under another _id, by their own; an
+        interrupted retraction is finished first.
         """
-        copies = retraction.kept(self._run, self._hospital_key, new.values())
-        unfinished = [one for one in copies if one["state"] == "retracting" and one["_id"] in new]
-        for why in {one["why"] for one in unfinished}:
-            retraction.finish(self._run, [one["document"] for one in unfinished if one["why"] == why], why)
+        copies = retraction.copies_of(self._run, new.values())
+        unfinished = [copy for copy in copies if copy["state"] == "retracting" and copy["_id"] in new]
+        retraction.finish_all(self._run, unfinished)
         return merge.latest(copies, new.values()) if copies else {}
 
-    def _replace(self, records: Sequence[Document]) -> None:
+    def _replace(self, incoming: Sequence[Document]) -> None:
         """Retract other records of the same observations: their creation second, so their _id, changed."""
-        if not records:
+        if not incoming:
             return
-        uuids = [one["source"]["obsUuid"] for one in records]
-        own = {one["_id"] for one in records}
-        same = {"source.hospital": self._hospital_key, "source.obsUuid": {"$in": uuids}}
-        others = [one for one in self._run.passport[RECORDS].find(same, BRIEF) if one["_id"] not in own]
-        self._marks.leave(one["source"]["day"] for one in others)
-        self._done["retracted"] += retraction.retract(self._run, [one["_id"] for one in others], "replaced")
+        own, uuids = _ids(incoming), [record["source"]["obsUuid"] for record in incoming]
+        same = {"source.hospital": self._run.hospital.key, "source.obsUuid": {"$in": uuids}}
+        records = self._run.passport[RECORDS].find(same, COMPARED_FIELDS)
+        others = [record for record in records if record["_id"] not in own]
+        self._marker.mark_dirty(record["source"]["day"] for record in others)
+        self._done["retracted"] += retraction.retract(self._run, [record["_id"] for record in others], "replaced")
 
-    def _change(self, changed: Records, there: Records, this: _Round) -> None:
-        known = self._open_conflicts(there)
-        full = self._whole(changed)
-        updates: list[tuple[Document, Document]] = []
-        contradicted: set[ObjectId] = set()
-        for record in full:
-            wanted = changed[record["_id"]]
-            if _same(record, wanted):
-                this.pending[record["_id"]] = wanted
-            elif merge.contradicts(record, wanted):
-                contradicted.add(record["_id"])
-                if self._settled(record, wanted, known.get(record["_id"])):
-                    route = merge.rerouted(record, wanted)
-                    if route:
-                        updates.append((record, route))
-                    else:
-                        this.untouched.append(record)
-                else:
-                    this.pending[record["_id"]] = wanted
-            else:
-                updates.append((record, merge.owned(record, wanted)))
-        this.pending |= {key: changed[key] for key in changed.keys() - {one["_id"] for one in full}}
+    def _change(self, changed: Records, stored: Records, this: _Round) -> None:
+        """Update the records whose source changed, and see that a conflict is open over those that contradict it.
+
+        What is not updated or in conflict in the end takes part in another round.
+        """
+        conflicts = self._open_conflicts(stored)
+        records = merge.classify(self._whole(changed), changed)
+        disputed = [
+            record
+            for record in records.contradicting
+            if self._ensure_conflict(record, changed[record["_id"]], conflicts.get(record["_id"]))
+        ]
+        routes = {record["_id"]: merge.rerouted(record, changed[record["_id"]]) for record in disputed}
+        updates = [(record, merge.merged(record, changed[record["_id"]])) for record in records.mergeable]
+        updates += [(record, route) for record in disputed if (route := routes[record["_id"]])]
+        this.untouched += [record for record in disputed if not routes[record["_id"]]]
+        handled = _ids([*records.mergeable, *disputed])
+        this.pending |= {key: record for key, record in changed.items() if key not in handled}
         self._update(updates, changed, this)
-        in_line = {one["_id"] for one in (*this.untouched, *this.stored)} - contradicted
-        ended = [one for key, one in known.items() if key in in_line]
+        agreed = _ids([*this.untouched, *this.stored]) - _ids(records.contradicting)
+        ended = [conflict for key, conflict in conflicts.items() if key in agreed]
         if ended:
-            self._marks.leave()
-            conflicts.withdraw(self._run, ended)
+            self._marker.mark_dirty()
+            open_conflicts.withdraw(self._run, ended)
 
-    def _open_conflicts(self, there: Records) -> Records:
-        """The open conflicts of these records, by record; those that are carried out are ended first."""
-        known = conflicts.find(self._run, list(there))
-        owed = conflicts.owed(known, there.values())
-        if owed:
-            self._marks.leave()
-            conflicts.mark_resolved(self._run, owed)
-        done = {one["record"] for one, _ in owed}
-        return {key: one for key, one in known.items() if key not in done}
+    def _open_conflicts(self, stored: Records) -> Records:
+        """The open conflicts of these records, by record; those whose decision is carried out are ended first."""
+        conflicts = open_conflicts.find(self._run, list(stored))
+        carried_out = open_conflicts.carried_out(conflicts, stored.values())
+        if carried_out:
+            self._marker.mark_dirty()
+            open_conflicts.mark_resolved(self._run, carried_out)
+        ended = {conflict["record"] for conflict, _ in carried_out}
+        return {key: conflict for key, conflict in conflicts.items() if key not in ended}
 
-    def _settled(self, record: Document, wanted: Document, conflict: Document | None) -> bool:
-        """Whether just this conflict is open now; else the record takes part in another round.
+    def _ensure_conflict(self, record: Document, incoming: Document, conflict: Document | None) -> bool:
+        """See that a conflict over just these two is open; False where it may not be, so that another round finds out.
 
         A decision on it that an interrupted operator's command did not carry out is carried out.
         """
-        told = conflicts.told(record, wanted, conflict)
-        if told and not (conflict and "decision" in conflict):
+        current = open_conflicts.is_about(conflict, record, incoming)
+        if current and conflict and "decision" not in conflict:
             return True
-        self._marks.leave([record["source"]["day"]])
-        if told and conflict:
-            self._done["updated"] += resolve.carry_out(self._run, conflict, record) is None
+        self._marker.mark_dirty([record["source"]["day"]])
+        if current and conflict:
+            self._done["updated"] += carry_out(self._run, conflict, record) is None
             return False
-        opened = conflicts.open_one(self._run, record, wanted, conflict)
-        self._refuse(opened.unfit, {record["_id"]: wanted})
-        return opened.matched > 0
+        outcome = open_conflicts.open_or_revise(self._run, record, incoming, conflict)
+        self._refuse(outcome.invalid, {record["_id"]: incoming})
+        return outcome.matched > 0
 
     def _whole(self, changed: Records) -> list[Document]:
-        if not changed:
-            return []
-        wanted = {"_id": {"$in": list(changed)}}
-        return list(self._run.passport[RECORDS].find(wanted, batch_size=len(changed) + 1))
+        query = {"_id": {"$in": list(changed)}}
+        return list(self._run.passport[RECORDS].find(query, batch_size=len(changed) + 1)) if changed else []
 
     def _update(self, updates: Sequence[tuple[Document, Document]], changed: Records, this: _Round) -> None:
         if not updates:
             return
-        self._marks.leave(record["source"]["day"] for record, _ in updates)
-        before = [(Reference.to(record), Reference.to(record | fields)) for record, fields in updates]
-        left = [old for old, new in before if old != new]
-        patients.remove(self._run.passport, left, self._run.now)
+        self._marker.mark_dirty(record["source"]["day"] for record, _ in updates)
+        references = [(Reference.to(record), Reference.to(record | fields)) for record, fields in updates]
+        patients.remove(self._run.passport, [old for old, new in references if old != new], self._run.now)
         for _, fields in updates:
             fields["source"] |= self._run.fence
         not_newer = self._run.not_newer("source.")
         operations = [UpdateOne(merge.as_read(record) | not_newer, {"$set": fields}) for record, fields in updates]
         ids = [record["_id"] for record, _ in updates]
         outcome = bulk.write(self._run.passport[RECORDS], operations, ids)
-        self._refuse(outcome.unfit, changed)
-        fit = [record | fields for record, fields in updates if record["_id"] not in outcome.unfit]
+        self._refuse(outcome.invalid, changed)
+        valid = [record | fields for record, fields in updates if record["_id"] not in outcome.invalid]
         self._done["updated"] += outcome.matched
-        if outcome.matched == len(fit):
-            this.stored += fit
+        if outcome.matched == len(valid):
+            this.stored += valid
         else:
-            # Somebody changed some of them in between; which ones, the next round finds.
-            this.pending |= {one["_id"]: changed[one["_id"]] for one in fit}
+            # Some of them changed in between; the next round finds which.
+            this.pending |= {record["_id"]: changed[record["_id"]] for record in valid}
 
 
-def _same(record: Document, wanted: Document) -> bool:
-    """Whether the record is the wanted one, as far as the source goes; the rows' own checksums too, because days
-    are compared by them.
-    """
-    there, source = record["source"], wanted["source"]
-    return bool(
-        there["checksum"] == source["checksum"]
-        and there["hospital"] == source["hospital"]
-        and there["day"] == source["day"]
-        and record["patientId"] == wanted["patientId"]
-        and _crcs(there) == _crcs(source)
-    )
-
-
-def _crcs(source: Mapping[str, Any]) -> list[Any]:
-    return [row["crc"] for row in source["rows"]]
+def _ids(records: Sequence[Document]) -> set[ObjectId]:
+    return {record["_id"] for record in records}

@@ -1,16 +1,16 @@
-"""Taking records out of passports, with everything kept that brings them back as they were.
+"""Taking records out of passports, with copies that hold everything to bring them back as they were.
 
-What belongs here: the steps of a retraction and finishing one that was interrupted. What does not: deciding
-which records have to go (reconciling), or bringing one back (merging, reconciling).
+What belongs here: the steps of a retraction and finishing one that was interrupted. What does not: deciding which
+records have to go (day), or bringing one back (conflicts.merge, records).
 
-The order of the steps: out of the patient's array; into retractedrecords as `retracting`; deleted; audited;
-marked `retracted`. Whichever step is the last one to happen, the next run knows where it stands.
+The order of the steps: out of the patient's array; into retractedrecords as `retracting`; deleted; audited; marked
+`retracted`. Whichever step is the last one to happen, the next run goes on from there.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 
 from bson import ObjectId
@@ -18,33 +18,35 @@ from pymongo import DeleteOne, ReplaceOne
 
 from passport_pipeline.core.errors import PassportUnreachable
 from passport_pipeline.passport import audit_log
-from passport_pipeline.passport.conflicts import conflict
+from passport_pipeline.passport.conflicts import open_conflicts
 from passport_pipeline.passport.mongo import bulk
 from passport_pipeline.passport.mongo.collections import RECORDS, RETRACTED
 from passport_pipeline.passport.mongo.database import Document
 from passport_pipeline.passport.patients import patients
 from passport_pipeline.passport.run import Run
 
-CHUNK = 2_000
-ATTEMPTS = 10
+RECORDS_PER_ROUND = 2_000
+COPIES_PER_BATCH = 2_000
+DAYS_COPIES_PER_BATCH = 20_000  # these hold no data
+ROUNDS = 10
 
 log = logging.getLogger(__name__)
 
 
 def retract(run: Run, ids: Sequence[ObjectId], why: str) -> int:
-    """Take these records out, as far as they are there; returns how many went.
+    """Take these records out, as far as they exist; returns how many went.
 
-    `why` is not_live, parked or replaced. An edit that the application makes at the same time is kept, too. Those that
-    a newer run of the window has written are left to it. A record that the application has made so large that it cannot
-    be kept stays, and its day is not in line: nothing is lost that cannot be brought back. It is out of its patient's
-    list, and a warning names it.
+    `why` is not_live, parked or replaced. An edit that the application makes at the same time is in the copy, too.
+    Those that a newer run of the window has written are left to it. A record that the application has made so large
+    that it cannot be copied stays, and its day is not up to date: nothing is lost that cannot be brought back. It is
+    out of its patient's list, and a warning names it.
     """
     gone = 0
-    for some in bulk.chunks(ids, CHUNK):
-        remaining = some
-        for _ in range(ATTEMPTS):
-            wanted = {"_id": {"$in": remaining}} | run.not_newer("source.")
-            records = list(run.passport[RECORDS].find(wanted, batch_size=CHUNK + 1))
+    for chunk in bulk.chunks(ids, RECORDS_PER_ROUND):
+        remaining = chunk
+        for _ in range(ROUNDS):
+            query = {"_id": {"$in": remaining}} | run.not_newer("source.")
+            records = list(run.passport[RECORDS].find(query, batch_size=RECORDS_PER_ROUND + 1))
             if not records:
                 break
             deleted, too_large = _take_out(run, records, why)
@@ -56,59 +58,59 @@ def retract(run: Run, ids: Sequence[ObjectId], why: str) -> int:
 
 
 def _take_out(run: Run, records: Sequence[Document], why: str) -> tuple[int, AbstractSet[ObjectId]]:
-    """How many went, and which are too large to go."""
-    patients.remove(run.passport, [patients.Reference.to(one) for one in records], run.now)
+    """How many went, and the ids of those that are too large to go."""
+    patients.remove(run.passport, [patients.Reference.to(record) for record in records], run.now)
     too_large = archive(run, records, why)
-    records = [one for one in records if one["_id"] not in too_large]
+    records = [record for record in records if record["_id"] not in too_large]
     if not records:
         return 0, too_large
     deleted = delete(run, records)
-    if deleted == len(records):
-        finish(run, records, why)
-        return deleted, too_large
-    left = {one["_id"] for one in run.passport[RECORDS].find({"_id": {"$in": _ids(records)}}, {"_id": 1})}
-    finish(run, [one for one in records if one["_id"] not in left], why)
+    if deleted < len(records):
+        query = {"_id": {"$in": _ids(records)}}
+        remaining = {record["_id"] for record in run.passport[RECORDS].find(query, {"_id": 1})}
+        records = [record for record in records if record["_id"] not in remaining]
+    finish(run, records, why)
     return deleted, too_large
 
 
 def archive(run: Run, records: Sequence[Document], why: str) -> AbstractSet[ObjectId]:
-    """Keep the records whole, as being retracted; returns those that are too large for it, and are not kept."""
+    """Copy the records whole, as being retracted; returns the ids of those that are too large for it."""
     operations = [
         ReplaceOne(
-            {"_id": one["_id"]},
+            {"_id": record["_id"]},
             {
-                "hospital": one["source"]["hospital"],
-                "day": one["source"]["day"],
+                "hospital": record["source"]["hospital"],
+                "day": record["source"]["day"],
                 "state": "retracting",
                 "why": why,
-                "version": one["source"]["version"],
+                "version": record["source"]["version"],
                 "retractedAt": run.now,
                 "runId": run.run_id,
-                "document": one,
+                "document": record,
             },
             upsert=True,
         )
-        for one in records
+        for record in records
     ]
     # Two runs that archive the same record for the first time: either one's copy will do.
     outcome = bulk.write(run.passport[RETRACTED], operations, _ids(records))
-    for record_id in outcome.unfit:
+    for record_id in outcome.invalid:
         log.warning(
-            "record %s is to be taken out of the passport (%s), and is too large to be kept in %s: it stays in %s. "
+            "record %s is to be taken out of the passport (%s), and is too large to be copied to %s: it stays in %s. "
             "Have its data made smaller in the application, then run again",
             record_id,
             why,
             RETRACTED,
             RECORDS,
         )
-    return outcome.unfit.keys()
+    return outcome.invalid.keys()
 
 
 def delete(run: Run, records: Sequence[Document]) -> int:
     """Delete the records as far as they still are what was archived; returns how many were deleted."""
     operations = [
-        DeleteOne({"_id": one["_id"], "data": one["data"], "source.version": one["source"]["version"]})
-        for one in records
+        DeleteOne({"_id": record["_id"], "data": record["data"], "source.version": record["source"]["version"]})
+        for record in records
     ]
     return run.passport[RECORDS].bulk_write(operations, ordered=False).deleted_count
 
@@ -117,68 +119,60 @@ def finish(run: Run, records: Sequence[Document], why: str) -> None:
     """Audit retractions, end the records' conflicts, and mark the retractions as done."""
     if not records:
         return
-    audit_log.record(run.passport, retraction_entries(run, records, why))
-    conflict.settle(run, records)
+    # The entries of the last versions, too, which an interrupted run may owe.
+    entries = [entry for record in records for entry in audit_log.entries(run, record)]
+    audit_log.record(run.passport, [*entries, *(audit_log.retraction(run, record, why) for record in records)])
+    open_conflicts.end_all(run, records)
     run.passport[RETRACTED].update_many(
         {"_id": {"$in": _ids(records)}, "state": "retracting"}, {"$set": {"state": "retracted"}}
     )
 
 
-def retraction_entries(run: Run, records: Sequence[Document], why: str) -> Iterator[Document]:
-    """Entries of the records' last versions (which an interrupted run may owe) and of their retraction."""
-    for one in records:
-        yield from audit_log.entries(run, one)
-        yield audit_log.retraction(run, one, why)
+def finish_all(run: Run, copies: Sequence[Document]) -> None:
+    """Finish the retractions of which these are the whole copies."""
+    for why in {copy["why"] for copy in copies}:
+        finish(run, [copy["document"] for copy in copies if copy["why"] == why], why)
 
 
-def heal(run: Run, hospital_key: str, day: str) -> None:
-    """Finish what an interrupted run left of a day's retractions and restorations, and take out of patients' lists
-    what has come back into them: with a patient who was restored from a dump.
+def heal(run: Run, day: str) -> None:
+    """Finish what an interrupted run left of a day's (ISO) retractions and restorations, and take retracted records out
+    of patients' lists into which they came back, with a patient who was restored from a dump.
     """
-    archived = list(
-        run.passport[RETRACTED].find(
-            {"hospital": hospital_key, "day": day},
-            {"state": 1, "why": 1, "version": 1, "document.patientId": 1, "document.type": 1},
-            batch_size=CHUNK * 10,
-        )
-    )
-    if not archived:
+    fields = {"state": 1, "version": 1, "document.patientId": 1, "document.type": 1}
+    of_day = {"hospital": run.hospital.key, "day": day}
+    copies = list(run.passport[RETRACTED].find(of_day, fields, batch_size=DAYS_COPIES_PER_BATCH))
+    if not copies:
         return
-    live = {
-        one["_id"]: one["source"]["version"]
-        for one in run.passport[RECORDS].find(
-            {"_id": {"$in": _ids(archived)}}, {"source.version": 1}, batch_size=len(archived) + 1
-        )
-    }
-    unfinished = [one for one in archived if one["state"] == "retracting" and one["_id"] not in live]
-    by_reason: dict[str, list[ObjectId]] = {}
-    for one in unfinished:
-        by_reason.setdefault(one["why"], []).append(one["_id"])
-    for why, ids in by_reason.items():
-        whole = run.passport[RETRACTED].find({"_id": {"$in": ids}}, {"document": 1})
-        finish(run, [one["document"] for one in whole], why)
-    gone = [patients.Reference.to(one["document"] | {"_id": one["_id"]}) for one in archived if one["_id"] not in live]
-    patients.remove(run.passport, patients.listed(run.passport, gone), run.now)
-    back = [one for one in archived if live.get(one["_id"], 0) > one["version"]]
-    forget(run, {one["_id"]: one["version"] for one in back})
+    query = {"_id": {"$in": _ids(copies)}}
+    records = run.passport[RECORDS].find(query, {"source.version": 1}, batch_size=len(copies) + 1)
+    versions = {record["_id"]: record["source"]["version"] for record in records}
+    gone = [copy for copy in copies if copy["_id"] not in versions]
+    unfinished = [copy for copy in gone if copy["state"] == "retracting"]
+    if unfinished:
+        finish_all(run, list(run.passport[RETRACTED].find({"_id": {"$in": _ids(unfinished)}})))
+    references = [patients.Reference.to(copy["document"] | {"_id": copy["_id"]}) for copy in gone]
+    patients.remove(run.passport, patients.listed(run.passport, references), run.now)
+    forget(run, {copy["_id"]: copy["version"] for copy in copies if versions.get(copy["_id"], 0) > copy["version"]})
 
 
-def kept(run: Run, hospital_key: str, records: Iterable[Document]) -> list[Document]:
+def copies_of(run: Run, records: Iterable[Document]) -> list[Document]:
     """The copies of retracted records of the same observations, the one that was retracted last at the end."""
-    # Asked at first only whether there is any. Nothing is deleted that was not archived before, so what was read as
-    # absent, and is not kept now, was not there to be retracted.
-    if run.passport[RETRACTED].find_one({"hospital": hospital_key}, {"_id": 1}) is None:
+    # First a query whether there is any copy. Nothing is deleted that was not copied before, so what was read as absent
+    # from the records, and has no copy now, did not exist to be retracted.
+    if run.passport[RETRACTED].find_one({"hospital": run.hospital.key}, {"_id": 1}) is None:
         return []
-    observed = {one["_id"]: one["source"]["obsUuid"] for one in records}
-    same = {"hospital": hospital_key, "document.source.obsUuid": {"$in": list(observed.values())}}
-    wanted = {"$or": [{"_id": {"$in": list(observed)}}, same]}
-    return sorted(run.passport[RETRACTED].find(wanted, batch_size=CHUNK), key=lambda one: one["retractedAt"])
+    uuids = {record["_id"]: record["source"]["obsUuid"] for record in records}
+    same = {"hospital": run.hospital.key, "document.source.obsUuid": {"$in": list(uuids.values())}}
+    query = {"$or": [{"_id": {"$in": list(uuids)}}, same]}
+    return sorted(
+        run.passport[RETRACTED].find(query, batch_size=COPIES_PER_BATCH), key=lambda copy: copy["retractedAt"]
+    )
 
 
 def forget(run: Run, versions: dict[ObjectId, int]) -> None:
-    """Drop the kept copies of records that are back; `versions` are the copies' own."""
+    """Drop the copies of records that are back; `versions` are the copies' own."""
     if versions:
-        operations = [DeleteOne({"_id": one, "version": version}) for one, version in versions.items()]
+        operations = [DeleteOne({"_id": key, "version": version}) for key, version in versions.items()]
         run.passport[RETRACTED].bulk_write(operations, ordered=False)
 
 

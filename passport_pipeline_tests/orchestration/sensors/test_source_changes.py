@@ -235,7 +235,7 @@ def test_a_hospital_that_does_not_answer_is_warned_of_and_caught_up_with_when_it
         requests, (warning,) = evaluated(operator)
     assert requests == [] and "central was not surveyed" in warning and "does not answer" in warning
     after = state(operator)
-    assert replace(after, unanswered=None) == before and after.unanswered.looks == 1
+    assert replace(after, unanswered=None) == before and after.unanswered.checks == 1
     run_all(operator, requested(operator))
     assert requested(operator) == []
     assert state(operator).unanswered is None

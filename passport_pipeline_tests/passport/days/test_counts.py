@@ -39,13 +39,13 @@ def test_outcomes_are_counted_in_the_same_pass(world, two_months):
     assert Totals.of(recounted(world.passport, "central").values()).loaded == 4
 
 
-def test_a_day_counts_the_same_in_however_many_blocks_its_rows_come(world, two_months, monkeypatch):
-    monkeypatch.setattr(counts, "BLOCK", 2)
+def test_a_day_counts_the_same_whatever_the_number_of_documents_its_rows_come_in(world, two_months, monkeypatch):
+    monkeypatch.setattr(counts, "IDS_PER_DOCUMENT", 2)
     assert digests_in(world.passport) == two_months
     assert Totals.of(recounted(world.passport, "central").values()).loaded == 4
 
 
-def test_a_document_that_was_written_by_hand_counts(world, two_months):
+def test_a_document_that_was_inserted_by_hand_counts(world, two_months):
     gone = world.passport[RECORDS].find_one_and_delete({"source.obsId": 1})
     assert digests_in(world.passport)[DAY] == two_months[DAY] - digest_of([gone])
     assert recounted(world.passport, "central")[DAY].loaded == 2
@@ -53,7 +53,7 @@ def test_a_document_that_was_written_by_hand_counts(world, two_months):
     assert recounted(world.passport, "central")[DAY].skipped == {}
 
 
-def test_a_conflict_counts_on_its_own_day_and_its_record_nowhere(world):
+def test_an_open_conflict_counts_on_its_own_day_in_place_of_its_record(world):
     first = record(1, world.patients[0], row_count=3)
     second = record(1, world.patients[0], data={"details": "Measles"}, crc=9, row_count=2, day=OTHER_DAY)
     world.run([first])
@@ -67,7 +67,7 @@ def test_a_conflict_counts_on_its_own_day_and_its_record_nowhere(world):
     assert sorted(rows_of_day(world.passport, "central", OTHER_DAY)["row_crc"]) == [9, 10]
 
 
-def test_the_rows_of_a_day_fold_to_its_digest_without_those_that_were_skipped(world, two_months):
+def test_the_digest_of_a_days_rows_is_the_days_without_skipped_rows(world, two_months):
     rows = rows_of_day(world.passport, "central", DAY)
     assert rows.dtypes.astype(str).to_dict() == {"obs_id": "int64", "row_crc": "int64"}
     assert sorted(rows["obs_id"]) == [1, 2, 2, 3, 3, 4, 50, 51, 52]

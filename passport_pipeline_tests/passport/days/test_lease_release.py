@@ -8,8 +8,7 @@ from passport_pipeline.core.errors import ConfigurationError, WindowTakenOver
 from passport_pipeline.passport.days import leases
 from passport_pipeline.passport.days.lease_release import held_leases, release, releases
 from passport_pipeline.passport.days.leases import confirm, held, lease
-from passport_pipeline.passport.mongo.bookkeeping import LEASES
-from passport_pipeline.passport.mongo.collections import RECORDS
+from passport_pipeline.passport.mongo.collections import LEASES, RECORDS
 from passport_pipeline_tests.passport.days.test_leases import WINDOW, expire, set_ahead
 from passport_pipeline_tests.passport.factory import record
 
@@ -65,7 +64,7 @@ def test_a_lease_of_a_clock_that_was_ahead_is_followed_by_a_higher_token(passpor
     assert passport[LEASES].find_one()["token"] == before["token"] + 1
 
 
-def test_what_nobody_holds_is_not_released(passport):
+def test_a_lease_that_no_run_holds_is_not_released(passport):
     with pytest.raises(ConfigurationError, match="no run holds"):
         release(passport, *WINDOW, "a reason", "anna")
     leases._take(passport, *WINDOW, "one", 30)
@@ -84,7 +83,7 @@ def test_a_release_without_a_reason_or_a_name_is_refused(passport, reason, by):
     assert len(held_leases(passport)) == 1
 
 
-def test_every_release_of_a_window_is_kept(passport):
+def test_every_release_of_a_window_is_stored(passport):
     for number in range(3):
         leases._take(passport, *WINDOW, f"run {number}", 30)
         release(passport, *WINDOW, f"reason {number}", "anna")

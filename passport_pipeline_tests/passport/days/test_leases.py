@@ -1,4 +1,4 @@
-"""One run at a time brings a window into line, and a run that was taken over changes nothing more."""
+"""One run at a time brings a window up to date, and a run that was taken over changes nothing more."""
 
 import os
 import signal
@@ -16,21 +16,20 @@ from passport_pipeline.core.errors import WindowBusy, WindowTakenOver
 from passport_pipeline.passport.days import leases
 from passport_pipeline.passport.days.dirty import BY_NAME, LOOK_AGAIN, MOVED
 from passport_pipeline.passport.days.leases import confirm, held, lease
-from passport_pipeline.passport.days.state import recorded, recorded_stamp
-from passport_pipeline.passport.mongo.bookkeeping import LEASES
-from passport_pipeline.passport.mongo.collections import DAYS, PARKED, RECORDS
-from passport_pipeline.passport.parked import rows as parking
+from passport_pipeline.passport.days.state import recorded, recorded_version
+from passport_pipeline.passport.mongo.collections import DAYS, LEASES, PARKED, RECORDS
+from passport_pipeline.passport.parked import parked_rows
 from passport_pipeline.passport.reconcile import retraction
 from passport_pipeline.passport.reconcile.day import DayReconciler
 from passport_pipeline.records.checksums import checksum
-from passport_pipeline_tests.passport.factory import DAY, NOW, parked, record
+from passport_pipeline_tests.passport.factory import DAY, parked, record, run_of
 
 NEXT = DAY + timedelta(days=1)
 WINDOW = ("central", DAY.isoformat()[:7])
 
 
 def expire(passport):
-    """What time does to the lease of a run that shows no sign of life."""
+    """What time does to a lease that its run does not renew."""
     passport[LEASES].update_one({}, [{"$set": {"expiresAt": {"$subtract": ["$$NOW", 1]}}}])
 
 
@@ -48,7 +47,7 @@ def test_a_lease_is_given_back_when_the_work_fails(passport):
     assert held(passport, "central") == set()
 
 
-def test_tokens_grow_also_where_somebody_has_deleted_the_leases(passport):
+def test_tokens_grow_also_after_the_leases_were_deleted(passport):
     tokens = []
     for number in range(6):
         with lease(passport, *WINDOW, f"run {number}", 30) as token:
@@ -86,7 +85,7 @@ def test_windows_do_not_wait_for_each_other(passport):
         assert held(passport, "east") == {WINDOW[1]}
 
 
-def test_a_run_that_another_takes_too_long_for_may_try_again(passport, monkeypatch):
+def test_a_run_that_waited_too_long_for_another_fails_with_a_transient_error(passport, monkeypatch):
     monkeypatch.setattr(leases, "PATIENCE", 0.01)
     with (
         lease(passport, *WINDOW, "one", 30),
@@ -107,7 +106,7 @@ def test_a_lease_that_is_renewed_outlives_its_time(passport):
         assert passport[LEASES].find_one()["token"] == token
 
 
-def test_the_same_run_takes_its_own_lease_again_and_leaves_its_earlier_attempt_behind(passport):
+def test_a_second_attempt_of_a_run_takes_over_the_lease_of_the_first(passport):
     with lease(passport, *WINDOW, "one", 30) as first, lease(passport, *WINDOW, "one", 30) as second:
         assert second > first
         confirm(passport, *WINDOW, second)
@@ -143,7 +142,7 @@ def test_a_lease_that_ends_years_from_now_is_not_waited_for_and_the_message_says
     assert "gone" in str(caught.value) and "clock" in str(caught.value)
 
 
-def test_a_window_whose_lease_ends_years_from_now_is_not_left_alone(passport):
+def test_a_lease_that_ends_years_from_now_does_not_make_its_window_busy(passport):
     leases._take(passport, *WINDOW, "gone", 30)
     leases._take(passport, "central", "2020-01", "alive", 3_600)
     set_ahead(passport, days=1_000)
@@ -217,7 +216,7 @@ def test_a_run_that_was_taken_over_is_refused_also_where_the_other_had_nothing_t
     world.check()
 
 
-def test_the_days_fence_stops_a_run_that_was_suspended_just_after_it_looked_at_its_lease(world, monkeypatch):
+def test_the_days_fence_stops_a_run_that_was_suspended_just_after_it_checked_its_lease(world, monkeypatch):
     with lease(world.passport, *WINDOW, "slow", 30) as old:
         looked = leases.confirm
 
@@ -235,7 +234,7 @@ def test_the_days_fence_stops_a_run_that_was_suspended_just_after_it_looked_at_i
     world.check()
 
 
-def test_what_a_run_wrote_after_it_was_taken_over_is_found_and_mended_by_the_next(world, monkeypatch):
+def test_what_a_run_wrote_after_it_was_taken_over_is_removed_by_the_next_run(world, monkeypatch):
     """Suspended between its mark and its write: no fence can see that write, so the day must not pass as in line."""
     from passport_pipeline.passport.mongo import bulk
 
@@ -290,7 +289,7 @@ def taken_over_before(monkeypatch, module, name, world, *newer, **others):
     monkeypatch.setattr(module, name, suspended)
 
 
-def test_what_a_newer_run_has_written_is_not_taken_out_by_the_one_that_it_took_over(world, monkeypatch):
+def test_a_run_that_was_taken_over_does_not_take_out_what_the_newer_run_wrote(world, monkeypatch):
     shown, changed = record(1, world.patients[0]), record(1, world.patients[0], data={"details": "Measles"}, crc=2)
     world.run([shown])
     with lease(world.passport, *WINDOW, "slow", 30) as old:
@@ -299,7 +298,7 @@ def test_what_a_newer_run_has_written_is_not_taken_out_by_the_one_that_it_took_o
             world.run([], [parked(1)], token=old)
     assert world.get(shown)["data"]["details"] == "Measles"
     assert world.arrays(0) == {"medicalHistory": {shown["_id"]}}
-    assert not recorded(world.passport, "central")[DAY].in_line
+    assert not recorded(world.passport, "central")[DAY].up_to_date
     with lease(world.passport, *WINDOW, "next", 30) as token:
         world.run([changed], token=token)
     world.check()
@@ -308,11 +307,11 @@ def test_what_a_newer_run_has_written_is_not_taken_out_by_the_one_that_it_took_o
 def test_a_parked_row_of_a_newer_run_is_not_cleared_by_the_one_that_it_took_over(world, monkeypatch):
     world.run([], [parked(1)])
     with lease(world.passport, *WINDOW, "slow", 30) as old:
-        taken_over_before(monkeypatch, parking, "clear", world, [], [parked(1, "unknown_patient")])
+        taken_over_before(monkeypatch, parked_rows, "clear", world, [], [parked(1, "unknown_patient")])
         with pytest.raises(WindowTakenOver):
             world.run([record(1, world.patients[0])], token=old)
     assert [one["reason"] for one in world.passport[PARKED].find()] == ["unknown_patient"]
-    assert not recorded(world.passport, "central")[DAY].in_line
+    assert not recorded(world.passport, "central")[DAY].up_to_date
 
 
 def test_documents_carry_the_token_that_they_were_written_under_and_no_checksum_of_it(world):
@@ -327,10 +326,11 @@ def test_documents_carry_the_token_that_they_were_written_under_and_no_checksum_
     assert checksum(found) == found["source"]["checksum"]
 
 
-def test_every_day_that_a_run_was_at_is_looked_at_again_once_it_finds_that_it_was_taken_over(world, monkeypatch):
+def test_a_run_that_finds_it_was_taken_over_makes_all_its_days_stale(world, monkeypatch):
     with lease(world.passport, *WINDOW, "slow", 30) as old:
         slow = [
-            DayReconciler(world.passport, "central", day, world.account, "slow", NOW, token=old) for day in (DAY, NEXT)
+            DayReconciler(run_of(world.passport, world.account, day=day, run_id="slow", token=old), day)
+            for day in (DAY, NEXT)
         ]
         for reconciler, day in zip(slow, (DAY, NEXT), strict=True):
             reconciler.apply([record(day.day, world.patients[0], day=day)], [])
@@ -340,30 +340,30 @@ def test_every_day_that_a_run_was_at_is_looked_at_again_once_it_finds_that_it_wa
             world.run([], day=NEXT, token=new)
         with pytest.raises(WindowTakenOver):
             slow[0].close(Digest(), {}, "inputs")
-    assert [one.in_line for one in recorded(world.passport, "central").values()] == [False, False]
+    assert [one.up_to_date for one in recorded(world.passport, "central").values()] == [False, False]
 
 
-def test_a_day_whose_mark_was_taken_from_another_run_is_looked_at_again_hours_later(world):
+def test_a_day_whose_marker_of_another_run_was_cleared_is_stale_again_hours_later(world):
     """That run may have been stopped, and have written once more, and died, before it could see that it was late."""
     shown, days = [record(1, world.patients[0])], world.passport[DAYS]
     world.run(shown)
     assert "lookAgainAt" not in days.find_one()
     days.update_one({}, {"$set": {"writers": {"dead": 1, MOVED: 1}}})
     world.run(shown)
-    assert recorded(world.passport, "central")[DAY].in_line
-    stamp = recorded_stamp(world.passport, "central")
+    assert recorded(world.passport, "central")[DAY].up_to_date
+    stamp = recorded_version(world.passport, "central")
     assert stamp
     days.update_one(
         {}, [{"$set": {"lookAgainAt": {"$subtract": ["$lookAgainAt", LOOK_AGAIN // timedelta(milliseconds=1)]}}}]
     )
-    assert not recorded(world.passport, "central")[DAY].in_line
-    assert recorded_stamp(world.passport, "central") is None
+    assert not recorded(world.passport, "central")[DAY].up_to_date
+    assert recorded_version(world.passport, "central") is None
     world.run(shown)
-    assert recorded(world.passport, "central")[DAY].in_line
+    assert recorded(world.passport, "central")[DAY].up_to_date
     assert "lookAgainAt" not in days.find_one()
 
 
-def test_a_day_that_was_only_marked_by_name_is_not_looked_at_again(world):
+def test_a_day_with_only_named_markers_is_not_checked_again(world):
     shown, days = [record(1, world.patients[0])], world.passport[DAYS]
     world.run(shown)
     days.update_one({}, {"$set": {"writers": dict.fromkeys(BY_NAME, 1)}})

@@ -11,11 +11,11 @@ from passport_pipeline.passport.hospitals.state import (
     PIPELINE,
     RETIRED,
     STOPPED,
+    CheckResult,
     HospitalState,
-    Look,
     change_state,
     hospital_states,
-    note_looks,
+    record_checks,
     refuse_inactive,
     state_of,
     stop,
@@ -38,8 +38,8 @@ def document(passport):
     return passport[SOURCE_HOSPITALS].find_one({"_id": "central"})
 
 
-def look(state, minutes=0, **found):
-    return Look(state, NOW + timedelta(minutes=minutes), 0.5, **found)
+def check(state, minutes=0, **found):
+    return CheckResult(state, NOW + timedelta(minutes=minutes), 0.5, **found)
 
 
 def test_a_hospital_that_nobody_decided_about_is_active(passport):
@@ -48,7 +48,7 @@ def test_a_hospital_that_nobody_decided_about_is_active(passport):
 
 
 @pytest.mark.parametrize("state", [PAUSED, RETIRED])
-def test_a_hospital_that_does_not_take_part_is_refused_with_who_when_why_and_the_way_back(passport, change, state):
+def test_a_hospital_that_does_not_take_part_is_refused_with_who_when_why_and_how_to_resume_it(passport, change, state):
     since = change(state, "the server moves").since
     with pytest.raises(HospitalNotActive) as refused:
         refuse_inactive(passport, "central")
@@ -59,7 +59,7 @@ def test_a_hospital_that_does_not_take_part_is_refused_with_who_when_why_and_the
     assert refuse_inactive(passport, "east").active
 
 
-def test_every_change_is_kept_with_who_when_and_why(passport, change):
+def test_every_change_is_stored_with_who_when_and_why(passport, change):
     for state in (PAUSED, RETIRED, ACTIVE, PAUSED, ACTIVE):
         change(state, f"why {state}", by=f"by {state}")
     history = document(passport)["stateHistory"]
@@ -80,12 +80,12 @@ def test_resuming_an_active_hospital_changes_nothing(passport, change):
     assert document(passport) == before
 
 
-def test_after_a_resume_what_was_known_of_days_is_known_no_longer_but_the_lineage_is(passport, change):
-    note_looks(passport, [look(HospitalState("central"), behind={"2026-09-01": NOW}, lineage=LINEAGE)])
+def test_a_resume_clears_what_was_stored_of_days_but_not_the_lineage(passport, change):
+    record_checks(passport, [check(HospitalState("central"), behind={"2026-09-01": NOW}, lineage=LINEAGE)])
     change(PAUSED)
     resumed = change(ACTIVE)
     assert resumed.survey_after == resumed.since
-    assert (resumed.behind, resumed.behind_since, resumed.in_line_at) == ({}, None, None)
+    assert (resumed.behind, resumed.behind_since, resumed.up_to_date_since) == ({}, None, None)
     assert resumed.lineage == LINEAGE
     assert change(ACTIVE, accept_restored=True).lineage is None
 
@@ -103,7 +103,7 @@ def test_a_hospital_that_left_the_file_can_still_be_retired(passport, change):
 
 
 def test_a_stop_is_the_pipelines_own_and_names_both_ways_out(passport):
-    note_looks(passport, [look(HospitalState("central"), lineage=LINEAGE)])
+    record_checks(passport, [check(HospitalState("central"), lineage=LINEAGE)])
     stop(passport, state_of(passport, "central"), "restored")
     stopped = state_of(passport, "central")
     assert (stopped.state, stopped.by, stopped.reason) == (STOPPED, PIPELINE, "restored")
@@ -111,8 +111,8 @@ def test_a_stop_is_the_pipelines_own_and_names_both_ways_out(passport):
         refuse_inactive(passport, "central")
 
 
-def test_a_late_stop_does_not_undo_what_somebody_decided_meanwhile(passport, change):
-    note_looks(passport, [look(HospitalState("central"), lineage=LINEAGE)])
+def test_a_late_stop_does_not_undo_a_decision_that_was_made_meanwhile(passport, change):
+    record_checks(passport, [check(HospitalState("central"), lineage=LINEAGE)])
     seen = state_of(passport, "central")
     stop(passport, seen, "restored")
     change(ACTIVE, accept_restored=True)
@@ -123,19 +123,19 @@ def test_a_late_stop_does_not_undo_what_somebody_decided_meanwhile(passport, cha
     assert state_of(passport, "central").state == PAUSED
 
 
-def test_a_late_look_does_not_bring_back_a_lineage_that_was_forgotten(passport, change):
-    note_looks(passport, [look(HospitalState("central"), lineage=LINEAGE)])
+def test_a_late_check_does_not_restore_a_lineage_that_was_cleared(passport, change):
+    record_checks(passport, [check(HospitalState("central"), lineage=LINEAGE)])
     seen = state_of(passport, "central")
     change(ACTIVE, accept_restored=True)
-    note_looks(passport, [look(seen, 1, lineage=LINEAGE | {"highest": 9})])
+    record_checks(passport, [check(seen, 1, lineage=LINEAGE | {"highest": 9})])
     assert state_of(passport, "central").lineage is None
 
 
-def test_since_when_a_hospital_is_in_line_or_behind_is_kept_until_it_changes(passport):
+def test_since_when_a_hospital_is_up_to_date_or_behind_stays_until_it_changes(passport):
     def noted(minutes, behind):
-        note_looks(passport, [look(state_of(passport, "central"), minutes, behind=behind)])
+        record_checks(passport, [check(state_of(passport, "central"), minutes, behind=behind)])
         now = state_of(passport, "central")
-        return now.surveyed_at, now.in_line_at, now.behind_since
+        return now.surveyed_at, now.up_to_date_since, now.behind_since
 
     def at(minutes):
         return NOW + timedelta(minutes=minutes)
@@ -147,7 +147,7 @@ def test_since_when_a_hospital_is_in_line_or_behind_is_kept_until_it_changes(pas
     assert noted(4, {}) == (at(4), at(4), None)
 
 
-def test_a_look_that_read_no_days_is_no_survey(passport):
-    note_looks(passport, [look(HospitalState("central"), surveyed=False)])
+def test_a_check_that_read_no_days_is_not_recorded_as_a_survey(passport):
+    record_checks(passport, [check(HospitalState("central"), surveyed=False)])
     state = state_of(passport, "central")
     assert (state.surveyed_at, state.since, state.clock_skew) == (None, NOW, 0.5)

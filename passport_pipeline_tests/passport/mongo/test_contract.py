@@ -7,10 +7,9 @@ import pytest
 from pymongo.errors import WriteError
 
 from passport_pipeline.passport.mongo import bulk
-from passport_pipeline.passport.mongo.bookkeeping import CONTRACT_CHANGES
 from passport_pipeline.passport.mongo.collections import (
     AUDIT,
-    COLLECTIONS,
+    CONTRACT_CHANGES,
     DAYS,
     HOSPITALS,
     PATIENTS,
@@ -18,9 +17,9 @@ from passport_pipeline.passport.mongo.collections import (
     SHARED,
     USERS,
 )
-from passport_pipeline.passport.mongo.contract import CREATED, MERGED, PUT_BACK, SET
+from passport_pipeline.passport.mongo.contract import COLLECTIONS, CREATED, MERGED, PUT_BACK, SET
 from passport_pipeline.passport.mongo.database import Passport
-from passport_pipeline.passport.mongo.rules import UNTITLED
+from passport_pipeline.passport.mongo.validation_rules import UNTITLED
 from passport_pipeline_tests.passport.factory import patient
 
 OURS = {one.name: one.validator for one in COLLECTIONS}
@@ -64,7 +63,7 @@ def test_the_applications_rules_hold_beside_ours(application):
     assert not done(passport.ensure())
 
 
-def test_fields_that_fail_are_named_whoever_demands_them(application):
+def test_invalid_fields_are_named_whether_the_application_or_the_pipeline_demands_them(application):
     passport = application(
         PATIENTS,
         validator={"$and": [THEIRS, {"$jsonSchema": {"properties": {"ward": {"bsonType": "string"}}}}]},
@@ -78,7 +77,7 @@ def test_fields_that_fail_are_named_whoever_demands_them(application):
         5: {"address": "Nowhere", "status": "gone"},
     }
     found = bulk.insert(passport[PATIENTS], [patient(number) | fields for number, fields in wrong.items()])
-    assert [found.unfit[patient(number)["_id"]] for number in wrong] == [
+    assert [found.invalid[patient(number)["_id"]] for number in wrong] == [
         ["address"],
         ["gender"],
         ["ward"],
@@ -88,7 +87,7 @@ def test_fields_that_fail_are_named_whoever_demands_them(application):
 
 
 @pytest.mark.parametrize("options", [{"validationAction": "warn"}, {"validationLevel": "off"}], ids=str)
-def test_what_the_application_does_not_refuse_is_not_refused_for_its_sake(application, options):
+def test_rules_of_the_application_that_do_not_refuse_go_on_not_to_refuse(application, options):
     passport = application(PATIENTS, validator=THEIRS, **options)
     passport.ensure()
     passport[PATIENTS].insert_one(patient(1) | {"address": "Nowhere"})
@@ -100,11 +99,11 @@ def test_what_the_application_does_not_refuse_is_not_refused_for_its_sake(applic
     assert rules(passport, PATIENTS)[1 if name == "validationLevel" else 2] == value
 
 
-def test_documents_that_never_fitted_can_still_be_saved_and_new_ones_have_to_fit(empty, caplog):
+def test_documents_that_were_invalid_before_can_still_be_saved_and_new_ones_are_refused(empty, caplog):
     empty[PATIENTS].insert_one(patient(1) | {"gender": "F"})
     with caplog.at_level(logging.WARNING):
         change = next(one for one in empty.ensure() if one.collection == PATIENTS)
-    assert (change.rules, change.unfit) == (SET, 1)
+    assert (change.rules, change.invalid) == (SET, 1)
     assert "patients: 1 documents do not fit" in caplog.text
     assert empty[PATIENTS].update_one({"_id": patient(1)["_id"]}, {"$set": {"address": "Here"}}).modified_count == 1
     with pytest.raises(WriteError):
@@ -180,7 +179,7 @@ def test_undo_gives_the_application_back_what_it_had(application):
     assert passport[CONTRACT_CHANGES].count_documents({}) == 0
 
 
-def test_of_indexes_that_nothing_is_remembered_of_only_those_go_that_nobody_else_can_have_made(empty):
+def test_without_a_stored_list_undo_removes_only_indexes_on_fields_of_the_pipeline(empty):
     empty.ensure()
     empty[CONTRACT_CHANGES].delete_many({})
     assert {one.indexes for one in empty.undo() if one.collection != RECORDS} == {()}

@@ -11,7 +11,8 @@ from pymongo.read_concern import ReadConcern
 
 from passport_pipeline.core.errors import PassportRefused, PassportUnreachable
 from passport_pipeline.passport.mongo import database
-from passport_pipeline.passport.mongo.collections import COLLECTIONS, PATIENTS, RECORDS, USERS
+from passport_pipeline.passport.mongo.collections import PATIENTS, RECORDS, USERS
+from passport_pipeline.passport.mongo.contract import COLLECTIONS
 from passport_pipeline.passport.mongo.database import Passport
 from passport_pipeline_tests.passport.factory import DAY, patient, record
 from passport_sample import mongodb, processes
@@ -100,7 +101,7 @@ def asking(settings, options):
 
 
 @pytest.mark.parametrize("options", HOSTILE)
-def test_what_the_address_asks_for_weakens_neither_reads_nor_writes(settings, options):
+def test_the_options_of_the_address_weaken_neither_reads_nor_writes(settings, options):
     sent = Sent()
     with Passport.connect(asking(settings, options), listeners=[sent]) as passport:
         for one in (passport.client, passport.db, passport[RECORDS]):
@@ -208,7 +209,7 @@ def test_days_are_found_by_index(world):
     assert plan["inputStage"]["indexName"] == "source.hospital_1_source.day_1__id_1"
 
 
-def test_an_unreachable_server_is_told_by_its_setting_without_the_address(settings, monkeypatch):
+def test_an_unreachable_server_is_named_by_its_setting_without_the_address(settings, monkeypatch):
     monkeypatch.setattr(database, "SELECTION_TIMEOUT_MS", 200)
     uri = f"mongodb://somebody:{SECRET}@127.0.0.1:1/?replicaSet=rs0"
     with pytest.raises(PassportUnreachable) as caught:
@@ -230,7 +231,7 @@ def test_a_faulty_address_is_refused_without_being_shown(settings, uri):
     assert SECRET not in shown(caught.value)
 
 
-def test_an_account_that_is_refused_is_told(settings, servers):
+def test_a_refused_account_is_reported(settings, servers):
     uri = servers.mongo_uri.replace("mongodb://", f"mongodb://nobody:{SECRET}@")
     with pytest.raises(PassportRefused, match="account or password in PASSPORT_MONGO_URI"):
         Passport.connect(settings.model_copy(update={"mongo_uri": SecretStr(uri)}))

@@ -54,7 +54,7 @@ def test_the_same_transition_twice_is_one_entry(passport):
     assert [one["state"] for one in collection.find_one()["stateHistory"]] == ["new", "waiting"]
 
 
-def test_a_state_that_there_is_none_of_is_refused():
+def test_an_unknown_state_is_refused():
     with pytest.raises(ValueError, match="no state 'over'"):
         PIPE.transition({}, "over", NOW)
 
@@ -64,7 +64,7 @@ def test_states_of_every_kind_are_distinct():
         assert len(set(states.names)) == len(states.names)
 
 
-def test_mongodb_refuses_a_conflict_in_a_state_that_there_is_none_of(world):
+def test_mongodb_refuses_a_conflict_in_an_unknown_state(world):
     world.run([record(1, world.patients[0])])
     world.edit(record(1, world.patients[0]), details="other")
     world.run([record(1, world.patients[0], data={"details": "Measles"}, crc=9)])

@@ -47,7 +47,7 @@ def test_parked_rows_are_counted_by_hospital_window_and_reason(held_back):
     }
 
 
-def test_every_field_of_a_selection_narrows_it(held_back):
+def test_every_field_of_a_selection_excludes_rows(held_back):
     central, west = ("central", "2025-11", "invalid_document"), ("east", "2025-11", "invalid_document")
     assert set(counted(held_back, reasons=["invalid_document"])) == {central, west}
     assert set(counted(held_back, reasons=["invalid_document"], hospitals=["east"])) == {west}
@@ -82,7 +82,7 @@ def test_rows_are_listed_in_order_and_not_more_than_asked_for(held_back):
         ({"window": "2025-13"}, "2025-13.*YYYY-MM"),
     ],
 )
-def test_a_selection_that_can_fit_nothing_is_refused(fields, says):
+def test_a_selection_by_an_unknown_reason_window_or_state_is_refused(fields, says):
     with pytest.raises(ConfigurationError, match=says):
         Selection(**fields)
 
@@ -93,7 +93,7 @@ def test_a_dry_run_writes_nothing(held_back, commands):
     assert commands.writes == []
 
 
-def test_marked_rows_are_due_and_tell_who_asked(held_back):
+def test_marked_rows_are_due_and_name_who_marked_them(held_back):
     later = NOW + HOUR / 2
     replay = mark_due(held_back.passport, Selection(hospitals=["central"]), "operator", later)
     assert replay.records == 4
@@ -135,22 +135,22 @@ def test_an_exhausted_row_begins_anew_when_it_is_replayed(held_back):
 
 
 def test_a_replay_during_a_run_is_not_lost(held_back, monkeypatch):
-    from passport_pipeline.passport.parked import rows as parking
+    from passport_pipeline.passport.parked import parked_rows
 
     later = NOW + HOUR
-    store = parking.store
+    store = parked_rows.store
 
     def marked_before(passport, *arguments):
         mark_due(passport, Selection(reasons=["invalid_document"]), "operator", later + HOUR)
         return store(passport, *arguments)
 
-    monkeypatch.setattr(parking, "store", marked_before)
+    monkeypatch.setattr(parked_rows, "store", marked_before)
     held_back.run([record(1, held_back.patients[0], data=FAULT, row_count=2)], [parked(2), parked(3)], now=later)
     assert due_windows(held_back.passport, ["central"], later + HOUR) == {("central", "2025-11"): later + HOUR}
     held_back.check()
 
 
-def test_what_is_due_is_found_by_the_index_alone(held_back):
+def test_due_rows_are_found_by_the_index_alone(held_back):
     database = held_back.passport.db
     database.command("profile", 2)
     try:

@@ -29,7 +29,7 @@ def test_only_what_waits_for_time_is_given_a_time(reason, what):
     assert ("nextAttempt" in schedule) == (what is WaitsFor.TIME)
 
 
-def test_a_reason_that_nobody_knows_is_not_tried_by_time():
+def test_an_unknown_reason_is_not_tried_by_time():
     assert Retries().schedule("made_up", 1, NOW) == {}
 
 

@@ -11,9 +11,9 @@ from passport_pipeline_tests.passport.factory import patient, record
 
 @pytest.fixture
 def token(world):
-    """Where the first look of a test goes on; the patients are there already."""
+    """Where the first check of a test goes on; the patients exist already."""
     first = patient_changes(world.passport, None)
-    assert first.unknown == "this is the first look"
+    assert first.unknown == "this is the first check"
     return first.token
 
 
@@ -22,7 +22,7 @@ def told(changes):
     return set(changes.patients), set(changes.deleted), set(changes.national_ids)
 
 
-def test_who_is_registered_corrected_replaced_or_deleted_is_told_once(world, token):
+def test_patients_who_are_registered_corrected_replaced_or_deleted_are_reported_once(world, token):
     patients, (first, second, third, *_) = world.passport[PATIENTS], map(ObjectId, world.patients)
     new = patient(77)
     patients.insert_one(new)
@@ -39,13 +39,13 @@ def test_who_is_registered_corrected_replaced_or_deleted_is_told_once(world, tok
     assert told(patient_changes(world.passport, changes.token)) == (set(), set(), set())
 
 
-def test_what_the_pipeline_and_the_application_write_otherwise_is_no_change(world, token):
+def test_other_writes_to_patients_are_not_reported(world, token):
     world.run([record(1, world.patients[0])])
     world.passport[PATIENTS].update_many({}, {"$set": {"contactNumber": "0788111222"}})
     assert told(patient_changes(world.passport, token)) == (set(), set(), set())
 
 
-def test_neither_the_token_nor_a_printed_look_holds_anything_of_a_patient(world, token):
+def test_neither_the_token_nor_printed_changes_hold_data_of_a_patient(world, token):
     patients = world.passport[PATIENTS]
     for number in range(3):
         patients.update_one({"_id": ObjectId(world.patients[number])}, {"$set": {"nationalId": f"200000000{number}"}})
@@ -56,21 +56,21 @@ def test_neither_the_token_nor_a_printed_look_holds_anything_of_a_patient(world,
         token = changes.token
 
 
-def test_more_changes_than_one_look_has_time_for_may_concern_anybody(world, token):
+def test_more_changes_than_one_check_has_time_for_may_concern_any_patient(world, token):
     world.passport[PATIENTS].update_one({}, {"$set": {"nationalId": "2000000001"}})
     changes = patient_changes(world.passport, token, seconds=0)
-    assert changes.unknown == "there were too many changes for one look"
+    assert changes.unknown == "there were too many changes for one check"
     assert told(patient_changes(world.passport, changes.token)) == (set(), set(), set())
 
 
 @pytest.mark.parametrize("lost", ["no token", "82"])
-def test_where_the_history_does_not_reach_back_anybody_may_have_changed(world, lost):
+def test_where_the_history_does_not_reach_back_any_patient_may_have_changed(world, lost):
     changes = patient_changes(world.passport, lost)
-    assert changes.unknown.startswith("MongoDB's history does not reach back to the last look")
+    assert changes.unknown.startswith("MongoDB's history does not reach back to the last check")
     assert told(patient_changes(world.passport, changes.token)) == (set(), set(), set())
 
 
-def test_a_collection_that_was_dropped_may_have_held_anybody(settings, mongo):
+def test_after_the_collection_was_dropped_any_patient_may_have_changed(settings, mongo):
     from passport_pipeline.passport.mongo.database import Passport
 
     with Passport.connect(settings) as passport:
@@ -83,13 +83,13 @@ def test_a_collection_that_was_dropped_may_have_held_anybody(settings, mongo):
 
 
 @pytest.mark.parametrize("hello", [{}, {"msg": "isdbgrid"}], ids=["one server", "sharded cluster"])
-def test_without_a_replica_set_of_its_own_there_is_nothing_to_follow(hello):
+def test_without_a_replica_set_there_is_no_change_stream(hello):
     admin = SimpleNamespace(command=lambda _: hello)
     changes = patient_changes(SimpleNamespace(client=SimpleNamespace(admin=admin)), "82")
     assert changes.token is None and changes.unknown == "MongoDB offers no change stream"
 
 
-def test_an_account_that_may_not_follow_is_told_what_it_lacks(world, token, monkeypatch):
+def test_an_account_without_the_privilege_is_refused_with_the_privilege_named(world, token, monkeypatch):
     from pymongo import errors
     from pymongo.collection import Collection
 

@@ -14,11 +14,11 @@ def test_patients_are_found_by_national_id_in_one_command(world, commands):
     assert commands.names == ["find"]
 
 
-def test_nothing_asked_is_nothing_found(world):
+def test_no_national_ids_give_no_patients(world):
     assert find_by_national_id(world.passport, []) == {}
 
 
-def test_references_are_added_once_and_taken_away_among_others(world):
+def test_references_are_added_once_and_removed_without_touching_others(world):
     ids = [ObjectId() for _ in range(3)]
     world.passport[PATIENTS].update_many({}, {"$set": {"testResults": [ids[2]]}})
     new = [Reference(world.patients[0], "test", ids[0]), Reference(world.patients[0], "condition", ids[1])]
@@ -31,7 +31,7 @@ def test_references_are_added_once_and_taken_away_among_others(world):
     assert world.arrays(0) == {"testResults": {ids[2]}, "medicalHistory": {ids[1]}}
 
 
-def test_an_image_has_no_array(world):
+def test_an_image_is_in_no_list(world):
     image = [Reference(world.patients[0], "image", ObjectId())]
     patients.add(world.passport, image, NOW)
     assert world.arrays(0) == {}

@@ -6,7 +6,7 @@ from bson import ObjectId
 
 from passport_pipeline.passport.days.state import recorded
 from passport_pipeline.passport.mongo.collections import DAYS, PATIENTS, RECORDS, RETRACTED
-from passport_pipeline.passport.patients.record_lists import faults_of_hospital, faults_of_patients, have_mended
+from passport_pipeline.passport.patients.record_lists import faults_of_hospital, faults_of_patients, mark_faulty
 from passport_pipeline_tests.passport.factory import DAY, record
 
 NEXT = DAY + timedelta(days=1)
@@ -62,7 +62,7 @@ def test_retracted_records_that_a_list_names_are_mended_with_those_that_it_lacks
     world.passport[PATIENTS].update_one({"_id": before["_id"]}, {"$set": old})
     found = find(world)
     assert (found.missing[HERE], found.extra) == (1, {HERE: 1})
-    have_mended(world.passport, found)
+    mark_faulty(world.passport, found)
     days = recorded(world.passport, "central")
     assert (days[DAY].inputs, bool(days[NEXT].inputs)) == ("", True)
     world.run(shown[:1] + shown[2:])
@@ -74,7 +74,7 @@ def test_retracted_records_that_a_list_names_are_mended_with_those_that_it_lacks
     assert world.state() == before
 
 
-def test_a_record_that_came_back_is_not_taken_for_a_retracted_one(world, shown):
+def test_a_restored_record_is_not_mistaken_for_a_retracted_one(world, shown):
     kept = world.passport[RETRACTED]
     world.run(shown[:1] + shown[2:])
     copies = list(kept.find())
@@ -84,10 +84,10 @@ def test_a_record_that_came_back_is_not_taken_for_a_retracted_one(world, shown):
     assert not faults_of_hospital(world.passport, "central")
 
 
-def test_a_day_that_was_never_recorded_gets_no_document_of_a_mark(world, shown):
+def test_marking_a_day_that_was_never_recorded_makes_no_document(world, shown):
     world.passport[DAYS].delete_many({})
     lose(world, 0)
-    have_mended(world.passport, faults_of_hospital(world.passport, "central"))
+    mark_faulty(world.passport, faults_of_hospital(world.passport, "central"))
     assert world.passport[DAYS].count_documents({}) == 0
 
 
@@ -103,7 +103,7 @@ def test_another_patients_records_and_those_of_another_type_are_taken_out_of_a_l
     world.passport[PATIENTS].update_one({"_id": ObjectId(world.patients[2])}, restored)
     found = find(world)
     assert (found.missing, found.extra) == (Counter(), {HERE: 3})
-    have_mended(world.passport, found)
+    mark_faulty(world.passport, found)
     assert recorded(world.passport, "central")[DAY].inputs == ""
     before = [world.arrays(0), world.arrays(1)]
     world.run(shown)
@@ -116,31 +116,31 @@ def test_another_patients_records_and_those_of_another_type_are_taken_out_of_a_l
 def test_a_record_in_the_wrong_one_of_its_patients_lists_stays_in_the_right_one(world, shown):
     patient = {"_id": ObjectId(world.patients[0])}
     world.passport[PATIENTS].update_one(patient, {"$push": {"medications": shown[0]["_id"]}})
-    have_mended(world.passport, faults_of_hospital(world.passport, "central"))
+    mark_faulty(world.passport, faults_of_hospital(world.passport, "central"))
     world.run(shown)
     assert "medications" not in world.arrays(0)
     assert shown[0]["_id"] in world.arrays(0)["medicalHistory"]
 
 
-def test_a_retracted_record_is_taken_out_of_anybodys_list(world, shown):
+def test_a_retracted_record_is_taken_out_of_every_patients_list(world, shown):
     world.run(shown[:1] + shown[2:])
     other = {"_id": ObjectId(world.patients[3])}
     world.passport[PATIENTS].update_one(other, {"$push": {"medications": shown[1]["_id"]}})
     found = faults_of_hospital(world.passport, "central")
     assert (found.missing, found.extra) == (Counter(), {HERE: 1})
-    have_mended(world.passport, found)
+    mark_faulty(world.passport, found)
     world.run(shown[:1] + shown[2:])
     assert world.arrays(3) == {}
 
 
-def test_what_the_application_lists_and_ids_that_nothing_has_are_not_judged(world, shown):
+def test_records_of_the_application_and_unknown_ids_stay_in_lists(world, shown):
     own = {"patientId": world.patients[0], "type": "condition", "data": {}, "createdBy": "0" * 24}
     records = [world.passport[RECORDS].insert_one(dict(own)).inserted_id, ObjectId()]
     patient = {"_id": ObjectId(world.patients[3])}
     world.passport[PATIENTS].update_one(patient, {"$set": {"medications": [*records, shown[0]["_id"]]}})
     found = faults_of_hospital(world.passport, "central")
     assert found.extra == {HERE: 1}
-    have_mended(world.passport, found)
+    mark_faulty(world.passport, found)
     world.run(shown)
     assert world.arrays(3) == {"medications": set(records)}
 

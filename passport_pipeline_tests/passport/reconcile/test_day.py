@@ -1,3 +1,5 @@
+"""A day of a hospital that is brought up to date: records, parked rows, references, audit and the day itself."""
+
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -5,11 +7,11 @@ from bson import ObjectId
 
 from passport_pipeline.core.digests import Digest
 from passport_pipeline.core.errors import PassportRefused
-from passport_pipeline.passport.days import state as days
 from passport_pipeline.passport.days.counts import recounted
-from passport_pipeline.passport.mongo.collections import AUDIT, CONFLICTS, DAYS, PARKED, PATIENTS, RECORDS, RETRACTED
+from passport_pipeline.passport.days.state import recorded
+from passport_pipeline.passport.mongo.collections import AUDIT, DAYS, PARKED, PATIENTS, RECORDS
 from passport_pipeline.passport.reconcile.day import DayReconciler
-from passport_pipeline_tests.passport.factory import DAY, NOW, digest_of, parked, record
+from passport_pipeline_tests.passport.factory import DAY, NOW, digest_of, parked, record, run_of
 
 OTHER_DAY = date(2025, 11, 9)
 LATER = NOW + timedelta(days=1)
@@ -33,7 +35,7 @@ def test_a_first_run_stores_records_references_audit_and_the_day(world):
     assert result.parked == {"no_national_id": 2, "unknown_patient": 1}
     assert result.skipped == {"empty_group": 3}
     assert result.agrees
-    assert days.recorded(world.passport, "central")[DAY].digest == result.digest
+    assert recorded(world.passport, "central")[DAY].digest == result.digest
     totals = recounted(world.passport, "central")[DAY]
     assert (totals.loaded, totals.attached, totals.parked, totals.skipped) == (
         result.loaded,
@@ -81,7 +83,7 @@ def test_a_chunk_costs_the_same_few_commands_whatever_its_size(world, commands):
     }
 
 
-def test_one_bad_document_in_a_thousand_is_parked_and_the_others_land(world):
+def test_one_invalid_document_in_a_thousand_is_parked_and_the_others_are_stored(world):
     records = [record(10 * n, world.patients[n % 5]) for n in range(1, 1001)]
     secret = "Herbalist Wormwood"
     records[500] = record(99_990, world.patients[0], data={"testStatus": secret}, row_count=2)
@@ -106,7 +108,7 @@ def test_one_bad_document_in_a_thousand_is_parked_and_the_others_land(world):
     ],
     ids=["too large", "too large a number", "not BSON", "not Unicode", "two fields"],
 )
-def test_whatever_cannot_be_stored_is_parked_alone(world, fault, fields):
+def test_only_documents_that_cannot_be_stored_are_parked(world, fault, fields):
     records = [record(10 * n, world.patients[n % 5]) for n in range(1, 8)]
     broken = record(90, world.patients[0])
     broken["data"] = broken["data"] | fault
@@ -117,7 +119,7 @@ def test_whatever_cannot_be_stored_is_parked_alone(world, fault, fields):
     world.check()
 
 
-def test_a_refused_document_lands_once_its_source_is_corrected(world):
+def test_a_refused_document_is_stored_once_its_source_is_corrected(world):
     world.run([record(1, world.patients[0], data={"testStatus": "Fine"})])
     result = world.run([record(1, world.patients[0], data={"testStatus": "Normal"})])
     assert (result.loaded, result.parked) == (1, {})
@@ -202,64 +204,12 @@ def test_a_record_that_changes_type_moves_between_arrays(world):
     world.check()
 
 
-def test_a_record_no_longer_live_is_retracted_and_kept(world):
-    first, second = record(1, world.patients[0]), record(2, world.patients[0])
-    world.run([first, second])
-    result = world.run([second])
-    assert (result.retracted, result.loaded) == (1, 1)
-    assert world.arrays(0) == {"medicalHistory": {second["_id"]}}
-    kept = world.passport[RETRACTED].find_one()
-    assert (kept["_id"], kept["state"], kept["document"]["data"]) == (first["_id"], "retracted", first["data"])
-    assert world.passport[AUDIT].count_documents({"targetId": first["_id"], "action": "delete"}) == 1
-    world.check()
-
-
-def test_a_record_no_longer_live_goes_where_another_one_is_missing(world):
-    first, second = record(1, world.patients[0]), record(2, world.patients[0])
-    world.run([first])
-    reconciler = DayReconciler(world.passport, "central", DAY, world.account, "run-2", NOW)
-    reconciler.apply([second], [])
-    world.passport[RECORDS].delete_one({"_id": second["_id"]})
-    result = reconciler.close(digest_of([second]), {}, "inputs")
-    assert (result.retracted, result.loaded, result.digest, result.agrees) == (1, 0, Digest(), False)
-    assert world.passport[RECORDS].count_documents({}) == 0
-
-
 def test_an_emptied_day_is_recorded_as_empty(world):
     world.run([record(1, world.patients[0])], [parked(2)])
     result = world.run()
     assert (result.digest, result.retracted) == (Digest(), 1)
     assert recounted(world.passport, "central") == {}
     assert world.passport[PARKED].count_documents({}) == 0
-    world.check()
-
-
-def test_a_record_that_comes_back_brings_the_edits_and_a_following_version(world):
-    first = record(1, world.patients[0], type="medication")
-    world.run([first])
-    world.edit(first, dosage="10 mg", medicationStatus="Past")
-    world.run()
-    result = world.run([first], now=LATER)
-    stored = world.get(first)
-    assert result.inserted == 1
-    assert stored["data"] == first["data"] | {"dosage": "10 mg", "medicationStatus": "Past"}
-    assert (stored["editedBy"], stored["syncDate"], stored["createdAt"]) == ("a doctor", first["syncDate"], NOW)
-    assert stored["source"]["version"] == 2
-    actions = [one["action"] for one in world.passport[AUDIT].find({"targetId": first["_id"]}).sort("_id")]
-    assert sorted(actions) == ["create", "create", "delete"]
-    assert world.passport[RETRACTED].count_documents({}) == 0
-    world.check()
-
-
-def test_a_record_that_comes_back_changed_after_an_edit_is_a_conflict(world):
-    first = record(1, world.patients[0])
-    world.run([first])
-    world.edit(first, details="Malaria, severe")
-    world.run()
-    result = world.run([record(1, world.patients[0], data={"details": "Measles"}, crc=77)])
-    assert (result.conflicts, result.loaded) == (1, 1)
-    assert world.get(first)["data"]["details"] == "Malaria, severe"
-    assert result.agrees
     world.check()
 
 
@@ -289,63 +239,10 @@ def test_a_record_that_changes_day_makes_its_old_day_stale(world):
     world.run([record(1, world.patients[0]), record(2, world.patients[0])])
     moved = record(1, world.patients[0], day=OTHER_DAY)
     world.run([moved], day=OTHER_DAY)
-    assert days.recorded(world.passport, "central")[DAY].inputs == ""
+    assert recorded(world.passport, "central")[DAY].inputs == ""
     result = world.run([record(2, world.patients[0])])
     assert (result.retracted, result.loaded, result.agrees) == (0, 1, True)
     assert world.get(moved)["source"]["version"] == 2
-    world.check()
-
-
-def test_an_observation_whose_creation_second_changed_replaces_its_record(world):
-    first = record(1, world.patients[0])
-    world.run([first])
-    second = record(1, world.patients[0], second=1_762_500_000, day=OTHER_DAY)
-    assert second["_id"] != first["_id"]
-    result = world.run([second], day=OTHER_DAY)
-    assert (result.inserted, result.retracted) == (1, 1)
-    assert [one["_id"] for one in world.passport[RECORDS].find()] == [second["_id"]]
-    world.run([])
-    world.check()
-
-
-def test_what_the_application_knows_follows_an_observation_whose_creation_second_changed_and_changes_back(world):
-    first = record(1, world.patients[0], type="medication")
-    second = record(1, world.patients[0], type="medication", second=1_762_500_000)
-    world.run([first])
-    world.edit(first, dosage="10 mg", medicationStatus="Past")
-    result = world.run([second], now=LATER)
-    stored = world.get(second)
-    assert (result.inserted, result.retracted) == (1, 1)
-    assert stored["data"] == first["data"] | {"dosage": "10 mg", "medicationStatus": "Past"}
-    assert (stored["editedBy"], stored["createdAt"], stored["source"]["version"]) == ("a doctor", NOW, 1)
-    world.check()
-    world.edit(second, dosage="15 mg")
-    world.run([first], now=LATER + timedelta(days=1))
-    assert (world.get(first)["data"]["dosage"], world.get(first)["source"]["version"]) == ("15 mg", 2)
-    world.check()
-    before = world.state()
-    world.run([first])
-    assert world.state() == before
-
-
-def test_a_conflict_outlives_a_changed_creation_second(world):
-    first = record(1, world.patients[0])
-    world.run([first])
-    world.edit(first, details="Malaria, severe")
-    world.run([record(1, world.patients[0], data={"details": "Measles"}, crc=77)])
-    second = record(1, world.patients[0], data={"details": "Measles"}, crc=77, second=1_762_500_000)
-    result = world.run([second], now=LATER)
-    assert (result.conflicts, result.agrees, world.get(second)["data"]["details"]) == (1, True, "Malaria, severe")
-    assert [one["record"] for one in world.passport[CONFLICTS].find({"state": "open"})] == [second["_id"]]
-    world.check()
-
-
-def test_an_edit_follows_an_observation_under_another_second_to_no_other_person(world):
-    first, second = record(1, world.patients[0]), record(1, world.patients[1], second=1_762_500_000)
-    world.run([first])
-    world.edit(first, details="Malaria, severe")
-    world.run([second], now=LATER)
-    assert world.get(second)["data"] == second["data"]
     world.check()
 
 
@@ -371,7 +268,7 @@ def test_a_reference_that_went_missing_is_put_back(world):
     world.check()
 
 
-def test_references_reach_a_patient_that_breaks_the_rules_otherwise(world):
+def test_a_patient_with_other_invalid_fields_still_gets_references(world):
     world.passport.db.command("collMod", PATIENTS, validationLevel="off")
     world.passport[PATIENTS].update_one({"_id": ObjectId(world.patients[0])}, {"$set": {"gender": "F"}})
     world.passport.db.command("collMod", PATIENTS, validationLevel="strict")
@@ -379,9 +276,9 @@ def test_references_reach_a_patient_that_breaks_the_rules_otherwise(world):
     world.check()
 
 
-def test_a_day_is_recorded_with_what_is_found_not_with_what_was_expected(world):
+def test_a_day_is_recorded_with_what_its_documents_hold_not_with_what_was_expected(world):
     wanted = record(1, world.patients[0])
-    reconciler = DayReconciler(world.passport, "central", DAY, world.account, "run", NOW)
+    reconciler = DayReconciler(run_of(world.passport, world.account), DAY)
     reconciler.apply([wanted], [])
     world.passport[RECORDS].update_one({}, {"$set": {"source.rows.0.crc": 1}})
     result = reconciler.close(digest_of([wanted]), {}, "inputs")
@@ -390,7 +287,7 @@ def test_a_day_is_recorded_with_what_is_found_not_with_what_was_expected(world):
 
 
 @pytest.mark.parametrize("change", [{"source.rows.0.crc": 1}, {"source.hospital": "elsewhere"}])
-def test_what_a_day_is_compared_by_is_mended_where_somebody_changed_it(world, change):
+def test_changed_checksums_and_hospitals_of_records_are_mended(world, change):
     world.run([record(1, world.patients[0])])
     world.passport[RECORDS].update_one({}, {"$set": change})
     assert world.run([record(1, world.patients[0])]).updated == 1
@@ -398,13 +295,13 @@ def test_what_a_day_is_compared_by_is_mended_where_somebody_changed_it(world, ch
     world.check()
 
 
-def test_a_mark_of_a_dead_run_makes_the_day_stale_until_the_next_run(world):
+def test_a_dirty_marker_of_a_dead_run_makes_the_day_stale_until_the_next_run(world):
     first = record(1, world.patients[0])
     world.run([first])
     world.passport[DAYS].update_one({}, {"$set": {"writers": {"dead": 3}}})
-    assert days.recorded(world.passport, "central")[DAY].inputs == ""
+    assert recorded(world.passport, "central")[DAY].inputs == ""
     world.run([first])
-    assert days.recorded(world.passport, "central")[DAY].inputs == "inputs"
+    assert recorded(world.passport, "central")[DAY].inputs == "inputs"
     world.check()
 
 

@@ -6,9 +6,9 @@ import pytest
 from bson import ObjectId
 from pymongo.errors import WriteError
 
+from passport_pipeline.passport.mongo.application_collections import APPLICATION_COLLECTIONS
 from passport_pipeline.passport.mongo.collections import (
     AUDIT,
-    COLLECTIONS,
     DOCTORS,
     HOSPITALS,
     PATIENTS,
@@ -113,7 +113,7 @@ def test_a_value_that_the_application_refuses_is_refused(passport, name, field, 
 
 @pytest.mark.parametrize(
     ("name", "field"),
-    [(one.name, field) for one in COLLECTIONS if one.name in VALID for field in one.schema["required"]],
+    [(one.name, field) for one in APPLICATION_COLLECTIONS if one.name in VALID for field in one.schema["required"]],
 )
 def test_a_document_without_a_required_field_is_refused(passport, name, field):
     with pytest.raises(WriteError) as caught:

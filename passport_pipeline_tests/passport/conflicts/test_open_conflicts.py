@@ -4,17 +4,16 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 
 from passport_pipeline.core.digests import Digest
-from passport_pipeline.passport.conflicts import conflict as conflicts
+from passport_pipeline.passport.conflicts import open_conflicts
 from passport_pipeline.passport.days.counts import recounted
 from passport_pipeline.passport.mongo.collections import CONFLICTS, RECORDS, RETRACTED
-from passport_pipeline.passport.run import Run
-from passport_pipeline_tests.passport.factory import DAY, NOW, digest_of, digests_in, record
+from passport_pipeline_tests.passport.factory import DAY, NOW, digest_of, digests_in, record, run_of
 
 OTHER_DAY = date(2025, 11, 9)
 LATER = NOW + timedelta(days=1)
 
 
-def test_both_sides_changed_leaves_the_record_and_opens_one_conflict(world):
+def test_a_change_of_both_sides_leaves_the_record_and_opens_one_conflict(world):
     first, second = record(1, world.patients[0]), record(1, world.patients[0], data={"details": "Measles"}, crc=9)
     world.run([first])
     world.edit(first, details="Malaria, severe")
@@ -42,7 +41,7 @@ def test_a_repeated_run_writes_nothing(world, commands):
     assert commands.writes == []
 
 
-def test_it_is_withdrawn_when_the_source_goes_back(world):
+def test_a_conflict_is_withdrawn_when_the_source_reverts_its_change(world):
     first = record(1, world.patients[0])
     world.run([first])
     world.edit(first, details="other")
@@ -53,7 +52,7 @@ def test_it_is_withdrawn_when_the_source_goes_back(world):
     world.check()
 
 
-def test_it_is_withdrawn_when_the_application_goes_back_and_the_change_lands(world):
+def test_a_conflict_is_withdrawn_when_the_application_reverts_its_edit_and_the_change_is_stored(world):
     first, second = record(1, world.patients[0]), record(1, world.patients[0], data={"details": "Measles"}, crc=9)
     world.run([first])
     world.edit(first, details="other")
@@ -65,7 +64,7 @@ def test_it_is_withdrawn_when_the_application_goes_back_and_the_change_lands(wor
     world.check()
 
 
-def test_a_corrected_patient_takes_the_record_along_as_it_is(world):
+def test_a_record_in_conflict_moves_to_a_corrected_patient_as_it_is(world):
     first = record(1, world.patients[0])
     world.run([first])
     world.edit(first, details="other")
@@ -76,7 +75,7 @@ def test_a_corrected_patient_takes_the_record_along_as_it_is(world):
     world.check()
 
 
-def test_a_retracted_record_leaves_none_open(world):
+def test_a_retracted_record_leaves_no_conflict_open(world):
     first = record(1, world.patients[0])
     world.run([first])
     world.edit(first, details="other")
@@ -102,7 +101,7 @@ def test_a_later_conflict_of_the_same_record_is_another_document(world):
     world.check()
 
 
-def test_further_changes_of_either_side_bring_the_open_one_up_to_date(world):
+def test_further_changes_of_either_side_revise_the_open_conflict(world):
     first = record(1, world.patients[0])
     world.run([first])
     world.edit(first, details="other")
@@ -120,7 +119,7 @@ def test_further_changes_of_either_side_bring_the_open_one_up_to_date(world):
     world.check()
 
 
-def test_it_is_withdrawn_when_both_say_the_same(world):
+def test_a_conflict_is_withdrawn_when_both_sides_say_the_same(world):
     first, second = record(1, world.patients[0]), record(1, world.patients[0], data={"details": "Measles"}, crc=9)
     world.run([first])
     world.edit(first, details="other")
@@ -132,7 +131,7 @@ def test_it_is_withdrawn_when_both_say_the_same(world):
     world.check()
 
 
-def test_the_timer_of_the_application_is_no_change_of_a_conflict(world, commands):
+def test_the_applications_timer_does_not_revise_a_conflict(world, commands):
     first = record(1, world.patients[0], type="medication")
     second = record(1, world.patients[0], type="medication", data={"dosage": "40 mg"}, crc=9)
     world.run([first])
@@ -144,7 +143,7 @@ def test_the_timer_of_the_application_is_no_change_of_a_conflict(world, commands
     assert commands.writes == []
 
 
-def test_however_many_runs_race_one_conflict_is_open(world):
+def test_one_conflict_is_open_however_many_runs_race(world):
     records = [record(n, world.patients[n % 5]) for n in range(20)]
     world.run(records)
     for one in records:
@@ -159,36 +158,36 @@ def test_however_many_runs_race_one_conflict_is_open(world):
     world.check()
 
 
-def test_a_second_open_conflict_of_a_record_is_refused_and_left_to_the_other_run(world):
+def test_a_second_open_conflict_of_a_record_is_not_stored(world):
     first, second = record(1, world.patients[0]), record(1, world.patients[0], data={"details": "Measles"}, crc=9)
     world.run([first])
     world.edit(first, details="other")
-    run = Run(world.passport, world.account, "run", NOW)
-    assert conflicts.open_one(run, world.get(first), second, None).matched == 1
-    assert conflicts.open_one(run, world.get(first), second, None).matched == 0
+    run = run_of(world.passport, world.account)
+    assert open_conflicts.open_or_revise(run, world.get(first), second, None).matched == 1
+    assert open_conflicts.open_or_revise(run, world.get(first), second, None).matched == 0
     assert world.passport[CONFLICTS].count_documents({}) == 1
 
 
-def test_a_run_that_finds_another_ones_conflict_brings_it_up_to_date(world, monkeypatch):
+def test_a_run_revises_a_conflict_that_another_run_opened_meanwhile(world, monkeypatch):
     first, second = record(1, world.patients[0]), record(1, world.patients[0], data={"details": "Measles"}, crc=9)
     other = record(1, world.patients[0], data={"details": "Cholera"}, crc=10)
     world.run([first])
     world.edit(first, details="other")
-    step, others = conflicts.open_one, [Run(world.passport, world.account, "another run", NOW)]
+    step, others = open_conflicts.open_or_revise, [run_of(world.passport, world.account, run_id="another run")]
 
     def late(run, current, wanted, before):
         if others:
             step(others.pop(), current, other, before)
         return step(run, current, wanted, before)
 
-    monkeypatch.setattr(conflicts, "open_one", late)
+    monkeypatch.setattr(open_conflicts, "open_or_revise", late)
     assert world.run([second]).agrees
     conflict = world.passport[CONFLICTS].find_one()
     assert (conflict["ours"]["data"]["details"], conflict["revision"]) == ("Measles", 2)
     world.check()
 
 
-def test_a_change_that_no_conflict_can_hold_is_parked_like_any_that_cannot_be_stored(world):
+def test_a_change_that_is_too_large_for_a_conflict_is_parked(world):
     first = record(1, world.patients[0])
     world.run([first])
     world.edit(first, details="other")

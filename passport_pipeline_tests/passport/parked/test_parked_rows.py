@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 import pytest
 from bson import ObjectId
 
-from passport_pipeline.passport.mongo.collections import AUDIT, COLLECTIONS, PARKED, PATIENTS, RECORDS
-from passport_pipeline.passport.parked import rows as parking
+from passport_pipeline.passport.mongo.collections import AUDIT, PARKED, PATIENTS, RECORDS
+from passport_pipeline.passport.mongo.contract import COLLECTIONS
+from passport_pipeline.passport.parked import parked_rows
 from passport_pipeline.passport.parked.retry_policy import Retries
 from passport_pipeline.passport.reconcile.day import DayReconciler
-from passport_pipeline_tests.passport.factory import DAY, NOW, digest_of, record
+from passport_pipeline_tests.passport.factory import DAY, NOW, digest_of, record, run_of
 from passport_pipeline_tests.passport.factory import parked as parked_row
 
 HOUR = timedelta(hours=1)
@@ -28,7 +29,7 @@ def tell(world, *names):
 
 def run(world, records, now, *, cap=8, parked_rows=()):
     """One run of the day by other retries than the default's."""
-    reconciler = DayReconciler(world.passport, "central", DAY, world.account, "run", now, Retries(HOUR, cap))
+    reconciler = DayReconciler(run_of(world.passport, world.account, now=now, retries=Retries(HOUR, cap)), DAY)
     reconciler.apply([dict(one) for one in records], [dict(one) for one in parked_rows])
     return reconciler.close(digest_of(records, parked_rows), {}, "inputs")
 
@@ -100,12 +101,12 @@ def test_a_change_of_its_source_puts_an_exhausted_row_back_to_parked(world):
 def test_a_changed_contract_puts_an_exhausted_row_back_to_parked(world, monkeypatch):
     broken = record(1, world.patients[0], data=FAULT)
     _, now = exhausted(world, [broken])
-    monkeypatch.setattr("passport_pipeline.passport.parked.rows.CONTRACT_VERSION", 99)
+    monkeypatch.setattr("passport_pipeline.passport.parked.parked_rows.CONTRACT_VERSION", 99)
     run(world, [broken], now + HOUR)
     assert tell(world, "state", "attempts", "tries") == ("parked", 4, 1)
 
 
-def test_one_bad_document_of_a_thousand_lands_once_when_its_cause_is_mended(world, lenient):
+def test_one_invalid_document_of_a_thousand_is_stored_once_its_cause_is_mended(world, lenient):
     records = [record(10 * n, world.patients[n % 5]) for n in range(1, 1000)]
     broken = record(99_990, world.patients[0], type="test", data=FAULT, row_count=2)
     first = world.run([*records, broken])
@@ -121,7 +122,7 @@ def test_one_bad_document_of_a_thousand_lands_once_when_its_cause_is_mended(worl
     world.check()
 
 
-def test_a_record_whose_patient_was_deleted_lands_once_the_patient_is_back(world):
+def test_a_record_whose_patient_was_deleted_is_stored_once_the_patient_is_back(world):
     deleted = world.passport[PATIENTS].find_one_and_delete({"_id": ObjectId(world.patients[1])})
     one = record(1, world.patients[1])
     assert world.run([one]).parked == {"deleted_patient": 1}
@@ -162,10 +163,10 @@ def test_eight_runs_at_once_count_an_attempt_once(world):
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_a_run_that_dies_over_an_attempt_is_completed_by_the_next_which_counts_it_once(world, monkeypatch, when):
+def test_an_attempt_of_a_run_that_died_is_counted_once_by_the_next(world, monkeypatch, when):
     broken = [record(n, world.patients[0], data=FAULT) for n in (1, 2)]
     world.run(broken)
-    store = parking.store
+    store = parked_rows.store
 
     def dying(*arguments):
         if when == "after":
@@ -173,7 +174,7 @@ def test_a_run_that_dies_over_an_attempt_is_completed_by_the_next_which_counts_i
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(parking, "store", dying)
+        patched.setattr(parked_rows, "store", dying)
         with pytest.raises(KeyboardInterrupt):
             world.run(broken, now=NOW + HOUR)
     world.run(broken, now=NOW + HOUR + timedelta(seconds=1))
@@ -181,7 +182,7 @@ def test_a_run_that_dies_over_an_attempt_is_completed_by_the_next_which_counts_i
     world.check()
 
 
-def test_a_parked_row_holds_nothing_of_its_patient(world):
+def test_a_parked_row_holds_no_data_of_its_patient(world):
     world.run([record(1, world.patients[0], data={"testStatus": "Herbalist Wormwood"})])
     told = str(row(world))
     assert "Wormwood" not in told

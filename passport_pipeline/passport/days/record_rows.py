@@ -1,6 +1,6 @@
-"""Which source rows the passport shows: those that its records were made of.
+"""Which source rows the records of days are made of: those that are loaded or attached.
 
-What belongs here: reading them. What does not: how many there are by outcome (days, recounting).
+What belongs here: reading them. What does not: how many there are by outcome (state, counts).
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ from passport_pipeline.core.row_references import Ids
 from passport_pipeline.passport.mongo.collections import RECORDS
 from passport_pipeline.passport.mongo.database import Passport, answering
 
-CHUNK = 10_000
+RECORDS_PER_BATCH = 10_000
 
 
 @dataclass(frozen=True)
-class Shown:
+class RecordRows:
     """The rows that lead or belong to a record, in no order: the obs_id of each, and a number for its person."""
 
     rows: Ids
     persons: Ids
 
 
-@answering("reading which rows are shown")
-def shown_rows(passport: Passport, hospital_key: str, days: Iterable[date]) -> Shown:
-    """The rows of these days that are shown, each once. Raises PassportError."""
-    wanted = {"source.hospital": hospital_key, "source.day": {"$in": [day.isoformat() for day in days]}}
+@answering("reading which rows records are made of")
+def record_rows(passport: Passport, hospital_key: str, days: Iterable[date]) -> RecordRows:
+    """The loaded and attached rows of these days, each once. Raises PassportError."""
+    query = {"source.hospital": hospital_key, "source.day": {"$in": [day.isoformat() for day in days]}}
     fields = {"_id": 0, "ids": "$source.rows.obsId", "person": "$source.personUuid"}
     numbers: dict[str, int] = {}
     rows: list[int] = []
     persons: list[int] = []
-    for record in passport[RECORDS].find(wanted, fields, batch_size=CHUNK):
+    for record in passport[RECORDS].find(query, fields, batch_size=RECORDS_PER_BATCH):
         rows += record["ids"]
         persons += [numbers.setdefault(record["person"], len(numbers))] * len(record["ids"])
-    return Shown(np.array(rows, dtype=np.int64), np.array(persons, dtype=np.int64))
+    return RecordRows(np.array(rows, dtype=np.int64), np.array(persons, dtype=np.int64))

@@ -1,0 +1,222 @@
+"""The collections that the passport shares with the application: validators and indexes.
+
+What belongs here: what a document of theirs must look like, as data. What does not: putting it in place (contract), or
+making documents. The validators state what the application's own models demand and allow any further field, because the
+application owns more than the pipeline knows; what only the pipeline writes is demanded under `source`.
+"""
+
+from __future__ import annotations
+
+from passport_pipeline.passport.mongo.collections import (
+    ARRAYS,
+    AUDIT,
+    DOCTORS,
+    HOSPITALS,
+    PATIENTS,
+    RECORD_TYPES,
+    RECORDS,
+    SYNC,
+    USERS,
+)
+from passport_pipeline.passport.mongo.schemas import (
+    BCRYPT,
+    BOOLEAN,
+    DATE,
+    DAY,
+    EMAIL,
+    HASH,
+    ID,
+    ID_TEXT,
+    ISO_DATE,
+    LINE,
+    NUMBER,
+    ROWS,
+    TEXT,
+    WINDOW,
+    Collection,
+    Index,
+    array,
+    document,
+    nullable,
+    one_of,
+    text,
+)
+
+STAMPS = {"createdAt": DATE, "updatedAt": DATE, "__v": NUMBER}
+
+SOURCE = document(
+    (
+        *("hospital", "obsUuid", "obsId", "personUuid", "window", "day", "rows"),
+        *("checksum", "dataChecksum", "rules", "runId", "version"),
+    ),
+    hospital=LINE,
+    obsUuid=LINE,
+    obsId=NUMBER,
+    personUuid=LINE,
+    encounterUuid=nullable(TEXT),
+    window=WINDOW,
+    day=DAY,
+    rows=ROWS,
+    checksum=HASH,
+    dataChecksum=HASH,
+    rules=NUMBER,
+    runId=LINE,
+    version={"bsonType": ["int", "long"], "minimum": 1},
+    doctorId=nullable(ID_TEXT),
+    # The token of the lease (leases) under which this version was written.
+    fence=NUMBER,
+)
+
+OPENMRS_DATA = document(
+    (),
+    obsId=nullable(NUMBER),
+    conceptId=nullable(NUMBER),
+    personId=nullable(NUMBER),
+    obsDatetime=nullable(DATE),
+    dateCreated=nullable(DATE),
+    creatorName=nullable(TEXT),
+    locationName=nullable(TEXT),
+    encounterUuid=nullable(TEXT),
+    providerUuid=nullable(TEXT),
+    valueType=nullable(one_of("text", "numeric", "coded")),
+)
+
+RECORD_DATA = document(
+    (),
+    name=nullable(TEXT),
+    details=nullable(TEXT),
+    diagnosed=ISO_DATE,
+    procedure=nullable(TEXT),
+    medicationName=nullable(TEXT),
+    dosage=nullable(TEXT),
+    medicationStatus=nullable(one_of("Active", "Past")),
+    startDate=ISO_DATE,
+    prescribedBy=nullable(TEXT),
+    testName=nullable(TEXT),
+    testDate=ISO_DATE,
+    testStatus=nullable(one_of("Normal", "Critical", "Abnormal")),
+    hospital=nullable(TEXT),
+    reason=nullable(TEXT),
+    visitDate=ISO_DATE,
+)
+
+RECORD = document(
+    ("patientId", "type", "data", "createdBy"),
+    patientId=ID_TEXT,
+    type=one_of(*RECORD_TYPES),
+    data=RECORD_DATA,
+    createdBy=ID_TEXT,
+    syncDate=nullable(DATE),
+    lastEditedAt=nullable(DATE),
+    openmrsData=nullable(OPENMRS_DATA),
+    source=SOURCE,
+    **STAMPS,
+) | {"dependencies": {"source": {"required": ["syncDate", "openmrsData", *STAMPS]}}}
+
+APPLICATION_COLLECTIONS = (
+    Collection(
+        USERS,
+        document(
+            ("name", "email", "password", "role"),
+            name=text(2, 50),
+            email=EMAIL,
+            password=BCRYPT,
+            role=one_of("patient", "doctor", "admin", "hospital", "receptionist"),
+            isActive=nullable(BOOLEAN),
+            isEmailVerified=nullable(BOOLEAN),
+            **STAMPS,
+        ),
+        (Index(("email",), unique=True),),
+    ),
+    Collection(
+        PATIENTS,
+        document(
+            ("user", "nationalId", "dateOfBirth", "gender", "contactNumber", "address", "emergencyContact"),
+            user=ID,
+            nationalId=text(pattern=r"^\d{10,16}$"),
+            dateOfBirth=DATE,
+            gender=one_of("male", "female", "other", "prefer_not_to_say"),
+            contactNumber=LINE,
+            address=text(1, 500),
+            emergencyContact=document(("name", "relationship", "phone"), name=LINE, relationship=LINE, phone=LINE),
+            bloodType=nullable(one_of("A+", "A-", "B+", "B-", "AB+", "AB-", "O+", "O-")),
+            status=nullable(one_of("active", "inactive")),
+            **{name: array(ID) for name in ARRAYS.values()},
+            **STAMPS,
+        ),
+        (Index(("user",), unique=True), Index(("nationalId",), unique=True)),
+    ),
+    Collection(
+        DOCTORS,
+        document(
+            ("user", "licenseNumber", "specialization", "hospital"),
+            user=ID,
+            licenseNumber=text(1, pattern="^[^a-z]+$"),
+            specialization=LINE,
+            hospital=ID,
+            openmrsProviderUuid=nullable(TEXT),
+            **STAMPS,
+        ),
+        (
+            Index(("user",), unique=True),
+            Index(("licenseNumber",), unique=True),
+            Index(("openmrsProviderUuid",)),
+        ),
+    ),
+    Collection(
+        HOSPITALS,
+        document(
+            ("user", "name", "address", "contact", "licenseNumber"),
+            user=ID,
+            name=LINE,
+            address=LINE,
+            contact=LINE,
+            licenseNumber=LINE,
+            status=nullable(one_of("active", "pending", "inactive")),
+            openmrsHospitalKey=nullable(TEXT),
+            **STAMPS,
+        ),
+        (
+            Index(("licenseNumber",), unique=True),
+            Index(("openmrsHospitalKey",), unique=True, where_present="openmrsHospitalKey"),
+        ),
+    ),
+    Collection(
+        RECORDS,
+        RECORD,
+        (
+            Index(("patientId", "type")),
+            Index(("patientId", "createdAt")),
+            Index(("createdBy",)),
+            Index(("syncDate",)),
+            Index(("source.hospital", "source.obsUuid"), unique=True, where_present="source.obsUuid"),
+            Index(("source.hospital", "source.day", "_id"), where_present="source.hospital"),
+        ),
+    ),
+    Collection(
+        AUDIT,
+        document(
+            ("user", "patient", "accessType", "action", "details", "accessTime"),
+            user=ID,
+            patient=ID,
+            accessType=one_of("regular", "emergency", "consent"),
+            action=one_of("view", "create", "update", "delete"),
+            details=text(longest=1000),
+            accessTime=DATE,
+            **STAMPS,
+        ),
+        (Index(("user",)), Index(("patient",)), Index(("accessTime",))),
+    ),
+    Collection(
+        SYNC,
+        document(
+            ("hospitalId", "lastSyncTime"),
+            hospitalId=LINE,
+            lastSyncTime=DATE,
+            # Seconds from a row's creation to its record: the last ones, and their percentiles.
+            freshness=document((), seconds=array(NUMBER), measured=NUMBER, p50=NUMBER, p95=NUMBER, rows=NUMBER),
+            **STAMPS,
+        ),
+        (Index(("hospitalId",), unique=True),),
+    ),
+)
