@@ -37,10 +37,10 @@ import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
 from passport_pipeline.core.digests import Digest
-from passport_pipeline.core.windows import month_of
 from passport_pipeline.core.errors import BatchError, ConfigurationError, PipelineError
 from passport_pipeline.core.known_errors import Origin, explained, find
 from passport_pipeline.core.row_references import References
+from passport_pipeline.core.windows import month_of
 
 _DIGEST, _REFERENCES, _DTYPES = b"passport.digest", b"passport.references", b"passport.dtypes"
 _KEPT, _TEXTS = "_lookups", "metadata.json"

@@ -1,0 +1,1 @@
+"""Raw batches: what was read at a hospital, on disk."""
