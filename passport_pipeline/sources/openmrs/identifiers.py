@@ -69,8 +69,8 @@ def national_types(source: Source) -> tuple[str, ...]:
 
     None where no type or several are suggested, with a warning in the log. Raises SourceError.
     """
-    if source.hospital.national_id_types:
-        return source.hospital.national_id_types
+    if source.hospital.settings.national_id_types:
+        return source.hospital.settings.national_id_types
     types = suggest_types(source)
     suggested = types.loc[types["suggested"], "uuid"].dropna().tolist()
     if len(suggested) == 1:

@@ -141,7 +141,7 @@ def read_concepts(source: Source) -> ConceptLookup:
         used |= read.members(used)
         ids = sorted(used)
         concepts = read.concepts(ids)
-        names = concept_names(read.names(ids), source.hospital.locales)
+        names = concept_names(read.names(ids), source.hospital.settings.locales)
         concepts["name"] = clean(concepts["concept_id"].map(names))
         return ConceptLookup(shaped(concepts, CONCEPTS), read.mappings(ids), read.drugs(), true_id, false_id)
 

@@ -194,7 +194,7 @@ def _indexes(report: Preflight, source: Source) -> None:
 
 
 def _locales(report: Preflight, source: Source) -> None:
-    chain = source.hospital.locales
+    chain = source.hospital.settings.locales
     used, named, counts = preflight_queries.locale_shares(source, chain)
     there = ", ".join(f"{locale} {count}" for locale, count in list(counts.items())[:8])
     share = named / used if used else 1.0
@@ -212,7 +212,7 @@ def _identifiers(report: Preflight, source: Source) -> None:
         f"{name} ({uuid}): {count}{', looks like a national id' if suggested else ''}"
         for uuid, name, count, suggested in types.itertuples(index=False)
     )
-    configured = source.hospital.national_id_types
+    configured = source.hospital.settings.national_id_types
     unknown = sorted(set(configured) - set(types["uuid"].dropna()))
     suggested = int(types["suggested"].sum())
     if unknown:
