@@ -6,7 +6,7 @@ from passport_pipeline.config.hospitals import first_month_of
 from passport_pipeline.connections.run import Connections
 from passport_pipeline.core.windows import last_month
 from passport_pipeline.orchestration.assets.error_handling import TRANSIENT_RETRIES, failing_clearly
-from passport_pipeline.orchestration.assets.metadata_tables import verification_metadata
+from passport_pipeline.orchestration.assets.metadata_tables import accounting_table, verification_metadata
 from passport_pipeline.orchestration.assets.records import medical_records
 from passport_pipeline.orchestration.assets.survey import hospital_survey
 from passport_pipeline.orchestration.partitions import hospitals, window_of, windows
@@ -25,18 +25,9 @@ def every_live_row_has_an_outcome(
     window = window_of(context.partition_key)
     days = days_of_window(connections.batches, connections.passport, window.hospital, window.month)
     wrong = [day for day in days if not day.accounted_for or not day.agrees]
-    rows = [
-        f"| {day.day} | {day.live} | {day.loaded} | {day.attached} | {day.parked} | {day.skipped} | "
-        f"{'yes' if day.agrees else 'no'} |"
-        for day in (wrong or days)
-    ]
-    head = [
-        "| day | live | loaded | attached | parked | skipped | digests agree |",
-        "|---|---:|---:|---:|---:|---:|---|",
-    ]
     return dg.AssetCheckResult(
         passed=not wrong,
-        metadata={"days": len(days), "days_wrong": len(wrong), "table": dg.MetadataValue.md("\n".join([*head, *rows]))},
+        metadata={"days": len(days), "days_wrong": len(wrong), "table": accounting_table(wrong or days)},
     )
 
 

@@ -1,15 +1,15 @@
 """Having parked rows tried again."""
 
-from collections.abc import Sequence
-
 import dagster as dg
 
 from passport_pipeline.connections.run import Connections
 from passport_pipeline.core.errors import ConfigurationError
 from passport_pipeline.orchestration.assets.error_handling import failing_clearly
-from passport_pipeline.passport.parked.replay import Group, Selection, groups, mark_due
+from passport_pipeline.orchestration.assets.metadata_tables import parked_table
+from passport_pipeline.passport.parked.replay import Selection, groups, mark_due
 
 LINES = 200
+"""Of the table: no more than a page shows."""
 
 
 class ReplayConfig(dg.Config):
@@ -56,17 +56,6 @@ def mark_parked_due(
             "records": sum(group.records for group in found),
             "windows": len({(group.hospital, group.window) for group in found}),
             "marked": not config.dry_run,
-            "parked": groups_table(found),
+            "parked": parked_table(found[:LINES]),
         }
     )
-
-
-def groups_table(found: Sequence[Group]) -> dg.MarkdownMetadataValue:
-    """Counts of parked rows, as a Markdown table; no more lines than a page shows."""
-    head = ["| hospital | window | reason | state | records | rows | attempts |", "|---|---|---|---|---:|---:|---:|"]
-    told = [
-        (one.hospital, one.window, one.reason, one.state, one.records, one.rows, one.attempts[1])
-        for one in found[:LINES]
-    ]
-    more = [f"\nand {len(found) - LINES} more"] if len(found) > LINES else []
-    return dg.MetadataValue.md("\n".join([*head, *(f"| {' | '.join(map(str, one))} |" for one in told), *more]))
