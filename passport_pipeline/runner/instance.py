@@ -1,6 +1,6 @@
-"""The Dagster instance that runs in this process are kept in.
+"""The Dagster instance that stores the runs of this process.
 
-What belongs here: opening it. What does not: the runs (automation.in_process).
+What belongs here: opening it. What does not: the runs (in_process).
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from pathlib import Path
 
 import dagster as dg
 import yaml
-from dagster._core.instance.ref import InstanceRef
 
 from passport_pipeline.core.errors import ConfigurationError
+from passport_pipeline.runner.dagster_private import NO_COMPUTE_LOGS, InstanceRef
 from passport_pipeline.runner.local_storage import LocalStorage
 
 CONFIG = "dagster.yaml"
@@ -33,9 +33,7 @@ NEW_CONFIG = {
 """What a new DAGSTER_HOME is given, where nobody else has said what it is to be."""
 
 # Dagster would start four processes for each run, which copy what it prints; that is this command's own output here.
-OVERRIDES = {
-    "compute_logs": {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
-}
+OVERRIDES = {"compute_logs": NO_COMPUTE_LOGS}
 
 
 @contextmanager

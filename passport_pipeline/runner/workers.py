@@ -23,13 +23,12 @@ from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import Self
 
-from dagster._core.instance.ref import InstanceRef
-
 from passport_pipeline.config.settings import Settings
 from passport_pipeline.connections.run import Connections
 from passport_pipeline.core.errors import WorkerDied, described
 from passport_pipeline.core.terminal import complain
 from passport_pipeline.core.windows import Window
+from passport_pipeline.runner.dagster_private import InstanceRef
 from passport_pipeline.runner.in_process import HospitalRun, InProcess
 from passport_pipeline.runner.instance import opened
 from passport_pipeline.runner.signals import Stopped, let_in, put_off, stopping
