@@ -1,7 +1,7 @@
 """Which hospitals are stale: one check of all of them, evaluated without a run.
 
 What belongs here: the check and the sensor that evaluates it. What does not: when a hospital is stale
-(passport.freshness).
+(passport.hospitals.staleness).
 """
 
 from datetime import timedelta
@@ -45,11 +45,8 @@ def freshness(context: dg.SensorEvaluationContext, connections: dg.ResourceParam
 
 
 def _staleness(connections: Connections) -> Staleness:
-    connections = connections.reread()
-    enabled = [key for key, hospital in connections.hospitals.items() if hospital.enabled]
-    try:
-        states, now = hospital_states(connections.passport, enabled), connections.passport.now()
-    finally:
-        connections.close()
-    allowed = timedelta(minutes=connections.settings.stale_after)
+    tick = connections.tick()
+    enabled = [key for key, hospital in tick.hospitals.items() if hospital.enabled]
+    states, now = hospital_states(tick.passport, enabled), tick.passport.now()
+    allowed = timedelta(minutes=tick.settings.stale_after)
     return staleness((states[key] for key in enabled), now, allowed)

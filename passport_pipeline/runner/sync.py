@@ -13,7 +13,7 @@ from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.connections.run import Connections
 from passport_pipeline.core.errors import PipelineError
 from passport_pipeline.core.windows import Window
-from passport_pipeline.detection.outstanding import left_marked, months_of, outstanding
+from passport_pipeline.detection.outstanding import months_of, outstanding, unfinished_months
 from passport_pipeline.orchestration.partitions import partition_key_of
 from passport_pipeline.passport.accounts import ensure_hospital
 from passport_pipeline.passport.days.state import record_sync
@@ -150,7 +150,7 @@ def _run_months(  # noqa: PLR0917 - whose, which, and where it is noted
         return
     # A record that moved between two windows that were run at once has left a mark on one of them.
     try:
-        marked = succeeded & left_marked(workers.in_process.connections.passport, hospital.key)
+        marked = succeeded & unfinished_months(workers.in_process.connections.passport, hospital.key)
     except PipelineError as error:
         run.refuse(error)
         return

@@ -33,7 +33,7 @@ from passport_pipeline.passport.reconcile.day import DayReconciler, DayResult
 from passport_pipeline.records.documents import Documents
 from passport_pipeline.records.frames import Making
 from passport_pipeline.sources.openmrs.lookups import Lookups
-from passport_pipeline.windows.compare import ComparedWindow, DayState, DayStates
+from passport_pipeline.windows.compare import DayState, DayStates, WindowComparison
 
 WRITTEN = ("inserted", "updated", "retracted", "unchanged", "conflicts")
 OUTCOMES = ("loaded", "attached", "parked", "skipped")
@@ -213,7 +213,7 @@ def load_window(
     settings: Settings,
     batches: Batches,
     passport: Passport,
-    compared: ComparedWindow,
+    compared: WindowComparison,
     *,
     run_id: str,
     token: int = 0,
@@ -226,7 +226,7 @@ def load_window(
     `token` is that of the run's lease on the window (leases): without one, no day that was ever loaded under a lease
     is changed. Touches no hospital. Raises HospitalNotActive, PassportError, BatchError.
     """
-    hospital, month, made_of, there = compared.hospital, compared.month, compared.inputs, compared.there
+    hospital, month, made_of, there = compared.hospital, compared.month, compared.inputs, compared.wanted
     refuse_inactive(passport, hospital.key)
     now = passport.now()
     account = ensure_hospital(passport, hospital, settings)
@@ -235,7 +235,7 @@ def load_window(
     )
     stale = {*compared.stale, *due_days(passport, hospital.key, month, now)}
     result = Loaded(days=len(there.by_day))
-    held = there.by_day.keys() | compared.here.keys()
+    held = there.by_day.keys() | compared.recorded.keys()
     days = sorted(held | recounted(passport, hospital.key, [month]).keys() if full else stale)
     done = dict(zip(days, load.load(days, there), strict=True))
     # A record that moved between two days that were written at once has left a mark on one of them.

@@ -83,7 +83,7 @@ def stored_survey(hospital_key: str, batches: Batches) -> Survey | None:
     return survey
 
 
-def kept_stamp(hospital_key: str, batches: Batches) -> str:
+def survey_version(hospital_key: str, batches: Batches) -> str:
     """A short text that changes whenever `stored_survey` would give something else. Reads no survey.
 
     Raises BatchError.

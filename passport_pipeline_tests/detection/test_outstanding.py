@@ -1,4 +1,4 @@
-"""Which windows a sync runs: those that are not in line, and no others."""
+"""Which windows a sync runs: those that are not up to date, and no others."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -38,7 +38,7 @@ def windows_run(instance):
     return len(instance.get_runs(dg.RunsFilter(job_name="window_records")))
 
 
-def test_a_window_that_is_in_line_is_not_run_again(operator):
+def test_a_window_that_is_up_to_date_is_not_run_again(operator):
     (before,), runs, synced = operator.sync(full=True), windows_run(operator.instance), last_sync(operator)
     (again,) = operator.sync()
     assert windows_run(operator.instance) == runs
@@ -141,12 +141,12 @@ def test_a_comparison_that_fails_fails_the_hospital_and_no_other(operator, monke
     assert run.exit_code == PassportUnreachable.exit_code
 
 
-def test_marks_that_cannot_be_read_after_the_runs_fail_the_hospital_and_no_other(operator, monkeypatch):
+def test_unreadable_dirty_markers_after_the_runs_fail_the_hospital_and_no_other(operator, monkeypatch):
     def fail(*_):
         raise PassportUnreachable("MongoDB does not answer")
 
-    monkeypatch.setattr("passport_pipeline.runner.sync.left_marked", fail)
-    assert [run.failures for run in operator.sync()] == [[]]  # nothing was run, so no marks are looked for
+    monkeypatch.setattr("passport_pipeline.runner.sync.unfinished_months", fail)
+    assert [run.failures for run in operator.sync()] == [[]]  # nothing was run, so no dirty markers are read
     (run,) = operator.sync(full=True)
     assert (run.windows, run.failures) == (1, ["MongoDB does not answer"])
     assert run.exit_code == PassportUnreachable.exit_code

@@ -38,7 +38,7 @@ def change_hospital_state(
     """Set a hospital's state; the change is kept with who made it and why. After `active` it is surveyed in full."""
     state = change_state(
         connections.passport,
-        connections.reread().hospitals,
+        connections.tick().hospitals,
         config.hospital,
         config.state.value,
         config.reason,

@@ -196,7 +196,7 @@ def recorded(
 
 
 @answering("looking whether days were recorded")
-def recorded_stamp(passport: Passport, hospital_key: str) -> str | None:
+def recorded_version(passport: Passport, hospital_key: str) -> str | None:
     """A short text that changes whenever a run records, adds or deletes a day of the hospital; None while a day has a
     mark of a run, or is to be looked at again. MongoDB sums it up. A document that was changed by hand does not show.
     Raises PassportError.

@@ -16,7 +16,7 @@ from passport_pipeline.core.errors import WindowBusy, WindowTakenOver
 from passport_pipeline.passport.days import leases
 from passport_pipeline.passport.days.dirty import BY_NAME, LOOK_AGAIN, MOVED
 from passport_pipeline.passport.days.leases import confirm, held, lease
-from passport_pipeline.passport.days.state import recorded, recorded_stamp
+from passport_pipeline.passport.days.state import recorded, recorded_version
 from passport_pipeline.passport.mongo.bookkeeping import LEASES
 from passport_pipeline.passport.mongo.collections import DAYS, PARKED, RECORDS
 from passport_pipeline.passport.parked import rows as parking
@@ -351,13 +351,13 @@ def test_a_day_whose_mark_was_taken_from_another_run_is_looked_at_again_hours_la
     days.update_one({}, {"$set": {"writers": {"dead": 1, MOVED: 1}}})
     world.run(shown)
     assert recorded(world.passport, "central")[DAY].in_line
-    stamp = recorded_stamp(world.passport, "central")
+    stamp = recorded_version(world.passport, "central")
     assert stamp
     days.update_one(
         {}, [{"$set": {"lookAgainAt": {"$subtract": ["$lookAgainAt", LOOK_AGAIN // timedelta(milliseconds=1)]}}}]
     )
     assert not recorded(world.passport, "central")[DAY].in_line
-    assert recorded_stamp(world.passport, "central") is None
+    assert recorded_version(world.passport, "central") is None
     world.run(shown)
     assert recorded(world.passport, "central")[DAY].in_line
     assert "lookAgainAt" not in days.find_one()
