@@ -138,7 +138,7 @@ class Tick:
         return cls(connections, before, at, queued, changes, concerned, wrong)
 
     def check(self, hospital: Hospital) -> DependenciesCheck:
-        """Check a hospital, where something changed. A window that a run is at just now is left to it, and one whose
+        """Check a hospital, where something changed. A window that a run holds just now is left to it, and one whose
         rows have changed to `source_changes`; it is checked again in the next tick. Raises BatchError, PassportError,
         and SourceBusy where the check of an earlier tick is still running.
         """

@@ -1,4 +1,4 @@
-"""Checking hospitals: which windows differ by the hospital's survey, held against what the passport recorded.
+"""Checking hospitals: which windows differ by the hospital's survey, compared with what the passport recorded.
 
 What belongs here: the check of one hospital and its cache entry, and checking all hospitals of a tick. What does not:
 comparing (plan), turns and the time limit (side_by_side), Dagster (orchestration.sensors), SQL (sources), MongoDB
@@ -104,7 +104,7 @@ def check_hospital(
     """Check an active hospital: its clock, its lineage, and by the tail of its survey its days in `months`.
 
     What is unchanged since the last check (CacheKey) is not read again, for as long as the connection is reused.
-    Windows that a run is at just now are left to it. Raises SourceError, PassportError, BatchError.
+    Windows that a run holds just now are left to it. Raises SourceError, PassportError, BatchError.
     """
     passport, at, lineage = connections.passport, connections.passport.now(), None
     with connections.cache.source(hospital, connections.settings) as cached:

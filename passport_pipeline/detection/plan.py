@@ -1,7 +1,7 @@
 """Which windows have to be run: the one comparison of what days are to be with what was recorded of them.
 
 What belongs here: this decision, pure. What does not: what days are to be (windows.compare), reading it from a hospital
-(hospital) or from what is stored (dependencies, outstanding), and which windows a run is at.
+(hospital) or from what is stored (dependencies, outstanding), and which windows a run holds.
 """
 
 from __future__ import annotations
@@ -61,9 +61,9 @@ def stale_windows(
 
 
 def _key(days: list[date], wanted: DayStates, recorded: Mapping[date, DayRecord]) -> str:
-    ends = "|".join(f"{day} {wanted[day]} {_told(recorded.get(day))}" for day in days)
+    ends = "|".join(f"{day} {wanted[day]} {_recorded(recorded.get(day))}" for day in days)
     return hashlib.blake2b(ends.encode(), digest_size=8).hexdigest()
 
 
-def _told(record: DayRecord | None) -> str:
+def _recorded(record: DayRecord | None) -> str:
     return f"{record.digest} {record.inputs} {record.recorded_at}" if record else "never"

@@ -37,16 +37,16 @@ def passport_agrees(
     context: dg.AssetCheckExecutionContext, connections: dg.ResourceParam[Connections]
 ) -> dg.AssetCheckResult:
     """Every day's digest at the hospital, as its last full survey has it with its tail of now, is the digest of the
-    passport's documents. A day that differs is looked at again after a while, and then narrowed to its rows. And
+    passport's documents. A day that differs is compared again after a while, and then narrowed to its rows. And
     patients' lists name the hospital's records of their own, and none that was retracted.
 
-    What it finds is requested: the days are marked, `source_changes` asks for their windows, and the run of each holds
-    every document of these days against the hospital, once the guard has weighed it.
+    What it finds is requested: the days are marked as dirty, `source_changes` requests their windows, and the run of
+    each compares every document of these days with the hospital, after the plausibility check.
     """
     hospital = connections.hospital(context.partition_key)
     months = (first_month_of(hospital, connections.settings), last_month())
     with connections.source(hospital.key) as source:
-        found = verify_hospital(
+        result = verify_hospital(
             source,
             connections.passport,
             *months,
@@ -54,5 +54,6 @@ def passport_agrees(
             wait=connections.settings.verify_wait,
             lists=True,
         )
-    requested = have_mended(connections.passport, found, months)
-    return dg.AssetCheckResult(passed=found.ok, metadata={**verification_metadata(found), "days_requested": requested})
+    requested = have_mended(connections.passport, result, months)
+    metadata = {**verification_metadata(result), "days_requested": requested}
+    return dg.AssetCheckResult(passed=result.ok, metadata=metadata)

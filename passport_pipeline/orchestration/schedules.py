@@ -1,4 +1,4 @@
-"""Schedules: what is done whether or not anything is known to have changed.
+"""Schedules: what is done every night, whether or not anything is known to have changed.
 
 What belongs here: cron expressions and requests. What does not: what a run does (assets).
 """

@@ -1,4 +1,4 @@
-"""What each day is to be recorded with, held against what the passport recorded of it.
+"""What each day is to be recorded with, compared with what the passport recorded of it.
 
 What belongs here: this one comparison, by day: for a run of a window, and for all days of a hospital. What does not:
 what a day's records are made of (fingerprint), loading (load), which windows have to be run (detection.plan). Touches
@@ -39,7 +39,7 @@ class Reason(StrEnum):
     """Why a day or a window is stale."""
 
     UNFINISHED = "unfinished"
-    """A run has left the day unfinished, or it has a dirty marker, or is to be looked at again by now."""
+    """A run has left the day unfinished, or it has a dirty marker, or is due to be checked again."""
     ROWS = "rows"
     """The day's rows are not those that were recorded."""
     DEPENDENCIES = "dependencies"
@@ -119,7 +119,7 @@ class WindowComparison:
 
 
 def compare_window(hospital: Hospital, batches: Batches, passport: Passport, month: str) -> WindowComparison:
-    """Hold a window's raw batches, lookups and matches against what was recorded of its days. Made under the window's
+    """Compare a window's raw batches, lookups and matches with what was recorded of its days. Made under the window's
     lease, so that plausibility is checked of what is then loaded. Raises PassportError, BatchError.
     """
     inputs = stored_inputs(hospital, batches, month)

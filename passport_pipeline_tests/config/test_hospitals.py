@@ -47,7 +47,7 @@ def test_a_good_file_gives_its_hospitals_in_order(load):
     assert district.settings.locales == ("en",) and district.settings.national_id_types == () and not district.enabled
 
 
-def test_every_fault_is_told_at_once_each_with_its_line(load):
+def test_every_fault_is_reported_at_once_each_with_its_line(load):
     text = """\
     hospitals:
       - key: Central

@@ -31,7 +31,7 @@ def test_the_line_of_what_is_missing_or_nested_too_deep_is_that_of_what_should_h
     assert (file.line(("b", 0, "w")), file.line(("b", 0, "y", "deep", 1, "z"))) == (3, 5)
 
 
-def test_what_a_model_refuses_is_told_with_its_line_and_without_the_value():
+def test_a_fault_that_a_model_finds_has_its_line_and_not_the_value():
     file = read_yaml("a:\n  - x: secret-word\n", levels=3)
     try:
         Model.model_validate(file.value["a"][0])

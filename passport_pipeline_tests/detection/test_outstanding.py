@@ -42,8 +42,8 @@ def test_a_window_that_is_up_to_date_is_not_run_again(operator):
     (before,), runs, synced = operator.sync(full=True), windows_run(operator.instance), last_sync(operator)
     (again,) = operator.sync()
     assert windows_run(operator.instance) == runs
-    assert (again.windows, again.in_line, again.live, again.failures) == (before.windows, 1, before.live, [])
-    assert before.in_line == 0
+    assert (again.windows, again.up_to_date, again.live, again.failures) == (before.windows, 1, before.live, [])
+    assert before.up_to_date == 0
     assert last_sync(operator) > synced
 
 
@@ -126,7 +126,7 @@ def test_a_window_that_dagster_has_not_materialized_is_run_so_that_it_is_shown(o
     connections = operator.connections()
     with dg.instance_for_test() as elsewhere:
         (run,) = sync(InProcess(connections, elsewhere), [connections.hospital(KEY)], None, None)
-        assert (run.windows, run.in_line, run.written) == (1, 0, 0)
+        assert (run.windows, run.up_to_date, run.written) == (1, 0, 0)
         assert windows_run(elsewhere) == 1
     connections.close()
 

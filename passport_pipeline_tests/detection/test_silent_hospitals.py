@@ -169,7 +169,7 @@ def test_a_restart_of_the_daemon_does_not_forget_which_hospitals_rest(ticking):
     assert ticking.checked == ["central"]
 
 
-def test_an_operator_sees_since_when_and_why_and_is_not_kept_waiting(ticking, monkeypatch):
+def test_an_operator_sees_since_when_and_why_and_does_not_wait(ticking, monkeypatch):
     for name, value in ticking.operator.environment().items():
         monkeypatch.setenv(name, value)
     for _ in range(2):

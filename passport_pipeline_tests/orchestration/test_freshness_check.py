@@ -21,7 +21,7 @@ ENTRY = "  - {{key: {0}, name: {0}, url_env: X_{0}, timezone: UTC, enabled: {1}}
 
 @pytest.fixture
 def connections(settings):
-    """Three hospitals that were surveyed a minute ago and are in line, and one that is not enabled."""
+    """Three hospitals that were surveyed a minute ago and are up to date, and one that is not enabled."""
     entries = [ENTRY.format(key, "true") for key in KEYS] + [ENTRY.format("closed", "false")]
     settings.hospitals_file.write_text("hospitals:\n" + "".join(entries))
     with closing(Connections(settings)) as connections:
@@ -59,7 +59,7 @@ def aged(connections, key, **minutes):
     )
 
 
-def test_hospitals_that_were_surveyed_and_are_in_line_are_fresh_at_every_tick(instance, connections):
+def test_hospitals_that_were_surveyed_and_are_up_to_date_are_fresh_at_every_tick(instance, connections):
     for _ in range(2):
         check, warnings = evaluated(instance, connections)
         assert check.passed and not warnings

@@ -1,4 +1,4 @@
-"""Having parked rows tried again."""
+"""The op that makes parked rows due."""
 
 import dagster as dg
 
@@ -13,7 +13,7 @@ LINES = 200
 
 
 class ReplayConfig(dg.Config):
-    """Which parked rows (those that fit every field that is given), and who wants them tried again."""
+    """Which parked rows (those that match every field that is given), and who wants them tried again."""
 
     by: str
     ids: list[str] = []  # noqa: RUF012 - pydantic gives every config its own
@@ -49,13 +49,13 @@ def mark_parked_due(
     the hospital is paused or not enabled. The output's metadata counts them.
     """
     selection, passport = config.selection(), connections.passport
-    marked = None if config.dry_run else mark_due(passport, selection, config.by, passport.now())
-    found = marked.before if marked else groups(passport, selection)
+    replay = None if config.dry_run else mark_due(passport, selection, config.by, passport.now())
+    parked = replay.before if replay else groups(passport, selection)
     context.add_output_metadata(
         {
-            "records": sum(group.records for group in found),
-            "windows": len({(group.hospital, group.window) for group in found}),
+            "records": sum(group.records for group in parked),
+            "windows": len({(group.hospital, group.window) for group in parked}),
             "marked": not config.dry_run,
-            "parked": parked_table(found[:LINES]),
+            "parked": parked_table(parked[:LINES]),
         }
     )

@@ -64,7 +64,7 @@ def source_changes(
     One that is slow or does not answer delays no other: it comes after those that answer, and less and less often.
 
     A window that still differs is requested again in the next hour, so a run that failed is not the last. One that
-    waits in the queue, that a run is at, or that was held back for plausibility in this hour, is not requested. A full
+    waits in the queue, that a run holds, or that was held back for plausibility in this hour, is not requested. A full
     survey that is overdue is requested, too: a hospital that does not answer at night is surveyed when it does.
     """
     until, tick = end_of_tick(), connections.tick()

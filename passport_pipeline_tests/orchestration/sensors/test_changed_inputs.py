@@ -330,7 +330,7 @@ def test_without_a_change_stream_all_hospitals_are_compared_every_ten_minutes(se
         assert sorted(sensor.compared) == expected
 
 
-def test_a_hospital_that_cannot_be_compared_is_told_delays_no_other_and_is_tried_again(sensor):
+def test_a_hospital_that_cannot_be_compared_is_warned_of_delays_no_other_and_is_tried_again(sensor):
     path = Path(sensor.operator.settings.batches, "central", "_lookups", "concepts.zip")
     whole = path.read_bytes()
     try:
@@ -390,7 +390,7 @@ def test_a_hospital_whose_lookups_were_never_read_is_not_compared(sensor, monkey
     assert json.loads(sensor.cursor)["checked"] == {}
 
 
-def test_the_message_of_an_error_that_nobody_foresaw_is_not_told(sensor, monkeypatch):
+def test_the_message_of_an_unforeseen_error_is_not_logged(sensor, monkeypatch):
     def version(hospital, _):
         raise ValueError("1199980001234567") if hospital.key == "central" else BatchError("what to do")
 

@@ -61,7 +61,7 @@ def test_nothing_is_requested_while_nothing_is_due(operator):
     assert requested(operator) == []
 
 
-def test_a_dry_run_counts_and_marks_nothing(operator):
+def test_a_dry_run_counts_and_makes_nothing_due(operator):
     told = replay(operator, reason="unknown_patient", dry_run=True)
     assert (told["records"], told["windows"], told["marked"]) == (1, 1, False)
     assert "| hospital-1 | 2025-11 | unknown_patient | parked | 1 | 1 | 1 |" in told["parked"]
@@ -91,7 +91,7 @@ def test_a_paused_hospital_is_left_alone_until_it_is_resumed(operator):
         assert len(requested(operator)) == (state == ACTIVE)
 
 
-def test_what_was_asked_for_is_requested_once_tried_counted_and_cleared_when_its_cause_is_gone(operator):
+def test_rows_made_due_are_requested_once_tried_counted_and_cleared_when_their_cause_is_gone(operator):
     assert replay(operator, hospital="hospital-1")["marked"]
     (first,) = requested(operator)
     assert window_of(first.partition_key) == WINDOW

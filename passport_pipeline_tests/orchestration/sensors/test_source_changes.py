@@ -193,7 +193,7 @@ def test_a_day_that_a_dead_run_left_unfinished_is_requested_although_its_digest_
     assert requested(operator) == []
 
 
-def test_each_look_notes_when_the_hospital_was_surveyed_and_since_when_it_is_in_line_or_behind(synced):
+def test_each_check_notes_when_the_hospital_was_surveyed_and_since_when_it_is_up_to_date_or_behind(synced):
     operator, happens = synced
     requested(operator)
     before = state(operator)
@@ -211,7 +211,7 @@ def test_each_look_notes_when_the_hospital_was_surveyed_and_since_when_it_is_in_
 
 
 @pytest.mark.parametrize(("hours", "told"), [(1, "3600 s ahead of"), (-1, "3600 s behind")])
-def test_a_clock_that_is_an_hour_off_is_warned_of_and_kept(synced, monkeypatch, hours, told):
+def test_a_clock_that_is_an_hour_off_is_warned_of_and_stored(synced, monkeypatch, hours, told):
     operator, _ = synced
     assert evaluated(operator)[1] == []
     monkeypatch.setattr(clock.read_clock, "__defaults__", (lambda: datetime.now(UTC) - timedelta(hours=hours),))
