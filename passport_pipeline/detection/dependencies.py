@@ -95,18 +95,25 @@ def check_all_dependencies(
     """Have the lists of patients that changed mended, and check the hospitals where something changed side by side,
     `until` a time of the monotonic clock. Windows that are `queued` are not to be run again. Raises PassportError.
     """
-    tick = Tick.of(connections, before, queued)
+    passport, at = connections.passport, datetime.now(UTC)
+    changes = patient_changes(passport, before.token)
+    have_lists_mended(passport, changes)
+    concerned = hospitals_of(passport, changes)
+    if changes.token is None and before.polled == _polled(at):
+        concerned = set()
+    wrong = misplaced(passport) if changes.token and changes.unknown else None
+    tick = Tick(connections, before, at, queued, changes, concerned, wrong)
     turns = Turns(rotated(hospitals, before.last))
     checks = side_by_side(turns, lambda key: tick.check(hospitals[key]), until=until, at_once=AT_ONCE)
     # Of hospitals that could not be checked or had no turn the cursor holds nothing, so the next tick checks them,
     # though it does not hear again of the patients that changed.
     cursor = Cursor(
-        token=tick.changes.token,
-        polled=_polled(tick.at),
+        token=changes.token,
+        polled=_polled(at),
         checked={key: check.checked for key, check in checks.results.items() if check.checked},
         last=checks.last_of(turns.answering, before.last),
     )
-    return TickChecks(checks, cursor, tick.changes.unknown if tick.changes.token else None)
+    return TickChecks(checks, cursor, changes.unknown if changes.token else None)
 
 
 @dataclass(frozen=True)
@@ -122,20 +129,6 @@ class Tick:
     changes: PatientChanges
     concerned: set[str] | None
     misplaced: Days | None
-
-    @classmethod
-    def of(cls, connections: TickConnections, before: Cursor, queued: Collection[Window]) -> Self:
-        """See which patients changed, have their lists mended, and see which hospitals that concerns. Raises
-        PassportError.
-        """
-        at = datetime.now(UTC)
-        changes = patient_changes(connections.passport, before.token)
-        have_lists_mended(connections.passport, changes)
-        concerned = hospitals_of(connections.passport, changes)
-        if changes.token is None and before.polled == _polled(at):
-            concerned = set()
-        wrong = misplaced(connections.passport) if changes.token and changes.unknown else None
-        return cls(connections, before, at, queued, changes, concerned, wrong)
 
     def check(self, hospital: Hospital) -> DependenciesCheck:
         """Check a hospital, where something changed. A window that a run holds just now is left to it, and one whose

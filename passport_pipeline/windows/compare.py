@@ -36,16 +36,18 @@ from passport_pipeline.windows.match import match_persons
 
 
 class Reason(StrEnum):
-    """Why a day or a window is stale."""
+    """Why a day or a window is stale.
+
+    UNFINISHED    a run has left the day unfinished, or it has a dirty marker, or is due to be checked again
+    ROWS          the day's rows are not those that were recorded
+    DEPENDENCIES  they are, but records would be made of them differently now
+    DUE           the window is to be run whatever its days are: for its parked rows, for example
+    """
 
     UNFINISHED = "unfinished"
-    """A run has left the day unfinished, or it has a dirty marker, or is due to be checked again."""
     ROWS = "rows"
-    """The day's rows are not those that were recorded."""
     DEPENDENCIES = "dependencies"
-    """The rows are, but records would be made of them differently now."""
     DUE = "due"
-    """A window is due whatever its days are: for its parked rows, for example."""
 
 
 @dataclass(frozen=True, slots=True)

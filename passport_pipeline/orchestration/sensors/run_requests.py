@@ -32,6 +32,9 @@ SECONDS_OF_A_TICK = 40
 NAMED = 10
 """Hospitals that one warning names."""
 
+REASONS_TAG = "passport/reasons"
+"""Says why a sensor requested a run."""
+
 
 def enabled(connections: TickConnections, instance: dg.DagsterInstance) -> dict[str, Hospital]:
     """The hospitals, by key, that are enabled, and partitions."""
@@ -79,12 +82,17 @@ def queued_windows(instance: dg.DagsterInstance) -> set[Window]:
 def window_requests(
     hospital_key: str, diffs: Iterable[WindowDiff], queued: Collection[Window] = ()
 ) -> Iterator[dg.RunRequest]:
-    """A run of each window that is not queued. Each difference is requested once an hour, so that a run that failed is
-    not the last.
+    """A run of each window that is not queued, with the reasons as a tag. Each difference is requested once an hour, so
+    that a run that failed is not the last.
     """
     hour = f"{datetime.now(UTC):%Y-%m-%dT%H}"
     for diff in diffs:
         window = Window(hospital_key, diff.month)
         if window not in queued:
             run_key = f"{hospital_key}/{diff.month}/{diff.key}/{hour}"
-            yield dg.RunRequest(run_key, job_name=window_records.name, partition_key=partition_key_of(window))
+            yield dg.RunRequest(
+                run_key,
+                job_name=window_records.name,
+                partition_key=partition_key_of(window),
+                tags={REASONS_TAG: ", ".join(sorted(diff.reasons))},
+            )

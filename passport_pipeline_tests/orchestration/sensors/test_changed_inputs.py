@@ -1,6 +1,5 @@
 """What the sensor for changed inputs requests, which hospitals it checks for that, and what it remembers."""
 
-import json
 import threading
 import time
 from contextlib import closing, contextmanager
@@ -154,6 +153,7 @@ def test_a_run_that_failed_is_requested_again_in_the_next_hour_under_another_key
     with without(operator, one_with_records(operator)):
         requests = sensor.tick()
         assert requests and sensor.tick() == []
+        assert {one.tags["passport/reasons"] for one in requests} == {"dependencies"}
         monkeypatch.setattr(module, "datetime", Later)
         monkeypatch.setattr(run_requests, "datetime", Later)
         again = sensor.tick()
@@ -387,7 +387,7 @@ def test_those_that_had_no_turn_come_first_in_the_next_tick_and_nothing_is_lost_
 def test_a_hospital_whose_lookups_were_never_read_is_not_compared(sensor, monkeypatch):
     monkeypatch.setattr(module, "dependencies_version", lambda hospital, _: None)
     assert sensor.tick() == [] == sensor.compared
-    assert json.loads(sensor.cursor)["checked"] == {}
+    assert Cursor.read(sensor.cursor).checked == {}
 
 
 def test_the_message_of_an_unforeseen_error_is_not_logged(sensor, monkeypatch):
