@@ -1,7 +1,7 @@
 """A tick: what the sensor `source_changes` does for one hospital, every minute.
 
-What is timed: reading hospitals.yaml and the hospital's state, one look at the hospital (automation.changes.look_at),
-and noting what was seen; Dagster's own part of a tick is not in it. Beside the time there is what it cost the hospital:
+What is timed: reading hospitals.yaml and the hospital's state, one check of the hospital (detection.hospital), and
+noting what was found; Dagster's own part of a tick is not in it. Beside the time there is what it cost the hospital:
 the rows that its server read (its Handler_read_* counters, of the whole server, on which nothing else happens), and
 every statement that reached it, whichever driver sent it, with what EXPLAIN says of it.
 
@@ -21,7 +21,7 @@ from benchmarks.timing import Times, timed
 from passport_pipeline.config.hospitals import first_month_of
 from passport_pipeline.connections.run import Connections
 from passport_pipeline.core.windows import last_month
-from passport_pipeline.detection.hospital import Seen, look_at
+from passport_pipeline.detection.hospital import HospitalCheck, check_hospital
 from passport_pipeline.passport.hospitals.state import hospital_states, record_checks
 from passport_sample.loading import engine_of
 
@@ -73,13 +73,13 @@ def ticks(pipeline: Pipeline, times: int, *, before: Callable[[], object] = lamb
     """
     with pipeline.connections() as connections:
         _tick(connections)
-        seen, taken = timed(lambda: _tick(connections), times, before=before)
+        _, taken = timed(lambda: _tick(connections), times, before=before)
         before()
         admin = engine_of(pipeline.place.admin, pipeline.hospital.database)
         with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             nothing = -_rows_read(connection) + _rows_read(connection)
             unread = _rows_read(connection)
-            seen = _tick(connections)
+            check = _tick(connections)
             rows_read = _rows_read(connection) - unread - nothing
             before()
             with _logging(connection):
@@ -87,21 +87,18 @@ def ticks(pipeline: Pipeline, times: int, *, before: Callable[[], object] = lamb
             statements = list(connection.exec_driver_sql(LOGGED).scalars())
             steps = [step for statement in statements for step in _explained(connection, statement)]
         admin.dispose()
-    return Ticked(taken, rows_read, len(statements), [change.month for change in seen.windows or ()], steps)
+    return Ticked(taken, rows_read, len(statements), [diff.month for diff in check.diffs or ()], steps)
 
 
-def _tick(connections: Connections) -> Seen:
-    tick = connections.reread()
-    try:
-        key, hospital = next(iter(tick.hospitals.items()))
-        state = hospital_states(tick.passport, tick.hospitals)[key]
-        seen = look_at(tick, hospital, state, (first_month_of(hospital, tick.settings), last_month()))
-        if seen.windows is None:
-            raise RuntimeError("the tick wants a full survey first")
-        record_checks(tick.passport, [seen.look])
-    finally:
-        tick.close()
-    return seen
+def _tick(connections: Connections) -> HospitalCheck:
+    tick = connections.tick()
+    key, hospital = next(iter(tick.hospitals.items()))
+    state = hospital_states(tick.passport, tick.hospitals)[key]
+    check = check_hospital(tick, hospital, state, (first_month_of(hospital, tick.settings), last_month()))
+    if check.diffs is None:
+        raise RuntimeError("the tick wants a full survey first")
+    record_checks(tick.passport, [check.result])
+    return check
 
 
 def _rows_read(connection: sa.Connection) -> int:

@@ -121,7 +121,7 @@ def operating_on(servers, mariadb_admin, make_database, readonly_url, mongo, tmp
 @pytest.fixture(scope="module")
 def operator(operating_on):
     """Two hospitals that share patients, of OpenMRS 2.8 and 1.9, three months long; nothing synced yet. Tests that
-    change them leave both ends in line.
+    change them leave both ends up to date.
     """
     from passport_sample.generator import DEMO, generate
     from passport_sample.population import passport_patients

@@ -26,11 +26,11 @@ from passport_pipeline.cli.options import (
     print_json,
 )
 from passport_pipeline.cli.parked import parked_app
-from passport_pipeline.cli.verifying import DAYS_NARROWED
+from passport_pipeline.cli.verify import DAYS_NARROWED
 
 app = typer.Typer(
     name="passport-pipeline",
-    help="What clinicians write in many hospitals' OpenMRS databases, in each patient's own passport.",
+    help="Brings what clinicians write in many hospitals' OpenMRS databases into each patient's own passport.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -59,11 +59,11 @@ def sync(  # noqa: PLR0917 - its options
 ) -> None:
     """Materialise windows (hospital x month) in this process, through the same Dagster assets as the UI.
 
-    Hospitals are surveyed in full first. Windows that are in line with that are not run, unless --full is given.
+    Hospitals are surveyed in full first. Windows that are up to date with that are not run, unless --full is given.
 
     Without --hospital, those that are paused, stopped or retired are left out.
     """
-    from passport_pipeline.cli.syncing import sync_with_progress
+    from passport_pipeline.cli.sync import sync_with_progress
     from passport_pipeline.connections.run import Connections
 
     connections = Connections()
@@ -88,7 +88,7 @@ def verify(
         int, typer.Option("--rows", help="Days that differ whose rows are compared.", min=0, metavar="DAYS")
     ] = DAYS_NARROWED,
     wait: Annotated[
-        int, typer.Option("--wait", help="How long to wait before the second look.", min=0, metavar="SECONDS")
+        int, typer.Option("--wait", help="How long to wait before the second comparison.", min=0, metavar="SECONDS")
     ] = 0,
     lists: Annotated[
         bool, typer.Option("--lists", help="Compare patients' lists of records with the records, too.")
@@ -99,13 +99,13 @@ def verify(
 
     With --from or --to only these months are read, in the ranges of ids that the last full survey found.
 
-    Days that differ are looked at twice: one that changes meanwhile, or whose window a run is at, is not listed.
+    Days that differ are compared twice: one that changes meanwhile, or whose window a run holds, is not listed.
 
     With --lists it finds patients whose lists lack records, or name some that are retracted or another patient's, after
     a restore from a dump say. For a million records that takes some seconds more; the check does it every night.
     """
     from passport_pipeline.cli.tables import verification_table
-    from passport_pipeline.cli.verifying import verify_with_progress
+    from passport_pipeline.cli.verify import verify_with_progress
     from passport_pipeline.connections.run import Connections
 
     with closing(Connections()) as connections:
@@ -125,16 +125,16 @@ def verify(
 @app.command(epilog="Example: passport-pipeline status --json")
 @failing_in_json
 def status(hospital: HospitalOption = None, as_json: JsonOption = False) -> None:
-    """Show what the passport holds of each hospital, and when it was last brought into line."""
+    """Show what the passport holds of each hospital, and when it was last brought up to date."""
     from passport_pipeline.cli.tables import status_table
     from passport_pipeline.connections.run import Connections
     from passport_pipeline.passport.days.state import status_of
 
     with closing(Connections()) as connections:
         chosen = chosen_hospitals(connections, hospital)
-        statuses = [status_of(connections.passport, one.key) for one in chosen]
+        statuses = [status_of(connections.passport, each.key) for each in chosen]
     if as_json:
-        print_json({"hospitals": [one.to_json() for one in statuses]})
+        print_json({"hospitals": [each.to_json() for each in statuses]})
     else:
         status_table(statuses)
 
@@ -151,15 +151,15 @@ def init(
     """Put collections, validators and indexes in place in the passport's MongoDB, and show what was changed.
 
     The application's own validators go on to hold beside the pipeline's. No document is changed. Documents that do not
-    fit are counted; that may take a minute where there are millions. Runs and most commands do the same by themselves,
-    so this is for those who want to see it first.
+    fit are counted; that may take a minute where there are millions. Runs and most commands do the same by themselves:
+    this shows it first.
 
     With --undo the collections that the application shares get back the validators that it had, and lose the indexes
     that the pipeline made there. The pipeline's own collections, and all documents, stay. The next run, sensor or
     command, and `init`, put everything in place again, so stop the daemon first. Restart the application afterwards: it
     may have relied on the pipeline's indexes, and makes its own where there are none.
     """
-    from passport_pipeline.cli.initialising import initialise
+    from passport_pipeline.cli.init import initialise
 
     initialise(undo=undo, yes=yes, as_json=as_json)
 

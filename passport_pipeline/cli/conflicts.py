@@ -1,9 +1,9 @@
 """`conflicts`: what a doctor and a hospital both changed, and deciding it.
 
 What belongs here: arguments, tables and exit codes of these commands. What does not: what a conflict is
-(passport.conflicts), which ones there are (passport.conflict_queue), what deciding one does (passport.resolving).
+(passport.conflicts.conflict), which there are (queue), what deciding one does (resolve).
 
-Values are shown by `conflicts show --values` alone, on standard output; all else tells names of fields.
+Only `conflicts show --values` prints values, on standard output; all else prints names of fields.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ conflicts_app = typer.Typer(help="Records that a doctor and a hospital both chan
 WindowOption = Annotated[
     str | None, typer.Option("--window", help="Only this month, YYYY-MM.", callback=month, metavar="MONTH")
 ]
-NONE = "0 conflicts: none fits"
+NONE = "0 conflicts: none matches"
 STATES = ("open", "resolved", "withdrawn", "any")
 
 
@@ -48,11 +48,12 @@ def list_conflicts(
         raise ConfigurationError(f"--state is one of {', '.join(STATES)}")
     connections = Connections()
     keys = [connections.hospital(key).key for key in hospital or ()]
-    found = listed(connections.passport, connections.passport.now(), hospitals=keys, month=window, state=state)
+    conflicts = listed(connections.passport, connections.passport.now(), hospitals=keys, month=window, state=state)
     if as_json:
-        print_json({"ok": True, "count": len(found), "conflicts": [one.to_json() for one in found[:limit]]})
+        shown = [conflict.to_json() for conflict in conflicts[:limit]]
+        print_json({"ok": True, "count": len(conflicts), "conflicts": shown})
     else:
-        _print_list(found, limit)
+        _print_list(conflicts, limit)
 
 
 @conflicts_app.command(epilog="Example: passport-pipeline conflicts show 690c1a2b3c4d5e6f70819203 --values")
@@ -70,13 +71,13 @@ def show(
 
     ref = ConflictRef.parse(conflict_id)
     passport = Connections().passport
-    found = read_conflict(passport, ref, passport.now())
-    if found is None:
-        raise PipelineError(f"there is no conflict {ref.id}; `conflicts list --state any` shows those that there are")
+    conflict = read_conflict(passport, ref, passport.now())
+    if conflict is None:
+        raise PipelineError(f"there is no conflict {ref.id}; see `conflicts list --state any`")
     if as_json:
-        print_json({"ok": True, **found.to_json(values=values)})
+        print_json({"ok": True, **conflict.to_json(values=values)})
     else:
-        _print_one(found, values=values)
+        _print_one(conflict, values=values)
 
 
 @conflicts_app.command(
@@ -130,7 +131,7 @@ def resolve(
 def _fields(named: Sequence[str]) -> dict[str, str]:
     fields: dict[str, str] = {}
     for text in named:
-        # What was written is not quoted: somebody may have written a value.
+        # The argument is not quoted: it may hold a value.
         name, equals, side = text.rpartition("=")
         if not (name and equals):
             raise ConfigurationError("--field is written NAME=theirs or NAME=ours, for example --field details=ours")
@@ -139,66 +140,65 @@ def _fields(named: Sequence[str]) -> dict[str, str]:
     return fields
 
 
-def _print_list(found: Sequence[Conflict], limit: int) -> None:
+def _print_list(conflicts: Sequence[Conflict], limit: int) -> None:
     from rich.table import Table
 
     from passport_pipeline.cli.consoles import output
     from passport_pipeline.cli.tables import minute
 
-    if not found:
+    if not conflicts:
         say(NONE)
         return
-    table = Table(title=f"Conflicts: {len(found)} (times in UTC)")
+    table = Table(title=f"Conflicts: {len(conflicts)} (times in UTC)")
     table.add_column("id", no_wrap=True)
     for name in ("hospital", "day", "type", "fields that differ", "since", "state"):
         table.add_column(name, overflow="fold")
-    for one in found[:limit]:
-        told = (str(one.ref), one.hospital, one.day, one.type, ", ".join(one.fields), minute(one.since))
-        table.add_row(*told, f"{one.state}: {one.decision}" if one.decision else one.state)
+    for each in conflicts[:limit]:
+        cells = (str(each.ref), each.hospital, each.day, each.type, ", ".join(each.fields), minute(each.since))
+        table.add_row(*cells, f"{each.state}: {each.decision}" if each.decision else each.state)
     output().print(table)
-    if len(found) > limit:
-        say(f"and {len(found) - limit} more; see --limit")
+    if len(conflicts) > limit:
+        say(f"and {len(conflicts) - limit} more; see --limit")
 
 
-def _print_one(found: Conflict, *, values: bool) -> None:
+def _print_one(conflict: Conflict, *, values: bool) -> None:
     from rich.table import Table
 
     from passport_pipeline.cli.consoles import output
     from passport_pipeline.cli.tables import minute
 
-    table = Table(title=f"{found.ref}: {found.hospital} {found.day}, {found.type}, {found.state}")
+    table = Table(title=f"{conflict.ref}: {conflict.hospital} {conflict.day}, {conflict.type}, {conflict.state}")
     for name in ("field", "", *(("theirs (the application's)", "ours (the hospital's)") if values else ())):
         table.add_column(name, overflow="fold")
-    for name in dict.fromkeys([*found.theirs, *found.ours]):
-        said = [_told(side, name) for side in (found.theirs, found.ours)] if values else []
-        table.add_row(name, _where(found, name), *said)
+    for name in dict.fromkeys([*conflict.theirs, *conflict.ours]):
+        both = [_value(side, name) for side in (conflict.theirs, conflict.ours)] if values else []
+        table.add_row(name, _where(conflict, name), *both)
     output().print(table)
-    for entry in found.history:
+    for entry in conflict.history:
         who = f" by {shown(entry['by'])}" if "by" in entry else ""
         say(f"{minute(entry['at'])} UTC {entry['state']}{who}")
-    if found.decision:
-        say(f"decision: {shown(found.decision)}")
+    if conflict.decision:
+        say(f"decision: {shown(conflict.decision)}")
 
 
-def _told(side: Mapping[str, Any], name: str) -> str:
+def _value(side: Mapping[str, Any], name: str) -> str:
     return str(side[name]) if name in side else ""
 
 
-def _where(found: Conflict, name: str) -> str:
-    if name not in found.theirs or name not in found.ours:
-        return "only theirs" if name in found.theirs else "only ours"
-    return "differs" if name in found.fields else "same"
+def _where(conflict: Conflict, name: str) -> str:
+    if name not in conflict.theirs or name not in conflict.ours:
+        return "only theirs" if name in conflict.theirs else "only ours"
+    return "differs" if name in conflict.fields else "same"
 
 
 def _print_outcomes(outcomes: Sequence[Outcome], *, as_json: bool) -> None:
-    done = all(one.done for one in outcomes)
-    counts = Counter(one.result.value for one in outcomes)
+    done = all(outcome.done for outcome in outcomes)
+    counts = Counter(outcome.result.value for outcome in outcomes)
     if as_json:
-        print_json({"ok": done, "counts": counts, "conflicts": [one.to_json() for one in outcomes]})
+        print_json({"ok": done, "counts": counts, "conflicts": [outcome.to_json() for outcome in outcomes]})
     else:
-        for one in outcomes:
-            (say if one.done else complain)(f"{one.conflict}: {one.message}")
-        told = ", ".join(f"{count} {result}" for result, count in sorted(counts.items()))
-        say(told or NONE)
+        for outcome in outcomes:
+            (say if outcome.done else complain)(f"{outcome.conflict}: {outcome.message}")
+        say(", ".join(f"{count} {result}" for result, count in sorted(counts.items())) or NONE)
     if not done:
         raise typer.Exit(1)

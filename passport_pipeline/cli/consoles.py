@@ -1,7 +1,7 @@
-"""The way to a terminal for tables and bars: text is text, whatever it looks like.
+"""Consoles for tables and bars that print every text as it is.
 
 Rich reads `[red]` and `:smile:` in any text as commands, and passes control characters on. The consoles here do
-neither, for every text that is printed or stands in a table, so that no command has to think of it.
+neither, for every text that is printed or in a table, so that no command has to escape any.
 
 What belongs here: consoles, bars, coloured words. What does not: what they show (cli.tables and the commands).
 """

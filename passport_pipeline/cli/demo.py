@@ -94,7 +94,7 @@ def load_hospitals(engine: sa.Engine, passport_uri: str, *, scale: float, seed: 
 
 def refuse_other_hospitals(client: pymongo.MongoClient[dict[str, Any]]) -> None:
     """Raise ConfigurationError where the sample's database holds a hospital that is none of the sample's: it is
-    about to be emptied, and somebody may have put a real passport there.
+    about to be emptied, and may have been used for a real passport.
     """
     from passport_sample.generator import DEMO
 
@@ -114,9 +114,9 @@ def run_demo(home: Path, *, scale: float, seed: int) -> bool:
     import sqlalchemy as sa
 
     from passport_pipeline.cli.consoles import errors
-    from passport_pipeline.cli.syncing import sync_with_progress
+    from passport_pipeline.cli.sync import sync_with_progress
     from passport_pipeline.cli.tables import verification_table
-    from passport_pipeline.cli.verifying import verify_with_progress
+    from passport_pipeline.cli.verify import verify_with_progress
     from passport_pipeline.connections.run import Connections
     from passport_sample.dagster_home import prepare
     from passport_sample.servers import start
@@ -164,7 +164,7 @@ def last_line(results: Sequence[HospitalVerification], *, ok: bool) -> str:
 
 
 def show_a_passport(connections: Connections) -> None:
-    """Print the passport of one (generated) patient who was at the most hospitals, as a timeline."""
+    """Print the passport of the (generated) patient with records of most hospitals, as a timeline."""
     from passport_pipeline.cli.tables import timeline_table
     from passport_pipeline.passport.patients.timeline import most_travelled_patient, timeline
 

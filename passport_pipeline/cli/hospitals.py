@@ -1,7 +1,7 @@
-"""`hospitals`: the registered hospitals, whether they take part, and whether they are fit to.
+"""`hospitals`: the registered hospitals, whether they take part, and whether they can.
 
 What belongs here: arguments and exit codes of these commands. What does not: tables (cli.tables), what a state means
-(passport.hospital_states).
+(passport.hospitals.state).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 hospitals_app = typer.Typer(help="The registered hospitals.", no_args_is_help=True)
 
 KeyArgument = Annotated[str, typer.Argument(help="The hospital's key.", metavar="KEY", show_default=False)]
-ReasonOption = Annotated[str, typer.Option("--reason", help="Why; it is kept with the change.", show_default=False)]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why; it is stored with the change.", show_default=False)]
 
 
 @hospitals_app.command("list", epilog="Example: passport-pipeline hospitals list --json")
@@ -41,7 +41,7 @@ def list_hospitals(as_json: JsonOption = False) -> None:
     with closing(Connections()) as connections:
         states = hospital_states(connections.passport, connections.hospitals)
     if as_json:
-        listed = [{"key": key, **_registered(connections, key), **one.to_json()} for key, one in states.items()]
+        listed = [{"key": key, **_registered(connections, key), **state.to_json()} for key, state in states.items()]
         print_json({"hospitals": listed})
     else:
         hospitals_table(states.values(), connections.hospitals)
@@ -103,7 +103,7 @@ def accept(key: KeyArgument, reason: ReasonOption, by: ByOption) -> None:
 @hospitals_app.command(epilog="Example: passport-pipeline hospitals check --hospital central")
 @failing_in_json
 def check(hospital: HospitalOption = None, as_json: JsonOption = False) -> None:
-    """Preflight: is each hospital fit to be read, and what will that cost it? Exit 3 where one is not."""
+    """Preflight: can each hospital be read, and what will that cost it? Exit 3 where one cannot."""
     from passport_pipeline.cli.tables import preflight_table
     from passport_pipeline.connections.run import Connections
     from passport_pipeline.sources.systems import system_of

@@ -1,7 +1,7 @@
-"""`leases`: which run is at which window, and releasing what no run will give back.
+"""`leases`: which run holds which window, and releasing a lease that no run will give back.
 
-What belongs here: arguments and tables of these commands. What does not: what a lease is (passport.leases), what
-releasing does (passport.releasing).
+What belongs here: arguments and tables of these commands. What does not: what a lease is (passport.days.leases), what
+releasing does (passport.days.lease_release).
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 RELEASES_SHOWN = 20
 
-leases_app = typer.Typer(help="Which run is at which window: one at a time holds its lease.", no_args_is_help=True)
+leases_app = typer.Typer(help="Which run holds which window: one run at a time has its lease.", no_args_is_help=True)
 
 
 @leases_app.command("list", epilog="Example: passport-pipeline leases list --hospital central")
 @failing_in_json
 def list_leases(hospital: HospitalOption = None, as_json: JsonOption = False) -> None:
     """List the windows that a run holds: which run, since when, and until when if it shows no more sign of life; and
-    the latest leases that somebody released, with who and why.
+    the latest leases that were released by hand, with who and why.
 
     A lease is renewed while its run lives and runs out within PASSPORT_LEASE_SECONDS when it dies. One that ends much
     later was given while MongoDB's clock was ahead: `leases release` frees the window.
@@ -39,8 +39,8 @@ def list_leases(hospital: HospitalOption = None, as_json: JsonOption = False) ->
         keys = hospital or ()
         held, released = held_leases(connections.passport, keys), releases(connections.passport, keys)
     if as_json:
-        told = {"leases": [one.to_json() for one in held], "released": [one.to_json() for one in released]}
-        print_json({"ok": True, **told})
+        leases = [lease.to_json() for lease in held]
+        print_json({"ok": True, "leases": leases, "released": [entry.to_json() for entry in released]})
     else:
         _print(held, released[:RELEASES_SHOWN])
 
@@ -53,7 +53,7 @@ def release(
     window: Annotated[
         str, typer.Option("--month", help="The window, YYYY-MM.", callback=month, metavar="MONTH", show_default=False)
     ],
-    reason: Annotated[str, typer.Option("--reason", help="Why; it is kept with the lease.", show_default=False)],
+    reason: Annotated[str, typer.Option("--reason", help="Why; it is stored with the lease.", show_default=False)],
     by: ByOption,
 ) -> None:
     """Take a window from the run that holds it, so that other runs may have it. For a run that is gone: one that still
@@ -77,13 +77,13 @@ def _print(held: Sequence[Held], released: Sequence[Release]) -> None:
     from passport_pipeline.cli.tables import minute
 
     if not held:
-        say("No run is at any window")
+        say("No run holds any window")
     else:
-        table = Table(title="Windows that a run is at (times in UTC)")
+        table = Table(title="Windows that a run holds (times in UTC)")
         for name in ("hospital", "month", "run", "since", "until, unless renewed"):
             table.add_column(name, overflow="fold")
-        for one in held:
-            table.add_row(one.hospital, one.month, one.holder, minute(one.since), minute(one.expires))
+        for lease in held:
+            table.add_row(lease.hospital, lease.month, lease.holder, minute(lease.since), minute(lease.expires))
         output().print(table)
     if released:
         table = Table(title="Released by hand (times in UTC)")

@@ -1,7 +1,7 @@
 """`parked`: what could not be brought into a passport, why, and trying it again.
 
 What belongs here: arguments, tables and exit codes of these commands. What does not: what a parked row is
-(passport.parking), choosing and marking some (passport.replaying).
+(passport.parked.rows), choosing rows and making them due (passport.parked.replay).
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from passport_pipeline.core.errors import ConfigurationError
 from passport_pipeline.core.terminal import complain, say, shown
 
 if TYPE_CHECKING:
-    from passport_pipeline.cli.syncing import OnWindow
+    from passport_pipeline.cli.sync import OnWindow
     from passport_pipeline.connections.run import Connections
     from passport_pipeline.passport.parked.replay import Group, Replay, Row, Selection
     from passport_pipeline.runner.in_process import HospitalRun, InProcess
 
-NONE = "no parked row fits (0 rows)"
+NONE = "no parked row matches (0 rows)"
 WIDTH_OF_A_ROW = 170
 
 parked_app = typer.Typer(help="Rows that could not be brought into a passport.", no_args_is_help=True)
@@ -71,8 +71,8 @@ def list_parked(
     records = _records(counted)
     if as_json:
         shown = {"rows": listed} if one_by_one else {"groups": counted[:limit]}
-        told = {name: [one.to_json() for one in each] for name, each in shown.items()}
-        print_json({"ok": True, "records": records, **told})
+        lists = {name: [item.to_json() for item in items] for name, items in shown.items()}
+        print_json({"ok": True, "records": records, **lists})
     elif one_by_one:
         _print_rows(listed, records)
     else:
@@ -93,7 +93,7 @@ def replay(
     hospital: HospitalOption = None,
     window: WindowOption = None,
     state: StateOption = None,
-    everything: Annotated[bool, typer.Option("--all", help="All that are parked.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="All parked rows.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be tried.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -111,12 +111,12 @@ def replay(
         )
     with closing(Connections()) as connections:
         narrowed = _that_can_run(connections, selection)
-        found = groups(connections.passport, narrowed) if narrowed else []
-        left_out = _records(groups(connections.passport, selection)) - _records(found)
-        if dry_run or narrowed is None or not found:
-            _show_plan(found, left_out, as_json=as_json)
+        parked = groups(connections.passport, narrowed) if narrowed else []
+        left_out = _records(groups(connections.passport, selection)) - _records(parked)
+        if dry_run or narrowed is None or not parked:
+            _show_plan(parked, left_out, as_json=as_json)
             return
-        done, runs = _run_again(connections, narrowed, by, found, quiet=as_json)
+        done, runs = _run_again(connections, narrowed, by, parked, quiet=as_json)
         _show_outcome(connections, done, runs, left_out, as_json=as_json)
 
 
@@ -137,9 +137,9 @@ def _that_can_run(connections: Connections, selection: Selection) -> Selection |
 
 
 def _run_again(
-    connections: Connections, selection: Selection, by: str, found: Sequence[Group], *, quiet: bool
+    connections: Connections, selection: Selection, by: str, parked: Sequence[Group], *, quiet: bool
 ) -> tuple[Replay, list[HospitalRun]]:
-    from passport_pipeline.cli.syncing import with_progress
+    from passport_pipeline.cli.sync import with_progress
     from passport_pipeline.core.windows import Window
     from passport_pipeline.passport.parked.replay import mark_due
     from passport_pipeline.runner.sync import run_windows
@@ -153,18 +153,18 @@ def _run_again(
             rows[Window(group.hospital, group.window)] += group.rows
         return run_windows(in_process, rows, on_window=on_window)
 
-    runs = with_progress(connections, sorted({group.hospital for group in found}), run, quiet=quiet)
+    runs = with_progress(connections, sorted({group.hospital for group in parked}), run, quiet=quiet)
     return marked[0], runs
 
 
-def _show_plan(found: Sequence[Group], left_out: int, *, as_json: bool) -> None:
-    windows = len({(group.hospital, group.window) for group in found})
+def _show_plan(parked: Sequence[Group], left_out: int, *, as_json: bool) -> None:
+    windows = len({(group.hospital, group.window) for group in parked})
     if as_json:
-        plan = {"records": _records(found), "windows": windows, "leftOut": left_out}
-        print_json({"ok": True, "dryRun": True, **plan, "groups": [group.to_json() for group in found]})
+        plan = {"records": _records(parked), "windows": windows, "leftOut": left_out}
+        print_json({"ok": True, "dryRun": True, **plan, "groups": [group.to_json() for group in parked]})
         return
-    _print_groups(found, len(found), f"{_records(found)} would be tried again, in {windows} windows")
-    _tell_left_out(left_out)
+    _print_groups(parked, len(parked), f"{_records(parked)} would be tried again, in {windows} windows")
+    _print_left_out(left_out)
 
 
 def _show_outcome(
@@ -193,24 +193,24 @@ def _show_outcome(
     else:
         _print_outcome(before, after)
         say(f"{cleared} of {done.records} parked rows cleared")
-        _tell_left_out(left_out)
+        _print_left_out(left_out)
     if failed:
         complain("what failed stays due: it is tried again by the next run of its window")
         raise typer.Exit(failed[0].exit_code or 1)
 
 
-def _records(found: Sequence[Group]) -> int:
-    return sum(group.records for group in found)
+def _records(parked: Sequence[Group]) -> int:
+    return sum(group.records for group in parked)
 
 
-def _by_reason(found: Sequence[Group]) -> Counter[str]:
+def _by_reason(parked: Sequence[Group]) -> Counter[str]:
     counts: Counter[str] = Counter()
-    for group in found:
+    for group in parked:
         counts[group.reason] += group.records
     return counts
 
 
-def _tell_left_out(left_out: int) -> None:
+def _print_left_out(left_out: int) -> None:
     if left_out:
         complain(
             f"{left_out} are left out: their hospital is not enabled or takes no part, or there is no window of their "
@@ -218,13 +218,13 @@ def _tell_left_out(left_out: int) -> None:
         )
 
 
-def _print_groups(found: Sequence[Group], limit: int, title: str) -> None:
+def _print_groups(parked: Sequence[Group], limit: int, title: str) -> None:
     from rich.table import Table
 
     from passport_pipeline.cli.consoles import output
     from passport_pipeline.cli.tables import minute
 
-    if not found:
+    if not parked:
         say(NONE)
         return
     table = Table(title=f"{title} (times in UTC)")
@@ -232,16 +232,16 @@ def _print_groups(found: Sequence[Group], limit: int, title: str) -> None:
         table.add_column(name, no_wrap=True)
     for name in ("records", "rows", "attempts", "first seen", "last seen", "waits for"):
         table.add_column(name, justify="right", overflow="fold")
-    for one in found[:limit]:
-        fewest, most = one.attempts
+    for group in parked[:limit]:
+        fewest, most = group.attempts
         table.add_row(
-            *(one.hospital, one.window, one.reason, one.state, str(one.records), str(one.rows)),
+            *(group.hospital, group.window, group.reason, group.state, str(group.records), str(group.rows)),
             str(most) if fewest == most else f"{fewest}-{most}",
-            *(minute(one.first_seen), minute(one.last_seen), _waits_for(one)),
+            *(minute(group.first_seen), minute(group.last_seen), _waits_for(group)),
         )
     output().print(table)
-    if len(found) > limit:
-        say(f"and {len(found) - limit} more lines; see --limit")
+    if len(parked) > limit:
+        say(f"and {len(parked) - limit} more lines; see --limit")
 
 
 def _print_rows(listed: Sequence[Row], records: int) -> None:
@@ -255,22 +255,22 @@ def _print_rows(listed: Sequence[Row], records: int) -> None:
     table = Table(title=f"{len(listed)} of {records} parked (times in UTC)", box=None)
     for name in ("id", "observation", "hospital", "day", "reason", "attempts", "waits for", "state"):
         table.add_column(name, no_wrap=True)
-    for one in listed:
-        told = (one.id, one.obs_uuid, one.hospital, one.day, one.reason, str(one.attempts))
-        table.add_row(*told, _waits_for(one), one.state)
+    for row in listed:
+        cells = (row.id, row.obs_uuid, row.hospital, row.day, row.reason, str(row.attempts))
+        table.add_row(*cells, _waits_for(row), row.state)
     console = output()
     console.width = max(console.width, WIDTH_OF_A_ROW)  # ids are there to be copied: one line each
     console.print(table)
 
 
-def _waits_for(one: Group | Row) -> str:
+def _waits_for(parked: Group | Row) -> str:
     """Until when, or for what, it waits; exhausted rows for an operator."""
     from passport_pipeline.cli.tables import minute
     from passport_pipeline.passport.parked.retry_policy import EXHAUSTED, WAITS_FOR
 
-    if one.state == EXHAUSTED:
+    if parked.state == EXHAUSTED:
         return "an operator"
-    return minute(one.next_attempt) if one.next_attempt else WAITS_FOR.get(one.reason, "-")
+    return minute(parked.next_attempt) if parked.next_attempt else WAITS_FOR.get(parked.reason, "-")
 
 
 def _print_outcome(before: Counter[str], after: Counter[str]) -> None:

@@ -64,7 +64,7 @@ def verification_table(results: Sequence[HospitalVerification], rates: Mapping[s
             _differences_table(console, result)
         if result.withdrawn:
             counts = ", ".join(f"{rows} {reason}" for reason, rows in sorted(result.withdrawn.items()))
-            console.print(f"{result.key}: rows that are not voided and not shown either: {counts}", soft_wrap=True)
+            console.print(f"{result.key}: rows that are neither voided nor loaded: {counts}", soft_wrap=True)
         if result.lists:
             missing, extra = result.lists.missing.total(), result.lists.extra.total()
             console.print(
@@ -128,12 +128,12 @@ def status_table(statuses: Sequence[HospitalStatus]) -> None:
 def hospitals_table(states: Collection[HospitalState], registered: Mapping[str, Hospital]) -> None:
     """Print every hospital, whether it takes part, and how it stands."""
     table = Table(title="Hospitals (times in UTC)")
-    for name in ("hospital", "name", "enabled", "state", "since", "by", "reason", "surveyed", "in line since"):
+    for name in ("hospital", "name", "enabled", "state", "since", "by", "reason", "surveyed", "up to date since"):
         table.add_column(name, overflow="fold")
     listed = list(states)
     for one in listed:
         hospital = registered.get(one.key)
-        in_line = f"behind since {minute(one.behind_since)}" if one.behind_since else minute(one.up_to_date_since)
+        up_to_date = f"behind since {minute(one.behind_since)}" if one.behind_since else minute(one.up_to_date_since)
         table.add_row(
             one.key,
             shown(hospital.name) if hospital else "not in hospitals.yaml",
@@ -143,7 +143,7 @@ def hospitals_table(states: Collection[HospitalState], registered: Mapping[str, 
             shown(one.by or "-"),
             shown(one.reason or "-"),
             minute(one.surveyed_at),
-            in_line,
+            up_to_date,
         )
     console = output()
     console.print(table)
@@ -157,7 +157,7 @@ def _unanswered(console: PlainConsole, hospitals: Iterable[HospitalState | Hospi
     for key, unanswered in silent:
         console.print(f"{key}: {unanswered.description}", highlight=False, markup=False, soft_wrap=True)
     if silent:
-        console.print("`sync` and `hospitals check` ask at once, whenever the next look is due.", soft_wrap=True)
+        console.print("`sync` and `hospitals check` ask at once, whenever the next check is due.", soft_wrap=True)
 
 
 def held_back_lines(hospitals: Iterable[tuple[str, HeldBack | None]]) -> None:

@@ -1,7 +1,7 @@
 """hospitals.yaml: the registered hospitals, and every fault of the file with its line.
 
-What belongs here: what one hospital is set to, and reading the file. What does not: connecting to a hospital
-(openmrs.source), or judging it (hospitals.preflight).
+What belongs here: what one hospital is set to, and what the file has to hold. What does not: YAML (yaml_lines),
+connecting to a hospital (sources), or checking it (sources.openmrs.preflight).
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
-import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from passport_pipeline.config.settings import Month, Settings
+from passport_pipeline.config.yaml_lines import YamlLines, read_yaml
 from passport_pipeline.core.errors import ConfigurationError
 
 KEY = re.compile(r"[a-z][a-z0-9-]{0,38}[a-z0-9]")
@@ -40,7 +40,7 @@ def _variable(value: str) -> str:
 
 @functools.cache
 def _timezones() -> frozenset[str]:
-    """All of them; finding them takes 9 ms, which a thousand hospitals would take at every look at the file."""
+    """All of them; finding them takes 9 ms, which a thousand hospitals would cost whenever the file is read."""
     return frozenset(available_timezones())
 
 
@@ -58,29 +58,53 @@ def _locale(value: str) -> str:
     return value
 
 
-class Hospital(BaseModel):
-    """One OpenMRS database, as hospitals.yaml describes it.
+class OpenmrsSettings(BaseModel):
+    """How an OpenMRS database is read.
 
-    key                names it for ever: partitions, record ids and raw batches carry it
-    name               what patients read
     url_env            the environment variable that holds the SQLAlchemy URL of the database
-    timezone           the IANA zone of the database's DATETIMEs, which carry none
     locales            the order in which concept names are preferred
     national_id_types  uuids of the identifier types that hold national ids; empty: suggested by name
-    first_month        the first month that is wanted; None: the earliest that is found
-    enabled            whether it takes part
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    system: Literal["openmrs"] = "openmrs"
+    url_env: Annotated[str, AfterValidator(_variable)]
+    locales: Annotated[tuple[Annotated[str, AfterValidator(_locale)], ...], Field(min_length=1)] = ("en",)
+    national_id_types: tuple[Annotated[str, StringConstraints(min_length=1, max_length=38)], ...] = ()
+
+
+SystemSettings = OpenmrsSettings
+"""The settings of any record system: their union by `system`, once there is a second."""
+
+
+class Hospital(BaseModel):
+    """One hospital, as hospitals.yaml describes it: there the settings of its record system stand beside the others.
+
+    key          names it for ever: partitions, record ids and raw batches carry it
+    name         what patients read
+    timezone     the IANA zone of the database's DATETIMEs, which carry none
+    first_month  the first month that is wanted; None: the earliest that is found
+    enabled      whether it takes part
+    settings     those of its record system
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     key: Annotated[str, AfterValidator(_key)]
     name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=100)]
-    url_env: Annotated[str, AfterValidator(_variable)]
     timezone: Annotated[str, AfterValidator(_timezone)]
-    locales: Annotated[tuple[Annotated[str, AfterValidator(_locale)], ...], Field(min_length=1)] = ("en",)
-    national_id_types: tuple[Annotated[str, StringConstraints(min_length=1, max_length=38)], ...] = ()
     first_month: Month | None = None
     enabled: bool = True
+    settings: SystemSettings
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own_settings_apart(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or "settings" in values:
+            return values
+        apart = {name: value for name, value in values.items() if name in SystemSettings.model_fields}
+        return {name: value for name, value in values.items() if name not in apart} | {"settings": apart}
 
     @property
     def zone(self) -> ZoneInfo:
@@ -93,10 +117,10 @@ class Hospital(BaseModel):
         Raises ConfigurationError where the variable is missing or is no MySQL or MariaDB URL; the message
         never holds the URL.
         """
-        text = os.environ.get(self.url_env, "").strip()
+        text = os.environ.get(self.settings.url_env, "").strip()
         if not text:
             raise ConfigurationError(
-                f"{self.key}: the environment variable {self.url_env} is not set; it must hold the "
+                f"{self.key}: the environment variable {self.settings.url_env} is not set; it must hold the "
                 "database's URL, like mysql+pymysql://reader:password@host:3306/openmrs"
             )
         try:
@@ -104,12 +128,23 @@ class Hospital(BaseModel):
         except (ArgumentError, ValueError):
             url = None
         if url is None:
-            raise ConfigurationError(f"{self.key}: {self.url_env} does not hold a URL that SQLAlchemy understands")
+            raise ConfigurationError(
+                f"{self.key}: {self.settings.url_env} does not hold a URL that SQLAlchemy understands"
+            )
         if url.get_backend_name() not in ("mysql", "mariadb"):
-            raise ConfigurationError(f"{self.key}: {self.url_env} must be a mysql or mariadb URL")
+            raise ConfigurationError(f"{self.key}: {self.settings.url_env} must be a mysql or mariadb URL")
         if not url.database:
-            raise ConfigurationError(f"{self.key}: {self.url_env} must name the database after the host's slash")
+            raise ConfigurationError(
+                f"{self.key}: {self.settings.url_env} must name the database after the host's slash"
+            )
         return url
+
+
+FIELDS = tuple(name for name in (*Hospital.model_fields, *SystemSettings.model_fields) if name != "settings")
+"""What hospitals.yaml may say of a hospital."""
+
+LEVELS = 4
+"""Of hospitals.yaml: the file, its hospitals, one of them, and a list of it."""
 
 
 def load_hospitals(path: Path | str) -> tuple[Hospital, ...]:
@@ -129,117 +164,56 @@ def load_hospitals(path: Path | str) -> tuple[Hospital, ...]:
         raise ConfigurationError(f"{path} is not UTF-8; save it as UTF-8") from None
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be read: {type(error).__name__}") from None
-    hospitals, faults = _File(text).read()
-    if faults:
-        lines = [f"  line {line}: {fault}" for line, fault in sorted(faults)]
+    file = read_yaml(text, LEVELS)
+    hospitals = tuple(_hospitals(file)) if not file.faults or file.value is not None else ()
+    if file.faults:
+        lines = [f"  line {line}: {fault}" for line, fault in sorted(file.faults)]
         raise ConfigurationError(f"{path} is faulty:\n" + "\n".join(lines))
-    return tuple(hospitals)
+    return hospitals
 
 
-class _File:
-    """The file as YAML nodes, which know their lines."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.faults: list[tuple[int, str]] = []
-
-    def read(self) -> tuple[list[Hospital], list[tuple[int, str]]]:
-        hospitals: list[Hospital] = []
-        try:
-            self.loader = yaml.SafeLoader(self.text)
-            hospitals = self._hospitals(self.loader.get_single_node())
-        except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            self._fault(mark.line + 1 if mark else 1, f"not YAML: {error.problem or error.context}")
-        except (yaml.YAMLError, RecursionError, ValueError):
-            self._fault(1, "not YAML: a character or a value in it cannot be read")
-        return hospitals, self.faults
-
-    def _fault(self, line: int, text: str) -> None:
-        self.faults.append((line, text))
-
-    def _hospitals(self, root: yaml.Node | None) -> list[Hospital]:
-        if not isinstance(root, yaml.MappingNode):
-            self._fault(_line(root), "must be `hospitals:` and below it a list")
-            return []
-        entries = self._entries(root, ("hospitals",), "the file")
-        if "hospitals" not in entries:
-            self._fault(_line(root), "`hospitals:` is missing")
-            return []
-        value = entries["hospitals"]
-        if not isinstance(value, yaml.SequenceNode) or not value.value:
-            self._fault(_line(value), "`hospitals:` must be a list with at least one hospital")
-            return []
-        read = [self._hospital(node) for node in value.value]
-        return list(self._unique(read))
-
-    def _entries(self, node: yaml.MappingNode, known: tuple[str, ...], where: str) -> dict[str, yaml.Node]:
-        entries: dict[str, yaml.Node] = {}
-        for key_node, value_node in node.value:
-            key = str(key_node.value) if isinstance(key_node, yaml.ScalarNode) else "a list or mapping"
-            if key in entries:
-                self._fault(_line(key_node), f"`{key}` is there twice in {where}")
-            elif key not in known:
-                near = difflib.get_close_matches(key, known, n=1)
-                hint = f"did you mean `{near[0]}`?" if near else f"known are: {', '.join(known)}"
-                self._fault(_line(key_node), f"`{key}` is not known; {hint}")
-            entries[key] = value_node
-        return entries
-
-    def _hospital(self, node: yaml.Node) -> tuple[dict[str, yaml.Node], Hospital | None, int]:
-        if not isinstance(node, yaml.MappingNode):
-            self._fault(_line(node), "a hospital must be a mapping: `- key: ...`, `name: ...` and so on")
-            return {}, None, _line(node)
-        known = tuple(Hospital.model_fields)
-        entries = self._entries(node, known, "this hospital")
-        values = {key: self._value(value) for key, value in entries.items() if key in known}
+def _hospitals(file: YamlLines) -> Iterator[Hospital]:
+    """The hospitals of a file that are right; the faults of all others are noted there."""
+    if not isinstance(file.value, dict):
+        file.fault((), "must be `hospitals:` and below it a list")
+        return
+    file.check_keys((), ("hospitals",), "the file")
+    if "hospitals" not in file.value:
+        file.fault((), "`hospitals:` is missing")
+        return
+    entries = file.value["hospitals"]
+    if not isinstance(entries, list) or not entries:
+        file.fault(("hospitals",), "`hospitals:` must be a list with at least one hospital")
+        return
+    for n, entry in enumerate(entries):
+        loc = ("hospitals", n)
+        if not isinstance(entry, dict):
+            file.fault(loc, "a hospital must be a mapping: `- key: ...`, `name: ...` and so on")
+            continue
+        file.check_keys(loc, FIELDS, "this hospital")
         # A key with nothing after it means the default.
-        values = {key: value for key, value in values.items() if value is not None}
+        values = {key: value for key, value in entry.items() if key in FIELDS and value is not None}
         try:
-            return entries, Hospital.model_validate(values), _line(node)
+            yield Hospital.model_validate(values)
         except ValidationError as error:
-            for fault in error.errors(include_input=False, include_url=False):
-                self._fault(*_located(entries, fault, _line(node)))
-            return entries, None, _line(node)
+            file.refused(loc, error, "settings")
+    _refuse_shared(file, entries)
 
-    def _value(self, node: yaml.Node) -> Any:
-        try:
-            return self.loader.construct_object(node, deep=True)
-        except (yaml.YAMLError, ValueError):
-            self._fault(_line(node), "not YAML: a value that cannot be read")
-            return None
 
-    def _unique(self, read: list[tuple[dict[str, yaml.Node], Hospital | None, int]]) -> Iterator[Hospital]:
-        first: dict[tuple[str, str], yaml.Node] = {}
-        for entries, hospital, _ in read:
-            for field in ("key", "url_env"):
-                node = entries.get(field)
-                if not isinstance(node, yaml.ScalarNode) or not node.value:
-                    continue
-                seen = first.setdefault((field, node.value), node)
-                if seen is not node:
+def _refuse_shared(file: YamlLines, entries: list[Any]) -> None:
+    first: dict[tuple[str, str], int] = {}
+    for n, entry in enumerate(entries):
+        for field in ("key", "url_env"):
+            value = entry.get(field) if isinstance(entry, dict) else None
+            loc = ("hospitals", n, field)
+            if value and isinstance(value, str):
+                used = first.setdefault((field, value), n)
+                if used != n:
                     shared = "hospitals need a database each; " if field == "url_env" else ""
-                    self._fault(_line(node), f"`{field}`: {shared}already used at line {_line(seen)}")
-            if hospital is not None:
-                yield hospital
+                    line = file.line(("hospitals", used, field))
+                    file.fault(loc, f"`{field}`: {shared}already used at line {line}")
 
 
 def first_month_of(hospital: Hospital, settings: Settings) -> str:
     """The first month (`YYYY-MM`) from which a hospital is read: its own, but none before the pipeline's first."""
     return max(settings.first_month, hospital.first_month or settings.first_month)
-
-
-def _line(node: yaml.Node | None) -> int:
-    return node.start_mark.line + 1 if node is not None else 1
-
-
-def _located(entries: dict[str, yaml.Node], fault: Any, line: int) -> tuple[int, str]:
-    """The line of the value that a fault is about, and the fault in words."""
-    field, *rest = fault["loc"]
-    message = fault["msg"].removeprefix("Value error, ")
-    if fault["type"] == "missing" or field not in entries:
-        return line, f"`{field}` is missing"
-    node = entries[field]
-    if rest and isinstance(node, yaml.SequenceNode) and isinstance(rest[0], int) and rest[0] < len(node.value):
-        return _line(node.value[rest[0]]), f"`{field}`: {message}"
-    return _line(node), f"`{field}`: {message}"

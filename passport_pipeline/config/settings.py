@@ -1,7 +1,7 @@
 """The pipeline's own settings, from the environment's PASSPORT_* variables.
 
 What belongs here: each variable with its default and its check. What does not: anything about one hospital
-(hospitals.registry), and opening what a setting names (resources).
+(hospitals), and opening what a setting names (connections).
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Settings(BaseSettings):
     """Every PASSPORT_* variable; the field `mongo_uri` is PASSPORT_MONGO_URI, and so on.
 
     hospitals_file         the list of hospitals
-    mongo_uri              the passport's MongoDB; kept out of logs and texts
+    mongo_uri              the passport's MongoDB; left out of logs and texts
     mongo_database         the passport's database there
     batches                raw batches: an fsspec URL or a path; private to the pipeline's account
     allow_writable_source  read hospitals although their account could write (for throwaway databases only)
@@ -64,7 +64,7 @@ class Settings(BaseSettings):
     processes              processes that the command line runs many windows in, side by side
     first_month            the first month that there is a window for
     clock_skew             seconds that a hospital's clock may be off before it is warned of
-    stale_after            minutes for which a hospital may be unseen, or behind, before it counts as stale
+    stale_after            minutes for which a hospital may be unsurveyed, or behind, before it counts as stale
     lease_seconds          seconds after which another run may take over from one that shows no sign of life
     max_shrink             share of a window's live rows that may vanish at once before it is held back
     max_parked             share of a window's loaded rows that may become parked at once before it is held back
@@ -72,10 +72,10 @@ class Settings(BaseSettings):
     max_hospital_loss      share of a hospital's live rows, or of its persons with a usable national id, that may go at
                            once before the hospital is held back as a whole
     hospital_guard_rows    rows below which that share of rows does not count
-    hospital_guard_patients  patients below whom neither does: voiding one patient, or merging two, is everyday
-    hospital_gone_rows     rows from which on more than half of all counts whoever's they are
+    hospital_guard_patients  patients below which neither counts: voiding one patient, or merging two, is everyday
+    hospital_gone_rows     rows from which on more than half of all count, however many patients they are of
     retry_delay            minutes until a parked row is tried again by itself; doubled every time, to a week at most
-    verify_wait            seconds that the nightly verification gives days that differ before it looks again
+    verify_wait            seconds that the nightly verification waits before it compares days that differ again
     retry_cap              attempts after which it is not tried again by itself
     """
 

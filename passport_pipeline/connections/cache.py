@@ -1,10 +1,10 @@
-"""What stays open from one tick of a sensor to the next: the passport, and one connection to each hospital.
+"""Connections that are reused between sensor ticks: the passport, and one connection to each hospital.
 
-Either is kept for some minutes at most. Then it is opened anew, and with it the hospital's account and columns are
-looked at again, and whatever was noted beside its connection is forgotten.
+Either is reused for some minutes at most. Then it is opened anew, and with it the hospital's account and columns are
+checked again, and the cache entry beside its connection is dropped.
 
-What belongs here: opening, keeping and closing. What does not: what a run talks to (resources), what is noted
-(automation.changes).
+What belongs here: opening, caching and closing, and what makes a cache entry outdated. What does not: what a run or a
+tick talks to (run), which check is cached (detection.hospital).
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.config.settings import Settings
@@ -24,68 +25,92 @@ from passport_pipeline.sources.base import Activity
 from passport_pipeline.sources.clock import Clock
 from passport_pipeline.sources.systems import system_of
 
+T_co = TypeVar("T_co", covariant=True)
+
 LIFETIME = 600.0
-"""Seconds for which a connection is kept, give or take a fifth, so that not all hospitals are due in one minute."""
+"""Seconds for which a connection is reused, give or take a fifth, so that not all hospitals are due in one minute."""
 
 
-class KeptSource:
+@dataclass(frozen=True)
+class CacheKey:
+    """What a cached value was made from, as short as it can be said: the hospital's activity, and the `versions` of all
+    else. Where nothing of it has changed, the value would be the same.
+    """
+
+    activity: Activity
+    versions: tuple[object, ...]
+
+    def unchanged_since(self, before: CacheKey) -> bool:
+        """Whether nothing has changed since `before`, which was read over the same connection."""
+        return self.versions == before.versions and self.activity.unchanged_since(before.activity)
+
+
+@dataclass(frozen=True)
+class CacheEntry(Generic[T_co]):
+    """A value, and what it was made from."""
+
+    cache_key: CacheKey
+    value: T_co
+
+
+class CachedSource:
     """One hospital's database that stays open, with its clock and activity as they were when it was asked for.
 
-    `noted` is what its last user wants the next one to find.
+    `entry` is what its last user found; it does not outlive the connection.
     """
 
     clock: Clock
     activity: Activity | None
 
     def __init__(self, hospital: Hospital, settings: Settings) -> None:
-        self.noted: Any = None
-        self._made_of = (hospital, hospital.url(), settings)
+        self.entry: CacheEntry[object] | None = None
+        self._opened_for = (hospital, hospital.url(), settings)
         self._until = _end()
         with ExitStack() as opening:
             self.source = opening.enter_context(system_of(hospital).open(hospital, settings))
-            self._ask()
+            self._read_status()
             self._opened = opening.pop_all()
 
     @property
-    def over(self) -> bool:
+    def expired(self) -> bool:
         """Whether it has been open for long enough."""
         return time.monotonic() > self._until
 
     def serves(self, hospital: Hospital, settings: Settings) -> bool:
-        """Whether it is still what these would open, and the hospital still answers on the same line."""
-        if self.over or self._made_of != (hospital, hospital.url(), settings):
+        """Whether it is still what these would open, and the hospital still answers on the same connection."""
+        if self.expired or self._opened_for != (hospital, hospital.url(), settings):
             return False
         before = self._session
         try:
-            self._ask()
+            self._read_status()
         except SourceError:
             return False
-        return self._session is before  # an activity says nothing to that of another session
+        return self._session is before  # the activity that another session read cannot be compared
 
     def close(self) -> None:
         """Give the connection back."""
         self._opened.close()
 
-    def _ask(self) -> None:
+    def _read_status(self) -> None:
         self._session, self.clock, self.activity = self.source.session(), self.source.clock(), self.source.activity()
 
 
-class Kept:
-    """What one process keeps open. Threads may share it; nothing is opened before it is asked for."""
+class ConnectionCache:
+    """The connections that one process reuses. Threads may share it; nothing is opened before it is asked for."""
 
     def __init__(self) -> None:
         self._lock, self._passport_lock = threading.Lock(), threading.Lock()
-        self._busy: dict[str, threading.Lock] = {}
-        self._sources: dict[str, KeptSource] = {}
+        self._in_use: dict[str, threading.Lock] = {}
+        self._sources: dict[str, CachedSource] = {}
         self._passport: tuple[Passport, Settings] | None = None
         self._passport_until = 0.0
 
     @contextmanager
-    def source(self, hospital: Hospital, settings: Settings) -> Iterator[KeptSource]:
-        """One hospital's database, for one user at a time; after an error it is not kept. Raises ConfigurationError,
-        SourceError; SourceBusy where somebody is still at it: a hospital that hangs has one connection, and no more.
+    def source(self, hospital: Hospital, settings: Settings) -> Iterator[CachedSource]:
+        """One hospital's database, for one user at a time; after an error it is closed. Raises ConfigurationError,
+        SourceError; SourceBusy where a user still has it: a hospital that hangs has one connection, and no more.
         """
-        with self.alone(hospital.key):
+        with self.exclusive(hospital.key):
             try:
                 yield self._of(hospital, settings)
             except BaseException:
@@ -93,18 +118,18 @@ class Kept:
                 raise
 
     @contextmanager
-    def alone(self, hospital_key: str, at: str = "") -> Iterator[None]:
-        """One user at a time of a hospital, or of what is kept of it (`at`); looks that outlast their ticks do not pile
-        up. Raises SourceBusy where somebody is still at it.
+    def exclusive(self, hospital_key: str, part: str = "") -> Iterator[None]:
+        """One user at a time of a hospital, or of what is stored of it (`part`), so that checks that outlast their
+        ticks do not pile up. Raises SourceBusy where another user has not ended.
         """
         with self._lock:
-            busy = self._busy.setdefault(f"{hospital_key}{at}", threading.Lock())
-        if not busy.acquire(blocking=False):
-            raise SourceBusy(f"{hospital_key}: an earlier look at the hospital has not come to its end yet")
+            in_use = self._in_use.setdefault(f"{hospital_key}{part}", threading.Lock())
+        if not in_use.acquire(blocking=False):
+            raise SourceBusy(f"{hospital_key}: a previous check of this hospital is still running")
         try:
             yield
         finally:
-            busy.release()
+            in_use.release()
 
     def passport(self, settings: Settings) -> Passport:
         """The passport, its collections and validators in place. Raises PassportError."""
@@ -119,12 +144,12 @@ class Kept:
                 self._passport_until = _end()
             return passport
 
-    def close_overdue(self) -> None:
-        """Close the connections that nobody has asked for since their time was over."""
-        for key in [key for key, kept in list(self._sources.items()) if kept.over]:
-            if self._busy[key].acquire(blocking=False):
+    def close_expired(self) -> None:
+        """Close the connections that nobody has asked for since they expired."""
+        for key in [key for key, cached in list(self._sources.items()) if cached.expired]:
+            if self._in_use[key].acquire(blocking=False):
                 self._drop(key)
-                self._busy[key].release()
+                self._in_use[key].release()
 
     def close(self) -> None:
         """Close everything; what is asked for later is opened anew."""
@@ -134,20 +159,20 @@ class Kept:
             self._close_passport()
 
     def __del__(self) -> None:
-        # Sensors borrow it from connections that nobody closes: those of a code location.
+        # Nobody closes the connections of a code location, from which sensors borrow it.
         self.close()
 
-    def _of(self, hospital: Hospital, settings: Settings) -> KeptSource:
-        kept = self._sources.get(hospital.key)
-        if kept is None or not kept.serves(hospital, settings):
+    def _of(self, hospital: Hospital, settings: Settings) -> CachedSource:
+        cached = self._sources.get(hospital.key)
+        if cached is None or not cached.serves(hospital, settings):
             self._drop(hospital.key)
-            kept = self._sources[hospital.key] = KeptSource(hospital, settings)
-        return kept
+            cached = self._sources[hospital.key] = CachedSource(hospital, settings)
+        return cached
 
     def _drop(self, key: str) -> None:
-        kept = self._sources.pop(key, None)
-        if kept is not None:
-            kept.close()
+        cached = self._sources.pop(key, None)
+        if cached is not None:
+            cached.close()
 
     def _close_passport(self) -> None:
         if self._passport:

@@ -1,7 +1,7 @@
-"""What assets are handed: the hospitals, the raw batches and the passport, opened when they are needed.
+"""What a run or a tick talks to: the hospitals, the raw batches and the passport, opened when they are needed.
 
 What belongs here: turning settings into the domain's objects. What does not: the settings themselves
-(hospitals.settings), or anything that one asset alone needs.
+(config.settings), what stays open between ticks (cache), or anything that one asset alone needs.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import cached_property
 from passport_pipeline.batches.store import Batches
 from passport_pipeline.config.hospitals import Hospital, load_hospitals
 from passport_pipeline.config.settings import Settings
-from passport_pipeline.connections.cache import Kept
+from passport_pipeline.connections.cache import ConnectionCache
 from passport_pipeline.core.errors import ConfigurationError
 from passport_pipeline.passport.hospitals.state import refuse_inactive
 from passport_pipeline.passport.mongo.database import Passport
@@ -23,16 +23,16 @@ from passport_pipeline.windows.restore_check import admit
 
 
 class Connections:
-    """Everything outside that a run talks to. Made from given settings, else from the environment.
+    """Everything outside that a run talks to; it owns what it opens. Made from given settings, else from the
+    environment.
 
-    Nothing is read or opened before it is asked for, so that a code location loads without any server. With `kept`
-    it is one tick of a sensor, which uses what stays open from tick to tick and leaves it open.
+    Nothing is read or opened before it is asked for, so that a code location loads without any server.
     """
 
-    def __init__(self, settings: Settings | None = None, kept: Kept | None = None) -> None:
+    def __init__(self, settings: Settings | None = None) -> None:
         self._settings = settings
-        self._of_a_tick = kept is not None
-        self.kept = kept or Kept()
+        self._cache = ConnectionCache()
+        self._passport: Passport | None = None
         self._sources: dict[str, tuple[ExitStack, Source]] = {}
 
     @cached_property
@@ -43,14 +43,7 @@ class Connections:
     @cached_property
     def hospitals(self) -> dict[str, Hospital]:
         """The registered hospitals by key. Raises ConfigurationError."""
-        return {hospital.key: hospital for hospital in load_hospitals(self.settings.hospitals_file)}
-
-    def reread(self) -> Connections:
-        """The same settings with nothing read yet, for a tick of a sensor: it sees what hospitals.yaml says now, and
-        what is kept open from tick to tick until these connections are closed.
-        """
-        self.kept.close_overdue()
-        return Connections(self._settings, self.kept)
+        return _by_key(self.settings)
 
     def hospital(self, key: str) -> Hospital:
         """One registered hospital. Raises ConfigurationError for a key that hospitals.yaml lacks."""
@@ -59,12 +52,26 @@ class Connections:
             raise ConfigurationError(f"hospital {key!r} is not in {self.settings.hospitals_file} (there: {known})")
         return self.hospitals[key]
 
+    @cached_property
+    def batches(self) -> Batches:
+        """The raw batches."""
+        return Batches(self.settings.batches)
+
+    @property
+    def passport(self) -> Passport:
+        """The passport, its collections and validators in place. Raises PassportError."""
+        if self._passport is None:
+            passport = Passport.connect(self.settings)
+            passport.ensure()
+            self._passport = passport
+        return self._passport
+
     @contextmanager
     def source(self, key: str) -> Iterator[Source]:
         """One hospital's database, open for reading. Raises ConfigurationError, SourceError.
 
-        It stays open for the next one who asks, so its account and columns are looked at once; after an error it
-        is opened anew.
+        It stays open for the next caller, so its account and columns are checked once; after an error it is opened
+        anew.
         """
         if key not in self._sources:
             opened, hospital = ExitStack(), self.hospital(key)
@@ -87,27 +94,40 @@ class Connections:
             admit(source, self.passport, state)
             yield source
 
+    def tick(self) -> TickConnections:
+        """What a tick of a sensor or schedule talks to. Raises ConfigurationError."""
+        self._cache.close_expired()
+        return TickConnections(self._settings or Settings.read(), self._cache)
+
     def close(self) -> None:
-        """Close the databases that are open; what is asked for later is opened anew."""
+        """Close all that is open, what ticks reuse too; what is asked for later is opened anew."""
         while self._sources:
             self._sources.popitem()[1][0].close()
-        passport = self.__dict__.pop("passport", None)
-        if self._of_a_tick:
-            return
-        if passport is not None:
-            passport.close()
-        self.kept.close()
+        if self._passport is not None:
+            self._passport.close()
+            self._passport = None
+        self._cache.close()
+
+
+class TickConnections:
+    """What one tick of a sensor or schedule talks to: the hospitals that hospitals.yaml names now, and connections
+    that it borrows from the cache. It closes nothing.
+    """
+
+    def __init__(self, settings: Settings, cache: ConnectionCache) -> None:
+        self.settings, self.cache = settings, cache
+        self.batches = Batches(settings.batches)
 
     @cached_property
-    def batches(self) -> Batches:
-        """The raw batches."""
-        return Batches(self.settings.batches)
+    def hospitals(self) -> dict[str, Hospital]:
+        """The registered hospitals by key. Raises ConfigurationError."""
+        return _by_key(self.settings)
 
     @cached_property
     def passport(self) -> Passport:
         """The passport, its collections and validators in place. Raises PassportError."""
-        if self._of_a_tick:
-            return self.kept.passport(self.settings)
-        passport = Passport.connect(self.settings)
-        passport.ensure()
-        return passport
+        return self.cache.passport(self.settings)
+
+
+def _by_key(settings: Settings) -> dict[str, Hospital]:
+    return {hospital.key: hospital for hospital in load_hospitals(settings.hospitals_file)}

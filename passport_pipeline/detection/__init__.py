@@ -1,1 +1,1 @@
-"""Which windows need a run, and in whose turn hospitals are looked at for it; no Dagster."""
+"""Which windows have to be run, and checking hospitals for it; no Dagster."""

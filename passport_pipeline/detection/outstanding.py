@@ -1,7 +1,7 @@
-"""Which windows of a hospital have to be run, by what is kept of it: a full survey, lookups and identifiers of now.
+"""Which windows of a hospital `sync` has to run, by what is stored: a full survey, lookups and identifiers of now.
 
-What belongs here: the windows that hold anything, and putting the comparisons together. What does not: comparing
-(changes, windows.staleness), running (in_process). Touches no hospital.
+What belongs here: the months that hold anything, and what makes one due besides its days. What does not: comparing
+(plan), running (runner.sync). Touches no hospital.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from datetime import datetime
 from passport_pipeline.config.hospitals import Hospital, first_month_of
 from passport_pipeline.connections.run import Connections
 from passport_pipeline.core.windows import last_month, month_of
-from passport_pipeline.detection.hospital import not_in_line
+from passport_pipeline.detection.plan import stale_windows
 from passport_pipeline.passport.days.state import DayRecord, held_months, recorded, recorded_months
 from passport_pipeline.passport.mongo.database import Passport
 from passport_pipeline.passport.parked.retry_policy import due_windows
-from passport_pipeline.windows.compare import stale_windows
+from passport_pipeline.windows.compare import DayStates, stored_states
 from passport_pipeline.windows.survey import stored_survey
 
 
@@ -26,8 +26,11 @@ def months_of(connections: Connections, hospital: Hospital, first: str | None, l
     """
     settings, survey = connections.settings, stored_survey(hospital, connections.batches)
     live = {} if survey is None else survey.live_by_month()
-    known = {*recorded_months(connections.passport, hospital.key), *held_months(connections.passport, hospital.key)}
-    months = known | {month for month in live if month >= first_month_of(hospital, settings)}
+    in_passport = {
+        *recorded_months(connections.passport, hospital.key),
+        *held_months(connections.passport, hospital.key),
+    }
+    months = in_passport | {month for month in live if month >= first_month_of(hospital, settings)}
     return {
         month: live.get(month, 0)
         for month in sorted(months)
@@ -36,7 +39,7 @@ def months_of(connections: Connections, hospital: Hospital, first: str | None, l
 
 
 def outstanding(connections: Connections, hospital: Hospital, months: Collection[str], at: datetime) -> set[str]:
-    """Those of the months that are not in line: days whose rows have changed, that a run has left unfinished or with
+    """Those of the months that are not up to date: days whose rows have changed, that a run has left unfinished or with
     rows that it lost count of; days whose records would be made differently now, or whose raw batch is gone; parked
     rows that are due `at` a time; documents of a month that no run has recorded.
 
@@ -44,21 +47,21 @@ def outstanding(connections: Connections, hospital: Hospital, months: Collection
     BatchError.
     """
     passport, batches = connections.passport, connections.batches
-    survey, stale = stored_survey(hospital, batches), stale_windows(hospital, batches, passport)
-    if survey is None or stale is None or not months:
+    survey, states = stored_survey(hospital, batches), stored_states(hospital, batches, passport)
+    if survey is None or states is None or not months:
         return set(months)
-    here = recorded(passport, hospital.key)
-    days = not_in_line(survey.digests(), here, (min(months), max(months)))
-    found = {month_of(day) for day in days}
-    found |= {window.month for window in stale}
-    found |= {month for _, month in due_windows(passport, [hospital.key], at)}
-    found |= {month_of(day) for day, record in here.items() if not _adds_up(record)}
-    found |= set(months) - {month_of(day) for day in here}
-    return found & set(months)
+    records = recorded(passport, hospital.key)
+    due = {month for _, month in due_windows(passport, [hospital.key], at)}
+    due |= {month_of(day) for day, record in records.items() if not _adds_up(record)}
+    due |= set(months) - {month_of(day) for day in records}
+    span = (min(months), max(months))
+    diffs = stale_windows(DayStates.of_survey(survey.digests()), records, span, due=due)
+    diffs += stale_windows(states, records, span)
+    return {diff.month for diff in diffs} & set(months)
 
 
-def left_marked(passport: Passport, hospital_key: str) -> set[str]:
-    """The months with days that are not in line, whatever their rows are. Raises PassportError."""
+def unfinished_months(passport: Passport, hospital_key: str) -> set[str]:
+    """The months with days that are unfinished, whatever their rows are. Raises PassportError."""
     days = recorded(passport, hospital_key, counts=False)
     return {month_of(day) for day, record in days.items() if not record.up_to_date}
 

@@ -6,7 +6,7 @@ from passport_pipeline.config.hospitals import first_month_of
 from passport_pipeline.connections.run import Connections
 from passport_pipeline.core.windows import last_month
 from passport_pipeline.orchestration.assets.error_handling import TRANSIENT_RETRIES, failing_clearly
-from passport_pipeline.orchestration.assets.metadata_tables import verification_metadata
+from passport_pipeline.orchestration.assets.metadata_tables import accounting_table, verification_metadata
 from passport_pipeline.orchestration.assets.records import medical_records
 from passport_pipeline.orchestration.assets.survey import hospital_survey
 from passport_pipeline.orchestration.partitions import hospitals, window_of, windows
@@ -25,18 +25,9 @@ def every_live_row_has_an_outcome(
     window = window_of(context.partition_key)
     days = days_of_window(connections.batches, connections.passport, window.hospital, window.month)
     wrong = [day for day in days if not day.accounted_for or not day.agrees]
-    rows = [
-        f"| {day.day} | {day.live} | {day.loaded} | {day.attached} | {day.parked} | {day.skipped} | "
-        f"{'yes' if day.agrees else 'no'} |"
-        for day in (wrong or days)
-    ]
-    head = [
-        "| day | live | loaded | attached | parked | skipped | digests agree |",
-        "|---|---:|---:|---:|---:|---:|---|",
-    ]
     return dg.AssetCheckResult(
         passed=not wrong,
-        metadata={"days": len(days), "days_wrong": len(wrong), "table": dg.MetadataValue.md("\n".join([*head, *rows]))},
+        metadata={"days": len(days), "days_wrong": len(wrong), "table": accounting_table(wrong or days)},
     )
 
 
@@ -46,16 +37,16 @@ def passport_agrees(
     context: dg.AssetCheckExecutionContext, connections: dg.ResourceParam[Connections]
 ) -> dg.AssetCheckResult:
     """Every day's digest at the hospital, as its last full survey has it with its tail of now, is the digest of the
-    passport's documents. A day that differs is looked at again after a while, and then narrowed to its rows. And
+    passport's documents. A day that differs is compared again after a while, and then narrowed to its rows. And
     patients' lists name the hospital's records of their own, and none that was retracted.
 
-    What it finds is requested: the days are marked, `source_changes` asks for their windows, and the run of each holds
-    every document of these days against the hospital, once the guard has weighed it.
+    What it finds is requested: the days are marked as dirty, `source_changes` requests their windows, and the run of
+    each compares every document of these days with the hospital, after the plausibility check.
     """
     hospital = connections.hospital(context.partition_key)
     months = (first_month_of(hospital, connections.settings), last_month())
     with connections.source(hospital.key) as source:
-        found = verify_hospital(
+        result = verify_hospital(
             source,
             connections.passport,
             *months,
@@ -63,5 +54,6 @@ def passport_agrees(
             wait=connections.settings.verify_wait,
             lists=True,
         )
-    requested = have_mended(connections.passport, found, months)
-    return dg.AssetCheckResult(passed=found.ok, metadata={**verification_metadata(found), "days_requested": requested})
+    requested = have_mended(connections.passport, result, months)
+    metadata = {**verification_metadata(result), "days_requested": requested}
+    return dg.AssetCheckResult(passed=result.ok, metadata=metadata)

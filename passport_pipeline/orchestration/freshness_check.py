@@ -1,7 +1,7 @@
 """Which hospitals are stale: one check of all of them, evaluated without a run.
 
 What belongs here: the check and the sensor that evaluates it. What does not: when a hospital is stale
-(passport.freshness).
+(passport.hospitals.staleness).
 """
 
 from datetime import timedelta
@@ -22,34 +22,31 @@ def hospitals_are_fresh(
     context: dg.AssetCheckExecutionContext, connections: dg.ResourceParam[Connections]
 ) -> dg.AssetCheckResult:
     """Every enabled hospital that takes part was surveyed, and is not behind, for longer than PASSPORT_STALE_AFTER
-    minutes, and none is held back as a whole. Those that are paused, stopped or retired stand apart.
+    minutes, and none is held back as a whole. Those that are paused, stopped or retired are listed apart.
     """
-    found = _staleness(connections)
-    return dg.AssetCheckResult(passed=not found.stale, metadata=staleness_metadata(found))
+    result = _staleness(connections)
+    return dg.AssetCheckResult(passed=not result.stale, metadata=staleness_metadata(result))
 
 
 @dg.sensor(minimum_interval_seconds=300, default_status=dg.DefaultSensorStatus.RUNNING)
 @failing_clearly
 def freshness(context: dg.SensorEvaluationContext, connections: dg.ResourceParam[Connections]) -> dg.SensorResult:
-    """Evaluates `hospitals_are_fresh` every five minutes. Starts no run: a run would say nothing while none is run."""
-    found = _staleness(connections)
-    for key, why in sorted(found.stale.items()):
+    """Evaluates `hospitals_are_fresh` every five minutes. Starts no run: none could warn that none is started."""
+    result = _staleness(connections)
+    for key, why in sorted(result.stale.items()):
         context.log.warning(f"{key} is stale: {why}")
     evaluation = dg.AssetCheckEvaluation(
         asset_key=medical_records.key,
         check_name=hospitals_are_fresh.check_key.name,
-        passed=not found.stale,
-        metadata=staleness_metadata(found),
+        passed=not result.stale,
+        metadata=staleness_metadata(result),
     )
     return dg.SensorResult(asset_events=[evaluation])
 
 
 def _staleness(connections: Connections) -> Staleness:
-    connections = connections.reread()
-    enabled = [key for key, hospital in connections.hospitals.items() if hospital.enabled]
-    try:
-        states, now = hospital_states(connections.passport, enabled), connections.passport.now()
-    finally:
-        connections.close()
-    allowed = timedelta(minutes=connections.settings.stale_after)
+    tick = connections.tick()
+    enabled = [key for key, hospital in tick.hospitals.items() if hospital.enabled]
+    states, now = hospital_states(tick.passport, enabled), tick.passport.now()
+    allowed = timedelta(minutes=tick.settings.stale_after)
     return staleness((states[key] for key in enabled), now, allowed)

@@ -1,4 +1,4 @@
-"""The jobs: one for what belongs to a hospital, one for a window, and what an operator does besides."""
+"""The jobs: for a hospital, for a window, and for what an operator does besides."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ window_records = dg.define_asset_job(
     "window_records",
     selection=dg.AssetSelection.assets(assets.obs_batch, assets.patient_matches, assets.medical_records)
     - dg.AssetSelection.checks(hospitals_are_fresh),  # a sensor evaluates it
-    description="Bring the passport's records of one hospital and month into line with the hospital.",
+    description="Bring the passport's records of one hospital and month up to date with the hospital.",
     executor_def=dg.in_process_executor,
 )
 
@@ -49,7 +49,7 @@ def set_hospital_state() -> None:
 
 @dg.job(executor_def=dg.in_process_executor)
 def replay_parked() -> None:
-    """Have parked rows tried again, as `passport-pipeline parked replay` does."""
+    """Try parked rows again, as `passport-pipeline parked replay` does."""
     mark_parked_due()
 
 

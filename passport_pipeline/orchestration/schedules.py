@@ -1,4 +1,4 @@
-"""Schedules: what is done whether or not anything is known to have changed.
+"""Schedules: what is done every night, whether or not anything is known to have changed.
 
 What belongs here: cron expressions and requests. What does not: what a run does (assets).
 """
@@ -38,18 +38,14 @@ def nightly_verification(
     context: dg.ScheduleEvaluationContext, connections: dg.ResourceParam[Connections]
 ) -> Iterator[dg.RunRequest]:
     """Compares every enabled and active hospital with the passport's documents, once what `nightly_survey` found has
-    been brought into line. What still differs is in the check `passport_agrees`.
+    been brought up to date. What still differs is in the check `passport_agrees`.
     """
     yield from _every_active_hospital(context, connections)
 
 
 def _every_active_hospital(context: dg.ScheduleEvaluationContext, connections: Connections) -> Iterator[dg.RunRequest]:
-    connections = connections.reread()
-    night = f"{context.scheduled_execution_time:%Y-%m-%d}"
-    try:
-        states = hospital_states(connections.passport, connections.hospitals)
-    finally:
-        connections.close()
-    for hospital in connections.hospitals.values():
+    tick, night = connections.tick(), f"{context.scheduled_execution_time:%Y-%m-%d}"
+    states = hospital_states(tick.passport, tick.hospitals)
+    for hospital in tick.hospitals.values():
         if hospital.enabled and states[hospital.key].active:
             yield dg.RunRequest(run_key=f"{hospital.key}/{night}", partition_key=hospital.key)

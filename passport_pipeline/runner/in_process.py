@@ -1,7 +1,7 @@
 """Runs of the two jobs in this process, as the command line and the tests need them.
 
-What belongs here: registering hospitals as partitions, running a window against a real Dagster instance, and what is
-told of it. What does not: which windows are run (sync), and in which process (workers).
+What belongs here: registering hospitals as partitions, running a window against a real Dagster instance, and its
+result. What does not: which windows are run (sync), and in which process (workers).
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 @dataclass
 class HospitalRun:
-    """What was done for one hospital: windows that are in line now, live rows in them, seconds, and what failed.
+    """What was done for one hospital: windows that are up to date now, live rows in them, seconds, and what failed.
 
-    `in_line` of the windows were so already, and were not run. `left_out` is the hospital's state in words where it was
-    left out because it takes no part.
+    `up_to_date` of the windows were so already, and were not run. `left_out` is the hospital's state in words where it
+    was left out because it takes no part.
     """
 
     hospital: str
     left_out: str | None = None
     windows: int = 0
-    in_line: int = 0
+    up_to_date: int = 0
     live: int = 0
     written: int = 0
     seconds: float = 0.0
@@ -48,7 +48,7 @@ class HospitalRun:
             "key": self.hospital,
             "leftOut": self.left_out,
             "windows": self.windows,
-            "inLine": self.in_line,
+            "inLine": self.up_to_date,
             "live": self.live,
             "written": self.written,
             "seconds": round(self.seconds, 3),
@@ -64,7 +64,7 @@ class HospitalRun:
         self.exit_code = self.exit_code or other.exit_code
 
     def refuse(self, error: PipelineError) -> None:
-        """Note what kept the hospital from being run at all."""
+        """Note why the hospital was not run at all."""
         self.failures.append(str(error))
         self.exit_code = self.exit_code or error.exit_code
 
@@ -80,7 +80,7 @@ class HospitalRun:
             message = f"{where}: {text or 'failed; see the run in the Dagster UI'}"
             kind = described.metadata.get("error") if described else None
             if text and kind and kind.value == HospitalHeldBack.__name__:
-                message = text  # it is told once, whichever window came upon it
+                message = text  # the same for every window: listed once
             if message not in self.failures:
                 self.failures.append(message)
 
@@ -113,7 +113,7 @@ class InProcess:
     def answers(self, hospital: Hospital, run: HospitalRun) -> bool:
         """Whether the hospital can be read now.
 
-        One that does not answer fails at once: whoever waits at a terminal rather tries again than watches retries.
+        One that does not answer fails at once, without retries: an operator at a terminal can run the command again.
         """
         try:
             with self.connections.admitted(hospital.key):
@@ -127,7 +127,7 @@ class InProcess:
         return set(self.instance.get_materialized_partitions(medical_records.key))
 
     def window(self, window: Window, run: HospitalRun, *, full: bool = False, accept: bool = False) -> bool:
-        """Run one window; False where it failed. `accept` lets it through whatever the guard (assets.records) finds."""
+        """Run one window; False where it failed. `accept` lets it through though it is implausible (assets.records)."""
         started = time.monotonic()
         config = {"ops": {name: {"config": {"full": full}} for name in ("obs_batch", "medical_records")}}
         where = f"{window.hospital} {window.month}"

@@ -1,6 +1,6 @@
-"""The Dagster instance that runs in this process are kept in.
+"""The Dagster instance that stores the runs of this process.
 
-What belongs here: opening it. What does not: the runs (automation.in_process).
+What belongs here: opening it. What does not: the runs (in_process).
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from pathlib import Path
 
 import dagster as dg
 import yaml
-from dagster._core.instance.ref import InstanceRef
 
 from passport_pipeline.core.errors import ConfigurationError
+from passport_pipeline.runner.dagster_private import NO_COMPUTE_LOGS, InstanceRef
 from passport_pipeline.runner.local_storage import LocalStorage
 
 CONFIG = "dagster.yaml"
@@ -30,18 +30,16 @@ NEW_CONFIG = {
     "telemetry": {"enabled": False},
     "nux": {"enabled": False},
 }
-"""What a new DAGSTER_HOME is given, where nobody else has said what it is to be."""
+"""The dagster.yaml of a new DAGSTER_HOME."""
 
 # Dagster would start four processes for each run, which copy what it prints; that is this command's own output here.
-OVERRIDES = {
-    "compute_logs": {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
-}
+OVERRIDES = {"compute_logs": NO_COMPUTE_LOGS}
 
 
 @contextmanager
 def dagster_instance() -> Iterator[dg.DagsterInstance]:
     """The Dagster instance of DAGSTER_HOME, a new folder of which is given a dagster.yaml first. One process after
-    another opens it: several at once would each set up a new SQLite storage, which leaves one that nobody can open.
+    another opens it: several at once would each set up a new SQLite storage, and leave one that cannot be opened.
 
     Raises ConfigurationError where DAGSTER_HOME is not an existing folder, or Dagster cannot work with it.
     """
@@ -67,7 +65,7 @@ def dagster_instance() -> Iterator[dg.DagsterInstance]:
     raise ConfigurationError(
         f"Dagster cannot work in DAGSTER_HOME={home} ({failed}): see that the folder is this account's, that its "
         "dagster.yaml is right, and that the database which that names answers; or set DAGSTER_HOME to a new, empty "
-        "folder: no more than the list of past runs is kept there"
+        "folder: it holds no more than the list of past runs"
     )
 
 
@@ -80,7 +78,7 @@ def opened(reference: InstanceRef) -> dg.DagsterInstance:
 
 
 def _give_new_one_its_config(home: Path) -> None:
-    """Write dagster.yaml, unless there is one, or Dagster has worked here without one: its past runs are to be seen."""
+    """Write dagster.yaml, unless there is one, or Dagster has worked here without one: its past runs stay visible."""
     if not (home / CONFIG).exists() and not (home / "history").exists():
         head = "# Written by passport-pipeline, because there was none. Change it as you like.\n"
         (home / CONFIG).write_text(head + yaml.safe_dump(NEW_CONFIG, sort_keys=False))

@@ -4,8 +4,7 @@ stay open.
 Dagster's own opens a file for each run and a connection for each statement, and SQLite then waits for the disk several
 times for each event. Measured for a window without changes: 0.9 s of CPU and 330 waits for the disk; so 0.4 s and none.
 
-What belongs here: how SQLite is opened. What does not: what is stored (Dagster), which instance uses it (instance,
-sample.dagster_home).
+What belongs here: how SQLite is opened. What does not: what is stored (Dagster), which instance uses it (instance).
 """
 
 from __future__ import annotations
@@ -19,11 +18,15 @@ from typing import Any, Self
 
 import dagster as dg
 import sqlalchemy as sa
-from dagster._core.storage.base_storage import DagsterStorage
-from dagster._core.storage.event_log import ConsolidatedSqliteEventLogStorage
-from dagster._core.storage.runs import SqliteRunStorage
-from dagster._core.storage.schedules import SqliteScheduleStorage
-from dagster._serdes import ConfigurableClass, ConfigurableClassData
+
+from passport_pipeline.runner.dagster_private import (
+    ConfigurableClass,
+    ConfigurableClassData,
+    ConsolidatedSqliteEventLogStorage,
+    DagsterStorage,
+    SqliteRunStorage,
+    SqliteScheduleStorage,
+)
 
 SECONDS_TO_WAIT = 30
 """How long a process waits for others that write."""

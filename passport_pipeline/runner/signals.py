@@ -1,7 +1,7 @@
-"""Stopping at once, and cleanly, when the process is told to: SIGTERM, and Ctrl-C.
+"""Stopping at once, and cleanly, on SIGTERM and Ctrl-C.
 
-What belongs here: seeing the signals, also those that Dagster takes while it runs a job in this process. What does
-not: what is cleaned up, which is everybody's own (a step that is interrupted fails: assets.failures).
+What belongs here: receiving the signals, also those that Dagster handles while it runs a job in this process. What does
+not: cleaning up (an interrupted step fails: orchestration.assets.error_handling).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Stopped(BaseException):
-    """The process was told to stop, by this signal. No Exception, so that nobody takes it for a failure."""
+    """The process received this signal to stop. No Exception, so that it is not handled as a failure."""
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
@@ -27,23 +27,23 @@ class Stopped(BaseException):
 def stopping() -> Iterator[Callable[[], None]]:
     """Raise Stopped in the main thread, which has to be the one that enters, when a signal comes.
 
-    Gives a function that raises it for a signal that came while somebody else's handlers were in place: Dagster has
-    its own during a run, interrupts the step with them, and forgets a signal that comes between two steps.
+    Gives a function that raises it for a signal that came while other handlers were in place: Dagster has its own
+    during a run, interrupts the step with them, and forgets a signal that comes between two steps.
     """
     receiving, sending = os.pipe()
     for end in (receiving, sending):
         os.set_blocking(end, False)
     before = {number: signal.signal(number, _stop) for number in SIGNALS}
-    # Python writes the number of every signal there, whoever handles it.
+    # Python writes the number of every signal there, whichever handler it has.
     wakeup = signal.set_wakeup_fd(sending, warn_on_full_buffer=False)
 
-    def raise_if_told() -> None:
+    def raise_if_signalled() -> None:
         for number in _received(receiving):
             if number in SIGNALS:
                 raise Stopped(number)
 
     try:
-        yield raise_if_told
+        yield raise_if_signalled
     finally:
         signal.set_wakeup_fd(wakeup)
         for number, handler in before.items():

@@ -1,7 +1,7 @@
-"""Bringing hospitals into line in one go, as `sync` and `parked replay` do.
+"""Bringing hospitals up to date in one go, as `sync` and `parked replay` do.
 
-What belongs here: which of the windows are run, in which order, and what became of each hospital. What does not:
-finding out what is not in line (outstanding), running (in_process, workers), how progress is shown (cli).
+What belongs here: which of the windows are run, in which order, and the result of each hospital. What does not:
+which windows are outstanding (detection), running (in_process, workers), how progress is shown (cli).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.connections.run import Connections
 from passport_pipeline.core.errors import PipelineError
 from passport_pipeline.core.windows import Window
-from passport_pipeline.detection.outstanding import left_marked, months_of, outstanding
+from passport_pipeline.detection.outstanding import months_of, outstanding, unfinished_months
 from passport_pipeline.orchestration.partitions import partition_key_of
 from passport_pipeline.passport.accounts import ensure_hospital
 from passport_pipeline.passport.days.state import record_sync
@@ -38,9 +38,9 @@ def sync(
     leave_out_inactive: bool = False,
     on_window: OnWindow = lambda window, rows, of: None,
 ) -> list[HospitalRun]:
-    """Bring every window of these hospitals that holds anything into line; a hospital that fails does not stop the
-    others. Windows that are in line already are not run, unless Dagster has never materialized them. Before that
-    patients' lists are held against the records: days of records with which they are wrong are not in line.
+    """Bring every window of these hospitals that holds anything up to date; a hospital that fails does not stop the
+    others. Windows that are up to date already are not run, unless Dagster has never materialized them. Before that
+    patients' lists are compared with the records: days of records with which they are wrong are not up to date.
 
     `full` and `accept` are those of `InProcess.window`; with `full` every window is run. A hospital that takes no part
     fails, unless such ones are to be left out.
@@ -71,7 +71,7 @@ def sync(
             except PipelineError as error:
                 run.refuse(error)
                 continue
-            run.in_line = len(months) - len(wanted)
+            run.up_to_date = len(months) - len(wanted)
             _run_months(workers, hospital, months, wanted, run, on_window, full=full, accept=accept)
             if accept and not run.failures and not first and not last:
                 known = known_now(hospital.key, in_process.connections.batches)
@@ -105,7 +105,7 @@ def run_windows(
     *,
     on_window: OnWindow = lambda window, rows, of: None,
 ) -> list[HospitalRun]:
-    """Run just these windows, each with the rows by which progress is told; a hospital that fails does not stop the
+    """Run just these windows, each with the rows by which progress is counted; a hospital that fails does not stop the
     others. `on_window` is called as in `sync`. Raises ConfigurationError for a hospital that is not registered.
     """
     chosen = [in_process.connections.hospital(key) for key in sorted({window.hospital for window in windows})]
@@ -132,7 +132,7 @@ def _run_months(  # noqa: PLR0917 - whose, which, and where it is noted
     full: bool = False,
     accept: bool = False,
 ) -> None:
-    """Run those of the months (with their rows) that are wanted; the others are in line, and come first."""
+    """Run those of the months (with their rows) that are wanted; the others are up to date, and come first."""
     total = sum(months.values())
     for month in sorted(months.keys() - wanted):
         run.windows += 1
@@ -148,12 +148,12 @@ def _run_months(  # noqa: PLR0917 - whose, which, and where it is noted
         on_window(window, rows[window], total)
     if not succeeded:
         return
-    # A record that moved between two windows that were run at once has left a mark on one of them.
+    # A record that moved between two windows that were run at once has left a dirty marker on one of them.
     try:
-        marked = succeeded & left_marked(workers.in_process.connections.passport, hospital.key)
+        unfinished = succeeded & unfinished_months(workers.in_process.connections.passport, hospital.key)
     except PipelineError as error:
         run.refuse(error)
         return
-    for _, again in workers.run({Window(hospital.key, month): 0 for month in sorted(marked)}, accept=accept):
+    for _, again in workers.run({Window(hospital.key, month): 0 for month in sorted(unfinished)}, accept=accept):
         again.windows = 0
         run.add(again)

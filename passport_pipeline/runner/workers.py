@@ -1,7 +1,7 @@
 """Runs of windows side by side, in processes of their own: Dagster runs one job after another in each.
 
-Making documents keeps one processor busy and writing them others, so what one process does is not all that can be
-done. A few windows are run by the process that asks.
+Making documents keeps one processor busy, and writing them others, so several processes do more than one. A few windows
+are run by the process that asks.
 
 What belongs here: the processes, and that none outlives the one that began it. What does not: what a run does
 (in_process), which windows are run (sync).
@@ -23,13 +23,12 @@ from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import Self
 
-from dagster._core.instance.ref import InstanceRef
-
 from passport_pipeline.config.settings import Settings
 from passport_pipeline.connections.run import Connections
 from passport_pipeline.core.errors import WorkerDied, described
 from passport_pipeline.core.terminal import complain
 from passport_pipeline.core.windows import Window
+from passport_pipeline.runner.dagster_private import InstanceRef
 from passport_pipeline.runner.in_process import HospitalRun, InProcess
 from passport_pipeline.runner.instance import opened
 from passport_pipeline.runner.signals import Stopped, let_in, put_off, stopping
@@ -38,7 +37,7 @@ ROWS_OF_A_PROCESS = 50_000
 """Rows of the windows that are to be run for which a process is worth the seconds that its start takes."""
 
 PATIENCE = 60.0
-"""Seconds that a process is given to end when it is told to; what it is writing is written to its end."""
+"""Seconds that a process has to end when it is terminated; it completes what it is writing."""
 
 SPAWN = multiprocessing.get_context("spawn")  # a fork would share the parent's connections, and its threads' locks
 
@@ -76,7 +75,7 @@ class RunWorkers:
     def run(
         self, rows: Mapping[Window, int], *, full: bool = False, accept: bool = False
     ) -> Iterator[tuple[Window, HospitalRun]]:
-        """Run these windows, of so many rows each, in about their order; gives each with what became of it."""
+        """Run these windows, of so many rows each, in about their order; gives each with its result."""
         work = [Work(window, full, accept) for window in rows]
         processes = min(
             self.in_process.connections.settings.processes, len(rows), sum(rows.values()) // ROWS_OF_A_PROCESS
@@ -146,7 +145,7 @@ def _of_dead(window: Window, process: BaseProcess | None) -> HospitalRun:
 
 
 def _serve(settings: Settings, reference: InstanceRef, pipe: Connection) -> None:
-    """Run the windows that come, until none can come any more."""
+    """Run the windows that are sent, until the pipe is closed."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         with (

@@ -11,4 +11,4 @@ SYSTEMS: dict[str, RecordSystem] = {"openmrs": OpenMrs()}
 
 def system_of(hospital: Hospital) -> RecordSystem:
     """The record system of a hospital."""
-    return SYSTEMS["openmrs"]
+    return SYSTEMS[hospital.settings.system]

@@ -31,7 +31,7 @@ from passport_pipeline.passport.hospitals.held_back import let_through_now, reco
 from passport_pipeline.passport.hospitals.state import HeldBack, HospitalState, Known, state_of
 from passport_pipeline.passport.mongo.database import Passport
 from passport_pipeline.sources.hospital_survey import HospitalSurvey
-from passport_pipeline.windows.compare import ComparedWindow
+from passport_pipeline.windows.compare import WindowComparison
 from passport_pipeline.windows.lookups import usable_ids, usable_ids_before
 from passport_pipeline.windows.plausibility import ACCEPT_TAG, Plausibility
 from passport_pipeline.windows.survey import stored_survey, stored_tables
@@ -166,7 +166,7 @@ class HospitalChange:
 
 
 def weigh_hospital(
-    settings: Settings, batches: Batches, passport: Passport, compared: ComparedWindow, found: Plausibility
+    settings: Settings, batches: Batches, passport: Passport, compared: WindowComparison, found: Plausibility
 ) -> HospitalChange:
     """Weigh the hospital of a window that was `found` to take so much away. All days are compared only where it takes
     anything away, or the hospital is held back. Raises PassportError, BatchError.
@@ -177,7 +177,7 @@ def weigh_hospital(
     if not found.taken and state.held_back is None:
         return change
     here = recorded(passport, key, counts=False)
-    window = {day: compared.there[day].digest.live for day in compared.there.by_day.keys() | compared.here.keys()}
+    window = {day: compared.wanted[day].digest.live for day in compared.wanted.by_day.keys() | compared.recorded.keys()}
     return _compared(change, compared.hospital, batches, here, window)
 
 

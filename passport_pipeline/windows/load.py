@@ -27,7 +27,7 @@ from passport_pipeline.passport.parked.retry_policy import Retries, due_days
 from passport_pipeline.passport.reconcile.day import DayReconciler, DayResult
 from passport_pipeline.passport.run import Run
 from passport_pipeline.records.frames import Accounts
-from passport_pipeline.windows.compare import ComparedWindow, DayStates
+from passport_pipeline.windows.compare import DayStates, WindowComparison
 from passport_pipeline.windows.day_writer import day_parts, write_days
 from passport_pipeline.windows.documents import documents_of
 from passport_pipeline.windows.fingerprint import Inputs
@@ -114,7 +114,7 @@ def load_window(
     settings: Settings,
     batches: Batches,
     passport: Passport,
-    compared: ComparedWindow,
+    compared: WindowComparison,
     *,
     run_id: str,
     token: int = 0,
@@ -127,7 +127,7 @@ def load_window(
     `token` is that of the run's lease on the window (leases): without one, no day that was ever loaded under a lease
     is changed. Touches no hospital. Raises HospitalNotActive, PassportError, BatchError.
     """
-    hospital, month, there = compared.hospital, compared.month, compared.there
+    hospital, month, there = compared.hospital, compared.month, compared.wanted
     refuse_inactive(passport, hospital.key)
     now = passport.now()
     account = ensure_hospital(passport, hospital, settings)
@@ -135,7 +135,7 @@ def load_window(
     load = WindowLoad(run, settings, batches, compared.inputs)
     stale = {*compared.stale, *due_days(passport, hospital.key, month, now)}
     result = Loaded(days=len(there.by_day))
-    held = there.by_day.keys() | compared.here.keys()
+    held = there.by_day.keys() | compared.recorded.keys()
     days = sorted(held | recounted(passport, hospital.key, [month]).keys() if full else stale)
     done = dict(zip(days, load.load(days, there), strict=True))
     # A record that moved between two days that were written at once has left a mark on one of them.

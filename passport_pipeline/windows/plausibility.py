@@ -22,7 +22,7 @@ from passport_pipeline.core.row_references import Ids
 from passport_pipeline.passport.days.record_rows import record_rows
 from passport_pipeline.passport.mongo.database import Passport
 from passport_pipeline.sources.drafts import ATTACHED, LEAD, PARKED
-from passport_pipeline.windows.compare import ComparedWindow
+from passport_pipeline.windows.compare import WindowComparison
 from passport_pipeline.windows.documents import documents_of
 from passport_pipeline.windows.fingerprint import Inputs
 
@@ -106,15 +106,15 @@ class Plausibility:
         )
 
 
-def weigh(settings: Settings, batches: Batches, passport: Passport, compared: ComparedWindow) -> Plausibility:
+def weigh(settings: Settings, batches: Batches, passport: Passport, compared: WindowComparison) -> Plausibility:
     """Hold the days of a window that a run would load (those that differ) against what the passport recorded of them.
 
     Costs next to nothing where no day would be loaded, else building the days' records once more. Raises PassportError,
     BatchError.
     """
-    here, key = compared.here, compared.hospital.key
+    here, key = compared.recorded, compared.hospital.key
     stale = [day for day in compared.stale if day in here]
-    days = [DayChange(day, here[day].digest.live, compared.there[day].digest.live) for day in stale]
+    days = [DayChange(day, here[day].digest.live, compared.wanted[day].digest.live) for day in stale]
     shown = sum(here[day].loaded + here[day].attached for day in stale)
     if not shown:
         return Plausibility((key, compared.month), settings, days)

@@ -134,7 +134,7 @@ def test_verify_of_an_unreachable_hospital_reports_it_and_exits_1(tmp_path, serv
 
 
 @pytest.mark.parametrize("command", [["sync"], ["verify"], ["status"], ["hospitals", "check"]], ids=" ".join)
-def test_an_error_that_ends_a_command_is_json_where_json_was_asked_for(tmp_path, command):
+def test_an_error_that_ends_a_command_is_json_with_json(tmp_path, command):
     result = run(*command, "--json", PASSPORT_HOSPITALS_FILE=str(tmp_path / "none.yaml"))
     assert result.returncode == 2
     report = json.loads(result.stdout)

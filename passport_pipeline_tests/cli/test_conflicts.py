@@ -86,10 +86,10 @@ def test_the_list_names_fields_and_never_values(command, dispute):
     assert listed["conflicts"][0]["id"] == conflict
     assert listed["conflicts"][0]["fields"] == ["details", "procedure"]
     assert not [value for value in SAID if value in out]
-    assert command("list", "--window", "2025-12")[1] == "0 conflicts: none fits\n"
+    assert command("list", "--window", "2025-12")[1] == "0 conflicts: none matches\n"
 
 
-def test_values_are_shown_only_where_they_are_asked_for_and_only_on_stdout(command, dispute):
+def test_values_are_shown_only_on_request_and_only_on_stdout(command, dispute):
     (conflict,) = dispute(6)
     for arguments in (["show", conflict], ["show", conflict, "--json"]):
         code, out, err = command(*arguments)
@@ -137,7 +137,7 @@ def test_all_of_a_hospital_and_month_are_decided_at_once(command, dispute, world
     assert [one["id"] for one in told["conflicts"]] == conflicts
     assert not [value for value in SAID if value in out]
     code, out, _ = command("resolve", "--hospital", "central", "--take", "ours")
-    assert (code, out) == (0, "0 conflicts: none fits\n")
+    assert (code, out) == (0, "0 conflicts: none matches\n")
 
 
 def test_one_that_changed_since_it_was_shown_stops_no_other(command, dispute, world):
@@ -178,7 +178,7 @@ def test_an_operators_mistake_is_one_message_and_its_exit_code(command, argument
     assert len(err.strip().splitlines()) == 1
 
 
-def test_a_mistake_is_json_where_json_was_asked_for(command):
+def test_a_mistake_is_json_with_json(command):
     code, out, err = command("show", "f" * 24, "--json")
     assert (code, json.loads(out)["ok"]) == (1, False)
     assert len(err.strip().splitlines()) == 1

@@ -46,7 +46,7 @@ def test_every_command_says_what_it_does_with_an_example(command):
         assert shown.exit_code == 0 and f"Example: passport-pipeline hospitals {name}" in shown.stdout
 
 
-def test_a_change_is_seen_in_the_list_with_who_when_and_why(command):
+def test_the_list_shows_a_change_with_who_when_and_why(command):
     assert {one["state"] for one in listed(command).values()} == {"active"}
     result = command("hospitals", "pause", "central", "--reason", "the server moves", "--by", "anna")
     assert result.exit_code == 0
@@ -56,14 +56,14 @@ def test_a_change_is_seen_in_the_list_with_who_when_and_why(command):
     assert central["since"] and central["name"] == "Hospital central" and central["enabled"] is True
     assert (east["state"], east["since"]) == ("active", None)
     table = command("hospitals", "list").stdout
-    for word in ("central", "paused", "anna", "the server", "surveyed", "in line since"):
+    for word in ("central", "paused", "anna", "the server", "surveyed", "up to date since"):
         assert word in table
     assert command("hospitals", "retire", "central", "--reason", "closed").exit_code == 0
     assert command("hospitals", "resume", "central", "--by", "ben").exit_code == 0
     assert (listed(command)["central"]["state"], listed(command)["central"]["by"]) == ("active", "ben")
 
 
-def test_who_decided_is_by_default_whose_account_it_is(command, monkeypatch):
+def test_a_change_is_by_the_operators_account_by_default(command, monkeypatch):
     monkeypatch.setattr("getpass.getuser", lambda: "carla")
     command("hospitals", "pause", "central", "--reason", "x")
     assert listed(command)["central"]["by"] == "carla"
@@ -84,7 +84,7 @@ def test_a_restored_database_is_accepted_in_so_many_words(command, settings):
     assert "right as it is now" in now["stateHistory"][-1]["reason"]
 
 
-def test_a_hospital_that_is_held_back_is_seen_everywhere_and_let_through_with_who_and_why(command, settings):
+def test_a_hospital_that_is_held_back_is_shown_everywhere_and_let_through_with_who_and_why(command, settings):
     with closing(Connections(settings)) as connections:
         hold_back(connections.passport, "central", "540 of 540 live rows are gone", 540)
     told = f"held back since {datetime.now(UTC):%Y-%m-%d}"

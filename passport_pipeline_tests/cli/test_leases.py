@@ -25,7 +25,7 @@ def command(settings, monkeypatch):
 
 
 def test_a_held_window_is_listed_released_and_the_release_stays_visible(command, settings):
-    assert "No run is at any window" in command("list").output
+    assert "No run holds any window" in command("list").output
     with closing(Connections(settings)) as connections, lease(connections.passport, "central", "2025-11", "run-1", 600):
         listed = command("list").output
         for word in ("central", "2025-11", "run-1"):
@@ -40,7 +40,7 @@ def test_a_held_window_is_listed_released_and_the_release_stays_visible(command,
         (released,) = told["released"]
         assert (released["by"], released["reason"], released["holder"]) == ("anna", "it is gone", "run-1")
         table = command("list", "--hospital", "central").output
-        for word in ("No run is at any window", "Released by hand", "anna", "it is gone"):
+        for word in ("No run holds any window", "Released by hand", "anna", "it is gone"):
             assert word in table
         assert "anna" not in command("list", "--hospital", "east").output
 

@@ -70,7 +70,7 @@ def test_rows_are_shown_one_by_one(parked, operator):
 @pytest.mark.parametrize("command", [["list"], ["list", "--rows"], ["replay"], ["replay", "--dry-run"]], ids=" ".join)
 def test_filters_that_fit_nothing_say_so(parked, command, filters):
     code, shown, _ = parked(*command, *filters)
-    assert (code, shown) == (0, "no parked row fits (0 rows)\n")
+    assert (code, shown) == (0, "no parked row matches (0 rows)\n")
     assert json.loads(parked(*command, *filters, "--json")[1])["records"] == 0
 
 
@@ -117,7 +117,7 @@ def test_a_replay_of_a_paused_hospital_tries_nothing_and_says_why(parked, operat
     code, shown, message = parked("replay", "--all")
     change(ACTIVE)
     connections.close()
-    assert (code, shown) == (0, "no parked row fits (0 rows)\n")
+    assert (code, shown) == (0, "no parked row matches (0 rows)\n")
     assert "paused" in message
     assert "1 are left out" in message
 
@@ -146,4 +146,4 @@ def test_a_replay_tells_what_is_parked_again_and_then_what_was_cleared(parked, o
     assert "1 of 1 parked rows cleared" in shown
     assert operator.database[PARKED].count_documents({}) == 0
     assert operator.database.medicalrecords.count_documents({"openmrsData.obsId": OBS_ID}) == 1
-    assert parked("replay", "--id", str(row["_id"])) == (0, "no parked row fits (0 rows)\n", "")
+    assert parked("replay", "--id", str(row["_id"])) == (0, "no parked row matches (0 rows)\n", "")

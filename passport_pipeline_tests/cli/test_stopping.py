@@ -52,9 +52,7 @@ def environment(operator, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("place", "number", "exit_code"), [("reading", signal.SIGINT, 130), ("loading", signal.SIGTERM, 143)]
 )
-def test_sync_that_is_told_to_stop_ends_cleanly_and_the_next_one_completes(
-    operator, tmp_path, place, number, exit_code
-):
+def test_sync_that_is_stopped_ends_cleanly_and_the_next_one_completes(operator, tmp_path, place, number, exit_code):
     said, told = tmp_path / "said", tmp_path / "told"
     child = Child(slow_sync, place, told, said=said)
     try:

@@ -23,7 +23,7 @@ def test_the_status_tells_how_long_rows_take_from_the_hospital_to_the_passport(c
     assert " s, " not in east
 
 
-def test_the_hospitals_table_tells_who_is_behind_and_who_left_the_file(capsys):
+def test_the_hospitals_table_shows_which_are_behind_and_which_left_the_file(capsys):
     registered = {"central": Hospital(key="central", name="Central", url_env="X_URL", timezone="UTC")}
     states = [
         HospitalState("central", surveyed_at=AT, behind_since=AT),

@@ -42,12 +42,12 @@ def faults(load, text):
 def test_a_good_file_gives_its_hospitals_in_order(load):
     central, district = load(GOOD)
     assert (central.key, central.name, central.timezone) == ("central", "Central Hospital", "Africa/Kigali")
-    assert central.locales == ("en_GB", "rw") and central.first_month == "2019-03" and central.enabled
+    assert central.settings.locales == ("en_GB", "rw") and central.first_month == "2019-03" and central.enabled
     assert central.zone.key == "Africa/Kigali"
-    assert district.locales == ("en",) and district.national_id_types == () and not district.enabled
+    assert district.settings.locales == ("en",) and district.settings.national_id_types == () and not district.enabled
 
 
-def test_every_fault_is_told_at_once_each_with_its_line(load):
+def test_every_fault_is_reported_at_once_each_with_its_line(load):
     text = """\
     hospitals:
       - key: Central
@@ -83,6 +83,19 @@ def test_every_fault_is_told_at_once_each_with_its_line(load):
         "line 13: a hospital must be a mapping: `- key: ...`, `name: ...` and so on",
         "line 18: `key` is there twice in this hospital",
         "line 19: `hospital` is not known; did you mean `hospitals`?",
+    ]
+
+
+def test_a_hospital_has_the_settings_of_its_record_system_which_is_openmrs_unless_it_says_otherwise(load):
+    assert {hospital.settings.system for hospital in load(GOOD)} == {"openmrs"}
+    named = GOOD.replace("    locales:\n", "    system: openmrs\n")
+    assert load(named) == load(GOOD)
+    assert faults(load, named.replace("system: openmrs", "system: openemr")) == [
+        "line 13: `system`: Input should be 'openmrs'"
+    ]
+    assert faults(load, named.replace("system: openmrs", "settings: {url_env: X_URL}")) == [
+        "line 13: `settings` is not known; known are: "
+        "key, name, timezone, first_month, enabled, system, url_env, locales, national_id_types"
     ]
 
 

@@ -47,7 +47,7 @@ def test_a_faulty_value_names_its_variable_and_not_the_value(monkeypatch, name, 
     assert caught.value.__context__ is None and caught.value.__cause__ is None
 
 
-def test_all_faults_are_told_at_once(monkeypatch):
+def test_all_faults_are_reported_at_once(monkeypatch):
     monkeypatch.setenv("PASSPORT_BATCH_ROWS", "x")
     monkeypatch.setenv("PASSPORT_FIRST_MONTH", "x")
     with pytest.raises(ConfigurationError, match=r"(?s)PASSPORT_BATCH_ROWS.*PASSPORT_FIRST_MONTH"):

@@ -1,4 +1,4 @@
-"""Which windows a sync runs: those that are not in line, and no others."""
+"""Which windows a sync runs: those that are not up to date, and no others."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -38,12 +38,12 @@ def windows_run(instance):
     return len(instance.get_runs(dg.RunsFilter(job_name="window_records")))
 
 
-def test_a_window_that_is_in_line_is_not_run_again(operator):
+def test_a_window_that_is_up_to_date_is_not_run_again(operator):
     (before,), runs, synced = operator.sync(full=True), windows_run(operator.instance), last_sync(operator)
     (again,) = operator.sync()
     assert windows_run(operator.instance) == runs
-    assert (again.windows, again.in_line, again.live, again.failures) == (before.windows, 1, before.live, [])
-    assert before.in_line == 0
+    assert (again.windows, again.up_to_date, again.live, again.failures) == (before.windows, 1, before.live, [])
+    assert before.up_to_date == 0
     assert last_sync(operator) > synced
 
 
@@ -126,7 +126,7 @@ def test_a_window_that_dagster_has_not_materialized_is_run_so_that_it_is_shown(o
     connections = operator.connections()
     with dg.instance_for_test() as elsewhere:
         (run,) = sync(InProcess(connections, elsewhere), [connections.hospital(KEY)], None, None)
-        assert (run.windows, run.in_line, run.written) == (1, 0, 0)
+        assert (run.windows, run.up_to_date, run.written) == (1, 0, 0)
         assert windows_run(elsewhere) == 1
     connections.close()
 
@@ -141,12 +141,12 @@ def test_a_comparison_that_fails_fails_the_hospital_and_no_other(operator, monke
     assert run.exit_code == PassportUnreachable.exit_code
 
 
-def test_marks_that_cannot_be_read_after_the_runs_fail_the_hospital_and_no_other(operator, monkeypatch):
+def test_unreadable_dirty_markers_after_the_runs_fail_the_hospital_and_no_other(operator, monkeypatch):
     def fail(*_):
         raise PassportUnreachable("MongoDB does not answer")
 
-    monkeypatch.setattr("passport_pipeline.runner.sync.left_marked", fail)
-    assert [run.failures for run in operator.sync()] == [[]]  # nothing was run, so no marks are looked for
+    monkeypatch.setattr("passport_pipeline.runner.sync.unfinished_months", fail)
+    assert [run.failures for run in operator.sync()] == [[]]  # nothing was run, so no dirty markers are read
     (run,) = operator.sync(full=True)
     assert (run.windows, run.failures) == (1, ["MongoDB does not answer"])
     assert run.exit_code == PassportUnreachable.exit_code

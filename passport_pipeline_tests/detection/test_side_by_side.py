@@ -1,4 +1,4 @@
-"""Whose turn it is, and what is left of it at the end of a tick."""
+"""Which hospitals have a turn in a tick, and what is left of it at its end."""
 
 import threading
 import time
@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from passport_pipeline.detection import side_by_side as module
-from passport_pipeline.detection.side_by_side import LastTurns, Looks, Turns, rotated, side_by_side
+from passport_pipeline.detection.side_by_side import Checks, LastTurns, Turns, rotated, side_by_side
 from passport_pipeline.passport.hospitals.state import HospitalState
 from passport_pipeline.passport.hospitals.unanswered import Unanswered
 
@@ -27,13 +27,13 @@ def stuck():
     release.set()
 
 
-def test_who_had_no_turn_comes_first():
+def test_those_that_had_no_turn_come_first():
     assert rotated(["c", "a", "b"], None) == ["a", "b", "c"]
     assert rotated(["c", "a", "b"], "a") == ["b", "c", "a"]
     assert rotated(["c", "a", "b"], "c") == ["a", "b", "c"]
 
 
-def test_who_answered_last_time_is_kept_apart_from_those_who_did_not_or_were_never_asked():
+def test_those_that_answered_last_time_have_turns_apart_from_those_that_did_not_or_were_never_asked():
     states = {
         "a": HospitalState("a", surveyed_at=NOW, unanswered=SILENT),
         "b": HospitalState("b"),
@@ -45,7 +45,7 @@ def test_who_answered_last_time_is_kept_apart_from_those_who_did_not_or_were_nev
     assert (turns.answering, turns.others) == (["d", "c"], ["b", "a"])
 
 
-def test_of_those_who_do_not_answer_no_more_are_tried_than_have_a_thread_and_the_rest_comes_first_next_time(
+def test_of_those_that_do_not_answer_no_more_are_tried_than_have_a_thread_and_the_rest_comes_first_next_time(
     monkeypatch,
 ):
     monkeypatch.setattr(module, "OTHERS_AT_ONCE", 3)
@@ -53,18 +53,18 @@ def test_of_those_who_do_not_answer_no_more_are_tried_than_have_a_thread_and_the
     last, tried = LastTurns(), []
     for _ in range(3):
         turns = Turns.of(states, set(), last)
-        looks = side_by_side(turns, str.upper, until=soon(), at_once=8)
-        tried += looks.found
-        last = LastTurns.read(turns.last(looks, last).model_dump_json())
+        checks = side_by_side(turns, str.upper, until=soon(), at_once=8)
+        tried += checks.results
+        last = LastTurns.read(turns.last(checks, last).model_dump_json())
     assert set(tried) == set("abcdefg") and len(tried) == 9
 
 
-def test_a_cursor_of_an_older_version_is_no_cursor():
-    assert LastTurns.read("central") == LastTurns.read(None) == LastTurns()
+def test_a_cursor_of_another_version_is_empty():
+    assert LastTurns.read("central") == LastTurns.read('{"seen": {}}') == LastTurns.read(None) == LastTurns()
 
 
 def test_a_slow_and_a_failing_hospital_delay_no_other_and_have_had_their_turn(stuck):
-    def look(key):
+    def check(key):
         if key == "slow":
             stuck(key)
         if key == "dead":
@@ -72,30 +72,30 @@ def test_a_slow_and_a_failing_hospital_delay_no_other_and_have_had_their_turn(st
         return key.upper()
 
     turns = Turns(["well", "dead", "slow"])
-    looks = side_by_side(turns, look, until=soon(0.5), at_once=8)
-    assert looks.found == {"well": "WELL"}
-    assert list(looks.failed) == ["dead"]
-    assert (looks.late, looks.waiting) == (["slow"], [])
-    assert turns.last(looks, LastTurns()) == LastTurns(answering="slow")
+    checks = side_by_side(turns, check, until=soon(0.5), at_once=8)
+    assert checks.results == {"well": "WELL"}
+    assert list(checks.failed) == ["dead"]
+    assert (checks.late, checks.waiting) == (["slow"], [])
+    assert turns.last(checks, LastTurns()) == LastTurns(answering="slow")
 
 
-def test_who_had_no_turn_because_all_before_are_stuck_is_no_later_than_them(stuck):
+def test_those_that_had_no_turn_because_all_before_are_stuck_come_before_them(stuck):
     turns = Turns(list("abcd"))
-    looks = side_by_side(turns, stuck, until=soon(0.3), at_once=2)
-    assert (looks.late, looks.waiting) == (["a", "b"], ["c", "d"])
-    last = turns.last(looks, LastTurns())
+    checks = side_by_side(turns, stuck, until=soon(0.3), at_once=2)
+    assert (checks.late, checks.waiting) == (["a", "b"], ["c", "d"])
+    last = turns.last(checks, LastTurns())
     assert rotated("abcd", last.answering) == list("cdab")
 
 
-def test_those_who_do_not_answer_take_no_thread_from_those_who_do(stuck):
+def test_those_that_do_not_answer_take_no_thread_from_those_that_do(stuck):
     turns = Turns(["x", "y"], list("abcd"))
-    looks = side_by_side(turns, lambda key: key if key in "xy" else stuck(key), until=soon(2), at_once=1)
-    assert looks.found == {"x": "x", "y": "y"}
-    assert looks.late == list("abcd")
+    checks = side_by_side(turns, lambda key: key if key in "xy" else stuck(key), until=soon(2), at_once=1)
+    assert checks.results == {"x": "x", "y": "y"}
+    assert checks.late == list("abcd")
 
 
-def test_nobody_has_a_turn_in_a_tick_that_is_over_before_it_begins(stuck):
+def test_no_hospital_has_a_turn_in_a_tick_that_is_over_before_it_begins(stuck):
     turns = Turns(list("abc"))
-    looks = side_by_side(turns, stuck, until=soon(-5), at_once=1)
-    assert {"b", "c"} <= set(looks.waiting)
-    assert Turns([]).last(Looks(), LastTurns(answering="b")) == LastTurns(answering="b")
+    checks = side_by_side(turns, stuck, until=soon(-5), at_once=1)
+    assert {"b", "c"} <= set(checks.waiting)
+    assert Turns([]).last(Checks(), LastTurns(answering="b")) == LastTurns(answering="b")

@@ -1,4 +1,4 @@
-"""Hospitals whose port accepts and never speaks: who else is looked at meanwhile, and what becomes of them."""
+"""Hospitals whose port accepts and never speaks: which others are checked meanwhile, and what becomes of them."""
 
 import json
 import socket
@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from passport_pipeline.cli.commands import app
 from passport_pipeline.core.windows import Window
+from passport_pipeline.detection import hospital as module
 from passport_pipeline.detection import side_by_side
 from passport_pipeline.detection.side_by_side import LastTurns
 from passport_pipeline.orchestration.partitions import partition_key_of
@@ -33,7 +34,7 @@ SILENT = [*(f"before-{n:02d}" for n in range(25)), *(f"west-{n:02d}" for n in ra
 
 @pytest.fixture(scope="module")
 def synced(operating_on):
-    """One hospital that is in line, its ledger, and 45 that never say anything, before and after it in every order."""
+    """A hospital that is up to date, its ledger, and 45 that never say anything, before and after it in every order."""
     spec = replace(DEMO[0], patients=8, visits=2.0, start=date(2026, 8, 1), end=date(2026, 8, 31))
     with (
         pytest.MonkeyPatch.context() as patch,
@@ -70,23 +71,23 @@ def ticking(synced, monkeypatch):
 
 
 class Ticking:
-    """A process of the daemon: its ticks one after another, and whom each looked at."""
+    """A process of the daemon: its ticks one after another, and which hospitals each checked."""
 
     def __init__(self, operator, monkeypatch):
         self.operator, self.cursor = operator, None
         self.connections = operator.connections()
-        self.looked_at = []
-        look_at = sensors.look_at
+        self.checked = []
+        check_hospital = module.check_hospital
 
         def noting(connections, hospital, *more):
-            self.looked_at.append(hospital.key)
-            return look_at(connections, hospital, *more)
+            self.checked.append(hospital.key)
+            return check_hospital(connections, hospital, *more)
 
-        monkeypatch.setattr(sensors, "look_at", noting)
+        monkeypatch.setattr(module, "check_hospital", noting)
 
     def tick(self):
         """The partitions that are requested."""
-        self.looked_at.clear()
+        self.checked.clear()
         with dg.build_sensor_context(
             instance=self.operator.instance, cursor=self.cursor, resources={"connections": self.connections}
         ) as context:
@@ -99,7 +100,7 @@ class Ticking:
             return hospital_states(connections.passport)
 
     def due(self, *keys):
-        """Their next look is due."""
+        """Their next check is due."""
         of = {"_id": {"$in": list(keys)}}
         change = [{"$set": {"unanswered.nextLookAt": "$$NOW"}}]
         self.operator.database[SOURCE_HOSPITALS].update_many(of, change)
@@ -108,7 +109,7 @@ class Ticking:
         self.connections.close()
 
 
-def test_a_change_is_requested_in_the_first_tick_whoever_else_does_not_answer(ticking):
+def test_a_change_is_requested_in_the_first_tick_though_others_do_not_answer(ticking):
     assert ticking.tick() == {ticking.changed}
     states = ticking.states()
     assert all(states[key].unanswered.checks == 1 for key in SILENT)
@@ -122,22 +123,22 @@ def test_no_more_of_the_silent_are_tried_at_once_than_there_are_threads_for_and_
     tried = []
     for most in (16, 16, 16):
         assert ticking.tick() == {ticking.changed}
-        others = [key for key in ticking.looked_at if key != "central"]
+        others = [key for key in ticking.checked if key != "central"]
         assert len(others) == most
         tried += others
     assert set(tried) == set(SILENT)
 
 
-def test_whoever_did_not_answer_has_had_a_turn_though_nobody_else_did(ticking, monkeypatch):
+def test_those_that_did_not_answer_have_had_a_turn_though_no_other_had(ticking, monkeypatch):
     """All of them answered a minute ago, and there are too few threads for so many in a tick of so few seconds."""
-    passport = ticking.connections.reread().passport
+    passport = ticking.connections.tick().passport
     record_checks(
         passport, [CheckResult(HospitalState(key), ticking.states()["central"].surveyed_at, 0.0) for key in SILENT]
     )
-    monkeypatch.setattr(sensors, "AT_ONCE", 8)
+    monkeypatch.setattr(module, "AT_ONCE", 8)
     monkeypatch.setattr(sensors, "end_of_tick", lambda: time.monotonic() + 3)
     assert ticking.tick() == set()
-    assert LastTurns.read(ticking.cursor).answering == max(ticking.looked_at) < "central"
+    assert LastTurns.read(ticking.cursor).answering == max(ticking.checked) < "central"
     found = set()
     while not found and ticking.states()["west-00"].answers:
         found = ticking.tick()
@@ -152,25 +153,25 @@ def test_one_that_does_not_answer_rests_longer_each_time_and_is_back_when_it_ans
     for looks in (1, 2, 3):
         ticking.due(one)
         ticking.tick()
-        assert one in ticking.looked_at and ticking.states()[one].unanswered.checks == looks
+        assert one in ticking.checked and ticking.states()[one].unanswered.checks == looks
     ticking.tick()
-    assert one not in ticking.looked_at
+    assert one not in ticking.checked
     ticking.due(one)
     monkeypatch.setenv(url_variable(one), readonly_url(database))
     assert one in ticking.tick()  # to be surveyed in full
     assert ticking.states()[one].unanswered is None
 
 
-def test_a_restart_of_the_daemon_does_not_forget_who_rests(ticking):
+def test_a_restart_of_the_daemon_does_not_forget_which_hospitals_rest(ticking):
     for _ in range(2):
         ticking.tick()
     ticking.connections.close()
     ticking.connections, ticking.cursor = ticking.operator.connections(), None
     ticking.tick()
-    assert ticking.looked_at == ["central"]
+    assert ticking.checked == ["central"]
 
 
-def test_an_operator_sees_since_when_and_why_and_is_not_kept_waiting(ticking, monkeypatch):
+def test_an_operator_sees_since_when_and_why_and_does_not_wait(ticking, monkeypatch):
     for name, value in ticking.operator.environment().items():
         monkeypatch.setenv(name, value)
     for _ in range(2):

@@ -284,7 +284,7 @@ def test_lists_that_name_another_patients_record_are_mended_by_sync_too(damaged)
     another_patients_record_listed(damaged)
     assert damaged.faults() != []
     (run,) = damaged.operator.sync()
-    assert (run.failures, run.windows - run.in_line) == ([], 1)
+    assert (run.failures, run.windows - run.up_to_date) == ([], 1)
     assert damaged.faults() == []
 
 

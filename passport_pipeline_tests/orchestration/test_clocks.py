@@ -7,11 +7,12 @@ import dagster as dg
 import pytest
 
 from passport_pipeline.core.windows import Window, last_month
-from passport_pipeline.detection.hospital import look_at
+from passport_pipeline.detection.dependencies import changing_months
+from passport_pipeline.detection.hospital import check_hospital
 from passport_pipeline.orchestration.freshness_check import freshness
 from passport_pipeline.orchestration.partitions import FIRST_MONTH, hospitals
-from passport_pipeline.orchestration.sensors.changed_inputs import _behind
 from passport_pipeline.orchestration.sensors.parked_retries import parked_retries
+from passport_pipeline.passport.days.state import recorded
 from passport_pipeline.passport.hospitals.state import ACTIVE, PAUSED, change_state, record_checks, state_of
 from passport_pipeline.passport.mongo.collections import DAYS, PARKED, SOURCE_HOSPITALS, SYNC
 from passport_pipeline.passport.parked.replay import Selection, mark_due
@@ -53,10 +54,10 @@ def survey(operator):
 def look(operator):
     """The windows that differ; None where the hospital has to be surveyed in full first."""
     with closing(operator.connections()) as connections:
-        tick = connections.reread()
-        seen = look_at(tick, tick.hospital(KEY), state_of(tick.passport, KEY), (FIRST_MONTH, last_month()))
-        record_checks(tick.passport, [seen.look])
-        return seen.windows
+        tick = connections.tick()
+        check = check_hospital(tick, tick.hospitals[KEY], state_of(tick.passport, KEY), (FIRST_MONTH, last_month()))
+        record_checks(tick.passport, [check.result])
+        return check.diffs
 
 
 def resume(operator):
@@ -107,7 +108,7 @@ def test_a_survey_after_a_resume_counts_and_one_before_it_does_not(operator, off
 
 
 @OFF
-def test_a_hospital_that_was_looked_at_just_now_is_fresh_wherever_it_was_looked_at(operator, off):
+def test_a_hospital_that_was_checked_just_now_is_fresh_wherever_it_was_checked(operator, off):
     survey(operator)
     assert run_window(operator.settings).days_loaded
     with machine_off_by(off):
@@ -128,26 +129,30 @@ def test_a_full_survey_is_overdue_by_mongodbs_clock(operator, off):
     with machine_off_by(off):
         survey(operator)
     with closing(operator.connections()) as connections:
-        tick = connections.reread()
+        tick = connections.tick()
         with machine_off_by(4 * off):
-            seen = look_at(tick, tick.hospital(KEY), state_of(tick.passport, KEY), (FIRST_MONTH, last_month()))
-    assert seen.overdue is None
+            check = check_hospital(tick, tick.hospitals[KEY], state_of(tick.passport, KEY), (FIRST_MONTH, last_month()))
+    assert check.overdue is None
+
+
+def changing(passport):
+    return changing_months(state_of(passport, KEY), recorded(passport, KEY))
 
 
 @OFF
-def test_days_that_a_run_recorded_after_a_look_are_no_longer_behind(operator, off):
+def test_days_that_a_run_recorded_after_a_check_are_no_longer_behind(operator, off):
     survey(operator)
     assert look(operator)
     with closing(operator.connections()) as connections:
-        assert _behind(connections.passport, KEY)
+        assert changing(connections.passport)
         with machine_off_by(off):
             run_window(operator.settings)
-        assert not _behind(connections.passport, KEY)
+        assert not changing(connections.passport)
     add(operator, rows=1, a_second=1)
     with machine_off_by(-off):
         assert look(operator)
     with closing(operator.connections()) as connections:
-        assert _behind(connections.passport, KEY)
+        assert changing(connections.passport)
 
 
 @OFF

@@ -192,7 +192,7 @@ def marked(database, record):
         (marked, False),
     ],
 )
-def test_the_command_that_verify_names_mends_what_somebody_did_to_the_passport(synced, capsys, tamper, full):
+def test_the_command_that_verify_names_mends_what_was_done_to_the_passport(synced, capsys, tamper, full):
     tamper(synced.database, synced.database.medicalrecords.find_one({"source.hospital": "central", "type": "test"}))
     verified = synced.verify()
     assert not verified["central"].ok

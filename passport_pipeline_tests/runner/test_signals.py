@@ -17,7 +17,7 @@ def test_a_signal_stops_at_once(number, exit_code):
     assert not isinstance(stopped.value, Exception)
 
 
-def test_a_signal_that_somebody_else_took_is_seen_when_asked_for():
+def test_a_signal_that_another_handler_took_is_raised_on_request():
     taken = []
     with pytest.raises(Stopped), stopping() as raise_if_told:
         ours = signal.signal(signal.SIGTERM, lambda *_: taken.append(True))

@@ -129,7 +129,7 @@ def test_windows_are_not_waited_for_when_every_process_has_died(operator, monkey
     connections.close()
 
 
-def test_a_window_that_another_left_a_mark_on_meanwhile_is_run_again(operator, monkeypatch):
+def test_a_window_that_another_left_a_dirty_marker_on_meanwhile_is_run_again(operator, monkeypatch):
     assert [run.failures for run in operator.sync()] == [[], []]
     run_one, ran = InProcess.window, []
 

@@ -365,10 +365,10 @@ def test_the_check_shows_days_and_rows_that_differ_and_fails_no_run(operator, ru
         (evaluation,) = run_job("hospital_verification")
     assert not evaluation.passed
     assert evaluation.metadata["days_that_differ"].value == 1
-    table = evaluation.metadata["differences"].value
-    assert record["source"]["day"] in table
-    assert str(ids_in(record)[0]) in table
-    assert f"--from {FIRST} --to {FIRST} --full" in table
+    (day,) = [day.data for day in evaluation.metadata["differences"].records]
+    assert day["day"] == record["source"]["day"]
+    assert str(ids_in(record)[0]) in day["obs ids"]
+    assert f"--from {FIRST} --to {FIRST} --full" in evaluation.metadata["mended_by"].value
     assert evaluation.metadata["days_requested"].value == 1
     assert operator.settle().windows() == {f"central|{FIRST}-01"}
 

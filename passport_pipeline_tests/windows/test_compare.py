@@ -12,9 +12,10 @@ import pytest
 from passport_pipeline.core.digests import Digest
 from passport_pipeline.core.errors import BatchError
 from passport_pipeline.core.windows import Window, month_of
+from passport_pipeline.detection.plan import stale_windows
 from passport_pipeline.passport.days.state import recorded
 from passport_pipeline.windows import lookups
-from passport_pipeline.windows.compare import basis, names_any, stale_windows, window_states
+from passport_pipeline.windows.compare import Reason, dependencies_version, names_any, stored_states, window_states
 from passport_pipeline.windows.fingerprint import stored_inputs
 from passport_pipeline.windows.lookups import stored_national_ids
 from passport_pipeline_tests.windows.running import load_hospitals, read_references, run_windows
@@ -22,6 +23,7 @@ from passport_sample.generator import DEMO, generate
 from passport_sample.population import newcomers, passport_patients
 
 SEED, CITIZENS = 3, 12
+MONTHS = ("2005-01", "2030-01")
 
 
 @pytest.fixture(scope="module")
@@ -46,12 +48,14 @@ def run(connections, months):
 
 
 @pytest.fixture
-def look(connections):
-    """look() -> the stale windows; look(name="...") with the hospital set to something else."""
+def stale(connections):
+    """stale() -> the stale windows; stale(name="...") with the hospital set to something else."""
 
     def at(**settings):
         hospital = connections.hospital("central").model_copy(update=settings)
-        return stale_windows(hospital, connections.batches, connections.passport)
+        states = stored_states(hospital, connections.batches, connections.passport)
+        records = recorded(connections.passport, "central")
+        return states and stale_windows(states, records, MONTHS, ignoring={Reason.UNFINISHED})
 
     return at
 
@@ -67,7 +71,7 @@ def days_of(connections, persons):
 
 
 def told(windows):
-    return {window.month: window.days for window in windows}
+    return {window.month: len(window.days) for window in windows}
 
 
 @contextmanager
@@ -87,76 +91,76 @@ def person_of(connections, patient):
     return held.loc[held["national_id"] == patient["nationalId"], "person_id"]
 
 
-def test_what_was_just_loaded_is_not_stale(look):
-    assert look() == []
+def test_what_was_just_loaded_is_not_stale(stale):
+    assert stale() == []
 
 
-def test_a_patient_who_is_gone_makes_the_days_of_that_person_stale_until_he_is_back(connections, look):
+def test_a_patient_who_is_gone_makes_the_days_of_that_person_stale_until_he_is_back(connections, stale):
     (most,) = connections.passport["medicalrecords"].aggregate([{"$sortByCount": "$patientId"}, {"$limit": 1}])
     patient = next(one for one in connections.passport["patients"].find() if str(one["_id"]) == most["_id"])
     expected = days_of(connections, person_of(connections, patient))
     with removed(connections.passport, "patients", {"_id": patient["_id"]}):
-        assert told(look()) == {month: len(days) for month, days in expected.items()}
-    assert look() == []
+        assert told(stale()) == {month: len(days) for month, days in expected.items()}
+    assert stale() == []
 
 
-def test_a_newly_registered_patient_makes_just_the_days_stale_that_a_run_then_makes_anew(synced, connections, look):
+def test_a_newly_registered_patient_makes_just_the_days_stale_that_a_run_then_makes_anew(synced, connections, stale):
     later = newcomers(SEED, CITIZENS)
     persons = pd.concat([person_of(connections, patient) for patient in later.patients])
     expected = days_of(connections, persons)
     synced.register(later)
-    stale = look()
-    assert told(stale) == {month: len(days) for month, days in expected.items()} != {}
-    assert look() == stale
+    found = stale()
+    assert told(found) == {month: len(days) for month, days in expected.items()} != {}
+    assert stale() == found
     before = {day: record.recorded_at for day, record in recorded(connections.passport, "central").items()}
     run(connections, expected)
     after = {day: record.recorded_at for day, record in recorded(connections.passport, "central").items()}
     assert sorted(day for day in after if after[day] != before[day]) == sorted(chain(*expected.values()))
-    assert look() == []
+    assert stale() == []
     assert synced.compare().ok
 
 
-def test_what_happens_again_after_it_was_healed_has_another_name(connections, look):
+def test_what_happens_again_after_it_was_healed_has_another_key(connections, stale):
     passport = connections.passport
     (patient,) = passport["patients"].aggregate([{"$match": {"medicalHistory": {"$ne": []}}}, {"$limit": 1}])
     only = {"_id": patient["_id"]}
     with removed(passport, "patients", only):
-        first = look()
+        first = stale()
         run(connections, told(first))
-    run(connections, told(look()))
+    run(connections, told(stale()))
     with removed(passport, "patients", only):
-        again = look()
+        again = stale()
     assert told(again) == told(first) != {}
-    assert not {window.name for window in again} & {window.name for window in first}
+    assert not {window.key for window in again} & {window.key for window in first}
 
 
-def test_a_renamed_hospital_is_stale_as_a_whole(connections, look):
+def test_a_renamed_hospital_is_stale_as_a_whole(connections, stale):
     files = {month: len(connections.batches.month("central", month)) for month in connections.batches.months("central")}
-    assert told(look(name="Another name")) == files
+    assert told(stale(name="Another name")) == files
 
 
-def test_a_day_whose_raw_batch_is_gone_is_stale_and_comes_back(synced, connections, look):
+def test_a_day_whose_raw_batch_is_gone_is_stale_and_comes_back(synced, connections, stale):
     batches = connections.batches
     month = batches.months("central")[0]
     day = next(iter(batches.month("central", month)))
     batches.stream("central", "observations").delete_day(day)
-    assert told(look()) == {month: 1}
+    assert told(stale()) == {month: 1}
     run(connections, [month])
-    assert look() == []
+    assert stale() == []
     assert synced.compare().ok
 
 
-def test_a_raw_batch_that_cannot_be_read_is_stale_never_taken_for_empty_and_read_again(connections, look):
+def test_a_raw_batch_that_cannot_be_read_is_stale_and_never_taken_for_empty_and_read_again(connections, stale):
     batches, hospital = connections.batches, connections.hospital("central")
     month = batches.months("central")[0]
     day = next(iter(batches.month("central", month)))
     path = Path(batches.root, "central", month, f"{day}.parquet")
     path.write_bytes(path.read_bytes()[:-9])
-    assert told(look()) == {month: 1}
+    assert told(stale()) == {month: 1}
     with pytest.raises(BatchError, match=f"central {day}: .* materialise obs_batch of this window first"):
         window_states(batches, stored_inputs(hospital, batches, month), month)
     run(connections, [month])
-    assert look() == []
+    assert stale() == []
 
 
 def test_an_unreadable_raw_batch_of_a_day_that_is_empty_now_is_cleared_away(connections):
@@ -171,28 +175,32 @@ def test_an_unreadable_raw_batch_of_a_day_that_is_empty_now_is_cleared_away(conn
     assert not path.exists()
 
 
-def test_a_day_that_was_read_and_never_loaded_is_stale(connections, look):
+def test_a_day_that_was_read_and_never_loaded_is_stale(connections, stale):
     days = recorded(connections.passport, "central")
     one = max(day for day, record in days.items() if record.digest != Digest())
     with removed(connections.passport, "sourcedays", {"hospital": "central", "day": one.isoformat()}):
-        assert told(look()) == {month_of(one): 1}
-    assert look() == []
+        assert told(stale()) == {month_of(one): 1}
+    assert stale() == []
 
 
-def test_the_basis_moves_with_all_that_a_hospital_keeps_and_with_nothing_else(connections, look):
+def _version(hospital, batches, **changes):
+    return dependencies_version(hospital.model_copy(update=changes), batches)
+
+
+def test_the_version_changes_with_all_that_is_stored_of_a_hospital_and_with_nothing_else(connections, stale):
     batches, hospital = connections.batches, connections.hospital("central")
-    before = basis(hospital, batches)
+    before = dependencies_version(hospital, batches)
     read_references(connections, "central")
-    assert basis(hospital, batches) == before
-    seen = {before, *(basis(hospital.model_copy(update={key: "Asia/Tokyo"}), batches) for key in ("name", "timezone"))}
+    assert dependencies_version(hospital, batches) == before
+    versions = {before, *(_version(hospital, batches, **{key: "Asia/Tokyo"}) for key in ("name", "timezone"))}
     for name in ("concepts", "providers", "locations", "national-ids"):
         frames, texts = batches.read_frames("central", name)
         batches.write_frames("central", name, frames, dict.fromkeys(texts, "other"))
-        seen.add(basis(hospital, batches))
+        versions.add(dependencies_version(hospital, batches))
         batches.write_frames("central", name, frames, texts)
-    assert len(seen) == 7 and None not in seen
-    assert basis(hospital.model_copy(update={"key": "nowhere"}), batches) is None
-    assert look(key="nowhere") is None
+    assert len(versions) == 7 and None not in versions
+    assert _version(hospital, batches, key="nowhere") is None
+    assert stale(key="nowhere") is None
 
 
 def test_whether_a_hospital_knows_a_national_id_however_it_is_written_there(connections):
@@ -204,7 +212,7 @@ def test_whether_a_hospital_knows_a_national_id_however_it_is_written_there(conn
     assert not names_any("nowhere", connections.batches, known)
 
 
-def test_an_id_that_its_holders_hospital_speaks_against_is_not_known_to_it(connections):
+def test_an_id_that_contradicts_its_holders_data_at_the_hospital_is_not_known_to_it(connections):
     batches, name = connections.batches, lookups.NATIONAL_IDS
     frames, texts = batches.read_frames("central", name)
     held = frames[name]
@@ -227,7 +235,7 @@ def test_national_ids_are_decided_anew_only_where_an_identifier_or_a_rule_has_ch
             lookups.renew_national_ids(source, connections.batches)
 
 
-def test_a_renamed_concept_that_was_read_again_makes_the_days_stale_that_show_it(synced, connections, look):
+def test_a_renamed_concept_that_was_read_again_makes_the_days_stale_that_show_it(synced, connections, stale):
     batches = connections.batches
     counts = {}
     for month in batches.months("central"):
@@ -240,11 +248,11 @@ def test_a_renamed_concept_that_was_read_again_makes_the_days_stale_that_show_it
         connection.exec_driver_sql(f"USE `{synced.databases['central']}`")
         row = synced.samples[0].shown_row[rarest]
         connection.exec_driver_sql(f"UPDATE concept_name SET name = 'Renamed' WHERE concept_name_id = {row}")
-    assert look() == []
+    assert stale() == []
     read_references(connections, "central")
     expected = pd.Series([month_of(day) for day in counts[rarest]]).value_counts().to_dict()
-    assert told(look()) == expected
+    assert told(stale()) == expected
     run(connections, expected)
-    assert look() == []
+    assert stale() == []
     text = str(list(connections.passport["medicalrecords"].find({}, {"data": 1, "source.concept": 1})))
     assert "Renamed" in text

@@ -186,7 +186,8 @@ def test_a_run_that_is_held_back_is_not_tried_again_and_a_tag_lets_it_through(op
     check = guard_of(blocked)
     assert (check.passed, check.blocking, blocked.success) == (False, True, False)
     assert check.metadata["live_rows_vanished"].value == 20
-    assert "| 2025-11-08 | 50 | 30 | 20 |" in check.metadata["days"].value
+    days = [tuple(day.data.values()) for day in check.metadata["days"].records]
+    assert ("2025-11-08", 50, 30, 20) in days
     assert [event for event in blocked.all_events if event.is_step_up_for_retry] == []
     (failed,) = [event for event in blocked.all_events if event.is_step_failure]
     assert failed.step_failure_data.user_failure_data.description == check.description

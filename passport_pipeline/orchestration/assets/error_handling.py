@@ -1,6 +1,6 @@
 """How an error of the domain becomes a failure of a run.
 
-What belongs here: one message without patients' data, retried or not. What does not: the errors (errors.py).
+What belongs here: one message without patients' data, retried or not. What does not: the errors (core.errors).
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def _failing_clearly() -> Iterator[None]:
         ) from None
     except dg.DagsterExecutionInterruptedError:
         raise dg.Failure(
-            description="stopped before its end; the next run completes what is missing", allow_retries=False
+            description="stopped early; the next run completes what is missing", allow_retries=False
         ) from None
     except Exception as error:  # noqa: BLE001 - whatever it is, its text must not reach the event log
         raise dg.Failure(

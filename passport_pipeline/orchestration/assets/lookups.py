@@ -1,18 +1,16 @@
 """The hospital's lookups: what observations refer to."""
 
-from collections.abc import Mapping
-
 import dagster as dg
-import pandas as pd
 
 from passport_pipeline.connections.run import Connections
 from passport_pipeline.orchestration.assets.error_handling import TRANSIENT_RETRIES, failing_clearly
 from passport_pipeline.orchestration.assets.metadata_tables import columns_of
 from passport_pipeline.orchestration.partitions import hospitals
+from passport_pipeline.sources.base import LookupKind
 from passport_pipeline.windows import lookups
 from passport_pipeline.windows.hospital_plausibility import review_hospital
 
-lookup_asset = dg.asset(
+of_a_hospital = dg.asset(
     partitions_def=hospitals,
     group_name="lookups",
     kinds={"mysql", "parquet"},
@@ -21,60 +19,49 @@ lookup_asset = dg.asset(
 )
 
 
-def _described(main: str, frames: Mapping[str, pd.DataFrame], content_hash: str) -> dg.MaterializeResult[None]:
-    counts = {f"{name}_rows": len(frame) for name, frame in frames.items() if name != main}
-    return dg.MaterializeResult(
-        data_version=dg.DataVersion(content_hash),
-        metadata={
-            "dagster/partition_row_count": len(frames[main]),
-            "dagster/column_schema": columns_of(frames[main].dtypes),
-            **counts,
-        },
-    )
+def lookup_asset(kind: LookupKind, description: str) -> dg.AssetsDefinition:
+    """The asset of one lookup, named in the singular."""
+
+    @failing_clearly
+    def lookup(
+        context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections]
+    ) -> dg.MaterializeResult[None]:
+        with connections.admitted(context.partition_key) as source:
+            renewed = lookups.renew_lookup(source, connections.batches, kind)
+        frames = renewed.frames()
+        main = frames.pop(kind)
+        return dg.MaterializeResult(
+            data_version=dg.DataVersion(renewed.content_hash()),
+            metadata={
+                "dagster/partition_row_count": len(main),
+                "dagster/column_schema": columns_of(main.dtypes),
+                **{f"{name}_rows": len(frame) for name, frame in frames.items()},
+            },
+        )
+
+    lookup.__name__, lookup.__doc__ = f"{kind.removesuffix('s')}_lookup", description
+    return of_a_hospital(lookup)
 
 
-@lookup_asset
-@failing_clearly
-def concept_lookup(
-    context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections]
-) -> dg.MaterializeResult[None]:
-    """The concepts that the hospital's observations use: name in the hospital's languages, class, datatype,
-    units and ranges, mappings to other dictionaries, and drugs.
-    """
-    with connections.admitted(context.partition_key) as source:
-        lookup = lookups.renew_lookup(source, connections.batches, "concepts")
-    return _described("concepts", lookup.frames(), lookup.content_hash())
+concept_lookup = lookup_asset(
+    "concepts",
+    "The concepts that the hospital's observations use: name in the hospital's languages, class, datatype, units and "
+    "ranges, mappings to other dictionaries, and drugs.",
+)
+provider_lookup = lookup_asset(
+    "providers",
+    "The clinicians: providers with their names, the accounts that typed, and the roles in an encounter.",
+)
+location_lookup = lookup_asset("locations", "The locations inside the hospital and the types of encounters.")
 
 
-@lookup_asset
-@failing_clearly
-def provider_lookup(
-    context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections]
-) -> dg.MaterializeResult[None]:
-    """The clinicians: providers with their names, the accounts that typed, and the roles in an encounter."""
-    with connections.admitted(context.partition_key) as source:
-        lookup = lookups.renew_lookup(source, connections.batches, "providers")
-    return _described("providers", lookup.frames(), lookup.content_hash())
-
-
-@lookup_asset
-@failing_clearly
-def location_lookup(
-    context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections]
-) -> dg.MaterializeResult[None]:
-    """The locations inside the hospital and the types of encounters."""
-    with connections.admitted(context.partition_key) as source:
-        lookup = lookups.renew_lookup(source, connections.batches, "locations")
-    return _described("locations", lookup.frames(), lookup.content_hash())
-
-
-@lookup_asset
+@of_a_hospital
 @failing_clearly
 def patient_identifiers(
     context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections]
 ) -> dg.MaterializeResult[None]:
     """Who has which national id, of the identifier types that hospitals.yaml names, and what at the hospital itself
-    speaks against it.
+    contradicts it.
     """
     with connections.admitted(context.partition_key) as source:
         held = lookups.renew_national_ids(source, connections.batches)

@@ -1,4 +1,4 @@
-"""Records: what the patients see, and the guard in front of them."""
+"""Records: what the patients see, and the plausibility check in front of them."""
 
 import warnings
 from collections.abc import Iterator
@@ -18,9 +18,10 @@ from passport_pipeline.orchestration.assets.patients import patient_matches
 from passport_pipeline.orchestration.partitions import window_of, windows
 from passport_pipeline.passport.days.leases import lease
 from passport_pipeline.passport.hospitals.held_back import hold_back, record_plausible
+from passport_pipeline.passport.mongo.database import Passport
 from passport_pipeline.windows.compare import compare_window
-from passport_pipeline.windows.hospital_plausibility import weigh_hospital
-from passport_pipeline.windows.load import load_window
+from passport_pipeline.windows.hospital_plausibility import HospitalChange, weigh_hospital
+from passport_pipeline.windows.load import Loaded, load_window
 from passport_pipeline.windows.plausibility import ACCEPT_TAG, HELD_BACK_TAG, weigh
 
 # Checks of single partitions are a preview in Dagster 1.13; during runs of multi-partitions they were found to work.
@@ -33,8 +34,8 @@ window_is_plausible = dg.AssetCheckSpec(
     partitions_def=windows,
     description=(
         "What the window and its hospital are about to become, against what the passport has of them: where far fewer "
-        "rows are at the hospital, or far more are to be parked, nothing is loaded until somebody looks, and lets it "
-        f"through with the tag {ACCEPT_TAG}: true."
+        "rows are at the hospital, or far more are to be parked, nothing is loaded until an operator lets it through "
+        f"with the tag {ACCEPT_TAG}: true."
     ),
 )
 
@@ -52,42 +53,45 @@ window_is_plausible = dg.AssetCheckSpec(
 def medical_records(
     context: dg.AssetExecutionContext, config: WindowConfig, connections: dg.ResourceParam[Connections]
 ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
-    """The window's medical records in the passport, brought into line with the raw batches: new ones inserted,
+    """The window's medical records in the passport, brought up to date with the raw batches: new ones inserted,
     changed ones updated, those no longer live retracted, the rest left alone. What cannot be loaded is parked.
 
-    However the run was begun, what the window and its hospital are about to become is weighed first, under the lease
-    under which the window is loaded: a window that would lose or park far more than usual is held back, and of a
-    hospital that would, every window that takes anything away.
+    Plausibility is checked before every load, also for single-asset runs, under the lease under which the window is
+    loaded: a window that would lose or park far more than usual is held back, and of a hospital that would, every
+    window that takes anything away.
     """
     window, settings, run = window_of(context.partition_key), connections.settings, context.run
     hospital, batches, passport = connections.hospital(window.hospital), connections.batches, connections.passport
     with lease(passport, *window, run.run_id, settings.lease_seconds) as token:
-        compared = compare_window(hospital, batches, passport, window.month)
-        found = weigh(settings, batches, passport, compared)
-        whole = weigh_hospital(settings, batches, passport, compared, found)
-        accepted = run.tags.get(ACCEPT_TAG) == "true" or whole.accepted
-        if whole.holds and not accepted:
-            held = hold_back(passport, hospital.key, whole.why, whole.vanished, whole.parking)
-            whole = whole.held_back(held)
-        message = whole.message or found.message
-        yield dg.AssetCheckResult(
-            passed=accepted or not message,
-            description=message,
-            metadata={**plausibility_metadata(found), **hospital_metadata(whole), "accepted": accepted},
-        )
+        comparison = compare_window(hospital, batches, passport, window.month)
+        plausibility = weigh(settings, batches, passport, comparison)
+        change = weigh_hospital(settings, batches, passport, comparison, plausibility)
+        accepted = run.tags.get(ACCEPT_TAG) == "true" or change.accepted
+        change = change if accepted else _held_back(passport, change)
+        message = change.message or plausibility.message
+        metadata = {**plausibility_metadata(plausibility), **hospital_metadata(change), "accepted": accepted}
+        yield dg.AssetCheckResult(passed=accepted or not message, description=message, metadata=metadata)
         if message and not accepted:
             context.instance.add_run_tags(run.run_id, {HELD_BACK_TAG: "true"})
-            raise HospitalHeldBack(message) if whole.holds else WindowHeldBack(message)
-        loaded = load_window(settings, batches, passport, compared, run_id=run.run_id, token=token, full=config.full)
-        if whole.plausible:
-            record_plausible(passport, whole.state, whole.now)
-    yield dg.MaterializeResult(
-        metadata={
-            "dagster/partition_row_count": loaded.records,
-            "days": loaded.days,
-            "days_loaded": loaded.days_loaded,
-            **loaded.written,
-            **loaded.outcomes,
-            **lag_metadata(loaded.lags),
-        }
-    )
+            raise HospitalHeldBack(message) if change.holds else WindowHeldBack(message)
+        loaded = load_window(settings, batches, passport, comparison, run_id=run.run_id, token=token, full=config.full)
+        if change.plausible:
+            record_plausible(passport, change.state, change.now)
+    yield dg.MaterializeResult(metadata=_metadata(loaded))
+
+
+def _held_back(passport: Passport, change: HospitalChange) -> HospitalChange:
+    if not change.holds:
+        return change
+    return change.held_back(hold_back(passport, change.state.key, change.why, change.vanished, change.parking))
+
+
+def _metadata(loaded: Loaded) -> dict[str, int | float]:
+    return {
+        "dagster/partition_row_count": loaded.records,
+        "days": loaded.days,
+        "days_loaded": loaded.days_loaded,
+        **loaded.written,
+        **loaded.outcomes,
+        **lag_metadata(loaded.lags),
+    }

@@ -36,7 +36,7 @@ def hospital_survey(
     if outside:
         context.log.warning(
             f"{outside} live rows lie outside every window (created before the first month, or dated in the future); "
-            "set first_month in hospitals.yaml, or have the hospital's clock looked at"
+            "set first_month in hospitals.yaml, or have the hospital's clock checked"
         )
     return dg.MaterializeResult(
         metadata={

@@ -1,4 +1,4 @@
-"""Deciding conflicts."""
+"""The op that decides conflicts."""
 
 from collections import Counter
 
@@ -47,8 +47,8 @@ def decide_conflicts(
         run_id=context.run_id,
         now=now,
     )
-    counts = Counter(one.result.value for one in outcomes)
-    left = [f"{one.conflict}: {one.message}" for one in outcomes if not one.ok]
+    counts = Counter(outcome.result.value for outcome in outcomes)
+    left = [f"{outcome.conflict}: {outcome.message}" for outcome in outcomes if not outcome.ok]
     if left:
         raise PipelineError(f"{len(left)} of {len(outcomes)} conflicts were not decided: {'; '.join(left[:20])}")
     context.add_output_metadata({"conflicts": len(outcomes), **counts})

@@ -1,4 +1,4 @@
-"""Pausing, resuming and retiring a hospital."""
+"""The op that pauses, resumes or retires a hospital."""
 
 from enum import Enum
 
@@ -35,10 +35,10 @@ class HospitalStateConfig(dg.Config):
 def change_hospital_state(
     context: dg.OpExecutionContext, config: HospitalStateConfig, connections: dg.ResourceParam[Connections]
 ) -> None:
-    """Set a hospital's state; the change is kept with who made it and why. After `active` it is surveyed in full."""
+    """Set a hospital's state; the change is stored with who made it and why. After `active` it is surveyed in full."""
     state = change_state(
         connections.passport,
-        connections.reread().hospitals,
+        connections.tick().hospitals,
         config.hospital,
         config.state.value,
         config.reason,

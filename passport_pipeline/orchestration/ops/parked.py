@@ -1,19 +1,19 @@
-"""Having parked rows tried again."""
-
-from collections.abc import Sequence
+"""The op that makes parked rows due."""
 
 import dagster as dg
 
 from passport_pipeline.connections.run import Connections
 from passport_pipeline.core.errors import ConfigurationError
 from passport_pipeline.orchestration.assets.error_handling import failing_clearly
-from passport_pipeline.passport.parked.replay import Group, Selection, groups, mark_due
+from passport_pipeline.orchestration.assets.metadata_tables import parked_table
+from passport_pipeline.passport.parked.replay import Selection, groups, mark_due
 
 LINES = 200
+"""Of the table: no more than a page shows."""
 
 
 class ReplayConfig(dg.Config):
-    """Which parked rows (those that fit every field that is given), and who wants them tried again."""
+    """Which parked rows (those that match every field that is given), and who wants them tried again."""
 
     by: str
     ids: list[str] = []  # noqa: RUF012 - pydantic gives every config its own
@@ -49,24 +49,13 @@ def mark_parked_due(
     the hospital is paused or not enabled. The output's metadata counts them.
     """
     selection, passport = config.selection(), connections.passport
-    marked = None if config.dry_run else mark_due(passport, selection, config.by, passport.now())
-    found = marked.before if marked else groups(passport, selection)
+    replay = None if config.dry_run else mark_due(passport, selection, config.by, passport.now())
+    parked = replay.before if replay else groups(passport, selection)
     context.add_output_metadata(
         {
-            "records": sum(group.records for group in found),
-            "windows": len({(group.hospital, group.window) for group in found}),
+            "records": sum(group.records for group in parked),
+            "windows": len({(group.hospital, group.window) for group in parked}),
             "marked": not config.dry_run,
-            "parked": groups_table(found),
+            "parked": parked_table(parked[:LINES]),
         }
     )
-
-
-def groups_table(found: Sequence[Group]) -> dg.MarkdownMetadataValue:
-    """Counts of parked rows, as a Markdown table; no more lines than a page shows."""
-    head = ["| hospital | window | reason | state | records | rows | attempts |", "|---|---|---|---|---:|---:|---:|"]
-    told = [
-        (one.hospital, one.window, one.reason, one.state, one.records, one.rows, one.attempts[1])
-        for one in found[:LINES]
-    ]
-    more = [f"\nand {len(found) - LINES} more"] if len(found) > LINES else []
-    return dg.MetadataValue.md("\n".join([*head, *(f"| {' | '.join(map(str, one))} |" for one in told), *more]))

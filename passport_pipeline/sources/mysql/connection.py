@@ -187,14 +187,14 @@ def _not_opened(hospital: Hospital, error: Exception, of_driver: bool) -> Pipeli
         return translated(hospital.key, error)
     return SourceUnreachable(
         f"{hospital.key}: what answers does not speak MySQL's protocol; check the server's name and port in "
-        f"{hospital.url_env} ({type(error).__name__})"
+        f"{hospital.settings.url_env} ({type(error).__name__})"
     )
 
 
 def _unusable(hospital: Hospital, error: Exception) -> ConfigurationError:
     # Without the error's own text: it quotes what the URL says.
     return ConfigurationError(
-        f"{hospital.key}: the driver does not understand {hospital.url_env} ({type(error).__name__}); use "
+        f"{hospital.key}: the driver does not understand {hospital.settings.url_env} ({type(error).__name__}); use "
         "mysql+pymysql://account:password@host/database, and only options that PyMySQL knows"
     )
 

@@ -69,8 +69,8 @@ def national_types(database: Database) -> tuple[str, ...]:
 
     None where no type or several are suggested, with a warning in the log. Raises SourceError.
     """
-    if database.hospital.national_id_types:
-        return database.hospital.national_id_types
+    if database.hospital.settings.national_id_types:
+        return database.hospital.settings.national_id_types
     types = suggest_types(database)
     suggested = types.loc[types["suggested"], "uuid"].dropna().tolist()
     if len(suggested) == 1:

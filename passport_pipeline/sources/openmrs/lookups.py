@@ -43,7 +43,7 @@ def read_concepts(database: Database) -> ConceptLookup:
         used |= read.members(used)
         ids = sorted(used)
         concepts = read.concepts(ids)
-        names = concept_names(read.names(ids), database.hospital.locales)
+        names = concept_names(read.names(ids), database.hospital.settings.locales)
         concepts["name"] = clean(concepts["concept_id"].map(names))
         return ConceptLookup(shaped(concepts, CONCEPTS), read.mappings(ids), read.drugs(), true_id, false_id)
 

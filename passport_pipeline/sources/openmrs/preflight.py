@@ -158,7 +158,7 @@ def _indexes(report: Preflight, database: Database) -> None:
 
 
 def _locales(report: Preflight, database: Database) -> None:
-    chain = database.hospital.locales
+    chain = database.hospital.settings.locales
     used, named, counts = preflight_queries.locale_shares(database, chain)
     there = ", ".join(f"{locale} {count}" for locale, count in list(counts.items())[:8])
     share = named / used if used else 1.0
@@ -176,7 +176,7 @@ def _identifiers(report: Preflight, database: Database) -> None:
         f"{name} ({uuid}): {count}{', looks like a national id' if suggested else ''}"
         for uuid, name, count, suggested in types.itertuples(index=False)
     )
-    configured = database.hospital.national_id_types
+    configured = database.hospital.settings.national_id_types
     unknown = sorted(set(configured) - set(types["uuid"].dropna()))
     suggested = int(types["suggested"].sum())
     if unknown:

@@ -55,7 +55,7 @@ def interrupted_asset():
 
 
 @pytest.mark.parametrize(("asked_for", "status"), [(False, "FAILURE"), (True, "CANCELED")])
-def test_a_run_that_is_told_to_stop_ends_at_once_instead_of_beginning_the_step_anew(asked_for, status, monkeypatch):
+def test_a_run_that_is_stopped_ends_at_once_instead_of_beginning_the_step_anew(asked_for, status, monkeypatch):
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     with dg.instance_for_test() as instance:
         if asked_for:  # as the UI does before it ends the worker
@@ -70,7 +70,7 @@ def test_a_run_that_is_told_to_stop_ends_at_once_instead_of_beginning_the_step_a
         signal.signal(number, handler)
     assert [event for event in result.all_events if event.is_step_up_for_retry] == []
     (failed,) = [event for event in result.all_events if event.is_step_failure]
-    assert "stopped before its end" in failed.step_failure_data.user_failure_data.description
+    assert "stopped early" in failed.step_failure_data.user_failure_data.description
 
 
 def canceling(instance, kill):

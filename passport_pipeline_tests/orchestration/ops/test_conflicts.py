@@ -84,7 +84,7 @@ def everything_agrees(operator, edited):
     assert operator.passport() == before
 
 
-def test_a_conflict_is_decided_by_the_job_and_everything_is_in_line(operator, dispute, job):
+def test_a_conflict_is_decided_by_the_job_and_everything_is_up_to_date(operator, dispute, job):
     record_id = dispute()
     conflict = operator.database.conflicts.find_one({"state": "open"})
     assert conflict["record"] == record_id

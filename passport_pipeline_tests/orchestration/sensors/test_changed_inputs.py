@@ -1,6 +1,5 @@
-"""What the sensor for changed inputs asks for, whom it looks at for that, and what it remembers."""
+"""What the sensor for changed inputs requests, which hospitals it checks for that, and what it remembers."""
 
-import json
 import threading
 import time
 from contextlib import closing, contextmanager
@@ -13,9 +12,12 @@ import pytest
 
 from passport_pipeline.core.errors import BatchError
 from passport_pipeline.core.windows import Window
-from passport_pipeline.orchestration.partitions import partition_key_of, window_of
-from passport_pipeline.orchestration.sensors import changed_inputs as module
-from passport_pipeline.orchestration.sensors.changed_inputs import Cursor, changed_inputs
+from passport_pipeline.detection import dependencies as module
+from passport_pipeline.detection.dependencies import Cursor
+from passport_pipeline.orchestration.partitions import window_of
+from passport_pipeline.orchestration.sensors import changed_inputs as sensors
+from passport_pipeline.orchestration.sensors import run_requests
+from passport_pipeline.orchestration.sensors.changed_inputs import changed_inputs
 from passport_pipeline.passport.days.leases import lease
 from passport_pipeline.passport.hospitals.state import ACTIVE, PAUSED, change_state
 from passport_pipeline.passport.mongo.collections import ARRAYS
@@ -59,13 +61,13 @@ class Sensor:
     def __init__(self, operator, monkeypatch):
         self.operator, self.cursor = operator, None
         self.compared, self.warnings = [], []
-        compare = module.stale_windows
+        compare = module.stored_states
 
-        def stale_windows(hospital, batches, passport):
+        def stored_states(hospital, batches, passport):
             self.compared.append(hospital.key)
             return compare(hospital, batches, passport)
 
-        monkeypatch.setattr(module, "stale_windows", stale_windows)
+        monkeypatch.setattr(module, "stored_states", stored_states)
 
     def tick(self, process=None):
         """The requests of a tick, in a process of its own or in this one."""
@@ -146,12 +148,14 @@ def test_what_was_renamed_is_requested_once_it_was_read_and_in_that_hospital_alo
     assert sensor.tick() == []
 
 
-def test_a_run_that_failed_is_asked_for_again_in_the_next_hour_under_another_key(sensor, monkeypatch):
+def test_a_run_that_failed_is_requested_again_in_the_next_hour_under_another_key(sensor, monkeypatch):
     operator = sensor.operator
     with without(operator, one_with_records(operator)):
         requests = sensor.tick()
         assert requests and sensor.tick() == []
+        assert {one.tags["passport/reasons"] for one in requests} == {"dependencies"}
         monkeypatch.setattr(module, "datetime", Later)
+        monkeypatch.setattr(run_requests, "datetime", Later)
         again = sensor.tick()
         assert windows(again) == windows(requests)
         assert not {one.run_key for one in again} & {one.run_key for one in requests}
@@ -170,7 +174,7 @@ def one_with_records(operator):
     return {"_id": operator.database.patients.find_one({"medicalHistory": {"$ne": []}})["_id"]}
 
 
-def test_a_patient_who_is_registered_is_looked_for_where_the_national_id_is_known_and_heals_the_parked_rows(sensor):
+def test_a_patient_who_is_registered_is_searched_where_the_national_id_is_known_and_heals_the_parked_rows(sensor):
     operator = sensor.operator
     only_here = citizens(SEED, CITIZENS)["national_id"].tolist()[:10]
     patient = next(
@@ -194,7 +198,7 @@ def test_a_patient_who_is_registered_is_looked_for_where_the_national_id_is_know
         assert not any(secret in text.lower() for text in texts)
 
 
-def test_a_corrected_national_id_and_a_deleted_patient_are_looked_for_where_there_are_records(sensor):
+def test_a_corrected_national_id_and_a_deleted_patient_are_searched_where_there_are_records(sensor):
     operator = sensor.operator
     shared = citizens(SEED, CITIZENS)["national_id"].tolist()[10:14]
     patient = next(
@@ -285,19 +289,19 @@ def test_a_window_that_a_run_is_at_or_that_waits_for_one_is_not_requested(sensor
     connections = operator.connections()
     with without(operator, one_with_records(operator)):
         (first, *others) = sorted(window_of(one.partition_key) for one in sensor.tick())
-        sensor.remember(seen={})
+        sensor.remember(checked={})
         with lease(connections.passport, *first, "another run", 30):
             assert windows(sensor.tick()) == set(others)
             sensor.compared.clear()
-        # It is looked at again in the next tick, not in the next hour.
+        # It is checked again in the next tick, not in the next hour.
         assert first in windows(sensor.tick()) and first.hospital in sensor.compared
-        sensor.remember(seen={})
-        monkeypatch.setattr(module, "asked_for", lambda _: {partition_key_of(first)})
+        sensor.remember(checked={})
+        monkeypatch.setattr(sensors, "queued_windows", lambda _: {first})
         assert windows(sensor.tick()) == set(others)
     connections.close()
 
 
-def test_a_window_whose_rows_have_changed_too_is_left_to_the_sensor_that_looks_at_them(sensor):
+def test_a_window_whose_rows_have_changed_too_is_left_to_source_changes(sensor):
     operator = sensor.operator
     with without(operator, one_with_records(operator)):
         (first, *others) = sorted(window_of(one.partition_key) for one in sensor.tick())
@@ -309,10 +313,10 @@ def test_a_window_whose_rows_have_changed_too_is_left_to_the_sensor_that_looks_a
             {"$set": {"state": ACTIVE, "behind": behind}, "$setOnInsert": {"stateHistory": [entry]}},
             upsert=True,
         )
-        sensor.remember(seen={})
+        sensor.remember(checked={})
         assert windows(sensor.tick()) == set(others)
         states.update_one({"_id": first.hospital}, {"$unset": {"behind": ""}})
-        # It is looked at again in the next tick, not in the next hour.
+        # It is checked again in the next tick, not in the next hour.
         assert first in windows(sensor.tick())
 
 
@@ -326,7 +330,7 @@ def test_without_a_change_stream_all_hospitals_are_compared_every_ten_minutes(se
         assert sorted(sensor.compared) == expected
 
 
-def test_a_hospital_that_cannot_be_compared_is_told_delays_no_other_and_is_tried_again(sensor):
+def test_a_hospital_that_cannot_be_compared_is_warned_of_delays_no_other_and_is_tried_again(sensor):
     path = Path(sensor.operator.settings.batches, "central", "_lookups", "concepts.zip")
     whole = path.read_bytes()
     try:
@@ -335,19 +339,19 @@ def test_a_hospital_that_cannot_be_compared_is_told_delays_no_other_and_is_tried
             sensor.tick()
             (warning,) = sensor.warnings
             assert "central was not compared" in warning and "concepts.zip: is damaged" in warning
-            assert list(Cursor.read(sensor.cursor).seen) == ["colline"]
+            assert list(Cursor.read(sensor.cursor).checked) == ["colline"]
     finally:
         path.write_bytes(whole)
     sensor.tick()
     assert sensor.warnings == [] and sensor.compared == ["central"]
 
 
-def test_who_had_no_turn_comes_first_in_the_next_tick_and_nothing_is_lost_when_one_ends_early(sensor, monkeypatch):
+def test_those_that_had_no_turn_come_first_in_the_next_tick_and_nothing_is_lost_if_one_ends_early(sensor, monkeypatch):
     """The first hospital holds the only thread, for several ticks, while patients of both have changed."""
     operator, release = sensor.operator, threading.Event()
-    compare, begun = module.stale_windows, []
+    compare, begun = module.stored_states, []
 
-    def stale_windows(hospital, *more):
+    def stored_states(hospital, *more):
         begun.append(hospital.key)
         if hospital.key == "central":
             release.wait(60)
@@ -358,44 +362,39 @@ def test_who_had_no_turn_comes_first_in_the_next_tick_and_nothing_is_lost_when_o
     with without(operator, one_with_records(operator)), closing(operator.connections()) as process:
         wanted = windows(sensor.tick())
         assert wanted
-        sensor.remember(last=None, seen={})
+        sensor.remember(last=None, checked={})
         with monkeypatch.context() as patch:
-            patch.setattr(module, "stale_windows", stale_windows)
-            patch.setattr(module, "end_of_tick", lambda: time.monotonic() + 1)
+            patch.setattr(module, "stored_states", stored_states)
+            patch.setattr(sensors, "end_of_tick", lambda: time.monotonic() + 1)
             assert sensor.tick(process) == [] and begun == ["central"]
             late, waiting = sensor.warnings
             assert (
                 "central was not compared by the end" in late
                 and "not compared for want of time: 1 of the hospitals (colline)" in waiting
             )
-            patch.setattr(module, "end_of_tick", lambda: time.monotonic() + 60)
+            patch.setattr(sensors, "end_of_tick", lambda: time.monotonic() + 60)
             found = windows(sensor.tick(process))
             assert begun == ["central", "colline"]
             (warning,) = sensor.warnings
-            assert "central was not compared: central: an earlier look" in warning
+            assert "central was not compared: central: a previous check" in warning
         release.set()
-        with process.kept._busy["central/inputs"]:  # the late look is done
+        with process._cache._in_use["central/dependencies"]:  # the late check is done
             pass
         found |= windows(sensor.tick(process))
         assert found == wanted
 
 
 def test_a_hospital_whose_lookups_were_never_read_is_not_compared(sensor, monkeypatch):
-    monkeypatch.setattr(module, "basis", lambda hospital, _: None)
+    monkeypatch.setattr(module, "dependencies_version", lambda hospital, _: None)
     assert sensor.tick() == [] == sensor.compared
-    assert json.loads(sensor.cursor)["seen"] == {}
+    assert Cursor.read(sensor.cursor).checked == {}
 
 
-@pytest.mark.parametrize("text", [None, "", "central", '{"seen": 1}'])
-def test_a_cursor_of_another_kind_is_as_none(text):
-    assert Cursor.read(text) == Cursor()
-
-
-def test_the_message_of_an_error_that_nobody_foresaw_is_not_told(sensor, monkeypatch):
-    def basis(hospital, _):
+def test_the_message_of_an_unforeseen_error_is_not_logged(sensor, monkeypatch):
+    def version(hospital, _):
         raise ValueError("1199980001234567") if hospital.key == "central" else BatchError("what to do")
 
-    monkeypatch.setattr(module, "basis", basis)
+    monkeypatch.setattr(module, "dependencies_version", version)
     sensor.tick()
     assert "1199980001234567" not in str(sensor.warnings)
     assert "colline was not compared: what to do" in sensor.warnings

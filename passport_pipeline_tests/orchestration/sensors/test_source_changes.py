@@ -193,25 +193,25 @@ def test_a_day_that_a_dead_run_left_unfinished_is_requested_although_its_digest_
     assert requested(operator) == []
 
 
-def test_each_look_notes_when_the_hospital_was_surveyed_and_since_when_it_is_in_line_or_behind(synced):
+def test_each_check_notes_when_the_hospital_was_surveyed_and_since_when_it_is_up_to_date_or_behind(synced):
     operator, happens = synced
     requested(operator)
     before = state(operator)
-    assert before.in_line_at is not None and before.behind_since is None
+    assert before.up_to_date_since is not None and before.behind_since is None
     happens.insert()
     requests = requested(operator)
     behind = state(operator)
     assert behind.surveyed_at > before.surveyed_at
-    assert behind.in_line_at is None and behind.behind_since == behind.surveyed_at
+    assert behind.up_to_date_since is None and behind.behind_since == behind.surveyed_at
     requested(operator)
     assert state(operator).behind_since == behind.behind_since
     run_all(operator, requests)
     requested(operator)
-    assert state(operator).in_line_at > behind.behind_since
+    assert state(operator).up_to_date_since > behind.behind_since
 
 
 @pytest.mark.parametrize(("hours", "told"), [(1, "3600 s ahead of"), (-1, "3600 s behind")])
-def test_a_clock_that_is_an_hour_off_is_warned_of_and_kept(synced, monkeypatch, hours, told):
+def test_a_clock_that_is_an_hour_off_is_warned_of_and_stored(synced, monkeypatch, hours, told):
     operator, _ = synced
     assert evaluated(operator)[1] == []
     monkeypatch.setattr(clock.read_clock, "__defaults__", (lambda: datetime.now(UTC) - timedelta(hours=hours),))

@@ -28,7 +28,7 @@ def sync_with_progress(
     leave_out_inactive: bool = False,
     quiet: bool = False,
 ) -> list[HospitalRun]:
-    """Bring the windows of these hospitals into line with a progress bar on stderr, in the Dagster instance of
+    """Bring the windows of these hospitals up to date with a progress bar on stderr, in the Dagster instance of
     DAGSTER_HOME, and say on stderr how many were so already.
 
     Raises ConfigurationError where Dagster cannot work in DAGSTER_HOME.
@@ -41,7 +41,7 @@ def sync_with_progress(
 
     runs = with_progress(connections, [hospital.key for hospital in chosen], run, quiet=quiet)
     if not quiet:
-        _tell_in_line(runs)
+        _print_up_to_date(runs)
     return runs
 
 
@@ -79,15 +79,15 @@ def with_progress(
             )
 
         runs = run(InProcess(connections, instance, stop), on_window)
-    for one in runs:
-        if one.left_out:
-            complain(f"{one.hospital} is left out: {shown(one.left_out)}")
-        for failure in one.failures:
+    for hospital_run in runs:
+        if hospital_run.left_out:
+            complain(f"{hospital_run.hospital} is left out: {shown(hospital_run.left_out)}")
+        for failure in hospital_run.failures:
             errors().print(coloured("failed", "red"), failure, soft_wrap=True, highlight=False)
     return runs
 
 
-def _tell_in_line(runs: Iterable[HospitalRun]) -> None:
-    for one in runs:
-        if one.in_line:
-            complain(f"{one.hospital}: {one.windows} windows are in line, {one.in_line} of them were already")
+def _print_up_to_date(runs: Iterable[HospitalRun]) -> None:
+    for run in runs:
+        if run.up_to_date:
+            complain(f"{run.hospital}: {run.windows} windows are up to date, {run.up_to_date} of them were already")

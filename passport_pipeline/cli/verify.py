@@ -52,7 +52,7 @@ def verify_with_progress(
 
 
 class _Bar:
-    """One hospital's bar: the share of its ids that is surveyed, then how many days are looked at again."""
+    """One hospital's bar: the share of its ids that is surveyed, then how many days are compared again."""
 
     def __init__(self, progress: Progress, key: str, wait: float) -> None:
         self._progress, self._key, self._wait = progress, key, wait
@@ -63,7 +63,7 @@ class _Bar:
 
     def suspected(self, days: int) -> None:
         when = f" in {self._wait:.0f} s" if self._wait else ""
-        self._progress.update(self._task, description=f"{self._key}: {days} days differ and are looked at again{when}")
+        self._progress.update(self._task, description=f"{self._key}: {days} days differ and are compared again{when}")
 
 
 def _verified(

@@ -1,6 +1,6 @@
 """`init`: the contract put in place in the passport's MongoDB, and taken out again.
 
-What belongs here: asking, and the table. What does not: what is done (passport.contract).
+What belongs here: asking, and the table. What does not: what is done (passport.mongo.contract).
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ QUESTION = (
 def initialise(*, undo: bool, yes: bool, as_json: bool) -> None:
     """Put the contract in place, or with `undo` take it out of what the application shares; print what was done.
 
-    `undo` asks first, unless `yes` is given. Raises ConfigurationError where nobody can be asked, typer.Abort where
-    the answer is no, PassportError.
+    `undo` asks first, unless `yes` is given. Raises ConfigurationError where --json rules a question out, typer.Abort
+    where the answer is no, PassportError.
     """
     from passport_pipeline.connections.run import Connections
     from passport_pipeline.passport.mongo.database import Passport
@@ -36,12 +36,12 @@ def initialise(*, undo: bool, yes: bool, as_json: bool) -> None:
     settings = Connections().settings
     if undo and not yes:
         if as_json:
-            raise ConfigurationError("init --undo --json asks nobody; add --yes where it is meant")
+            raise ConfigurationError("init --undo --json cannot ask; add --yes to confirm")
         typer.confirm(f"{settings.mongo_database}: {QUESTION}", abort=True)
     with Passport.connect(settings) as passport:
         changes = passport.undo() if undo else passport.ensure(count_invalid=True)
     if as_json:
-        print_json({"ok": True, "collections": [one.to_json() for one in changes]})
+        print_json({"ok": True, "collections": [change.to_json() for change in changes]})
     else:
         _print(changes, undo=undo)
 
@@ -56,11 +56,11 @@ def _print(changes: Iterable[Change], *, undo: bool) -> None:
         table.add_column(name, overflow="fold")
     if not undo:
         table.add_column("documents that do not fit", justify="right")
-    told = [one for one in changes if one or one.invalid]
-    for one in told:
-        row = (one.collection, one.rules or "unchanged", "\n".join(one.indexes) or "-")
-        table.add_row(*row, *(() if undo else (one.invalid_count,)))
-    if told:
+    listed = [change for change in changes if change or change.invalid]
+    for change in listed:
+        row = (change.collection, change.rules or "unchanged", "\n".join(change.indexes) or "-")
+        table.add_row(*row, *(() if undo else (change.invalid_count,)))
+    if listed:
         output().print(table)
     else:
         say(f"Nothing is to be {'put back' if undo else 'changed: everything is in place'}")

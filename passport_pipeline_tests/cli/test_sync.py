@@ -25,7 +25,7 @@ def sync(operating_on, monkeypatch, tmp_path, capsys):
         yield run
 
 
-def test_windows_that_are_in_line_are_not_run_and_counted(sync):
+def test_windows_that_are_up_to_date_are_not_run_and_counted(sync):
     code, printed, _ = sync("--json")
     (first,) = json.loads(printed)["hospitals"]
     assert (code, first["windows"], first["inLine"]) == (0, 1, 0)
@@ -34,6 +34,6 @@ def test_windows_that_are_in_line_are_not_run_and_counted(sync):
     code, printed, told = sync("--json")
     assert json.loads(printed)["hospitals"] == [first | {"inLine": 1, "written": 0, "seconds": 0.0}]
     assert (code, told) == (0, "")
-    assert "hospital-1: 1 windows are in line, 1 of them were already" in sync()[2]
+    assert "hospital-1: 1 windows are up to date, 1 of them were already" in sync()[2]
     code, printed, _ = sync("--json", "--full")
     assert json.loads(printed)["hospitals"][0]["inLine"] == 0
