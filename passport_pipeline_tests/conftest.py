@@ -133,3 +133,12 @@ def operator(operating_on):
     ]
     with operating_on([generate(spec, 5) for spec in specs], passport_patients(5, 40)) as operator:
         yield operator
+
+
+@pytest.fixture
+def memory(settings, monkeypatch):
+    """A memory.MemoryCase: a hospital of a record system in memory, not loaded yet, and its passport."""
+    from passport_pipeline_tests.memory import memory_case
+
+    with memory_case(settings, monkeypatch) as case:
+        yield case

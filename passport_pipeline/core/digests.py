@@ -13,7 +13,7 @@ from datetime import date
 import numpy as np
 
 # A frame of a day's rows with their checksums, as either end gives it; nothing in it is null.
-ROW_COLUMNS = {"obs_id": "int64", "row_crc": "int64"}
+ROW_COLUMNS = {"row_id": "int64", "row_crc": "int64"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """A day that differs, narrowed to its rows: which are missing, which are too many, which are not the same.
 
-What belongs here: comparing the two ends' rows of one day. What does not: reading them (openmrs.row_checksums,
-passport.recounting), finding the days (verification).
+What belongs here: comparing the two ends' rows of one day. What does not: reading them (sources, passport.days), and
+finding the days (hospital).
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ ROW_STATES = ("missing", "extra", "different", "skipped or missing")
 
 @dataclass(frozen=True)
 class RowIds:
-    """Some rows of a day: how many there are, and the lowest SHOWN of their obs ids."""
+    """Some rows of a day: how many there are, and the lowest SHOWN of their ids."""
 
     count: int = 0
-    obs_ids: tuple[int, ...] = ()
+    row_ids: tuple[int, ...] = ()
 
     @classmethod
-    def of(cls, obs_ids: Iterable[int]) -> Self:
+    def of(cls, row_ids: Iterable[int]) -> Self:
         """The rows with these ids."""
-        ordered = sorted(obs_ids)
+        ordered = sorted(row_ids)
         return cls(len(ordered), tuple(ordered[:SHOWN]))
 
     def __str__(self) -> str:
-        more = f" and {self.count - len(self.obs_ids)} more" if self.count > len(self.obs_ids) else ""
-        return ", ".join(map(str, self.obs_ids)) + more
+        more = f" and {self.count - len(self.row_ids)} more" if self.count > len(self.row_ids) else ""
+        return ", ".join(map(str, self.row_ids)) + more
 
     def to_json(self) -> dict[str, Any]:
         """As `verify --json` prints it."""
-        return {"count": self.count, "obsIds": list(self.obs_ids)}
+        return {"count": self.count, "obsIds": list(self.row_ids)}
 
 
 @dataclass(frozen=True)
@@ -74,22 +74,23 @@ class RowDifferences:
         }
 
 
-def compare_rows(there: pd.DataFrame, here: pd.DataFrame, left_out: Digest) -> RowDifferences:
-    """The rows of a day at the hospital (`there`) against those that the passport's documents name (`here`).
+def compare_rows(source_rows: pd.DataFrame, passport_rows: pd.DataFrame, left_out: Digest) -> RowDifferences:
+    """The rows of a day at the hospital against those that the passport's documents name.
 
-    Both frames have `obs_id` and `row_crc` (int64), nothing null; an id comes once in `there`. `left_out` is the
+    Both frames have `row_id` and `row_crc` (int64), nothing null; an id comes once in `source_rows`. `left_out` is the
     digest of the rows that the passport recorded as skipped.
     """
-    once = here.drop_duplicates("obs_id")
-    both = there.merge(once, on="obs_id", how="outer", suffixes=("", "_here"), indicator="end")
-    absent = both[both["end"] == "left_only"].set_index("obs_id")["row_crc"].astype("int64")
-    extra = [*both.loc[both["end"] == "right_only", "obs_id"], *here.loc[here.duplicated("obs_id"), "obs_id"]]
-    different = both[(both["end"] == "both") & (both["row_crc"] != both["row_crc_here"])]
+    once = passport_rows.drop_duplicates("row_id")
+    both = source_rows.merge(once, on="row_id", how="outer", suffixes=("", "_in_passport"), indicator="end")
+    absent = both[both["end"] == "left_only"].set_index("row_id")["row_crc"].astype("int64")
+    twice = passport_rows.loc[passport_rows.duplicated("row_id"), "row_id"]
+    extra = [*both.loc[both["end"] == "right_only", "row_id"], *twice]
+    different = both[(both["end"] == "both") & (both["row_crc"] != both["row_crc_in_passport"])]
     missing = _missing(absent, left_out)
     return RowDifferences(
         missing=RowIds.of(missing or ()),
         extra=RowIds.of(extra),
-        different=RowIds.of(different["obs_id"]),
+        different=RowIds.of(different["row_id"]),
         skipped_or_missing=RowIds() if missing is not None else RowIds.of(absent.index),
     )
 
@@ -100,7 +101,7 @@ def _missing(absent: pd.Series, left_out: Digest) -> list[int] | None:
     They do where no row was skipped, where all of them were, and where all but one were.
     """
     if not left_out:
-        return [int(obs_id) for obs_id in absent.index]
+        return [int(row_id) for row_id in absent.index]
     rest = Digest.of(absent.to_numpy()) - left_out
     if rest.agrees(Digest()):
         return []

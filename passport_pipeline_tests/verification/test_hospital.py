@@ -105,7 +105,7 @@ def test_a_record_that_is_gone_is_narrowed_to_its_rows(operator, verify):
     assert (f"{difference.day}", difference.full, found.ok) == (record["source"]["day"], True, False)
     assert difference.source.live == difference.passport.live + len(ids_in(record))
     named = difference.rows.missing if difference.rows.missing.count else difference.rows.skipped_or_missing
-    assert set(ids_in(record)) <= set(named.obs_ids)
+    assert set(ids_in(record)) <= set(named.row_ids)
     assert (difference.rows.extra.count, difference.rows.different.count) == (0, 0)
     assert found.healing() == [(FIRST, True)]
 
@@ -118,8 +118,8 @@ def test_a_document_too_many_and_another_checksum_are_told_apart(operator, verif
         source = record["source"] | {"rows": changed}
         operator.database.medicalrecords.insert_one(record | {"source": source})
         (difference,) = verify().differences
-    assert difference.rows.different.obs_ids == (rows[0]["obsId"],)
-    assert difference.rows.extra.obs_ids == (999_999,)
+    assert difference.rows.different.row_ids == (rows[0]["obsId"],)
+    assert difference.rows.extra.row_ids == (999_999,)
 
 
 def test_an_older_copy_of_a_record_with_the_same_rows_is_told_by_its_version(operator, verify, invoke):

@@ -16,7 +16,7 @@ def frame(rows):
 
 def compared(there, here, skipped=()):
     found = compare_rows(frame(there), frame(here), Digest.of(skipped))
-    return tuple(list(rows.obs_ids) for rows in found.by_state().values())
+    return tuple(list(rows.row_ids) for rows in found.by_state().values())
 
 
 def test_equal_rows_do_not_differ():
@@ -58,7 +58,7 @@ def test_an_end_that_holds_nothing_is_compared_too():
 
 def test_no_more_than_twenty_ids_are_shown():
     rows = RowIds.of(range(100, 0, -1))
-    assert (rows.count, rows.obs_ids) == (100, tuple(range(1, 21)))
+    assert (rows.count, rows.row_ids) == (100, tuple(range(1, 21)))
     assert str(rows).endswith("19, 20 and 80 more")
     assert str(RowIds.of([3, 1])) == "1, 3"
 

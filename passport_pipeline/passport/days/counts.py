@@ -84,7 +84,7 @@ def rows_of_day(passport: Passport, hospital_key: str, day: date) -> pd.DataFram
     of_day = {"hospital": hospital_key, "day": day.isoformat()}
     for parked in passport[PARKED].find(of_day, {"rows.obsId": 1, "rows.crc": 1}):
         rows += parked["rows"]
-    data = {"obs_id": [int(row["obsId"]) for row in rows], "row_crc": [int(row["crc"]) for row in rows]}
+    data = {"row_id": [int(row["obsId"]) for row in rows], "row_crc": [int(row["crc"]) for row in rows]}
     return pd.DataFrame(data).astype(ROW_COLUMNS)
 
 

@@ -69,6 +69,6 @@ def test_an_open_conflict_counts_on_its_own_day_in_place_of_its_record(world):
 
 def test_the_digest_of_a_days_rows_is_the_days_without_skipped_rows(world, two_months):
     rows = rows_of_day(world.passport, "central", DAY)
-    assert rows.dtypes.astype(str).to_dict() == {"obs_id": "int64", "row_crc": "int64"}
-    assert sorted(rows["obs_id"]) == [1, 2, 2, 3, 3, 4, 50, 51, 52]
+    assert rows.dtypes.astype(str).to_dict() == {"row_id": "int64", "row_crc": "int64"}
+    assert sorted(rows["row_id"]) == [1, 2, 2, 3, 3, 4, 50, 51, 52]
     assert Digest.of(rows["row_crc"].to_numpy()) == two_months[DAY] - Digest.of([1, 2])

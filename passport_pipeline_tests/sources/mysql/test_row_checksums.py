@@ -26,7 +26,7 @@ def test_the_rows_of_a_day_fold_to_its_digest_in_every_version(openmrs_database,
     database.obs(5, date_created="2025-11-05 23:59:59")
     database.obs(BLOCK * 3, value_text="far away")
     rows, digest = rows_of(database_of(database))
-    assert rows["obs_id"].tolist() == [1, 3, BLOCK * 3]
+    assert rows["row_id"].tolist() == [1, 3, BLOCK * 3]
     assert Digest.of(rows["row_crc"].to_numpy()) == digest
     assert rows.dtypes.astype(str).to_dict() == ROW_COLUMNS
 
@@ -53,4 +53,4 @@ def test_only_the_ranges_of_the_day_are_read(openmrs_database, database_of):
     database.obs(BLOCK * 9, date_created=CREATED)
     with source.reading() as connection:
         rows = read_row_checksums(connection, source.schema, survey.cells, DAY)
-    assert rows["obs_id"].tolist() == [1]
+    assert rows["row_id"].tolist() == [1]
