@@ -37,7 +37,7 @@ def test_the_text_of_an_unforeseen_error_never_reaches_the_event_log():
     failure = failing_with(ValueError("could not convert 'Amberlyn Samplewood'"))
     assert "Amberlyn" not in failure.description
     assert "ValueError" in failure.description
-    assert "test_failures.py" in failure.description
+    assert "test_error_handling.py" in failure.description
     assert failure.__cause__ is None
     assert failure.__suppress_context__
 
