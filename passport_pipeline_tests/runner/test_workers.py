@@ -153,7 +153,7 @@ def test_a_window_that_another_left_a_dirty_marker_on_meanwhile_is_run_again(ope
 
 
 COMMAND = """
-from passport_pipeline.automation import workers
+from passport_pipeline.runner import workers
 from passport_pipeline.cli import main
 workers.ROWS_OF_A_PROCESS = 1
 main()
