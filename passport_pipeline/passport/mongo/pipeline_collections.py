@@ -207,8 +207,8 @@ PIPELINE_COLLECTIONS = (
             heldBack=document(("since", "why", "vanished"), since=DATE, why=LINE, vanished=NUMBER, parking=WINDOW),
             letThrough=document(("until", "vanished"), until=DATE, vanished=NUMBER),
             known=document((), usable=NUMBER, filled=array(LINE)),
-            # By which a database that was restored from a backup is recognised.
-            lineage=document(("highest", "anchors", "readAt"), highest=NUMBER, anchors=array({}), readAt=DATE),
+            # By which a database that was restored from a backup is recognised; the rest is the record system's.
+            lineage=document(("readAt",), readAt=DATE),
             # Since when checks of it have failed, and when the next one is due.
             unanswered=document(
                 ("since", "lastLookAt", "looks", "nextLookAt", "why"),
