@@ -163,6 +163,8 @@ def _records(
     now: datetime,
     run_id: str,
 ) -> list[Document]:
+    if records.empty:
+        return []
     account = [accounts[key] for key in records["author_key"].tolist()]
     observed = moments(utc_of(records["at"], leads.hospital.zone))
     created = moments(leads.created)
@@ -211,6 +213,8 @@ def _parked(
     outcomes: pd.DataFrame, hospital: Hospital, *, rows: Mapping[int, list[Document]], now: datetime, run_id: str
 ) -> list[Document]:
     parked = outcomes[(outcomes["outcome"] == PARKED) & (outcomes["role"] == LEAD)]
+    if parked.empty:
+        return []
     parked = parked.sort_values("row_id", kind="stable")
     leads = Leads(parked, hospital, rows)
     columns = (

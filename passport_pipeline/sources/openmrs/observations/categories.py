@@ -18,6 +18,7 @@ from passport_pipeline.sources.openmrs.observations.evidence import DRUG_CLASSES
 from passport_pipeline.sources.openmrs.observations.values import Values, describe
 from passport_pipeline.sources.openmrs.observations.vocabulary import Flags, Positions, Texts, Vocabulary, fold
 
+_KINDS = pd.Index(VALUE_TYPES, dtype=object)
 _YES_WORDS = frozenset({" yes ", " true ", " oui ", " vrai ", " si ", " sim ", " yego ", " ndiyo "})
 _PICTURES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".dcm", ".dicom")
 
@@ -111,9 +112,7 @@ def parents_of(observations: pd.DataFrame) -> Positions:
 
 def decide(observations: pd.DataFrame, values: Values, tables: Tables, parents: Positions) -> Categories:
     """The first rule of EVIDENCE that holds for each row, then the vetoes; `parents` as `parents_of` gives them."""
-    codes = np.full(len(values.value_type), len(VALUE_TYPES), dtype=np.intp)
-    for code, kind in enumerate(VALUE_TYPES):
-        codes[values.value_type == kind] = code
+    codes = _KINDS.get_indexer(pd.Index(values.value_type, dtype=object))  # -1, the last, for a row without a value
     yes = affirmed(values, tables)
     picture = _pictured(observations, values)
     chosen = np.full(len(codes), len(EVIDENCE) - 1, dtype=np.intp)
