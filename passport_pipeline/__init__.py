@@ -1,14 +1,21 @@
-"""OpenMRS observations into Patient Passports, in the order in which the data moves.
+"""Hospitals' record systems into Patient Passports: compare what both ends hold, repair the days that differ.
 
-hospitals     which OpenMRS databases there are, and whether they are fit to be read
-openmrs       everything that reads a hospital: survey (digests), observations, lookups, identifiers
-digests       what a day holds, in one comparable value; a window is fresh when both ends agree
-batches       the raw rows, one Parquet file a day, kept so that replays never touch a hospital
-identity      person -> passport patient, or the reason why not
-records       observation -> medical record: categories, values, assembling; pure functions on frames
-passport      MongoDB: validators, placeholder accounts, reconciling writes, patients' arrays, audit
-verification  the digests of both ends side by side
+Layers from top to bottom; a layer imports only from layers below it (pyproject.toml holds that):
 
-The files named for Dagster's own words (partitions, resources, assets, checks, jobs, definitions) are the
-thin layer that runs the above; nothing else imports Dagster.
+cli            the command line
+runner         runs without a Dagster daemon
+orchestration  everything that Dagster sees: assets, jobs, checks, sensors, schedules
+detection      which windows need a run
+connections    what a run talks to
+windows        one window, step by step: survey, extract, match, compare, load
+verification   both ends recomputed and compared
+passport       the shared MongoDB: days, records, conflicts, parked rows, patients
+records        drafts into documents of the application's contract
+sources        record systems behind one interface, OpenMRS first; what their rows mean
+batches        raw rows on disk, so that a replay touches no hospital
+config         hospitals.yaml and settings
+identity       national ids: normalising and matching
+core           errors, digests, windows: what every layer may use
+
+`automation` and `definitions` are names that deployments of 0.1 know.
 """

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from passport_pipeline.core.errors import SourceRefused
+from passport_pipeline.passport.hospitals.state import state_of
 from passport_pipeline.sources.hospital_survey import HospitalSurvey
 from passport_pipeline.windows.extract import extract_window
 from passport_pipeline.windows.restore_check import admit
@@ -78,12 +79,11 @@ def test_months_and_rows_outside_are_counted_over_all_streams(memory):
 
 
 def test_a_hospital_that_is_another_one_now_is_stopped(memory):
-    memory.load()
-    memory.hospital.name = "Another"
-    from passport_pipeline.passport.hospitals.state import state_of
-
-    with memory.source() as source, pytest.raises(SourceRefused, match="restored from a backup, or to be another one"):
+    with memory.source() as source:
         admit(source, memory.passport, state_of(memory.passport, KEY))
+        memory.hospital.name = "Another"
+        with pytest.raises(SourceRefused, match="restored from a backup, or to be another one"):
+            admit(source, memory.passport, state_of(memory.passport, KEY))
     assert state_of(memory.passport, KEY).state == "stopped"
 
 
