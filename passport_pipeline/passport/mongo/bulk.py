@@ -156,7 +156,7 @@ def _outcome_of(details: Mapping[str, Any], ids: Sequence[Any]) -> Outcome:
     """The outcome that MongoDB's `details` of a bulk write tell. Raises PassportError for any failure that an Outcome
     does not list.
     """
-    outcome = Outcome(matched=int(details["nMatched"]) + int(details["nUpserted"]))
+    outcome = Outcome()
     other: set[int] = set()
     for error in details["writeErrors"]:
         document_id, code = ids[error["index"]], error["code"]
@@ -173,6 +173,7 @@ def _outcome_of(details: Mapping[str, Any], ids: Sequence[Any]) -> Outcome:
         raise min(errors, key=lambda error: error.transient)  # trying again helps only where it helps with all of them
     if details["writeConcernErrors"]:
         raise PassportUnreachable("too few MongoDB servers acknowledged a write; run again when all are up")
+    outcome.matched = int(details["nMatched"]) + int(details["nUpserted"])
     return outcome
 
 
