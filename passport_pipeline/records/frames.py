@@ -24,6 +24,7 @@ from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.core.errors import PipelineError, unexpected
 from passport_pipeline.records.documents import Documents, documents, parked_rows
 from passport_pipeline.sources.drafts import UNBUILDABLE, Drafter
+from passport_pipeline.sources.frames import held_drafts
 from passport_pipeline.sources.lookups import Lookups
 
 NAMED = 20  # row_ids in a message
@@ -86,7 +87,7 @@ class Making:
 
     def _made(self, rows: pd.DataFrame) -> Documents | Exception:
         """The documents of these rows, or what was raised over them."""
-        drafts = _attempted(lambda: self.drafter.draft(rows, self.lookups, self.hospital))
+        drafts = _attempted(lambda: held_drafts(self.drafter.draft(rows, self.lookups, self.hospital)))
         if isinstance(drafts, Exception):
             return drafts
         accounts = self.accounts(drafts.clinicians)  # what is raised there is about the passport, and no row's fault

@@ -18,6 +18,7 @@ import pandas as pd
 from passport_pipeline.core.digests import Digest, added_up
 from passport_pipeline.core.windows import month_of
 from passport_pipeline.sources.base import Progress, Source, Survey
+from passport_pipeline.sources.frames import ROW_CHECKSUMS, held
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,13 @@ class HospitalSurvey:
                     for name, survey in self.streams.items()
                 ]
                 for day in some:
-                    yield day, pd.concat([reader.row_checksums(day) for reader in readers], ignore_index=True)
+                    yield (
+                        day,
+                        held(
+                            ROW_CHECKSUMS,
+                            pd.concat([reader.row_checksums(day) for reader in readers], ignore_index=True),
+                        ),
+                    )
 
     @property
     def taken_at(self) -> datetime:

@@ -17,6 +17,7 @@ from passport_pipeline.batches.store import Batches
 from passport_pipeline.core.digests import Digest, differing
 from passport_pipeline.core.gc_tuning import collecting_seldom
 from passport_pipeline.sources.base import MonthReader, Source, Stream, Survey
+from passport_pipeline.sources.frames import ROWS, held
 from passport_pipeline.sources.lookups import Lookups
 from passport_pipeline.windows.lookups import renew_lookups, stored_lookups
 from passport_pipeline.windows.survey import lacks_loss, machines_clock, renew_survey, store_month, stored_survey
@@ -131,6 +132,7 @@ class _StreamExtraction:
         lookups = stored_lookups(self.source.hospital.key, self.batches) or renew_lookups(self.source, self.batches)
         nowhere: set[tuple[str, int]] = set()
         for frame in frames:
+            held(ROWS, frame)
             if self._missing(lookups, frame) - nowhere:
                 lookups = renew_lookups(self.source, self.batches)
                 nowhere |= self._missing(lookups, frame)

@@ -11,6 +11,7 @@ import pandas as pd
 from passport_pipeline.batches.store import Batches
 from passport_pipeline.identity.matching import IDENTITY_VERSION, national_ids
 from passport_pipeline.sources.base import Lookup, LookupKind, Source
+from passport_pipeline.sources.frames import IDENTIFIERS, held
 from passport_pipeline.sources.lookups import ConceptLookup, LocationLookup, Lookups, ProviderLookup
 
 KINDS: tuple[LookupKind, ...] = ("concepts", "providers", "locations")
@@ -35,12 +36,12 @@ def renew_national_ids(source: Source, batches: Batches) -> pd.DataFrame:
     stored = batches.read_frames(source.hospital.key, NATIONAL_IDS)
     if stored and stored[1].get("digest") == digest:
         return stored[0][NATIONAL_IDS]
-    held = national_ids(source.identifiers())
-    texts = {"digest": digest, "usable": str(_usable(held))}
+    persons = national_ids(held(IDENTIFIERS, source.identifiers()))
+    texts = {"digest": digest, "usable": str(_usable(persons))}
     if stored:
         texts["usableBefore"] = str(_usable(stored[0][NATIONAL_IDS]))
-    batches.write_frames(source.hospital.key, NATIONAL_IDS, {NATIONAL_IDS: held}, texts)
-    return held
+    batches.write_frames(source.hospital.key, NATIONAL_IDS, {NATIONAL_IDS: persons}, texts)
+    return persons
 
 
 def stored_national_ids(hospital_key: str, batches: Batches) -> pd.DataFrame | None:
