@@ -6,7 +6,7 @@ a hospital is read (config.hospitals), and windows as Dagster's partitions (orch
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -36,5 +36,8 @@ def months_between(first: str, last: str) -> list[str]:
 
 def last_month(now: datetime | None = None) -> str:
     """The newest month (`YYYY-MM`) that has begun anywhere on earth: now, or at the given time (with a zone)."""
-    zone = ZoneInfo(EARLIEST_ZONE)
-    return month_of(pd.Timestamp.now(zone) if now is None else now.astimezone(zone))
+    return month_of((now or _machine_time()).astimezone(ZoneInfo(EARLIEST_ZONE)))
+
+
+def _machine_time() -> datetime:
+    return pd.Timestamp.now(UTC)

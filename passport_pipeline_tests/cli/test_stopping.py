@@ -7,14 +7,14 @@ import time
 import dagster as dg
 import pytest
 
-from passport_pipeline.batches.store import Batches
+from passport_pipeline.batches.store import StreamBatches
 from passport_pipeline.cli import main
 from passport_pipeline.passport.days.leases import held
 from passport_pipeline.passport.mongo import bulk
 from passport_sample.seed_example import seed_example, seed_passport
 from passport_testing.faults.processes import Child
 
-PLACES = {"reading": (Batches, "_write_day"), "loading": (bulk, "insert")}
+PLACES = {"reading": (StreamBatches, "_write_day"), "loading": (bulk, "insert")}
 
 
 def slow_sync(place, told):

@@ -122,7 +122,7 @@ def test_what_a_row_takes_until_it_is_in_the_passport_is_measured_and_shown(oper
             ).asset_materialization.metadata
 
         operator.sync()
-        assert status().loaded and status().lag is None
+        assert status().totals.loaded and status().lag is None
         assert "lag_p50_seconds" not in metadata()
         zone = operator.connections().hospital(key).zone
         time.sleep(1)  # a hospital's times are whole seconds: a row of the same second may be the backfill's

@@ -22,7 +22,7 @@ from passport_pipeline.passport.hospitals.state import ACTIVE, PAUSED, change_st
 from passport_pipeline.passport.mongo.collections import ARRAYS
 from passport_pipeline.passport.mongo.database import Passport
 from passport_pipeline.runner.in_process import QUIET
-from passport_pipeline.verification import hospital as verification
+from passport_pipeline.sources.hospital_survey import HospitalSurvey
 from passport_pipeline.verification.hospital import days_of_window, have_mended, verify_hospital
 from passport_pipeline.windows.survey import stored_survey
 from passport_sample.generator import DEMO, generate
@@ -150,7 +150,7 @@ def test_what_the_hospital_has_written_since_the_last_run_is_missing_until_the_n
 
 def test_a_range_reads_only_its_months_and_takes_no_full_survey(operator, verify, monkeypatch):
     survey = stored_survey(operator.connections().hospital("central"), operator.connections().batches)
-    monkeypatch.setattr(verification, "full_survey", None)
+    monkeypatch.setattr(HospitalSurvey, "take", None)
     (record,) = records_of(operator, FIRST)
     with without(operator, record):
         first = verify(survey=survey, only=(FIRST, FIRST))

@@ -14,6 +14,7 @@ from passport_pipeline.core.errors import BatchError
 from passport_pipeline.core.windows import Window, month_of
 from passport_pipeline.detection.plan import stale_windows
 from passport_pipeline.passport.days.state import recorded
+from passport_pipeline.sources.openmrs.source import OpenMrsSource
 from passport_pipeline.windows import lookups
 from passport_pipeline.windows.compare import Reason, dependencies_version, names_any, stored_states, window_states
 from passport_pipeline.windows.fingerprint import stored_inputs
@@ -226,7 +227,7 @@ def test_national_ids_are_decided_anew_only_where_an_identifier_or_a_rule_has_ch
     def read(source):
         raise LookupError
 
-    monkeypatch.setattr(lookups, "read_identifiers", read)
+    monkeypatch.setattr(OpenMrsSource, "identifiers", read)
     with connections.source("central") as source:
         kept = lookups.renew_national_ids(source, connections.batches)
         pd.testing.assert_frame_equal(kept, stored_national_ids("central", connections.batches))
