@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from passport_pipeline.batches.store import Batches
 from passport_pipeline.sources.mysql.survey import BLOCK
-from passport_pipeline.windows import extract
+from passport_pipeline.sources.mysql.table_reader import TableMonth
 from passport_pipeline.windows.extract import extract_window
 from passport_pipeline.windows.lookups import renew_lookups
 from passport_pipeline.windows.survey import SINCE, renew_survey, stored_survey
@@ -85,7 +85,7 @@ def test_rows_that_change_between_digest_and_read_are_read_as_they_were_and_foun
         extract_window(source, batches, MONTH)
         database.run("UPDATE obs SET value_numeric = 98 WHERE obs_id = 2")
     before = full_survey(source.database).digests(MONTH)
-    read = extract.read_observations
+    read = TableMonth.rows
 
     def late(*arguments):
         database.run("UPDATE obs SET value_numeric = 99, value_text = 'late' WHERE obs_id = 2")
@@ -94,7 +94,7 @@ def test_rows_that_change_between_digest_and_read_are_read_as_they_were_and_foun
         return read(*arguments)
 
     with monkeypatch.context() as patched:
-        patched.setattr(extract, "read_observations", late)
+        patched.setattr(TableMonth, "rows", late)
         extract_window(source, batches, MONTH)
     assert batches.days("central", MONTH) == before
     extract_window(source, batches, MONTH)

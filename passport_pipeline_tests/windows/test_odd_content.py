@@ -8,7 +8,7 @@ import pytest
 from passport_pipeline.core.windows import last_month
 from passport_pipeline.orchestration.partitions import FIRST_MONTH
 from passport_pipeline.passport.parked import replay
-from passport_pipeline.sources.openmrs.observations import drafting
+from passport_pipeline.sources.openmrs.observations.stream import Observations
 from passport_pipeline.verification.hospital import verify_hospital
 from passport_pipeline_tests.windows.test_load import add, change, run_window
 from passport_sample.generator import DEMO, generate
@@ -85,7 +85,7 @@ def operator(operating_on):
 @pytest.fixture
 def failing(monkeypatch):
     """Nothing can be built where row 20123 is, until this is undone."""
-    draft = drafting.draft
+    draft = Observations.draft
 
     def broken(rows, *others):
         if 20_123 in {*rows["obs_id"]}:
@@ -93,7 +93,7 @@ def failing(monkeypatch):
         return draft(rows, *others)
 
     with monkeypatch.context() as patched:
-        patched.setattr(drafting, "draft", broken)
+        patched.setattr(Observations, "draft", staticmethod(broken))
         yield patched
 
 
@@ -125,12 +125,12 @@ def test_a_row_that_cannot_be_built_is_parked_stops_no_other_and_is_loaded_once_
 
 
 def test_a_record_that_can_no_longer_be_built_leaves_the_passport_and_comes_back_as_it_was(operator, failing):
-    broken = drafting.draft
+    broken = Observations.draft
     failing.undo()
     add(operator, rows=200, a_second=10)
     assert run_window(operator.settings).outcomes["loaded"] == 201
     (shown,) = operator.database.medicalrecords.find({"source.obsId": 20_123})
-    failing.setattr(drafting, "draft", broken)
+    failing.setattr(Observations, "draft", staticmethod(broken))
     change(operator, "UPDATE obs SET value_coded = NULL, value_text = 'x' WHERE obs_id = 20001")
     loaded = run_window(operator.settings)
     assert (loaded.written["retracted"], loaded.outcomes["parked"]) == (1, 1)
