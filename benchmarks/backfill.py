@@ -41,7 +41,7 @@ from passport_pipeline.passport.days.leases import confirm, lease
 from passport_pipeline.runner.in_process import InProcess
 from passport_pipeline.runner.instance import dagster_instance
 from passport_pipeline.runner.sync import sync
-from passport_pipeline.verification.hospital import days_of_window
+from passport_pipeline.verification.window import days_of_window
 from passport_pipeline.windows.compare import compare_window
 from passport_pipeline.windows.extract import extract_window
 from passport_pipeline.windows.load import load_window

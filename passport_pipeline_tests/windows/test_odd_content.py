@@ -9,7 +9,7 @@ from passport_pipeline.core.windows import last_month
 from passport_pipeline.orchestration.partitions import FIRST_MONTH
 from passport_pipeline.passport.parked import replay
 from passport_pipeline.sources.openmrs.observations import drafting
-from passport_pipeline.verification.hospital import verify_hospital
+from passport_pipeline.verification.hospital import VerifyOptions, verify_hospital
 from passport_pipeline_tests.windows.test_load import add, change, run_window
 from passport_sample.generator import DEMO, generate
 from passport_sample.population import passport_patients
@@ -44,7 +44,7 @@ def test_a_date_of_year_1_or_9999_parks_its_row_and_stops_no_other(zone, case):
     assert records.keys() == good | {"obs-of-9999", "obs-of-year-1", "obs-late"}
     assert all("dateCreated" not in records[uuid]["openmrsData"] for uuid in ("obs-of-year-1", "obs-late"))
     with connections.source("case") as source:
-        found = verify_hospital(source, passport, FIRST_MONTH, last_month())
+        found = verify_hospital(source, passport, VerifyOptions((FIRST_MONTH, last_month())))
     assert (found.ok, found.outside) == (True, 2)
 
 

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 
 from passport_pipeline.core.windows import Window, last_month
 from passport_pipeline.orchestration.partitions import FIRST_MONTH
-from passport_pipeline.verification.hospital import verify_hospital
+from passport_pipeline.verification.hospital import VerifyOptions, verify_hospital
 from passport_pipeline_tests.windows.running import run_windows
 
 OF_ANOTHER, OF_A_VOIDED = "995e3293-92ea-46a6-8db1-3554d2964de7", "e70e5223-a220-4291-aecc-9757aecdd6b7"
@@ -14,7 +14,7 @@ LEFT_ON_THE_LOSER = "f48f770a-e254-4fad-8649-f2cad5dfedc1"
 
 def verified(connections):
     with connections.source("case") as source:
-        return verify_hospital(source, connections.passport, FIRST_MONTH, last_month())
+        return verify_hospital(source, connections.passport, VerifyOptions((FIRST_MONTH, last_month())))
 
 
 def shown(connections):
