@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
-from passport_pipeline.core.digests import Digest, differing
+from passport_pipeline.core.digests import Digest, differing_days
 from passport_pipeline.core.windows import month_of, months_between
 from passport_pipeline.passport.accounts import days_without_accounts
 from passport_pipeline.passport.days import leases
@@ -57,9 +57,7 @@ class VerifyOptions:
 
     def chosen_months(self) -> list[str] | None:
         """The windows to verify; None for all."""
-        if self.months is None:
-            return None
-        return months_between(max(self.windows[0], self.months[0]), min(self.windows[1], self.months[1]))
+        return list(filter(self.chooses, months_between(*self.windows))) if self.months else None
 
     def chooses(self, month: str) -> bool:
         """Whether a month is one of those to verify."""
@@ -142,22 +140,19 @@ class HospitalVerification:
 
     def healing(self) -> list[tuple[str, bool]]:
         """The months that have to be synchronised, and whether in full."""
-        months: dict[str, bool] = {}
+        months = dict.fromkeys(self.lists.by_month() if self.lists else (), False)
         for difference in self.differences:
             month = month_of(difference.day)
             months[month] = months.get(month, False) or difference.full
-        months |= dict.fromkeys(map(month_of, self.accounts), True)
-        for month in self.lists.by_month() if self.lists else ():
-            months.setdefault(month, False)
-        return sorted(months.items())
+        return sorted((months | dict.fromkeys(map(month_of, self.accounts), True)).items())
 
     def not_stale(self) -> dict[date, DayCount]:
         """The days with faults that no run would find, each with what its documents count: those that differ and were
         recorded as up to date, or hold nothing at the hospital and were never recorded; and those whose accounts are
         missing.
         """
-        differing_days = {difference.day: difference.counted for difference in self.differences if difference.full}
-        return dict.fromkeys(self.accounts, NOTHING) | differing_days
+        by_digest = {difference.day: difference.counted for difference in self.differences if difference.full}
+        return dict.fromkeys(self.accounts, NOTHING) | by_digest
 
     def to_json(self) -> dict[str, Any]:
         """As `passport-pipeline verify --json` prints it."""
@@ -210,16 +205,15 @@ class BothEnds:
     def suspects(self) -> list[date]:
         """The days whose digests differ or whose documents are outdated, oldest first."""
         passport_digests = {day: count.digest for day, count in self.passport_counts.items()}
-        return sorted({*differing(self.source_digests, passport_digests), *self.outdated()})
+        return sorted({*differing_days(self.source_digests, passport_digests), *self.outdated()})
 
     def take_over(self, days: Sequence[date], later: BothEnds) -> None:
         """Replace these days, and the survey, by what was read later."""
         self.survey = later.survey
-        for day in days:
-            self.source_digests[day] = later.of(day)[0]
-            self.passport_counts[day] = later.passport_counts.get(day, NOTHING)
-            self.recorded.pop(day, None)
-            self.recorded |= {day: later.recorded[day]} if day in later.recorded else {}
+        unchanged = {day: record for day, record in self.recorded.items() if day not in days}
+        self.recorded = unchanged | {day: record for day, record in later.recorded.items() if day in days}
+        self.source_digests |= {day: later.of(day)[0] for day in days}
+        self.passport_counts |= {day: later.passport_counts.get(day, NOTHING) for day in days}
 
 
 def verify_hospital(
@@ -254,6 +248,7 @@ def verify_hospital(
         ends.take_over(suspects, later)
         lasting = list(differences(source, passport, later, days, options.row_days))
     counts = Totals.of(ends.passport_counts.values())
+    accounts = sorted(days_without_accounts(passport, key)) if options.lists else []
     return HospitalVerification(
         key=key,
         live=sum(digest.live for digest in ends.source_digests.values()),
@@ -266,7 +261,7 @@ def verify_hospital(
         differences=lasting,
         unsettled=sorted(set(ends.suspects()) - {difference.day for difference in lasting}),
         lists=_list_faults(passport, key, options) if options.lists else None,
-        accounts=_without_accounts(passport, key, options) if options.lists else [],
+        accounts=[day for day in accounts if options.chooses(month_of(day))],
         incomplete=[day for day, record in ends.recorded.items() if not record.digest.complete],
     )
 
@@ -312,14 +307,12 @@ def differences(
         source_digest, passport_digest = ends.of(day)
         counted = ends.passport_counts.get(day, NOTHING)
         full = _recorded_as_up_to_date(ends.recorded.get(day), source_digest)
-        difference = Difference(day, source_digest, passport_digest, full, outdated=day in outdated, counted=counted)
-        if day not in source_rows:
-            yield difference
-            continue
-        passport_rows = rows_of_day(passport, source.hospital.key, day)
-        rows = compare_rows(source_rows[day], passport_rows, counted.left_out)
-        if rows:
-            yield replace(difference, rows=rows)
+        rows = None
+        if day in source_rows:
+            passport_rows = rows_of_day(passport, source.hospital.key, day)
+            rows = compare_rows(source_rows[day], passport_rows, counted.left_out)
+        if rows is None or rows:
+            yield Difference(day, source_digest, passport_digest, full, rows, day in outdated, counted)
 
 
 def mark_faulty_days(passport: Passport, verification: HospitalVerification, months: tuple[str, str]) -> int:
@@ -370,10 +363,6 @@ def _list_faults(passport: Passport, key: str, options: VerifyOptions) -> ListFa
             and (faults.missing[day], faults.extra[day]) == (later.missing[day], later.extra[day])
         ]
     )
-
-
-def _without_accounts(passport: Passport, key: str, options: VerifyOptions) -> list[date]:
-    return [day for day in sorted(days_without_accounts(passport, key)) if options.chooses(month_of(day))]
 
 
 def _recorded_as_up_to_date(record: DayRecord | None, source_digest: Digest) -> bool:

@@ -44,15 +44,7 @@ def days_of_window(batches: Batches, passport: Passport, hospital_key: str, mont
     for day in sorted(batch_digests.keys() | passport_counts.keys()):
         record = records.get(day, DayRecord(Digest(), ""))
         digest = batch_digests.get(day, Digest())
-        days.append(
-            DayCheck(
-                day=day,
-                live=digest.live,
-                loaded=record.loaded,
-                attached=record.attached,
-                parked=sum(record.parked.values()),
-                skipped=sum(record.skipped.values()),
-                agrees=digest.agrees(passport_counts.get(day, DayCount()).digest),
-            )
-        )
+        parked, skipped = sum(record.parked.values()), sum(record.skipped.values())
+        agrees = digest.agrees(passport_counts.get(day, DayCount()).digest)
+        days.append(DayCheck(day, digest.live, record.loaded, record.attached, parked, skipped, agrees))
     return days

@@ -8,10 +8,10 @@ import pytest
 from passport_pipeline.connections.run import Connections
 from passport_pipeline_tests.conftest import DUMPS
 from passport_pipeline_tests.passport.factory import patient
-from passport_pipeline_tests.sources.conftest import hospital_of, open_source, openmrs_database
+from passport_pipeline_tests.sources.conftest import database_of, hospital_of, open_source, openmrs_database
 from passport_pipeline_tests.windows.running import load_hospitals
 
-__all__ = ["hospital_of", "open_source", "openmrs_database"]
+__all__ = ["database_of", "hospital_of", "open_source", "openmrs_database"]
 
 CASES = DUMPS.parent / "cases"
 NATIONAL_ID_TYPE = "7a1c5f0e-3d52-4c0b-9a35-0d6d6f1a9e11"  # of the cases' common part

@@ -32,7 +32,9 @@ def write(connections, mariadb_admin, statement):
         connection.exec_driver_sql(statement)
 
 
-def test_rows_of_a_voided_encounter_are_not_shown_and_those_in_another_patients_are_parked(case, mariadb_admin):
+def test_rows_of_a_voided_encounter_are_not_loaded_and_rows_in_another_patients_encounter_are_parked(
+    case, mariadb_admin
+):
     connections = case("10-obs-encounter-disagree.sql", "1000000079190", "1000000087109", first=FIRST)
     assert parked(connections) == {OF_ANOTHER: "encounter_of_another_patient"}
     assert not shown(connections)
@@ -56,7 +58,7 @@ def test_rows_of_a_voided_encounter_are_not_shown_and_those_in_another_patients_
     assert verified(connections).ok
 
 
-def test_rows_left_on_a_patient_who_was_merged_away_are_counted(case):
+def test_rows_left_on_a_patient_who_was_merged_into_another_are_counted(case):
     connections = case("18-merge-chain.sql", "1000000150461", first={"person": 9052, "encounter": 23})
     assert LEFT_ON_THE_LOSER not in shown(connections) | parked(connections).keys()
     found = verified(connections)

@@ -108,8 +108,8 @@ def plausibility_metadata(result: Plausibility) -> Metadata:
     return {
         "live_rows_before": result.before,
         "live_rows_vanished": result.vanished,
-        "rows_shown": result.shown,
-        "shown_rows_taken_away": result.taken,
+        "rows_shown": result.in_records,
+        "shown_rows_taken_away": result.removed,
         "patients_concerned": result.patients,
         "shown_rows_to_be_parked": result.to_be_parked,
         "to_be_parked": counts_table("reason", result.parked),
