@@ -41,13 +41,13 @@ from passport_pipeline.passport.days.leases import confirm, lease
 from passport_pipeline.runner.in_process import InProcess
 from passport_pipeline.runner.instance import dagster_instance
 from passport_pipeline.runner.sync import sync
-from passport_pipeline.verification.hospital import days_of_window
+from passport_pipeline.verification.window import days_of_window
 from passport_pipeline.windows.compare import compare_window
 from passport_pipeline.windows.extract import extract_window
 from passport_pipeline.windows.load import load_window
 from passport_pipeline.windows.lookups import renew_lookups, renew_national_ids
 from passport_pipeline.windows.match import match_window
-from passport_pipeline.windows.plausibility import weigh
+from passport_pipeline.windows.plausibility import check_plausibility
 from passport_pipeline.windows.survey import survey_hospital
 from passport_sample import processes
 
@@ -207,7 +207,7 @@ def _window(connections: Connections, hospital: Hospital, month: str) -> None:
         match_window(source, batches, passport, month, partial(confirm, passport, key, month, token))
     with held() as token:
         compared = compare_window(hospital, batches, passport, month)
-        if weigh(settings, batches, passport, compared).faults:
+        if check_plausibility(settings, batches, passport, compared).faults:
             raise RuntimeError(f"{month} was held back")
         load_window(settings, batches, passport, compared, run_id=f"bench {month}", token=token)
     if not all(day.accounted_for and day.agrees for day in days_of_window(batches, passport, key, month)):

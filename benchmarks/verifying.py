@@ -13,7 +13,7 @@ from benchmarks.timing import Times, timed
 from passport_pipeline.config.hospitals import first_month_of
 from passport_pipeline.core.windows import last_month
 from passport_pipeline.sources.hospital_survey import HospitalSurvey
-from passport_pipeline.verification.hospital import verify_hospital
+from passport_pipeline.verification.hospital import VerifyOptions, verify_hospital
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,11 @@ class Verified:
 def verifying(pipeline: Pipeline, times: int = 3) -> Verified:
     """Take them. Raises RuntimeError where the passport is not what the hospital holds."""
     with pipeline.connections() as connections, connections.source(next(iter(connections.hospitals))) as source:
-        months = first_month_of(source.hospital, connections.settings), last_month()
+        options = VerifyOptions((first_month_of(source.hospital, connections.settings), last_month()))
         with source.database.reading() as connection:
             _, count = timed(lambda: connection.exec_driver_sql("SELECT COUNT(*) FROM obs").scalar_one(), times)
         _, survey = timed(lambda: HospitalSurvey.take(source, datetime.now(UTC)), times)
-        found, verify = timed(lambda: verify_hospital(source, connections.passport, *months), times)
+        found, verify = timed(lambda: verify_hospital(source, connections.passport, options), times)
     if not found.ok:
         raise RuntimeError(f"{len(found.differences)} days of the passport are not what the hospital holds")
     return Verified(count, survey, verify)

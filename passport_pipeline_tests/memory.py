@@ -10,7 +10,7 @@ from passport_pipeline.core.windows import last_month
 from passport_pipeline.orchestration.partitions import FIRST_MONTH
 from passport_pipeline.passport.mongo.collections import PATIENTS, RECORDS
 from passport_pipeline.sources.systems import SYSTEMS
-from passport_pipeline.verification.hospital import verify_hospital
+from passport_pipeline.verification.hospital import VerifyOptions, verify_hospital
 from passport_pipeline_tests.passport.factory import patient
 from passport_pipeline_tests.windows.running import load_hospitals
 from passport_testing.memory_source import LETTERS, NOTES, MemoryHospital, MemorySystem
@@ -48,9 +48,9 @@ class MemoryCase:
         """Survey the hospital in full and bring every month into the passport."""
         load_hospitals(self.connections)
 
-    def verify(self, **options):
+    def verify(self, survey=None, **options):
         with self.source() as source:
-            return verify_hospital(source, self.passport, *MONTHS, **options)
+            return verify_hospital(source, self.passport, VerifyOptions(MONTHS, **options), survey=survey)
 
     def shown(self):
         """What the passport shows, each text as often as it stands in somebody's record."""

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parent.parent / "passport_pipeline"
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "passport_pipeline"
 MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 
 
@@ -36,6 +37,12 @@ def test_every_module_opens_with_what_belongs_in_it(module):
     assert docstring
 
 
-@pytest.mark.parametrize("module", MODULES, ids=str)
-def test_a_module_has_one_subject(module):
-    assert len((PACKAGE / module).read_text().splitlines()) <= 400
+# These have to go: a file is split by subject before it has so many lines.
+LONGER = {"passport_pipeline_tests/sources/mysql/test_survey.py"}
+PLACES = ("passport_pipeline", "passport_pipeline_tests", "passport_sample", "passport_testing", "benchmarks")
+FILES = sorted(str(path.relative_to(ROOT)) for place in PLACES for path in (ROOT / place).rglob("*.py"))
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_file_has_at_most_400_lines(file):
+    assert (len((ROOT / file).read_text().splitlines()) > 400) == (file in LONGER)

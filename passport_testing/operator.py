@@ -22,7 +22,7 @@ from passport_pipeline.orchestration.partitions import FIRST_MONTH
 from passport_pipeline.runner.in_process import HospitalRun, InProcess
 from passport_pipeline.runner.instance import NEW_CONFIG
 from passport_pipeline.runner.sync import sync
-from passport_pipeline.verification.hospital import HospitalVerification, verify_hospital
+from passport_pipeline.verification.hospital import HospitalVerification, VerifyOptions, verify_hospital
 from passport_sample.comparing import Comparison, compare
 from passport_sample.hospital import SampleHospital
 from passport_sample.loading import load, load_passport
@@ -79,10 +79,11 @@ class Operator:
 
     def verify(self, *, lists: bool = False) -> dict[str, HospitalVerification]:
         connections = self.connections()
+        options = VerifyOptions((FIRST_MONTH, last_month()), lists=lists)
         found = {}
         for key in connections.hospitals:
             with connections.source(key) as source:
-                found[key] = verify_hospital(source, connections.passport, FIRST_MONTH, last_month(), lists=lists)
+                found[key] = verify_hospital(source, connections.passport, options)
         connections.close()
         return found
 

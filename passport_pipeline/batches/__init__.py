@@ -1,1 +1,4 @@
-"""Raw batches: what was read at a hospital, on disk."""
+"""Raw batches: the rows that were read at a hospital, in files.
+
+What belongs here: files and their errors. What does not: reading hospitals (sources), which days are read (windows).
+"""

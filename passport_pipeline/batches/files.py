@@ -1,6 +1,6 @@
-"""Files of the raw batches: each stands whole or does not stand.
+"""Files of the raw batches: each exists whole or not at all.
 
-What belongs here: writing a file and putting it in its place, tables in and out of it, and what its errors mean. What
+What belongs here: writing a file and putting it in its place, converting tables, and explaining errors. What
 does not: which files there are (store).
 """
 
@@ -30,7 +30,6 @@ from passport_pipeline.core.errors import BatchError, PipelineError
 
 DTYPES = b"passport.dtypes"
 
-# What Arrow, zipfile and json raise over damaged files, besides OSError without a number.
 DAMAGE = (
     pa.ArrowException,
     zipfile.BadZipFile,
@@ -41,18 +40,19 @@ DAMAGE = (
     NotImplementedError,
     ValueError,
 )
+"""Errors that Arrow, zipfile and json raise over damaged files, besides OSError without a number."""
 
 
 @contextmanager
 def writing(fs: AbstractFileSystem, root: str, path: str) -> Iterator[IO[bytes]]:
-    """A file that takes its place when the block ends well, and leaves nothing when it does not."""
+    """A file that is put in its place if the block succeeds, and is removed if it fails."""
     with explaining(path):
         if isinstance(fs, LocalFileSystem):
             place = Path(path)
             _private_folder(Path(root), place.parent)
             partial = place.with_name(f"{place.name}.{secrets.token_hex(4)}.partial")
         else:
-            # Object stores put a file in place when it is whole, so it is made whole here first.
+            # An object store takes whole files, so the file is completed here first.
             partial = Path(tempfile.gettempdir()) / f"passport-{secrets.token_hex(8)}.partial"
         try:
             with _private_file(partial) as file:
@@ -68,7 +68,7 @@ def writing(fs: AbstractFileSystem, root: str, path: str) -> Iterator[IO[bytes]]
 
 @contextmanager
 def explaining(path: str) -> Iterator[None]:
-    """Turn what files and their stores do into BatchError; the message names the file and what to do."""
+    """Turn errors of files and their stores into BatchError; the message names the file and what to do."""
     try:
         yield
     except PipelineError:
@@ -83,7 +83,7 @@ def explaining(path: str) -> Iterator[None]:
 
 @contextmanager
 def reading(path: str) -> Iterator[None]:
-    """The same where nothing but a file that stands is read: then more kinds of errors mean that it is damaged."""
+    """The same for reading an existing file: more kinds of errors then mean that it is damaged."""
     with explaining(path):
         try:
             yield
@@ -94,17 +94,17 @@ def reading(path: str) -> Iterator[None]:
 
 
 def damaged(path: str, error: Exception) -> BatchError:
-    """The error that a damaged file is."""
+    """The error for a damaged file."""
     return BatchError(f"{path}: is damaged or of another kind; remove it and run again ({type(error).__name__})")
 
 
 def parquet_file(file: IO[bytes]) -> pq.ParquetFile:
-    """The file, whose pages are compared with their checksums: a bit that a disk lost must not become a value."""
+    """The file; its pages are compared with their checksums, so that no flipped bit becomes a value."""
     return pq.ParquetFile(file, page_checksum_verification=True)
 
 
 def _private_folder(root: Path, folder: Path) -> None:
-    """Make the folder and those above it up to the root, for this account alone."""
+    """Create the folder and its parents below and including the root, for this account alone."""
     for part in (root, *reversed([above for above in folder.parents if above.is_relative_to(root)]), folder):
         if not part.exists():
             part.parent.mkdir(parents=True, exist_ok=True)
@@ -116,14 +116,14 @@ def _private_file(path: Path) -> IO[bytes]:
 
 
 def to_arrow(frame: pd.DataFrame) -> pa.Table:
-    """The frame as a table that says which dtypes it had."""
+    """The frame as a table that stores its dtypes."""
     table = pa.Table.from_pandas(frame, preserve_index=False)
     dtypes = json.dumps({str(name): str(dtype) for name, dtype in frame.dtypes.items()}).encode()
     return table.replace_schema_metadata({**(table.schema.metadata or {}), DTYPES: dtypes})
 
 
 def to_pandas(table: pa.Table) -> pd.DataFrame:
-    """The frame with the dtypes that it was written with; Parquet has no seconds, for one."""
+    """The frame with the dtypes that it was written with; Parquet lacks some, like datetime64[s]."""
     dtypes = json.loads((table.schema.metadata or {}).get(DTYPES, b"{}"))
     frame: pd.DataFrame = table.to_pandas()
     return frame.astype({name: dtype for name, dtype in dtypes.items() if name in frame})
@@ -135,5 +135,5 @@ def table_of(content: bytes) -> pd.DataFrame:
 
 
 def stem(path: str) -> str:
-    """The name of a file or folder, without what follows its first point."""
+    """The name of a file or folder up to its first dot."""
     return path.rstrip("/").rpartition("/")[2].partition(".")[0]

@@ -1,6 +1,6 @@
-"""What fails with the files of raw batches: errno, and the exceptions of Arrow's and fsspec's drivers.
+"""Known errors of the files of raw batches: errno, and the exceptions of Arrow's and fsspec's drivers.
 
-What belongs here: the table. What does not: looking up (core.known_errors), damaged files (files).
+What belongs here: the table. What does not: looking errors up (core.known_errors), damaged files (files).
 """
 
 from __future__ import annotations

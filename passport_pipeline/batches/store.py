@@ -1,14 +1,14 @@
-"""Raw batches: what was read at a hospital, as Parquet files by hospital, stream, month and day, kept for replays.
+"""Raw batches: the rows that were read at a hospital, as Parquet files by hospital, stream, month and day, for replays.
 
     {location}/{hospital}/{month}/{day}.parquet            observations; a row group is one frame, so no group is split
     {location}/{hospital}/{stream}/{month}/{day}.parquet   any other stream
     {location}/{hospital}/_lookups/{name}.zip              frames under a name: lookups, identifiers, surveys, matches
 
-A file carries the digest of its rows and the ids of what they refer to. A file that cannot be read, or lacks either,
-counts as absent, so that it is written again. A hospital's day is the sum of its streams' days.
+A file holds the digest of its rows and the ids that they refer to. A file that cannot be read, or lacks either, counts
+as absent, so that it is written again. A hospital's day is the sum of its streams' days.
 
-What belongs here: which files there are. What does not: how one is written and read (files), and what is in them; the
-columns `day`, `row_crc`, `person_id` and `person_uuid` are all that is known of a frame.
+What belongs here: which files there are. What does not: how a file is written and read (files), and what rows mean; of
+the columns of a frame, only `day`, `row_crc`, `person_id` and `person_uuid` are known here.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import re
 import time
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -49,7 +50,7 @@ from passport_pipeline.core.row_references import References
 from passport_pipeline.core.windows import month_of
 
 OLDEST_STREAM = "observations"
-"""The stream whose files lie where they lay before there were others."""
+"""The stream whose files have no folder of their own, since it was once the only one."""
 
 _DIGEST, _REFERENCES = b"passport.digest", b"passport.references"
 _NAMED, _TEXTS = "_lookups", "metadata.json"
@@ -58,18 +59,18 @@ _MONTH = re.compile(r"\d{4}-\d{2}")
 
 @dataclass(frozen=True, slots=True)
 class DayBatch:
-    """What the file of a day says of its rows: their digest, and what they refer to."""
+    """The metadata of a day's file: the digest of its rows, and what they refer to."""
 
     digest: Digest
     references: References
 
     def __add__(self, other: DayBatch) -> DayBatch:
-        """The same of two streams."""
+        """The metadata of two streams' rows together."""
         return DayBatch(self.digest + other.digest, References.union([self.references, other.references]))
 
 
 def of_stream(name: str, stream: str) -> str:
-    """The name under which frames of one stream alone are kept."""
+    """The name under which frames of one stream alone are stored."""
     return name if stream == OLDEST_STREAM else f"{name}-of-{stream}"
 
 
@@ -94,13 +95,13 @@ class Batches:
     # Days of a hospital, all of its streams together
 
     def months(self, hospital_key: str) -> list[str]:
-        """The months (`YYYY-MM`) that there is a folder of, oldest first. Raises BatchError."""
+        """The months (`YYYY-MM`) that have a folder, oldest first. Raises BatchError."""
         return sorted({month for stream in self._streams(hospital_key) for month in stream.months()})
 
     def month(self, hospital_key: str, month: str) -> dict[date, DayBatch | None]:
-        """What the files of a month say of each day, in the order of days; None where one cannot be read.
+        """The metadata of each day of a month, in the order of days; None where a file cannot be read.
 
-        Only the ends of files are read. Raises BatchError.
+        Only the footers of files are read. Raises BatchError.
         """
         days: dict[date, DayBatch | None] = {}
         for stream in self._streams(hospital_key):
@@ -114,13 +115,13 @@ class Batches:
         return {day: batch.digest for day, batch in self.month(hospital_key, month).items() if batch}
 
     def read_days(self, hospital_key: str, days: Sequence[date], batch_rows: int) -> Iterator[tuple[str, pd.DataFrame]]:
-        """The frames of these days, each with its stream, in the order of the days: no day comes twice, but in several
-        frames. As StreamBatches.read_days. Raises BatchError.
+        """The frames of these days, each with its stream, in the order of the days; as StreamBatches.read_days. Raises
+        BatchError.
         """
         streams = self._streams(hospital_key)
-        for some in [days] if len(streams) == 1 else [[day] for day in days]:
+        for together in [days] if len(streams) == 1 else [[day] for day in days]:
             for stream in streams:
-                yield from ((stream.name, frame) for frame in stream.read_days(some, batch_rows))
+                yield from ((stream.name, frame) for frame in stream.read_days(together, batch_rows))
 
     def persons(self, hospital_key: str, month: str) -> pd.DataFrame:
         """The persons of a month, each once: person_id int64, person_uuid str. Raises BatchError."""
@@ -128,7 +129,7 @@ class Batches:
         return persons.drop_duplicates("person_id").sort_values("person_id", ignore_index=True)
 
     def _streams(self, hospital_key: str) -> list[StreamBatches]:
-        """Those that there are files of; that of observations always."""
+        """The streams that have files; that of observations always."""
         names = map(stem, listed(self.fs, f"{self.root}/{hospital_key}"))
         others = [name for name in names if not name.startswith("_") and not _MONTH.fullmatch(name)]
         return [self.stream(hospital_key, name) for name in (OLDEST_STREAM, *others)]
@@ -138,9 +139,9 @@ class Batches:
     def write_frames(
         self, hospital_key: str, name: str, frames: Mapping[str, pd.DataFrame], metadata: Mapping[str, str]
     ) -> None:
-        """Keep frames and a few texts under a name, in place of what was there. Raises BatchError.
+        """Store frames and a few texts under a name, in place of the old ones. Raises BatchError.
 
-        They are one file, so that a reader has all of the old ones or all of the new ones, whoever else writes.
+        They are one file, so that a reader gets all of the old ones or all of the new ones, whoever else writes.
         """
         with (
             writing(self.fs, self.root, self._named(hospital_key, name)) as file,
@@ -152,25 +153,30 @@ class Batches:
                     pq.write_table(to_arrow(frame), member, compression="zstd")
 
     def read_texts(self, hospital_key: str, name: str) -> dict[str, str] | None:
-        """The texts alone that are kept under a name, or None where there are none. Raises BatchError."""
-        path = self._named(hospital_key, name)
-        with reading(path):
-            if not self.fs.exists(path):
-                return None
-            with self.fs.open(path, "rb") as file, zipfile.ZipFile(file) as archive:
-                texts: dict[str, str] = json.loads(archive.read(_TEXTS))
-                return texts
+        """The texts alone that are stored under a name, or None where there are none. Raises BatchError."""
+        with self._archive(hospital_key, name) as archive:
+            texts: dict[str, str] | None = json.loads(archive.read(_TEXTS)) if archive else None
+        return texts
 
     def read_frames(self, hospital_key: str, name: str) -> tuple[dict[str, pd.DataFrame], dict[str, str]] | None:
-        """The frames and texts kept under a name, or None where there are none. Raises BatchError."""
+        """The frames and texts stored under a name, or None where there are none. Raises BatchError."""
+        with self._archive(hospital_key, name) as archive:
+            if archive is None:
+                return None
+            members = [member for member in archive.namelist() if member != _TEXTS]
+            frames = {stem(member): table_of(archive.read(member)) for member in members}
+            return frames, json.loads(archive.read(_TEXTS))
+
+    @contextmanager
+    def _archive(self, hospital_key: str, name: str) -> Iterator[zipfile.ZipFile | None]:
+        """The file of a name, open; None where there is none."""
         path = self._named(hospital_key, name)
         with reading(path):
             if not self.fs.exists(path):
-                return None
+                yield None
+                return
             with self.fs.open(path, "rb") as file, zipfile.ZipFile(file) as archive:
-                members = [member for member in archive.namelist() if member != _TEXTS]
-                frames = {stem(member): table_of(archive.read(member)) for member in members}
-                return frames, json.loads(archive.read(_TEXTS))
+                yield archive
 
     def _named(self, hospital_key: str, name: str) -> str:
         return f"{self.root}/{hospital_key}/{_NAMED}/{name}.zip"
@@ -183,16 +189,16 @@ class StreamBatches:
         self.fs, self.root, self.name, self.folder = fs, root, name, folder
 
     def months(self) -> list[str]:
-        """The months (`YYYY-MM`) that there is a folder of, oldest first. Raises BatchError."""
+        """The months (`YYYY-MM`) that have a folder, oldest first. Raises BatchError."""
         return [stem(folder) for folder in listed(self.fs, self.folder) if _MONTH.fullmatch(stem(folder))]
 
     def month(self, month: str) -> dict[date, DayBatch | None]:
-        """What each file of a month says of its day, in the order of days; None where it cannot be read.
+        """The metadata of each file of a month, in the order of days; None where it cannot be read.
 
-        Only the ends of files are read. Raises BatchError.
+        Only the footers of files are read. Raises BatchError.
         """
         batches = {path: self._day_batch(path) for path in self._files(month)}
-        # What is neither readable nor there any more was removed meanwhile.
+        # An unreadable file that no longer exists was removed meanwhile.
         return {date.fromisoformat(stem(path)): day for path, day in batches.items() if day or self.fs.exists(path)}
 
     def write_days(
@@ -204,13 +210,13 @@ class StreamBatches:
         *,
         confirm: Callable[[], None] = lambda: None,
     ) -> int:
-        """Replace the files of the days in `digests` by what the frames hold, and give the number of rows.
+        """Replace the files of the days in `digests` by the rows of the frames; returns the number of rows.
 
-        The frames are ordered by `day`; `references` says what the rows of one refer to. Each day is put in
-        place when it is whole and its rows have the digest that was given for it, or are as many as were given where
-        nobody has computed it yet; a day without any is removed. Before each, `confirm` is called; where it raises,
-        the day's file stays as it was. Memory holds one frame. Raises BatchError, also where the rows of a day are
-        others; days before it stand by then.
+        The frames are ordered by `day`; `references` returns what the rows of a frame refer to. A day's file is put in
+        place when it is whole and its rows have the given digest, or the given number where the digest is not yet
+        computed; a day without rows is removed. Before each file, `confirm` is called; if it raises, the day's file
+        stays as it was. Memory holds one frame. Raises BatchError, also where the rows of a day are others; earlier
+        days are in place by then.
         """
         self._sweep(f"{self.folder}/{month}")
         rows = 0
@@ -220,28 +226,28 @@ class StreamBatches:
             self.delete_day(day)
         for day in expected:
             if month_of(day) != month:
-                raise BatchError(f"{self._called}: {day} is no day of {month}")
+                raise BatchError(f"{self._label}: {day} is no day of {month}")
         written: set[date] = set()
         for day, slices in _by_day(frames):
             if day not in expected or day in written:
-                raise BatchError(f"{self._called} {day}: rows of a day that was not asked for, or came twice")
+                raise BatchError(f"{self._label} {day}: rows of a day that was not asked for, or came twice")
             rows += self._write_day(day, slices, expected[day], references, confirm=confirm)
             written.add(day)
         missing = sorted(expected.keys() - written)
         if missing:
-            raise BatchError(f"{self._called} {missing[0]}: no rows were read of a day that has live rows; run again")
+            raise BatchError(f"{self._label} {missing[0]}: no rows were read of a day that has live rows; run again")
         return rows
 
     def read_days(self, days: Iterable[date], batch_rows: int) -> Iterator[pd.DataFrame]:
-        """The frames of these days, one after another, in memory one at a time; small ones come together.
+        """The frames of these days, one after another, one in memory at a time; small ones are put together.
 
         A frame holds whole frames as they were written, so no group is split, and about `batch_rows` rows at
-        most, unless a single one has more. A day without a file gives nothing. Raises BatchError.
+        most, unless a single one has more. A day without a file has no frame. Raises BatchError.
         """
         waiting: list[pa.Table] = []
         for table in self._row_groups(days):
-            full = sum(each.num_rows for each in waiting) + table.num_rows > batch_rows
-            # Files of an earlier version may lack columns: these come by themselves.
+            full = sum(part.num_rows for part in waiting) + table.num_rows > batch_rows
+            # Files of an earlier version may lack columns, so they are not put together with others.
             if waiting and (full or table.schema != waiting[0].schema):
                 yield to_pandas(pa.concat_tables(waiting))
                 waiting = []
@@ -269,8 +275,8 @@ class StreamBatches:
         return persons.sort_values("person_id", ignore_index=True)
 
     @property
-    def _called(self) -> str:
-        """What messages call it: the hospital, and the stream where it is not that of observations."""
+    def _label(self) -> str:
+        """Its name in messages: the hospital, and the stream unless it is that of observations."""
         return self.folder.removeprefix(f"{self.root}/").replace("/", " ")
 
     def _day(self, day: date) -> str:
@@ -299,7 +305,7 @@ class StreamBatches:
             except FileNotFoundError:
                 return None
             except (OSError, *DAMAGE) as error:
-                # What cannot be reached is not gone: a day without a file loses its records.
+                # A file that cannot be reached is not taken for absent: a day without a file loses its records.
                 if getattr(error, "errno", None) or FILES.find(error):
                     raise
                 return None
@@ -314,31 +320,31 @@ class StreamBatches:
         confirm: Callable[[], None],
     ) -> int:
         path = self._day(day)
-        digest, named = Digest(), References()
+        digest, all_references = Digest(), References()
         tables = ((frame, to_arrow(frame)) for frame in slices)
         first = next(tables)
         schema = first[1].schema
         with writing(self.fs, self.root, path) as file:
-            # Without dictionaries: measured, a quarter less of time and of space.
+            # Without dictionaries: measured, a quarter less time and space.
             with pq.ParquetWriter(
                 file, schema, compression="zstd", use_dictionary=False, write_page_checksum=True
             ) as writer:
                 for frame, table in itertools.chain([first], tables):
                     writer.write_table(table.cast(schema), row_group_size=max(1, len(frame)))
                     digest += Digest.of(frame["row_crc"].to_numpy())
-                    named = References.union([named, references(frame)])
-                footer = {_DIGEST: json.dumps(digest.to_json()).encode(), _REFERENCES: named.to_bytes()}
+                    all_references = References.union([all_references, references(frame)])
+                footer = {_DIGEST: json.dumps(digest.to_json()).encode(), _REFERENCES: all_references.to_bytes()}
                 writer.add_key_value_metadata(footer)  # type: ignore[arg-type] # takes bytes
             if expected != (digest if isinstance(expected, Digest) else digest.live):
                 raise BatchError(
-                    f"{self._called} {day}: read {digest.live} rows, but they do not match the hospital's digest; the "
+                    f"{self._label} {day}: read {digest.live} rows, but they do not match the hospital's digest; the "
                     "day was not stored. Run again"
                 )
             confirm()
         return digest.live
 
     def _sweep(self, folder: str) -> None:
-        """Remove what a killed run left half-written, a day after: no run takes that long over one file."""
+        """Remove files that a killed run left half-written, a day later: no run takes that long over one file."""
         if isinstance(self.fs, LocalFileSystem):
             with explaining(folder):
                 for partial in Path(folder).glob("*.partial"):
@@ -356,7 +362,7 @@ def listed(fs: AbstractFileSystem, folder: str) -> list[str]:
 
 
 def _by_day(frames: Iterator[pd.DataFrame]) -> Iterator[tuple[date, Iterator[pd.DataFrame]]]:
-    """The frames cut at days: each day once with its slices, as long as the frames are ordered."""
+    """The frames cut into days: each day once with its slices, if the frames are ordered."""
     slices = ((day, part) for frame in frames for day, part in frame.groupby("day", sort=False))
-    for day, parts in itertools.groupby(slices, key=lambda each: each[0]):
+    for day, parts in itertools.groupby(slices, key=lambda day_and_part: day_and_part[0]):
         yield pd.Timestamp(day).date(), (part.reset_index(drop=True) for _, part in parts)

@@ -94,7 +94,7 @@ def _differences_table(console: PlainConsole, result: HospitalVerification) -> N
     for one in result.differences[:DAYS_SHOWN]:
         rows = one.rows.by_state() if one.rows else {}
         counts = (str(rows[name].count) if rows else "-" for name in ROW_STATES)
-        table.add_row(str(one.day), str(one.source.live), str(one.passport.live), *counts, one.told)
+        table.add_row(str(one.day), str(one.source.live), str(one.passport.live), *counts, one.description)
     console.print(table)
     if len(result.differences) > DAYS_SHOWN:
         console.print(f"{result.key}: and {len(result.differences) - DAYS_SHOWN} more days")

@@ -79,22 +79,17 @@ def _verified(
 ) -> HospitalVerification:
     from passport_pipeline.config.hospitals import first_month_of
     from passport_pipeline.core.windows import last_month
-    from passport_pipeline.verification.hospital import verify_hospital
+    from passport_pipeline.verification.hospital import VerifyOptions, verify_hospital
     from passport_pipeline.windows.survey import stored_survey
 
-    newest = last_month()
+    windows = oldest, newest = first_month_of(hospital, connections.settings), last_month()
+    months = (first or oldest, last or newest) if first or last else None
     with connections.source(hospital.key) as source:
-        only = (first or first_month_of(hospital, connections.settings), last or newest) if first or last else None
         return verify_hospital(
             source,
             connections.passport,
-            first_month_of(hospital, connections.settings),
-            newest,
-            survey=stored_survey(hospital, connections.batches) if only else None,
-            only=only,
-            wait=wait,
-            narrow=narrow,
-            lists=lists,
+            VerifyOptions(windows, months, wait, row_days=narrow, lists=lists),
+            survey=stored_survey(hospital, connections.batches) if months else None,
             progress=bar.surveyed,
             on_suspects=bar.suspected,
         )

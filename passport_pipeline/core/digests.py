@@ -1,7 +1,7 @@
-"""Digests: what a day holds, in one value that both ends can compute and compare.
+"""Digests: the live rows of a day, in one value that both ends can compute and compare.
 
 What belongs here: the Digest of a day, folding row checksums into it, and comparing two sets of days. What does not:
-where a digest comes from (openmrs.survey, batches, passport.days), and which month a day lies in (windows).
+where a digest comes from (sources, batches, passport.days), and which month a day is in (windows).
 """
 
 from __future__ import annotations
@@ -12,24 +12,24 @@ from datetime import date
 
 import numpy as np
 
-# A frame of a day's rows with their checksums, as either end gives it; nothing in it is null.
 ROW_COLUMNS = {"row_id": "int64", "row_crc": "int64"}
+"""The columns of a frame of a day's rows with their checksums, from either end; nothing in it is null."""
 
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """What one day holds: the number of live rows, and three folds of the live rows' CRC32.
+    """The live rows of one day: how many there are, and three folds of their CRC32.
 
-    crc_xor  XOR of them
+    crc_xor  their XOR
     crc_sum  their sum
     crc_mix  the sum of each one's upper half times its lower half (`mixed`); None where it was recorded before there
              was a third fold
 
-    A row's CRC32 covers every column that the extraction reads; one row that changes keeps it once in 2^32. XOR and SUM
-    alone are not enough for two rows: CRC32 is affine, so where two rows of the same length exchange a field, or both
-    get the same change, XOR never moves and SUM stays once in 10,000 times. The product is not linear, so it moves
-    (measured: no miss in 320,000 exchanges and edits, tests.test_digests holds 30,000). That is chance, not
-    cryptography: someone who can write to the hospital's database, and wants to, can still make two days look alike.
+    A row's CRC32 covers every column that the extraction reads; a row that changes keeps its CRC32 once in 2^32. XOR
+    and SUM alone are not enough for two rows: CRC32 is affine, so where two rows of the same length exchange a field,
+    or both get the same change, XOR never changes, and SUM stays the same once in 10,000 times. The product is not
+    linear, so it changes (measured: no miss in 320,000 exchanges and edits; core/test_digests.py repeats 30,000). That
+    is chance, not cryptography: someone who can write to the hospital's database can still make two days look alike.
     """
 
     live: int = 0
@@ -55,7 +55,7 @@ class Digest:
         return Digest(-self.live, self.crc_xor, -self.crc_sum, mix)
 
     def __sub__(self, other: Digest) -> Digest:
-        """What is left of the digest without these rows; of rows that are not among its own, it is no digest."""
+        """The digest without these rows, which must be among its own."""
         return self + -other
 
     def __bool__(self) -> bool:
@@ -67,7 +67,7 @@ class Digest:
         return self.crc_mix is not None
 
     def agrees(self, other: Digest) -> bool:
-        """Whether both can be of the same rows: by all that both have. (`==` asks whether they are the same value.)"""
+        """Whether both can be of the same rows, by the folds that both have. (`==` compares the values.)"""
         same = (self.live, self.crc_xor, self.crc_sum) == (other.live, other.crc_xor, other.crc_sum)
         return same and (self.crc_mix == other.crc_mix or self.crc_mix is None or other.crc_mix is None)
 
@@ -84,23 +84,23 @@ class Digest:
 
 
 def mixed(crcs: np.ndarray) -> np.ndarray:
-    """Each CRC32's upper half times its lower half: what the third fold adds up; as the array's own dtype, which
-    must hold 64 bits.
+    """Each CRC32's upper half times its lower half, which the third fold adds up; in the array's own dtype, which must
+    hold 64 bits.
     """
     product: np.ndarray = (crcs >> 16) * (crcs & 0xFFFF)
     return product
 
 
 def added_up(digests: Iterable[Mapping[date, Digest]]) -> dict[date, Digest]:
-    """The digest of each day that any of several sets of rows hold; no row is in two of them."""
+    """The digest of each day over several sets of rows; no row may be in two of them."""
     days: dict[date, Digest] = {}
-    for each in digests:
-        for day, digest in each.items():
-            days[day] = days[day] + digest if day in days else digest
+    for by_day in digests:
+        for day, digest in by_day.items():
+            days[day] = days.get(day, Digest()) + digest
     return days
 
 
-def differing(here: Mapping[date, Digest], there: Mapping[date, Digest]) -> list[date]:
+def differing_days(digests: Mapping[date, Digest], others: Mapping[date, Digest]) -> list[date]:
     """The days whose digests do not agree, oldest first; a day that one side lacks counts as empty there."""
-    empty = Digest()
-    return sorted(day for day in here.keys() | there.keys() if not here.get(day, empty).agrees(there.get(day, empty)))
+    days, empty = digests.keys() | others.keys(), Digest()
+    return sorted(day for day in days if not digests.get(day, empty).agrees(others.get(day, empty)))

@@ -4,29 +4,29 @@
     ├── ConfigurationError        hospitals.yaml, an environment variable: someone has to edit something
     ├── SourceError               a hospital's database
     │   ├── SourceUnreachable     transient: network, restart, timeout
-    │   │   └── SourceBusy        an earlier look at the hospital is still under way
+    │   │   └── SourceBusy        a previous check of the hospital is still running
     │   ├── SourceRefused         permanent: an account that can write, a missing grant, not an OpenMRS
     │   └── HospitalNotActive     permanent: someone paused or retired it, or the pipeline stopped it
     ├── PassportError             MongoDB
     │   ├── PassportUnreachable   transient
-    │   │   └── WindowBusy        another run is at the same window
+    │   │   └── WindowBusy        another run is working on the same window
     │   ├── PassportRefused       permanent: missing rights, validators cannot be set
-    │   └── WindowTakenOver       permanent: another run has taken the window over, and does the work
+    │   └── WindowTakenOver       permanent: another run has taken the window over
     ├── BatchError                raw batches: a full disk, an unreadable file
     │   └── BatchUnreachable      transient: an object store that does not answer
-    ├── WorkerDied                transient: a process that ran windows was killed, for want of memory maybe
-    └── WindowHeldBack            permanent: what a window is about to become is not plausible; someone has to decide
+    ├── WorkerDied                transient: a process that ran windows was killed, perhaps for lack of memory
+    └── WindowHeldBack            permanent: what a load would do to a window is not plausible; someone has to decide
 
-What belongs here: exception classes, and what is said of any other exception. What does not: the table of which
-driver error becomes which of these (failures).
+What belongs here: exception classes, and the text for any other exception. What does not: which driver error becomes
+which of these (known_errors).
 """
 
 import traceback
 
 
 def unexpected(error: BaseException) -> str:
-    """An error that nobody foresaw: its type and where it was raised, without its text, since drivers and pandas put
-    values into their texts.
+    """The type of an unforeseen error and where it was raised, without its text: drivers and pandas quote values in
+    theirs.
     """
     frames = traceback.extract_tb(error.__traceback__)
     where = " < ".join(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in reversed(frames))
@@ -34,7 +34,7 @@ def unexpected(error: BaseException) -> str:
 
 
 def described(error: BaseException) -> str:
-    """What may be said of an error: the message of a PipelineError, of any other what `unexpected` says."""
+    """What may be printed of an error: the message of a PipelineError, of any other what `unexpected` gives."""
     return str(error) if isinstance(error, PipelineError) else unexpected(error)
 
 
@@ -68,7 +68,7 @@ class SourceUnreachable(SourceError):  # noqa: N818 - reads as a state, like the
 
 
 class SourceBusy(SourceUnreachable):
-    """An earlier look at the hospital has not come to its end; it has one connection, and no more."""
+    """A previous check of the hospital is still running; it has one connection, and no more."""
 
 
 class SourceRefused(SourceError):  # noqa: N818
@@ -96,11 +96,11 @@ class PassportRefused(PassportError):  # noqa: N818
 
 
 class WindowBusy(PassportUnreachable):
-    """Another run has been at the same window for too long to be waited for; trying again helps."""
+    """Another run is still working on the same window after the longest wait; trying again helps."""
 
 
 class WindowTakenOver(PassportError):  # noqa: N818
-    """Another run has taken the window over from this one, which was away for too long, and does its work."""
+    """Another run has taken the window over from this one, whose lease had ended, and does its work."""
 
 
 class BatchError(PipelineError):
@@ -110,7 +110,7 @@ class BatchError(PipelineError):
 
 
 class BatchUnreachable(BatchError):  # noqa: N818
-    """The place of the raw batches did not answer, or stopped answering; trying again may help."""
+    """The storage of the raw batches did not answer, or stopped answering; trying again may help."""
 
     transient = True
 
@@ -122,8 +122,8 @@ class WorkerDied(PipelineError):  # noqa: N818
 
 
 class WindowHeldBack(PipelineError):  # noqa: N818
-    """What a window is about to become is not plausible; the message says why, and how to let it through."""
+    """What a load would do to a window is not plausible; the message says why, and how to let it through."""
 
 
 class HospitalHeldBack(WindowHeldBack):
-    """What a hospital as a whole is about to become is not plausible: one message for all of its windows."""
+    """What a hospital as a whole would lose is not plausible; all of its windows have the same message."""

@@ -1,6 +1,6 @@
-"""How often Python's collector of cycles looks for some.
+"""How often Python's cyclic garbage collector runs.
 
-What belongs here: the one pace for work that makes many objects and no cycles. What does not: such work.
+What belongs here: the one threshold for work that makes many objects and no cycles. What does not: such work.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ import gc
 import threading
 from contextlib import ContextDecorator
 
-SELDOM = 100_000
-"""Objects that there are more of than before when the collector looks again; Python's own number is some hundreds."""
+THRESHOLD = 100_000
+"""New objects after which the collector runs; Python's own number is some hundreds."""
 
 
-class _Seldom(ContextDecorator):
-    """Entered by several threads, and within itself: the process's own pace comes back when all have left."""
+class _LessOften(ContextDecorator):
+    """Several threads may be inside, each more than once: the process's own threshold returns when all have left."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -25,7 +25,7 @@ class _Seldom(ContextDecorator):
         with self._lock:
             if not self._inside:
                 self._before = gc.get_threshold()
-                gc.set_threshold(SELDOM, *self._before[1:])
+                gc.set_threshold(THRESHOLD, *self._before[1:])
             self._inside += 1
 
     def __exit__(self, *_: object) -> None:
@@ -35,8 +35,8 @@ class _Seldom(ContextDecorator):
                 gc.set_threshold(*self._before)
 
 
-collecting_seldom = _Seldom()
-"""A context, and a decorator, in which the collector looks seldom. Documents are hundreds of thousands of objects, none
-of them in a cycle, which it would walk again and again while they are made and written: measured, a fifth of a
+collecting_less_often = _LessOften()
+"""A context, and a decorator, in which the collector runs less often. Documents are hundreds of thousands of objects,
+none of them in a cycle, which it would walk again and again while they are made and written: measured, a fifth of a
 backfill's processor time.
 """

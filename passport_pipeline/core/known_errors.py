@@ -1,13 +1,12 @@
-"""Errors of what lies outside of the pipeline: what one means, what someone can do, whether trying again may help.
+"""Errors of drivers and systems: what one means, what someone can do, and whether trying again may help.
 
-Each place that meets such errors has a table of them (sources.mysql, passport.mongo, batches). Exceptions stand there
-by numbers, or by the names of their classes, base classes included, since not every driver is installed. What is not
-listed is permanent. Of a driver's error only its number or its type is ever told: its text quotes values, accounts and
-addresses.
+Each place that meets such errors has a table of them (sources.mysql, passport.mongo, batches). It lists exceptions by
+numbers, or by the names of their classes, base classes included, since not every driver is installed. An error that is
+not listed is permanent. Of a driver's error only its number or its type is reported: its text quotes values, accounts
+and addresses.
 
-What belongs here: what a table is, and looking an error up in one. What does not: the tables, the classes that an error
-becomes one of (errors), how Dagster is told (orchestration), codes that are answered by doing something else (the
-modules that do).
+What belongs here: the form of a table, and looking an error up in one. What does not: the tables, the classes of errors
+(errors), reporting to Dagster (orchestration), codes that a module handles by itself (that module).
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ Key = int | str
 
 @dataclass(frozen=True)
 class Known:
-    """What some errors become, and what is said; `keys` are numbers or names."""
+    """The kind that some errors become, and the advice; `keys` are numbers or names."""
 
     kind: type[PipelineError]
     advice: str
@@ -32,10 +31,10 @@ class Known:
 class KnownErrors:
     """A table of errors.
 
-    advice    by what an error becomes: what is said, and of which errors
-    unlisted  what any other error becomes, and what is said
+    advice    by kind of error: each advice with the keys of its errors
+    unlisted  the kind and the advice of any other error
     number    the number of an error, None where it has none
-    keys      what an error may be listed under, the most telling first
+    keys      what an error may be listed under, the most specific first
     """
 
     def __init__(
@@ -50,10 +49,10 @@ class KnownErrors:
         )
         self.unlisted = unlisted
         self._number, self._keys = number, keys
-        self._by_key = {key: known for known in self.table for key in known.keys}
+        self._by_key = {key: entry for entry in self.table for key in entry.keys}
 
     def find(self, error: BaseException) -> Known | None:
-        """What the table says of an error; None where it is not listed."""
+        """The entry of an error; None where it is not listed."""
         return next((self._by_key[key] for key in self._keys(error) if key in self._by_key), None)
 
     def explained(self, subject: str, error: BaseException, **words: str) -> PipelineError:
@@ -61,8 +60,8 @@ class KnownErrors:
 
         `subject` says what failed; `words` fill the advice's blanks.
         """
-        known = self.find(error)
-        kind, advice = (known.kind, known.advice) if known else self.unlisted
+        entry = self.find(error)
+        kind, advice = (entry.kind, entry.advice) if entry else self.unlisted
         number = self._number(error)
         name = f"error {number}" if number else type(error).__name__
         return kind(f"{subject}: {advice.format(**words)} ({name})")

@@ -1,7 +1,7 @@
 """References: what a day's rows refer to, as ids by kind, and the bytes in which a raw batch carries them.
 
-What belongs here: sets of ids. What does not: which columns hold them (openmrs.lookups), what hangs on them
-(windows.inputs).
+What belongs here: sets of ids. What does not: which columns hold them (a stream's `references`), which other entries
+they lead to (windows.fingerprint).
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ class References:
 
     @classmethod
     def of(cls, named: Mapping[str, Iterable[int] | Ids]) -> Self:
-        """What these ids, in any order and number, come to."""
+        """The references to these ids, which may be in any order and come several times."""
         arrays = {
-            kind: each if isinstance(each, np.ndarray) else np.fromiter(each, np.int64) for kind, each in named.items()
+            kind: ids if isinstance(ids, np.ndarray) else np.fromiter(ids, np.int64) for kind, ids in named.items()
         }
         return cls({kind: np.unique(ids).astype(np.int64) for kind, ids in arrays.items() if len(ids)})
 
@@ -40,15 +40,15 @@ class References:
 
     @classmethod
     def union(cls, several: Iterable[References]) -> Self:
-        """What all of them refer to together."""
+        """All references of several sets."""
         parts: dict[str, list[Ids]] = {}
-        for one in several:
-            for kind, ids in one.ids.items():
+        for references in several:
+            for kind, ids in references.ids.items():
                 parts.setdefault(kind, []).append(ids)
         return cls({kind: np.unique(np.concatenate(arrays)) for kind, arrays in parts.items()})
 
     def to_bytes(self) -> bytes:
-        """As a raw batch carries them: how many of each kind, and the steps from id to id, compressed."""
+        """As stored in a raw batch: the number of ids of each kind, and the steps from id to id, compressed."""
         counts = json.dumps({kind: len(ids) for kind, ids in sorted(self.ids.items())}).encode()
         steps = [np.diff(ids, prepend=0).astype(_AS_WRITTEN).tobytes() for _, ids in sorted(self.ids.items())]
         return zlib.compress(counts + b"\n" + b"".join(steps))
@@ -57,9 +57,9 @@ class References:
     def from_bytes(cls, content: bytes) -> Self:
         """Read what `to_bytes` wrote. Raises ValueError or zlib.error where it is something else."""
         counts, _, steps = zlib.decompress(content).partition(b"\n")
-        ids, start = np.frombuffer(steps, _AS_WRITTEN), 0
-        found = {}
+        all_steps, start = np.frombuffer(steps, _AS_WRITTEN), 0
+        ids = {}
         for kind, count in json.loads(counts).items():
-            found[kind] = ids[start : start + count].cumsum(dtype=np.int64)
+            ids[kind] = all_steps[start : start + count].cumsum(dtype=np.int64)
             start += count
-        return cls(found)
+        return cls(ids)

@@ -1,7 +1,7 @@
-"""The way to a terminal for lines of text: nothing that somebody else wrote can command the terminal.
+"""Lines of text for a terminal, with escapes, so that no text from elsewhere can control the terminal.
 
 Names, reasons, error texts and what is read of a hospital may hold control characters (colours, titles, links, an
-erased line) and marks that turn the direction of what follows. They are shown as escapes: `\\x1b`, `\\u202e`.
+erased line) and marks that change the direction of what follows. They are shown as escapes: `\\x1b`, `\\u202e`.
 
 What belongs here: escaping, and writing lines. What does not: tables and bars (cli.consoles), JSON (cli.options),
 which escapes by itself.
@@ -14,21 +14,21 @@ import sys
 import unicodedata
 
 _UNUSUAL = re.compile(r"[^ -~]")
-_LINES_KEPT = re.compile(r"[^ -~\n]")
-_COMMANDS = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-"""Unicode's categories of control and format characters, surrogates, and what parts lines and paragraphs."""
+_UNUSUAL_IN_LINES = re.compile(r"[^ -~\n]")
+_CONTROLS = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Unicode's categories of control and format characters, surrogates, and separators of lines and paragraphs."""
 _JOINERS = "\u200c\u200d"
-"""Format characters that words of Persian and of Indian languages are written with."""
+"""Format characters that Persian and Indian languages need."""
 
 
 def shown(text: object) -> str:
-    """A value of somebody else's as one line that commands nothing. What is shown already stays as it is."""
+    """Any value as one line without control characters. A text that was escaped already stays as it is."""
     return _UNUSUAL.sub(_escaped, str(text))
 
 
 def shown_lines(text: object) -> str:
-    """Lines that commands put together: as `shown`, but they stay lines."""
-    return _LINES_KEPT.sub(_escaped, str(text))
+    """As `shown`, for text that a command has put together: line breaks stay."""
+    return _UNUSUAL_IN_LINES.sub(_escaped, str(text))
 
 
 def say(text: str) -> None:
@@ -41,7 +41,7 @@ def complain(text: str) -> None:
     sys.stderr.write(f"{shown_lines(text)}\n")
 
 
-def _escaped(found: re.Match[str]) -> str:
-    one = found.group()
-    commands = unicodedata.category(one) in _COMMANDS and one not in _JOINERS
-    return one.encode("unicode_escape").decode() if commands else one
+def _escaped(match: re.Match[str]) -> str:
+    character = match.group()
+    controls = unicodedata.category(character) in _CONTROLS and character not in _JOINERS
+    return character.encode("unicode_escape").decode() if controls else character

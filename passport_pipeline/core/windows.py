@@ -1,6 +1,6 @@
 """Windows: one calendar month of one hospital, the unit of a run.
 
-What belongs here: a window, the month that a day lies in, and which months there are. What does not: from which month
+What belongs here: a window, the month that a day is in, and ranges of months. What does not: from which month
 a hospital is read (config.hospitals), and windows as Dagster's partitions (orchestration.partitions).
 """
 
@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 EARLIEST_ZONE = "Pacific/Kiritimati"
-"""Where a month begins first. A hospital's month begins by its own clock, and that may be fast: the open month is there
-as soon as it has begun anywhere on earth, which is 14 hours before UTC."""
+"""Where a month begins first. A hospital's month begins by its own clock, which may be fast: a month counts as begun as
+soon as it has begun anywhere on earth, which is 14 hours before UTC."""
 
 
 class Window(NamedTuple):
@@ -25,7 +25,7 @@ class Window(NamedTuple):
 
 
 def month_of(day: date) -> str:
-    """The calendar month (`YYYY-MM`) that a day lies in."""
+    """The calendar month (`YYYY-MM`) that a day is in."""
     return f"{day.year:04d}-{day.month:02d}"
 
 

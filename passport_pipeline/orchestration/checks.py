@@ -10,7 +10,8 @@ from passport_pipeline.orchestration.assets.metadata_tables import accounting_ta
 from passport_pipeline.orchestration.assets.records import medical_records
 from passport_pipeline.orchestration.assets.survey import hospital_survey
 from passport_pipeline.orchestration.partitions import hospitals, window_of, windows
-from passport_pipeline.verification.hospital import days_of_window, have_mended, verify_hospital
+from passport_pipeline.verification.hospital import VerifyOptions, mark_faulty_days, verify_hospital
+from passport_pipeline.verification.window import days_of_window
 from passport_pipeline.windows.survey import stored_survey
 
 
@@ -49,11 +50,9 @@ def passport_agrees(
         result = verify_hospital(
             source,
             connections.passport,
-            *months,
+            VerifyOptions(months, wait=connections.settings.verify_wait, lists=True),
             survey=stored_survey(hospital, connections.batches),
-            wait=connections.settings.verify_wait,
-            lists=True,
         )
-    requested = have_mended(connections.passport, result, months)
+    requested = mark_faulty_days(connections.passport, result, months)
     metadata = {**verification_metadata(result), "days_requested": requested}
     return dg.AssetCheckResult(passed=result.ok, metadata=metadata)

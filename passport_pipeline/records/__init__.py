@@ -1,11 +1,11 @@
 """Drafts -> medical records: pure functions on frames.
 
-    frames       a frame's documents, with the last net under them
+    frames       a frame's documents; rows of which none can be made are parked
     documents    the documents that MongoDB holds
-    data_fields  what the application shows of a record
-    provenance   where a record came from
+    data_fields  the data of a record that the application shows
+    provenance   where a record comes from
     object_ids   the record's _id
-    checksums    what of a record is compared
+    checksums    the fields of a record that are compared
 
 What belongs here: the application's contract. What does not: what a row means (sources), writing the passport, Dagster.
 """

@@ -1,4 +1,4 @@
-"""What of a record is compared: its own checksum, and that of its data alone.
+"""The checksums by which records are compared: of all that its source decides, and of its data alone.
 
 What belongs here: which fields count and how they are hashed. What does not: what follows from a difference
 (passport.reconcile).
@@ -21,28 +21,26 @@ NOT_COMPARED_SOURCE = frozenset({"checksum", "dataChecksum", "rules", "runId", "
 Document = Mapping[str, Any]
 
 
-def hashed(value: Any, otherwise: Callable[[Any], str] | None = None) -> str:
+def hashed(value: Any, default: Callable[[Any], str] | None = None) -> str:
     """32 hex digits of the value's canonical JSON (keys sorted, datetimes in UTC).
 
-    `otherwise` gives a text for what JSON lacks; without it, TypeError is raised.
+    `default` gives a text for a value that JSON lacks; without it, TypeError is raised.
     """
     hashing = _EMPTY.copy()
-    hashing.update(orjson.dumps(value, default=otherwise, option=orjson.OPT_SORT_KEYS))
+    hashing.update(orjson.dumps(value, default=default, option=orjson.OPT_SORT_KEYS))
     return hashing.hexdigest()
 
 
 def data_checksum(data: Document) -> str:
     """The checksum of a record's `data`, without what the application's timer changes (medicationStatus).
 
-    The application may put into it whatever MongoDB takes, such as ObjectIds, which JSON lacks.
+    The application may store any value of MongoDB in it, such as ObjectIds, which JSON lacks.
     """
     return hashed({key: value for key, value in data.items() if key not in NOT_COMPARED_DATA}, repr)
 
 
 def checksum(document: Document) -> str:
-    """The checksum of all of a record that its source decides: neither times of loading, nor run, nor rule
-    version.
-    """
+    """The checksum of what a record's source decides: without times of loading, run and version of the rules."""
     compared = {key: value for key, value in document.items() if key not in NOT_COMPARED}
     compared["data"] = {k: v for k, v in document["data"].items() if k not in NOT_COMPARED_DATA}
     compared["source"] = {k: v for k, v in document["source"].items() if k not in NOT_COMPARED_SOURCE}

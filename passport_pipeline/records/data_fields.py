@@ -1,6 +1,6 @@
-"""What the application shows of a record: its `data`, by type of record.
+"""The `data` of a record, which the application shows, by type of record.
 
-What belongs here: the reader's field names and what stands in each. What does not: where it came from
+What belongs here: the application's field names, and the value of each. What does not: where the record comes from
 (provenance).
 """
 
@@ -16,7 +16,7 @@ Document = dict[str, Any]
 
 
 class Row(NamedTuple):
-    """What `data` is made of; as the columns of a draft, but `at` is written as it is shown."""
+    """The columns of a draft that `data` is made of, but with `at` as text."""
 
     at: str
     author_name: str
@@ -58,7 +58,7 @@ def _test(row: Row) -> Document:
 
 
 def _medication(row: Row) -> Document:
-    """Either the answer is the drug; or the question is, and the answer its dose (or just yes)."""
+    """The drug is the answer; or it is the question, and the answer is its dose (or just yes)."""
     name, dosage = row.answer, row.dosage
     if row.question_is_drug:
         name, dosage = row.question, row.answer if row.value_type in {NUMERIC, TEXT} else None

@@ -46,12 +46,12 @@ class TooManyRows(Exception):  # noqa: N818 - its name is what an operator reads
 
 @dataclass(frozen=True)
 class Documents:
-    """What a frame of rows comes to.
+    """The documents of a frame of rows.
 
     records   documents of medicalrecords, by row_id of the leading row
     parked    documents of parkedrows, by row_id of the leading row
     skipped   one row per skipped source row: day datetime64, reason str, row_crc int64
-    outcomes  Drafts.outcomes with what identity adds: the rows of a record without a patient are parked
+    outcomes  Drafts.outcomes, but the rows of a record without a patient are parked
     """
 
     records: list[Document]
@@ -68,7 +68,7 @@ def documents(  # noqa: PLR0917 - the parts of one step, in the order of the flo
     now: datetime,
     run_id: str,
 ) -> Documents:
-    """The documents of what was drafted.
+    """The documents of drafts.
 
     `matches` is identity.matching's frame. `accounts` has for each clinician_key of Drafts.clinicians the ids of user
     and doctor. `now` is aware. A record whose person has no patient is parked whole. Raises KeyError where a clinician
@@ -79,24 +79,19 @@ def documents(  # noqa: PLR0917 - the parts of one step, in the order of the flo
     rows = _rows_of(outcomes)
     loaded = (outcomes["outcome"] == LEAD).to_numpy()
     records = drafts.records[loaded[drafts.records["position"].to_numpy()]]
-    stamp = _stamp(now)
+    now = _to_milliseconds(now)
     patient = patients["patient_id"].reindex(records["person_id"]).tolist()
-    made = _records(
-        records,
-        Leads(records, hospital, rows),
-        drafts.rules,
-        patient=patient,
-        accounts=accounts,
-        now=stamp,
-        run_id=run_id,
+    leads = Leads(records, hospital, rows)
+    record_documents = _records(
+        records, leads, drafts.rules, patient=patient, accounts=accounts, now=now, run_id=run_id
     )
     skipped = outcomes.loc[outcomes["outcome"] == SKIPPED, ["day", "reason", "row_crc"]]
-    parked = _parked(outcomes, hospital, rows=rows, now=stamp, run_id=run_id)
-    return Documents(made, parked, skipped.reset_index(drop=True), outcomes)
+    parked = _parked(outcomes, hospital, rows=rows, now=now, run_id=run_id)
+    return Documents(record_documents, parked, skipped.reset_index(drop=True), outcomes)
 
 
 def parked_rows(identities: pd.DataFrame, reason: str, hospital: Hospital, now: datetime, run_id: str) -> Documents:
-    """Every row of a frame parked by itself, for one reason, whatever it says; `identities` as Drafter gives them."""
+    """Every row of a frame, parked by itself for the same reason; `identities` as Drafter gives them."""
     row_id = identities["row_id"]
     outcomes = identities[ROW_COLUMNS].assign(
         outcome=pd.Series(PARKED, row_id.index, dtype="str"),
@@ -104,13 +99,13 @@ def parked_rows(identities: pd.DataFrame, reason: str, hospital: Hospital, now: 
         role=pd.Series(LEAD, row_id.index, dtype="str"),
         reason=pd.Series(reason, row_id.index, dtype="str"),
     )
-    parked = _parked(outcomes, hospital, rows=_rows_of(outcomes), now=_stamp(now), run_id=run_id)
+    parked = _parked(outcomes, hospital, rows=_rows_of(outcomes), now=_to_milliseconds(now), run_id=run_id)
     return Documents([], parked, outcomes.loc[[], ["day", "reason", "row_crc"]], outcomes)
 
 
-def _stamp(now: datetime) -> datetime:
-    stamp = now.astimezone(UTC)
-    return stamp.replace(microsecond=stamp.microsecond // 1000 * 1000)  # MongoDB keeps milliseconds
+def _to_milliseconds(now: datetime) -> datetime:
+    utc = now.astimezone(UTC)
+    return utc.replace(microsecond=utc.microsecond // 1000 * 1000)  # MongoDB stores milliseconds
 
 
 def _with_identity(drafts: Drafts, patients: pd.DataFrame) -> pd.DataFrame:
@@ -120,12 +115,12 @@ def _with_identity(drafts: Drafts, patients: pd.DataFrame) -> pd.DataFrame:
     missing = matched["patient_id"].isna().to_numpy()
     if not missing.any():
         return outcomes
-    why = matched["reason"].fillna(NOT_MATCHED).to_numpy(dtype=object)[missing]
+    reasons = matched["reason"].fillna(NOT_MATCHED).to_numpy(dtype=object)[missing]
     unmatched = pd.Index(records["row_id"].to_numpy()[missing])
     at = unmatched.get_indexer(pd.Index(outcomes["lead_row_id"].to_numpy(dtype=np.int64, na_value=-1)))
     parked = (at >= 0) & outcomes["outcome"].isin([LEAD, ATTACHED]).to_numpy()
     reason = outcomes["reason"].copy()
-    reason[parked] = why[at[parked]]
+    reason[parked] = reasons[at[parked]]
     return outcomes.assign(outcome=outcomes["outcome"].mask(parked, PARKED), reason=reason)
 
 
@@ -136,18 +131,17 @@ def _patients(matches: pd.DataFrame) -> pd.DataFrame:
 def _rows_of(outcomes: pd.DataFrame) -> dict[int, list[Document]]:
     """For each leading row_id the rows of its record, the leading one first, then by row_id."""
     columns = [outcomes[name].tolist() for name in ("row_id", "row_uuid", "row_crc", "role")]
-    made = [
-        {"obsId": number, "obsUuid": uuid, "crc": crc, "role": role}
-        for number, uuid, crc, role in zip(*columns, strict=True)
+    parts = [
+        {"obsId": row_id, "obsUuid": uuid, "crc": crc, "role": role}
+        for row_id, uuid, crc, role in zip(*columns, strict=True)
     ]
-    own = (outcomes["role"] == LEAD).to_numpy()
-    rows = {number: [row] for number, row in compress(zip(columns[0], made, strict=True), own.tolist())}
-    led = ~own & outcomes["lead_row_id"].notna().to_numpy()
-    attached = np.flatnonzero(led)
+    leading = (outcomes["role"] == LEAD).to_numpy()
+    rows = {row_id: [part] for row_id, part in compress(zip(columns[0], parts, strict=True), leading.tolist())}
+    attached = np.flatnonzero(~leading & outcomes["lead_row_id"].notna().to_numpy())
     attached = attached[np.argsort(outcomes["row_id"].to_numpy()[attached], kind="stable")]
     leads = outcomes["lead_row_id"].to_numpy(dtype=np.int64, na_value=-1)[attached].tolist()
     for lead, at in zip(leads, attached.tolist(), strict=True):
-        rows[lead].append(made[at])
+        rows[lead].append(parts[at])
     if max(map(len, rows.values()), default=0) > MOST_ROWS:
         raise TooManyRows
     return rows
@@ -173,40 +167,31 @@ def _records(
     data = data_fields(records, written(records["at"], "s"))
     openmrs = openmrs_data(records, leads, observed=observed, created=created)
     source = sources(records, leads, [doctor for _, doctor in account])
-    made = []
+    documents = []
     columns = (leads.ids, patient, types, data, account, openmrs, source, observed, live)
-    for id_, patient_id, type_, shown, (user, _), about, origin, at, fresh in zip(*columns, strict=True):
-        compared = {
-            "patientId": patient_id,
-            "type": type_,
-            "data": shown,
-            "createdBy": user,
-            "openmrsData": about,
-            "source": origin,
-        }
-        origin["checksum"] = hashed(compared)
-        origin["dataChecksum"] = hashed(shown)
-        origin["rules"] = rules
-        origin["runId"] = run_id
-        origin["version"] = 1
+    for id_, patient_id, type_, fields, (user, _), openmrs_fields, origin, at, is_live in zip(*columns, strict=True):
+        compared = {"patientId": patient_id, "type": type_, "data": fields, "createdBy": user}
+        compared |= {"openmrsData": openmrs_fields, "source": origin}
+        origin |= {"checksum": hashed(compared), "dataChecksum": hashed(fields)}
+        origin |= {"rules": rules, "runId": run_id, "version": 1}
         if type_ == MEDICATION:
-            shown["medicationStatus"] = "Active" if fresh else "Past"
-        made.append(
+            fields["medicationStatus"] = "Active" if is_live else "Past"
+        documents.append(
             {
                 "_id": id_,
                 "patientId": patient_id,
                 "type": type_,
-                "data": shown,
+                "data": fields,
                 "createdBy": user,
-                "syncDate": now if fresh else min(at, now),
-                "openmrsData": about,
+                "syncDate": now if is_live else min(at, now),
+                "openmrsData": openmrs_fields,
                 "source": origin,
                 "createdAt": now,
                 "updatedAt": now,
                 "__v": 0,
             }
         )
-    return made
+    return documents
 
 
 def _parked(
@@ -217,22 +202,13 @@ def _parked(
         return []
     parked = parked.sort_values("row_id", kind="stable")
     leads = Leads(parked, hospital, rows)
-    columns = (
-        leads.ids,
-        leads.row_uuid,
-        leads.row_id,
-        leads.person_uuid,
-        leads.windows,
-        leads.days,
-        parked["reason"].tolist(),
-        leads.rows,
-    )
+    columns = (leads.ids, leads.row_uuid, leads.row_id, leads.person_uuid, leads.windows, leads.days, leads.rows)
     return [
         {
             "_id": id_,
             "hospital": hospital.key,
             "obsUuid": uuid,
-            "obsId": number,
+            "obsId": row_id,
             "personUuid": person,
             "window": window,
             "day": day,
@@ -245,5 +221,7 @@ def _parked(
             "lastSeen": now,
             "runId": run_id,
         }
-        for id_, uuid, number, person, window, day, reason, parts in zip(*columns, strict=True)
+        for id_, uuid, row_id, person, window, day, parts, reason in zip(
+            *columns, parked["reason"].tolist(), strict=True
+        )
     ]

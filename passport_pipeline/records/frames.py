@@ -1,11 +1,11 @@
-"""A frame's documents, with the last net under them: rows of which none can be made are parked, all others come out.
+"""The documents of a frame: rows over which an unforeseen error is raised are parked, and all others are made.
 
-What belongs here: finding the rows that are to blame, whatever was raised and wherever. What does not: how documents
-are made (drafts, documents). No rule of what a row means may rely on the net: it is for what nobody has foreseen.
+What belongs here: finding the rows that cause an error, whatever and wherever it is. What does not: how documents are
+made (sources.drafts, documents). No rule on what a row means may rely on this: it is for unforeseen errors.
 
-A frame that fails is halved, whole groups together, down to one outermost group. Of that the rows that fail by
-themselves are parked, each with all of the group that it is directly in: nobody can tell any more whether it takes back
-what the others say. Where no row fails by itself, the outermost group is parked whole.
+A frame that fails is halved, whole groups together, down to one outermost group. Of that group, the rows that fail by
+themselves are parked, each with all of the group that it is directly in, since it might have taken back what the others
+say. Where no row fails by itself, the outermost group is parked whole.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from passport_pipeline.sources.drafts import UNBUILDABLE, Drafter
 from passport_pipeline.sources.frames import held_drafts
 from passport_pipeline.sources.lookups import Lookups
 
-NAMED = 20  # row_ids in a message
+IDS_NAMED = 20  # in a message
 
 Flags = npt.NDArray[np.bool_]
 Accounts = Mapping[str, tuple[str, str]]
@@ -40,8 +40,7 @@ log = logging.getLogger(__name__)
 class Making:
     """What the documents of a window's frames are made of besides their rows; as for `documents`.
 
-    `drafter` is the stream that the rows are of. `accounts` gives the accounts of clinicians, which come as
-    Drafts.clinicians.
+    `drafter` is the stream of the rows. `accounts` returns the accounts of the clinicians of Drafts.clinicians.
     """
 
     drafter: Drafter
@@ -55,55 +54,55 @@ class Making:
     def documents_of(self, rows: pd.DataFrame) -> Documents:
         """The documents of a frame of the stream's rows, groups whole.
 
-        Every row has one outcome, whatever it holds: one of which no document can be made is parked as `unbuildable`,
-        with the type of the error, and told in the log by its row_id. Raises whatever `accounts` raises, MemoryError,
-        and what is raised without any row, too.
+        Every row has one outcome, whatever it holds: a row of which no document can be made is parked as `unbuildable`,
+        with the type of the error, and its row_id is logged. Raises what `accounts` raises, MemoryError, and an error
+        that is raised even without rows.
         """
         whole = self._made(rows)
         if isinstance(whole, Documents):
             return whole
         if isinstance(self._made(rows.iloc[:0]), Exception):
             raise whole
-        caught: list[_Caught] = []
-        made = list(self._parts(rows, whole, caught))
-        kinds = dict.fromkeys(one.kind for one in caught)
-        made += [self._parked(kind, [one for one in caught if one.kind == kind]) for kind in kinds]
-        return _joined(made, self.drafter.identities(rows)["row_id"])
+        failures: list[_Failure] = []
+        parts = list(self._parts(rows, whole, failures))
+        kinds = dict.fromkeys(failure.kind for failure in failures)
+        parts += [self._parked(kind, [failure for failure in failures if failure.kind == kind]) for kind in kinds]
+        return _joined(parts, self.drafter.identities(rows)["row_id"])
 
-    def _parts(self, rows: pd.DataFrame, error: Exception, caught: list[_Caught]) -> Iterator[Documents]:
-        """The documents of rows over which an error was raised, in parts; those without any are put to `caught`."""
+    def _parts(self, rows: pd.DataFrame, error: Exception, failures: list[_Failure]) -> Iterator[Documents]:
+        """The documents of rows over which an error was raised, in parts; rows without any are added to `failures`."""
         root_id = self.drafter.identities(rows)["root_id"]
         roots = root_id.unique()
         if len(roots) == 1:
-            yield from self._of_one_root(rows, error, caught)
+            yield from self._of_one_root(rows, error, failures)
             return
         first = root_id.isin(roots[: len(roots) // 2]).to_numpy()
         for half in (_chosen(rows, first), _chosen(rows, ~first)):
-            made = self._made(half)
-            if isinstance(made, Documents):
-                yield made
+            documents_or_error = self._made(half)
+            if isinstance(documents_or_error, Documents):
+                yield documents_or_error
             else:
-                yield from self._parts(half, made, caught)
+                yield from self._parts(half, documents_or_error, failures)
 
     def _made(self, rows: pd.DataFrame) -> Documents | Exception:
-        """The documents of these rows, or what was raised over them."""
+        """The documents of these rows, or the error that was raised over them."""
         drafts = _attempted(lambda: held_drafts(self.drafter.draft(rows, self.lookups, self.hospital)))
         if isinstance(drafts, Exception):
             return drafts
-        accounts = self.accounts(drafts.clinicians)  # what is raised there is about the passport, and no row's fault
+        accounts = self.accounts(drafts.clinicians)  # an error here is about the passport, not about a row
         return _attempted(lambda: documents(drafts, self.hospital, self.matches, accounts, self.now, self.run_id))
 
-    def _of_one_root(self, rows: pd.DataFrame, error: Exception, caught: list[_Caught]) -> Iterator[Documents]:
+    def _of_one_root(self, rows: pd.DataFrame, error: Exception, failures: list[_Failure]) -> Iterator[Documents]:
         parents = self.drafter.identities(rows)["parent"].to_numpy()
-        apart = _of_their_groups(parents, self._failing(rows))
-        rest = self._made(_chosen(rows, ~apart)) if not apart.all() else error
-        if isinstance(rest, Documents):
-            yield rest
-            rows = _chosen(rows, apart)
-        caught.append(_Caught(rows, error))
+        failing = _with_their_groups(parents, self._failing(rows))
+        others = self._made(_chosen(rows, ~failing)) if not failing.all() else error
+        if isinstance(others, Documents):
+            yield others
+            rows = _chosen(rows, failing)
+        failures.append(_Failure(rows, error))
 
     def _failing(self, rows: pd.DataFrame) -> Flags:
-        """Which rows of an outermost group, that fails, fail by themselves; all where none does."""
+        """Which rows of an outermost group that fails also fail by themselves; all if none does."""
         failing = np.zeros(len(rows), dtype=bool)
         halves = [np.arange(len(rows))]
         while halves:
@@ -117,28 +116,28 @@ class Making:
     def _fails(self, rows: pd.DataFrame, at: np.ndarray) -> bool:
         return isinstance(self._made(rows.iloc[at].reset_index(drop=True)), Exception)
 
-    def _parked(self, kind: str, caught: Sequence[_Caught]) -> Documents:
+    def _parked(self, kind: str, failures: Sequence[_Failure]) -> Documents:
         """The rows over which one type of error was raised, each parked by itself."""
-        identities = self.drafter.identities(pd.concat([one.rows for one in caught], ignore_index=True))
-        numbers = identities["row_id"].tolist()
+        identities = self.drafter.identities(pd.concat([failure.rows for failure in failures], ignore_index=True))
+        row_ids = identities["row_id"].tolist()
         log.warning(
-            "%s: no record can be made of %d observations; they are parked as %s and stop no others. Please report it "
-            "with this message: obs_id %s: %s",
+            "%s: no record can be made of %d observations; they are parked as %s, all others are loaded. Please report "
+            "it with this message: obs_id %s: %s",
             self.hospital.key,
-            len(numbers),
+            len(row_ids),
             UNBUILDABLE,
-            ", ".join(map(str, numbers[:NAMED])) + (", ..." if len(numbers) > NAMED else ""),
-            unexpected(caught[0].error),
+            ", ".join(map(str, row_ids[:IDS_NAMED])) + (", ..." if len(row_ids) > IDS_NAMED else ""),
+            unexpected(failures[0].error),
         )
         parked = parked_rows(identities, UNBUILDABLE, self.hospital, self.now, self.run_id)
-        for one in parked.parked:
-            one["error"] = kind
+        for row in parked.parked:
+            row["error"] = kind
         return parked
 
 
 @dataclass(frozen=True)
-class _Caught:
-    """Rows that are to be parked, and what was raised over them."""
+class _Failure:
+    """Rows to be parked, and the error that was raised over them."""
 
     rows: pd.DataFrame
     error: Exception
@@ -149,12 +148,12 @@ class _Caught:
 
 
 def _attempted(make: Callable[[], T]) -> T | Exception:
-    """What is made, or what was raised."""
+    """The result of `make`, or the error that it raised."""
     try:
         return make()
     except (PipelineError, MemoryError):
         raise
-    except Exception as error:  # noqa: BLE001 - no row may stop another, whatever it brings about
+    except Exception as error:  # noqa: BLE001 - no row may stop another, whatever error it causes
         return error
 
 
@@ -162,23 +161,23 @@ def _chosen(rows: pd.DataFrame, which: Flags) -> pd.DataFrame:
     return rows[which].reset_index(drop=True)
 
 
-def _of_their_groups(parents: npt.NDArray[np.int64], failing: Flags) -> Flags:
+def _with_their_groups(parents: npt.NDArray[np.int64], failing: Flags) -> Flags:
     """These rows, the headers that they are directly below, and everything below either."""
-    apart = failing.copy()
+    chosen = failing.copy()
     headers = parents[failing]
-    apart[headers[headers >= 0]] = True
+    chosen[headers[headers >= 0]] = True
     while True:
-        below = (parents >= 0) & apart[parents] & ~apart
+        below = (parents >= 0) & chosen[parents] & ~chosen
         if not below.any():
-            return apart
-        apart |= below
+            return chosen
+        chosen |= below
 
 
-def _joined(made: Sequence[Documents], row_id: pd.Series) -> Documents:
-    outcomes = pd.concat([one.outcomes for one in made], ignore_index=True).set_index("row_id", drop=False)
+def _joined(parts: Sequence[Documents], row_id: pd.Series) -> Documents:
+    outcomes = pd.concat([part.outcomes for part in parts], ignore_index=True).set_index("row_id", drop=False)
     return Documents(
-        sorted((record for one in made for record in one.records), key=lambda record: record["source"]["obsId"]),
-        sorted((parked for one in made for parked in one.parked), key=lambda parked: parked["obsId"]),
-        pd.concat([one.skipped for one in made], ignore_index=True),
+        sorted((record for part in parts for record in part.records), key=lambda record: record["source"]["obsId"]),
+        sorted((parked for part in parts for parked in part.parked), key=lambda parked: parked["obsId"]),
+        pd.concat([part.skipped for part in parts], ignore_index=True),
         outcomes.loc[row_id].reset_index(drop=True),
     )

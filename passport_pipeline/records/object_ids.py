@@ -1,6 +1,6 @@
 """The `_id` of a record: the same for one observation of one hospital in every run, ordered by time.
 
-What belongs here: how it is made. What does not: who stores what under it.
+What belongs here: how it is made. What does not: storing records under it.
 """
 
 from __future__ import annotations

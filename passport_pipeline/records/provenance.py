@@ -1,7 +1,7 @@
-"""Where a record came from: `openmrsData` for the application, `source` for the pipeline.
+"""Where a record comes from: `openmrsData` for the application, `source` for the pipeline.
 
-What belongs here: every field of the two, in their order. What does not: what the patient is shown
-(data_fields), the checksums over it (documents).
+What belongs here: every field of the two, in their order. What does not: the data that the
+patient sees (data_fields), the checksums (documents).
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ Document = dict[str, Any]
 Column = Iterable[tuple[int, Any]]  # values by the position of their document
 
 _APPLICATION_TYPES = {CODED: "coded", BOOLEAN: "coded", DRUG: "coded", NUMERIC: "numeric"}
-"""The application knows three types (openmrsData.valueType); what is not here is text to it."""
+"""The application knows three types (openmrsData.valueType); any other value is a text to it."""
 
 
 class Leads:
-    """The leading rows of some records, as lists that documents are made from."""
+    """Columns of the leading rows of some records, as lists."""
 
     def __init__(self, leading: pd.DataFrame, hospital: Hospital, rows: Mapping[int, list[Document]]) -> None:
         """Take the leading rows from Drafts.records or Drafts.outcomes, and all rows of each record by its row_id."""
@@ -34,7 +34,7 @@ class Leads:
         self.row_id: list[int] = leading["row_id"].tolist()
         self.row_uuid: list[str] = leading["row_uuid"].tolist()
         self.person_uuid: list[str] = leading["person_uuid"].tolist()
-        self.rows = [rows[number] for number in self.row_id]
+        self.rows = [rows[row_id] for row_id in self.row_id]
         self.created = utc_of(leading["created_at"], hospital.zone)
         self.ids = object_id(hospital.key, self.row_uuid, self.created)
         self.days = written(leading["day"], "D")
@@ -53,27 +53,34 @@ def openmrs_data(
         records["author_key"].tolist(),
         [_APPLICATION_TYPES.get(kind, "text") for kind in records["value_type"].tolist()],
     )
-    made: list[Document] = [
-        {"obsId": a, "conceptId": b, "personId": c, "obsDatetime": d, "providerUuid": e, "valueType": f}
-        for a, b, c, d, e, f in zip(*columns, strict=True)
+    documents: list[Document] = [
+        {
+            "obsId": row_id,
+            "conceptId": concept,
+            "personId": person,
+            "obsDatetime": at,
+            "providerUuid": by,
+            "valueType": kind,
+        }
+        for row_id, concept, person, at, by, kind in zip(*columns, strict=True)
     ]
-    _add(made, "dateCreated", enumerate(created))
-    _add(made, "creatorName", _known(records["entered_by"]))
-    _add(made, "locationName", _known(records["location"]))
-    _add(made, "encounterUuid", _known(records["encounter_uuid"]))
-    return made
+    _add(documents, "dateCreated", enumerate(created))
+    _add(documents, "creatorName", _not_null(records["entered_by"]))
+    _add(documents, "locationName", _not_null(records["location"]))
+    _add(documents, "encounterUuid", _not_null(records["encounter_uuid"]))
+    return documents
 
 
 def sources(records: pd.DataFrame, leads: Leads, doctors: list[str]) -> list[Document]:
-    """The pipeline's own provenance, without what only the load decides."""
+    """The pipeline's own provenance of each record, without the fields that only the load decides."""
     key = leads.hospital.key
     columns = (leads.row_uuid, leads.row_id, leads.person_uuid, leads.windows, leads.days, leads.rows, doctors)
-    told = (records["author_name"].tolist(), _concepts(records["concept"]), records["value_type"].tolist())
-    made: list[Document] = [
+    described = (records["author_name"].tolist(), _concepts(records["concept"]), records["value_type"].tolist())
+    documents: list[Document] = [
         {
             "hospital": key,
             "obsUuid": uuid,
-            "obsId": number,
+            "obsId": row_id,
             "personUuid": person,
             "window": window,
             "day": day,
@@ -81,20 +88,19 @@ def sources(records: pd.DataFrame, leads: Leads, doctors: list[str]) -> list[Doc
             "doctorId": doctor,
             "clinician": name,
             "concept": concept,
-            "valueType": kind,
+            "valueType": value_type,
         }
-        for uuid, number, person, window, day, rows, doctor, name, concept, kind in zip(*columns, *told, strict=True)
+        for uuid, row_id, person, window, day, rows, doctor, name, concept, value_type in zip(
+            *columns, *described, strict=True
+        )
     ]
-    _add(made, "encounterUuid", _known(records["encounter_uuid"]))
-    _add(made, "providers", _known(records["author_providers"]))
-    _add(made, "previousVersion", _known(records["previous_row"]))
-    _add(made, "group", [(at, _group(group)) for at, group in _known(records["group"])])
-    _add(made, "status", _known(records["status"]))
-    _add(made, "certainty", _known(records["certainty"]))
-    _add(made, "order", _known(records["order"]))
-    _add(made, "comment", _known(records["comment"]))
-    _add(made, "accession", _known(records["accession"]))
-    return made
+    _add(documents, "encounterUuid", _not_null(records["encounter_uuid"]))
+    _add(documents, "providers", _not_null(records["author_providers"]))
+    _add(documents, "previousVersion", _not_null(records["previous_row"]))
+    _add(documents, "group", [(at, _group(group)) for at, group in _not_null(records["group"])])
+    for name in ("status", "certainty", "order", "comment", "accession"):
+        _add(documents, name, _not_null(records[name]))
+    return documents
 
 
 def _concepts(column: pd.Series) -> list[Document]:
@@ -113,7 +119,7 @@ def _group(group: Group) -> Document:
     }
 
 
-def _known(column: pd.Series) -> Column:
+def _not_null(column: pd.Series) -> Column:
     """The values of a column that are not null: most columns have few."""
     at = np.flatnonzero(column.notna().to_numpy())
     return list(zip(at.tolist(), column.iloc[at].tolist(), strict=True))

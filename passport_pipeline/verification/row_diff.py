@@ -1,4 +1,4 @@
-"""A day that differs, narrowed to its rows: which are missing, which are too many, which are not the same.
+"""A day that differs, row by row: which rows are missing, which are extra, which are different.
 
 What belongs here: comparing the two ends' rows of one day. What does not: reading them (sources, passport.days), and
 finding the days (hospital).
@@ -14,13 +14,13 @@ import pandas as pd
 
 from passport_pipeline.core.digests import Digest
 
-SHOWN = 20
+IDS_SHOWN = 20
 ROW_STATES = ("missing", "extra", "different", "skipped or missing")
 
 
 @dataclass(frozen=True)
 class RowIds:
-    """Some rows of a day: how many there are, and the lowest SHOWN of their ids."""
+    """Some rows of a day: how many there are, and the lowest IDS_SHOWN of their ids."""
 
     count: int = 0
     row_ids: tuple[int, ...] = ()
@@ -29,7 +29,7 @@ class RowIds:
     def of(cls, row_ids: Iterable[int]) -> Self:
         """The rows with these ids."""
         ordered = sorted(row_ids)
-        return cls(len(ordered), tuple(ordered[:SHOWN]))
+        return cls(len(ordered), tuple(ordered[:IDS_SHOWN]))
 
     def __str__(self) -> str:
         more = f" and {self.count - len(self.row_ids)} more" if self.count > len(self.row_ids) else ""
@@ -45,10 +45,10 @@ class RowDifferences:
     """The rows in which one day differs.
 
     missing             live at the hospital, and the passport accounts for them nowhere
-    extra               the passport names them, or names them twice, and they are not live on this day
+    extra               the passport names them twice, or they are not live on this day
     different           at both ends, not with the same checksum
-    skipped_or_missing  live at the hospital and without a document: rows that a rule skips have none, and where their
-                        digest does not tell which those are, all of them are here and none is in `missing`
+    skipped_or_missing  live at the hospital and without a document: skipped rows have none, and where their digest does
+                        not tell which rows those are, all rows are listed here and none in `missing`
     """
 
     missing: RowIds = field(default_factory=RowIds)
@@ -80,11 +80,11 @@ def compare_rows(source_rows: pd.DataFrame, passport_rows: pd.DataFrame, left_ou
     Both frames have `row_id` and `row_crc` (int64), nothing null; an id comes once in `source_rows`. `left_out` is the
     digest of the rows that the passport recorded as skipped.
     """
-    once = passport_rows.drop_duplicates("row_id")
-    both = source_rows.merge(once, on="row_id", how="outer", suffixes=("", "_in_passport"), indicator="end")
+    distinct_rows = passport_rows.drop_duplicates("row_id")
+    both = source_rows.merge(distinct_rows, on="row_id", how="outer", suffixes=("", "_in_passport"), indicator="end")
     absent = both[both["end"] == "left_only"].set_index("row_id")["row_crc"].astype("int64")
-    twice = passport_rows.loc[passport_rows.duplicated("row_id"), "row_id"]
-    extra = [*both.loc[both["end"] == "right_only", "row_id"], *twice]
+    repeated = passport_rows.loc[passport_rows.duplicated("row_id"), "row_id"]
+    extra = [*both.loc[both["end"] == "right_only", "row_id"], *repeated]
     different = both[(both["end"] == "both") & (both["row_crc"] != both["row_crc_in_passport"])]
     missing = _missing(absent, left_out)
     return RowDifferences(
@@ -102,8 +102,9 @@ def _missing(absent: pd.Series, left_out: Digest) -> list[int] | None:
     """
     if not left_out:
         return [int(row_id) for row_id in absent.index]
-    rest = Digest.of(absent.to_numpy()) - left_out
-    if rest.agrees(Digest()):
+    missing = Digest.of(absent.to_numpy()) - left_out
+    if missing.agrees(Digest()):
         return []
-    one = absent[absent == rest.crc_xor]
-    return [int(one.index[0])] if rest.live == 1 and rest.crc_xor == rest.crc_sum and len(one) == 1 else None
+    row_ids = absent.index[absent == missing.crc_xor]
+    only_one = missing.live == 1 and missing.crc_xor == missing.crc_sum and len(row_ids) == 1
+    return [int(row_ids[0])] if only_one else None

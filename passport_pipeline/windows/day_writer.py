@@ -30,10 +30,10 @@ class DayPart:
 
 
 def day_parts(days: Sequence[date], frames: Iterable[Documents]) -> Iterator[tuple[date, DayPart | None, bool]]:
-    """Each of these days' parts, all parts of a day together and the days in their order, and whether the day ends.
+    """The parts of each of these days, in the order of the days, each with its day and whether it is the day's last.
 
-    A day that a frame ends with may go on in the next, which is not waited for: so it ends with None, once the next
-    frame is made. So does a day of which there is no frame.
+    The last day of a frame may continue in the next frame, which is not waited for: its last part is None, and comes
+    once the next frame is made. A day without a frame has None as its only part.
     """
     waiting = deque(days)
     for frame in frames:
@@ -68,7 +68,7 @@ def write_days(
     """Write what `day_parts` gives, a result a day, in their order.
 
     The documents of a frame are made while those of the frame before are written, several days at once; so there are
-    those of two frames in memory. Whatever happens, no thread is at work any more in the end.
+    those of two frames in memory. Whatever happens, no thread is still writing in the end.
     """
     closing = deque[Future[DayResult]]()
     opened: OpenDay | None = None
@@ -76,7 +76,7 @@ def write_days(
         for day, part, is_last in parts:
             if opened is None:
                 opened = OpenDay(reconciler_of(day))
-            else:  # the frame before ended within this day: its other days are to be written before more come
+            else:  # the previous frame ended within this day: write its other days before more come
                 yield from _results(closing)
             if is_last:
                 closing.append(opened.close(pool, part, states[day]))
@@ -88,16 +88,14 @@ def write_days(
 
 @dataclass
 class OpenDay:
-    """A day that is being reconciled. Its parts are written in their order, each as a whole, whichever threads that is
-    in.
-    """
+    """A day that is being reconciled. Its parts are written in their order, one at a time, whichever threads do it."""
 
     reconciler: DayReconciler
     skipped: defaultdict[str, Digest] = field(default_factory=lambda: defaultdict(Digest))
     writing: Future[None] | None = None
 
     def write(self, pool: Executor, part: DayPart) -> None:
-        """Begin to write a part that is not known to be the last."""
+        """Begin to write a part that may not be the last."""
         self._written()
         self.writing = pool.submit(self._write, part)
 
@@ -119,12 +117,12 @@ class OpenDay:
         self._written()
         if part is not None:
             self._write(part)
-        return self.reconciler.close(state.digest, self.skipped, state.inputs)
+        return self.reconciler.close(state.digest, self.skipped, state.fingerprint)
 
 
 @contextmanager
 def _writers(threads: int) -> Iterator[Executor]:
-    """Threads that write days; whatever happens, none is at it any more in the end."""
+    """Threads that write days; whatever happens, none is still writing in the end."""
     pool = ThreadPoolExecutor(threads, thread_name_prefix="writer")
     try:
         yield pool

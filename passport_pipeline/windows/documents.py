@@ -1,7 +1,7 @@
-"""The documents of a window's days, made from what is stored of it: the raw batches, lookups and matches.
+"""The documents of a window's days, made from its stored raw batches, lookups and matches.
 
 What belongs here: the one walk through the batches that the plausibility check and the load share. What does not: how
-a frame's documents are made (records.frames), what is done with them (plausibility, load).
+a frame's documents are made (records.frames), what happens to them (plausibility, load).
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from passport_pipeline.config.settings import Settings
 from passport_pipeline.records.documents import Documents
 from passport_pipeline.records.frames import Accounts, Making
 from passport_pipeline.sources.systems import system_of
-from passport_pipeline.windows.fingerprint import Inputs
+from passport_pipeline.windows.fingerprint import Dependencies
 
 
 def documents_of(
     settings: Settings,
     batches: Batches,
-    made_of: Inputs,
+    dependencies: Dependencies,
     days: Sequence[date],
     *,
     accounts: Callable[[pd.DataFrame], Accounts],
@@ -32,11 +32,11 @@ def documents_of(
     """The documents of these days in their order, a frame at a time; `accounts` as for `Making`.
 
     Small days share a frame, since a frame costs more than its rows; a day larger than a frame comes in several. Raises
-    BatchError, and whatever `accounts` raises.
+    BatchError, and what `accounts` raises.
     """
-    hospital = made_of.hospital
+    hospital = dependencies.hospital
     making = {
-        name: Making(stream, made_of.lookups, hospital, made_of.matches, accounts, now, run_id)
+        name: Making(stream, dependencies.lookups, hospital, dependencies.matches, accounts, now, run_id)
         for name, stream in system_of(hospital).streams.items()
     }
     for name, rows in batches.read_days(hospital.key, days, settings.batch_rows):

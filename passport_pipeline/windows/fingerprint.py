@@ -1,15 +1,15 @@
-"""What a day's records are made of besides its rows, as one text that changes when any of it does.
+"""What a day's records depend on besides its rows, as a fingerprint that changes when any of it does.
 
-    common     the rules' and the contract's version, the hospital's name and zone
-    entries    of the lookups just those that the day's rows refer to, directly or through another: a concept with its
-               mappings, a drug, a provider, a role, a user with the provider who he is, a location, an encounter type,
-               and the concepts of true and false where a boolean is shown
-    matches    of just the day's persons: the passport's patient, or why there is none
+    common     the versions of the rules and of the contract, the hospital's name and zone
+    entries    only the lookup entries that the day's rows refer to, directly or through another: a concept with its
+               mappings, a drug, a provider, a role, a user with their provider, a location, an encounter type, and the
+               concepts of true and false where a boolean is shown
+    matches    only of the day's persons: the passport's patient, or why there is none
 
-So a renamed concept or a newly registered patient makes no day stale but those that it shows on.
+So a renamed concept or a newly registered patient makes only those days stale that show it.
 
-What belongs here: which entries count for a day, and their hashes. What does not: which ids a row refers to
-(openmrs.lookups), keeping lookups and matches (references, match), which days are stale (staleness).
+What belongs here: which entries a day depends on, and their hashes. What does not: which ids a row refers to (a
+stream's `references`), storing lookups and matches (lookups, match), which days are stale (compare).
 """
 
 from __future__ import annotations
@@ -54,11 +54,11 @@ class _Entries:
         self._hashes = np.frombuffer(hashes + bytes(BYTES), dtype=f"V{BYTES}")
 
     def positions(self, ids: Ids) -> Positions:
-        """Where each id stands in `ids`; -1 where it does not."""
+        """The position of each id in `ids`; -1 where it is not there."""
         at = np.searchsorted(self.ids, ids)
-        known = at < len(self.ids)
-        known[known] = self.ids[at[known]] == ids[known]
-        return np.where(known, at, -1)
+        present = at < len(self.ids)
+        present[present] = self.ids[at[present]] == ids[present]
+        return np.where(present, at, -1)
 
     def of(self, ids: Ids) -> bytes:
         """The entries' hashes, one after another."""
@@ -66,18 +66,18 @@ class _Entries:
 
 
 @dataclass(frozen=True)
-class Inputs:
+class Dependencies:
     """A hospital's lookups, and matches with the columns of `windows.match.match_window`.
 
-    What costs is done once for all days: a day then costs some microseconds, whatever a hospital holds.
+    What is expensive is computed once for all days: a day then costs some microseconds, however large the hospital is.
     """
 
     hospital: Hospital
     lookups: Lookups
     matches: pd.DataFrame
 
-    def of(self, references: References) -> str:
-        """The inputs of a day that refers to these: 32 hex digits, the same as long as its records are made of the
+    def fingerprint(self, references: References) -> str:
+        """The fingerprint of a day with these references: 32 hex digits, the same while its records depend on the
         same.
         """
         digest = blake2b(common(self.hospital).encode(), digest_size=BYTES)
@@ -89,7 +89,7 @@ class Inputs:
         return digest.hexdigest()
 
     def reached(self, references: References) -> References:
-        """Every entry that records of these are made of: those that are named, and those that they lead to."""
+        """Every entry that records with these references depend on: named ones, and those that they refer to."""
         users = self._entries["user"].positions(references["user"])
         treating = self._provider_of_user[users]
         providers = np.union1d(references["provider"], treating[treating >= 0])
@@ -133,7 +133,7 @@ class Inputs:
     @cached_property
     def _truths(self) -> Ids:
         concepts = self.lookups.concepts
-        return np.array([one for one in (concepts.true_id, concepts.false_id) if one is not None], dtype=np.int64)
+        return np.array([id_ for id_ in (concepts.true_id, concepts.false_id) if id_ is not None], dtype=np.int64)
 
 
 def common(hospital: Hospital) -> str:
@@ -142,8 +142,8 @@ def common(hospital: Hospital) -> str:
     return json.dumps([*rules, CONTRACT_VERSION, hospital.name, hospital.timezone])
 
 
-def stored_inputs(hospital: Hospital, batches: Batches, month: str) -> Inputs:
-    """What was kept of a window beside its raw batches. Raises BatchError, also where something was never kept."""
+def stored_dependencies(hospital: Hospital, batches: Batches, month: str) -> Dependencies:
+    """What a window's records depend on, as stored. Raises BatchError, also where some of it was never stored."""
     lookups = stored_lookups(hospital.key, batches)
     matches = batches.read_frames(hospital.key, matches_name(month))
     if lookups is None or matches is None:
@@ -151,4 +151,4 @@ def stored_inputs(hospital: Hospital, batches: Batches, month: str) -> Inputs:
             f"{hospital.key} {month}: lookups or matches are missing beside the raw batches; "
             "materialise obs_batch and patient_matches of this window first"
         )
-    return Inputs(hospital, lookups, matches[0]["matches"])
+    return Dependencies(hospital, lookups, matches[0]["matches"])

@@ -1,18 +1,18 @@
-"""Whether what is about to become of a hospital as a whole is plausible: all of its windows together, since a small
-window alone may lose anything on any day.
+"""Whether what a hospital would lose over all of its windows is plausible. A small window alone may lose all its rows
+on an ordinary day.
 
-A hospital is held against what the passport recorded of all its days, and what it had when it was last plausible:
+The hospital is compared with what the passport recorded of all its days, and what it had when it was last plausible:
 
-* rows: how many live rows each window holds fewer than recorded, by the survey that is kept (a run of a window takes a
-  new one where that does not show what the window has lost), and those that the window at hand would park;
-* persons with a usable national id, since a row is shown only where its person has one;
-* main tables that hold nothing any more.
+* rows: how many live rows fewer than recorded each window holds by the stored survey (a run of a window takes a new
+  survey where the stored one lacks what the window has lost), and those that the window at hand would park;
+* persons with a usable national id, since a row is loaded only where its person has one;
+* main tables that are empty now.
 
-What one window gains never makes up for what another loses; within one it does, since who corrects a note voids it and
-writes another. Nothing is said of a window that takes nothing away.
+Rows that one window gains never make up for rows that another loses; within one window they do, since a clinician who
+corrects a note voids it and writes another. A window that loses nothing is never held back.
 
-What belongs here: this one comparison, and the message. What does not: one window by itself (guarding), keeping what
-was decided (passport.holding). Nothing is written.
+What belongs here: this comparison, and the message. What does not: one window by itself (plausibility), storing that a
+hospital is held back (passport.hospitals.held_back).
 """
 
 from __future__ import annotations
@@ -38,18 +38,18 @@ from passport_pipeline.windows.survey import stored_survey, stored_tables
 
 HALF = 0.5
 SHARE_OF_PERSONS = 0.3
-"""Of the persons with a usable national id, how many a small hospital may lose between two runs: a clinic of 60 merges
-some duplicates in an hour, and a person table that is half loaded lacks half of them."""
+"""The share of its persons with a usable national id that a small hospital may lose between two runs: a clinic of 60
+merges some duplicates in an hour; a half loaded person table lacks half of them."""
 
 
 @dataclass(frozen=True)
 class HospitalChange:
-    """What is about to become of a hospital, as far as a run of one of its windows can tell.
+    """What a hospital would lose, as far as a run of one of its windows can tell.
 
-    before, vanished    live rows recorded of all its windows, and how many fewer those hold that hold fewer
+    before, vanished    live rows recorded of all its windows, and how many rows its shrinking windows lose
     windows, shrinking  windows that were recorded, and those that have fewer rows now
-    now                 what the hospital has now of what `state.known` remembers
-    at                  when that was asked, by MongoDB's clock
+    now                 what the hospital has now; `state.known` is what it had when it was last plausible
+    at                  the time of the check, by MongoDB's clock
     window              the window at hand; None where none is
     """
 
@@ -65,7 +65,7 @@ class HospitalChange:
 
     @property
     def lost(self) -> int:
-        """Rows that would be taken away: of all windows those that vanished, of the one at hand those to be parked."""
+        """Rows that would leave the records: those that vanished from all windows, and those that this one parks."""
         return self.vanished + (self.window.to_be_parked if self.window else 0)
 
     @property
@@ -78,50 +78,50 @@ class HospitalChange:
 
     @property
     def faults(self) -> list[str]:
-        """What is not plausible, with its numbers; nothing where all is."""
+        """What is not plausible, with its numbers; empty where everything is plausible."""
         return [fault for fault in (self._few_rows(), self._few_persons(), self._empty_tables()) if fault]
 
     @property
     def holds(self) -> bool:
-        """Whether the window at hand is not to be loaded because of its hospital."""
+        """Whether the window at hand must not be loaded because of its hospital."""
         window, limits = self.window, self.settings
         if window is None or not self.faults or self.accepted:
             return False
-        if not window.taken and not (self.emptied and window.shown):
+        if not window.removed and not (self.emptied and window.in_records):
             return False
         certain = self.state.held_back or self._mostly_gone() or self._few_persons() or self.emptied
         return bool(certain) or window.patients >= limits.hospital_guard_patients
 
     @property
     def accepted(self) -> bool:
-        """Whether an operator has let through what the hospital loses."""
+        """Whether an operator has let this loss through."""
         return let_through_now(self.state, self.vanished, self.settings.hospital_guard_rows, self.at)
 
     @property
     def parking(self) -> str | None:
-        """The month of the window at hand, where rows of it would be parked."""
+        """The month of the window at hand, where it would park rows."""
         return self.window.window[1] if self.window and self.window.to_be_parked else None
 
     @property
     def plausible(self) -> bool:
-        """Whether the hospital is to be held back no longer, now that the window at hand is loaded."""
+        """Whether the hospital no longer has to be held back, once the window at hand is loaded."""
         cause = self.state.held_back.parking if self.state.held_back else None
         return not self.faults and (cause is None or (self.window is not None and self.window.window[1] == cause))
 
     @property
     def why(self) -> str:
-        """Why the hospital is held back: the first reason, where it is already."""
+        """Why the hospital is held back; where it already is, the first reason."""
         return self.state.held_back.why if self.state.held_back else "; and ".join(self.faults)
 
     def held_back(self, held: HeldBack) -> HospitalChange:
-        """The same of a hospital that is held back: another run may have found out first, and said why."""
+        """The same for a hospital that is held back already: another run may have found a reason first."""
         return replace(self, state=replace(self.state, held_back=held))
 
     @property
     def message(self) -> str | None:
-        """Why nothing of the hospital is loaded that would take something away, and what to do; None where it is.
+        """Why no window of the hospital that loses rows is loaded, and what to do; None where it is not held back.
 
-        The same for all of its windows.
+        It is the same for all windows of the hospital.
         """
         if not self.holds:
             return None
@@ -142,13 +142,13 @@ class HospitalChange:
         many = self.lost >= limits.hospital_guard_rows and self.lost > limits.max_hospital_loss * self.before
         if not many and not self._mostly_gone():
             return None
-        parked, found = self.lost - self.vanished, []
+        parked, losses = self.lost - self.vanished, []
         if self.vanished:
             windows = f"{self.shrinking} of {self.windows} windows"
-            found.append(f"{self.vanished} of {self.before} live rows are gone, from {windows}")
+            losses.append(f"{self.vanished} of {self.before} live rows are gone, from {windows}")
         if parked:
-            found.append(f"{parked} of {self.before} live rows would be parked in one window alone")
-        return f"{', and '.join(found)} (PASSPORT_MAX_HOSPITAL_LOSS is {limits.max_hospital_loss:.0%})"
+            losses.append(f"{parked} of {self.before} live rows would be parked in one window alone")
+        return f"{', and '.join(losses)} (PASSPORT_MAX_HOSPITAL_LOSS is {limits.max_hospital_loss:.0%})"
 
     def _few_persons(self) -> str | None:
         limits, known = self.settings, self.state.known
@@ -165,68 +165,65 @@ class HospitalChange:
         return f"these tables are empty and were not: {', '.join(self.emptied)}" if self.emptied else None
 
 
-def weigh_hospital(
-    settings: Settings, batches: Batches, passport: Passport, compared: WindowComparison, found: Plausibility
+def check_hospital_plausibility(
+    settings: Settings, batches: Batches, passport: Passport, comparison: WindowComparison, window: Plausibility
 ) -> HospitalChange:
-    """Weigh the hospital of a window that was `found` to take so much away. All days are compared only where it takes
-    anything away, or the hospital is held back. Raises PassportError, BatchError.
+    """Check the hospital of a window whose own plausibility was checked. All days of the hospital are compared only
+    where the window loses rows, or the hospital is held back. Raises PassportError, BatchError.
     """
-    key = compared.hospital.key
+    key, states = comparison.hospital.key, comparison.states
     state = _state(key, batches, passport)
-    change = HospitalChange(state, settings, known_now(key, batches), passport.now(), window=found)
-    if not found.taken and state.held_back is None:
+    change = HospitalChange(state, settings, known_now(key, batches), passport.now(), window=window)
+    if not window.removed and state.held_back is None:
         return change
-    here = recorded(passport, key, counts=False)
-    window = {day: compared.wanted[day].digest.live for day in compared.wanted.by_day.keys() | compared.recorded.keys()}
-    return _compared(change, compared.hospital, batches, here, window)
+    records = recorded(passport, key, counts=False)
+    live = {day: states[day].digest.live for day in states.by_day.keys() | comparison.recorded.keys()}
+    return _with_rows(change, comparison.hospital, batches, records, live)
 
 
 def review_hospital(settings: Settings, batches: Batches, passport: Passport, hospital: Hospital) -> None:
-    """Hold a hospital back no longer where it is plausible by what is kept of it; where a window's rows would have been
-    parked, that window alone can tell. Raises PassportError, BatchError.
+    """Let a hospital go on that was held back, where it is plausible by what is stored of it. If it was held back
+    because a window would park rows, only a run of that window can tell. Raises PassportError, BatchError.
     """
     key = hospital.key
     state = _state(key, batches, passport)
     if state.held_back is None or state.held_back.parking:
         return
     change = HospitalChange(state, settings, known_now(key, batches), passport.now())
-    change = _compared(change, hospital, batches, recorded(passport, key, counts=False), {})
+    change = _with_rows(change, hospital, batches, recorded(passport, key, counts=False), {})
     if not change.faults:
         record_plausible(passport, state, change.now)
 
 
 def _state(key: str, batches: Batches, passport: Passport) -> HospitalState:
-    """The hospital's state; where it was never seen to be plausible, known is what it had before its last change."""
+    """The hospital's state; if it was never recorded as plausible, `known` is what it had before its last change."""
     state = state_of(passport, key)
     return state if state.known else replace(state, known=Known(usable_ids_before(key, batches)))
 
 
 def known_now(key: str, batches: Batches) -> Known:
-    """What is to be remembered of a plausible hospital, by what is kept of it. Raises BatchError."""
+    """What to store of a plausible hospital, by its stored national ids and tables. Raises BatchError."""
     return Known(usable_ids(key, batches), stored_tables(key, batches))
 
 
-def _compared(
+def _with_rows(
     change: HospitalChange,
     hospital: Hospital,
     batches: Batches,
-    here: Mapping[date, DayRecord],
-    window: Mapping[date, int],
+    records: Mapping[date, DayRecord],
+    batch_live: Mapping[date, int],
 ) -> HospitalChange:
-    """The same with its rows: those of the `window` at hand as its raw batches have them, of others by the survey."""
+    """The change with its counts of rows: by `batch_live` for days of the window at hand, by the survey for others."""
     survey = stored_survey(hospital, batches)
-    there = {} if survey is None else {day: digest.live for day, digest in survey.digests().items()}
+    survey_live = {} if survey is None else {day: digest.live for day, digest in survey.digests().items()}
     before: Counter[str] = Counter()
     now: Counter[str] = Counter()
-    for day in here.keys() | there.keys() | window.keys():
-        recorded_live = here[day].digest.live if day in here else 0
-        before[month_of(day)] += recorded_live
-        if day in window:
-            now[month_of(day)] += window[day]
-        elif survey is None or (day in here and not _older(here[day], survey)):
-            now[month_of(day)] += recorded_live
-        else:
-            now[month_of(day)] += there.get(day, 0)
+    for day in records.keys() | survey_live.keys() | batch_live.keys():
+        month, live = month_of(day), records[day].digest.live if day in records else 0
+        before[month] += live
+        if survey is not None and (day not in records or _older(records[day], survey)):
+            live = survey_live.get(day, 0)
+        now[month] += batch_live.get(day, live)
     lost = {month: rows - now[month] for month, rows in before.items() if rows > now[month]}
     return replace(
         change,
@@ -238,5 +235,5 @@ def _compared(
 
 
 def _older(record: DayRecord, survey: HospitalSurvey) -> bool:
-    """Whether a day was recorded before the survey was taken: else the survey does not speak of what was recorded."""
+    """Whether a day was recorded before the survey was taken; else the survey lacks what was recorded."""
     return record.recorded_at is None or record.recorded_at < survey.taken_at

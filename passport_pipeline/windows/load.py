@@ -1,6 +1,6 @@
 """Step three of a window: the days that differ, from raw batches into the passport.
 
-What belongs here: which days are loaded, the accounts that their records need, and what is counted. What does not: how
+What belongs here: which days are loaded, the accounts that their records need, and the counts. What does not: how
 documents are made (documents), in which order days are written (day_writer), how a record is written (passport).
 """
 
@@ -16,7 +16,7 @@ import pandas as pd
 
 from passport_pipeline.batches.store import Batches
 from passport_pipeline.config.settings import Settings
-from passport_pipeline.core.gc_tuning import collecting_seldom
+from passport_pipeline.core.gc_tuning import collecting_less_often
 from passport_pipeline.passport.accounts import ensure_clinicians, ensure_hospital
 from passport_pipeline.passport.days.counts import recounted
 from passport_pipeline.passport.days.state import record_sync, recorded
@@ -30,7 +30,7 @@ from passport_pipeline.records.frames import Accounts
 from passport_pipeline.windows.compare import DayStates, WindowComparison
 from passport_pipeline.windows.day_writer import day_parts, write_days
 from passport_pipeline.windows.documents import documents_of
-from passport_pipeline.windows.fingerprint import Inputs
+from passport_pipeline.windows.fingerprint import Dependencies
 
 WRITTEN = ("inserted", "updated", "retracted", "unchanged", "conflicts")
 OUTCOMES = ("loaded", "attached", "parked", "skipped")
@@ -53,13 +53,7 @@ class Loaded:
     def add(self, result: DayResult) -> None:
         """Count one day's result."""
         self.days_loaded += 1
-        self.written.update(
-            inserted=result.inserted,
-            updated=result.updated,
-            retracted=result.retracted,
-            unchanged=result.unchanged,
-            conflicts=result.conflicts,
-        )
+        self.written.update({name: getattr(result, name) for name in WRITTEN})
         self.outcomes.update(
             loaded=result.loaded,
             attached=result.attached,
@@ -76,18 +70,18 @@ class WindowLoad:
     run: Run
     settings: Settings
     batches: Batches
-    inputs: Inputs
+    dependencies: Dependencies
 
     def load(self, days: Sequence[date], states: DayStates) -> Iterator[DayResult]:
-        """Bring the passport's records of these days into line with their raw batches, a result a day, in their order.
+        """Bring the passport's records of these days up to date with their raw batches; a result a day, in their order.
 
-        A day without a file ends with nothing in the passport.
+        Of a day without a file, nothing stays in the passport.
         """
         run = self.run
         documents = documents_of(
             self.settings,
             self.batches,
-            self.inputs,
+            self.dependencies,
             days,
             accounts=self._accounts(),
             now=run.now,
@@ -97,7 +91,7 @@ class WindowLoad:
         return write_days(parts, lambda day: DayReconciler(run, day), states, self.settings.writers)
 
     def _accounts(self) -> Callable[[pd.DataFrame], Accounts]:
-        """The accounts of clinicians, which are looked up, or made, once each."""
+        """The accounts of clinicians; each is looked up or created once."""
         run = self.run
         ensured: dict[str, tuple[str, str]] = {}
 
@@ -109,50 +103,49 @@ class WindowLoad:
         return accounts
 
 
-@collecting_seldom
+@collecting_less_often
 def load_window(
     settings: Settings,
     batches: Batches,
     passport: Passport,
-    compared: WindowComparison,
+    comparison: WindowComparison,
     *,
     run_id: str,
     token: int = 0,
     full: bool = False,
 ) -> Loaded:
-    """Load the days of a window that differ (`compared`) from what the passport recorded in their raw batch, or in
-    anything else that records are made of, and those with parked rows that are due; `full` loads every day, those too
-    that only documents name.
+    """Load the days of a window that are stale by the `comparison`, and those with parked rows that are due; `full`
+    loads every day, also those that only documents name.
 
     `token` is that of the run's lease on the window (leases): without one, no day that was ever loaded under a lease
-    is changed. Touches no hospital. Raises HospitalNotActive, PassportError, BatchError.
+    is changed. No hospital is read. Raises HospitalNotActive, PassportError, BatchError.
     """
-    hospital, month, there = compared.hospital, compared.month, compared.wanted
+    hospital, month, states = comparison.hospital, comparison.month, comparison.states
     refuse_inactive(passport, hospital.key)
     now = passport.now()
     account = ensure_hospital(passport, hospital, settings)
     run = Run(passport, account, hospital, run_id, now, month, token, Retries.of(settings))
-    load = WindowLoad(run, settings, batches, compared.inputs)
-    stale = {*compared.stale, *due_days(passport, hospital.key, month, now)}
-    result = Loaded(days=len(there.by_day))
-    held = there.by_day.keys() | compared.recorded.keys()
-    days = sorted(held | recounted(passport, hospital.key, [month]).keys() if full else stale)
-    done = dict(zip(days, load.load(days, there), strict=True))
-    # A record that moved between two days that were written at once has left a mark on one of them.
-    after = recorded(passport, hospital.key, month)
-    marked = [day for day, record in after.items() if day in done and not record.up_to_date]
-    for day, again in zip(marked, load.load(marked, there), strict=True):
-        done[day] = again.after(done[day])
-    for each in done.values():
-        result.add(each)
-    result.records = sum(done.get(day, record).loaded for day, record in after.items())
-    inserted = [day for day, each in done.items() if each.inserted]
-    result.lags = measure(passport, hospital.key, account.hospital_id, inserted, run_id)
+    load = WindowLoad(run, settings, batches, comparison.dependencies)
+    stale = {*comparison.stale, *due_days(passport, hospital.key, month, now)}
+    all_days = states.by_day.keys() | comparison.recorded.keys()
+    days = sorted(all_days | recounted(passport, hospital.key, [month]).keys() if full else stale)
+    results = dict(zip(days, load.load(days, states), strict=True))
+    # A record that moved between two days that were written at once has left a dirty marker on one of them.
+    records = recorded(passport, hospital.key, month)
+    dirty = [day for day, record in records.items() if day in results and not record.up_to_date]
+    for day, second in zip(dirty, load.load(dirty, states), strict=True):
+        results[day] = second.after(results[day])
+    loaded = Loaded(days=len(states.by_day))
+    for result in results.values():
+        loaded.add(result)
+    loaded.records = sum(results.get(day, record).loaded for day, record in records.items())
+    inserted = [day for day, result in results.items() if result.inserted]
+    loaded.lags = measure(passport, hospital.key, account.hospital_id, inserted, run_id)
     record_sync(passport, account, now)
-    record_lags(passport, account.hospital_id, result.lags)
-    if result.exhausted:
-        _warn_of_exhausted(hospital.key, month, result.exhausted)
-    return result
+    record_lags(passport, account.hospital_id, loaded.lags)
+    if loaded.exhausted:
+        _warn_of_exhausted(hospital.key, month, loaded.exhausted)
+    return loaded
 
 
 def _warn_of_exhausted(hospital_key: str, month: str, exhausted: Counter[str]) -> None:

@@ -1,7 +1,7 @@
-"""Snapshots of what observations refer to: concepts, providers, locations, national ids.
+"""Stored lookups of what rows refer to (concepts, providers, locations), and of who has which national id.
 
-What belongs here: keeping them beside the raw batches, so that a replay needs no hospital, and renewing them
-when a window needs more than they hold. What does not: reading them (openmrs), where files lie (batches).
+What belongs here: storing them beside the raw batches, so that a replay needs no hospital, and renewing them when a
+window needs more than they hold. What does not: reading them (sources), where files lie (batches).
 """
 
 from __future__ import annotations
@@ -27,57 +27,55 @@ def renew_lookup(source: Source, batches: Batches, kind: LookupKind) -> Lookup:
 
 
 def renew_national_ids(source: Source, batches: Batches) -> pd.DataFrame:
-    """Read who has which national id, unless the identifiers still have the digest that they were kept with.
+    """Read who has which national id, unless the identifiers still have the digest that they were stored with.
 
-    What one person's id is worth depends on everybody's, so it is decided here, once for all windows. Columns as
+    Whether one person's id is usable depends on everybody's, so it is decided here, once for all windows. Columns as
     `identity.matching.national_ids`. Raises SourceError, BatchError.
     """
     digest = f"{source.identifiers_digest()} {IDENTITY_VERSION}"
     stored = batches.read_frames(source.hospital.key, NATIONAL_IDS)
     if stored and stored[1].get("digest") == digest:
         return stored[0][NATIONAL_IDS]
-    persons = national_ids(held(IDENTIFIERS, source.identifiers()))
-    texts = {"digest": digest, "usable": str(_usable(persons))}
+    holders = national_ids(held(IDENTIFIERS, source.identifiers()))
+    texts = {"digest": digest, "usable": str(_usable(holders))}
     if stored:
         texts["usableBefore"] = str(_usable(stored[0][NATIONAL_IDS]))
-    batches.write_frames(source.hospital.key, NATIONAL_IDS, {NATIONAL_IDS: persons}, texts)
-    return persons
+    batches.write_frames(source.hospital.key, NATIONAL_IDS, {NATIONAL_IDS: holders}, texts)
+    return holders
 
 
 def stored_national_ids(hospital_key: str, batches: Batches) -> pd.DataFrame | None:
-    """Who has which national id, if that was ever kept; columns as `identity.matching.national_ids`."""
+    """Who has which national id, if that was ever stored; columns as `identity.matching.national_ids`."""
     stored = batches.read_frames(hospital_key, NATIONAL_IDS)
     return stored[0][NATIONAL_IDS] if stored else None
 
 
 def usable_ids(hospital_key: str, batches: Batches) -> int | None:
-    """How many persons of the hospital have a national id with nothing there that speaks against it; None where that
-    was never kept. Raises BatchError.
+    """How many persons of the hospital have a national id that nothing there contradicts; None where that was never
+    stored. Raises BatchError.
     """
-    texts = batches.read_texts(hospital_key, NATIONAL_IDS)
-    if texts is None:
-        return None
+    texts = batches.read_texts(hospital_key, NATIONAL_IDS) or {}
     if "usable" in texts:
         return int(texts["usable"])
-    held = stored_national_ids(hospital_key, batches)
-    return None if held is None else _usable(held)
+    holders = stored_national_ids(hospital_key, batches)
+    return None if holders is None else _usable(holders)
 
 
 def usable_ids_before(hospital_key: str, batches: Batches) -> int | None:
-    """How many persons had one before the identifiers last changed; None where that is not kept. Raises BatchError."""
+    """How many persons had one before the identifiers last changed; None where that is not stored. Raises
+    BatchError.
+    """
     before = (batches.read_texts(hospital_key, NATIONAL_IDS) or {}).get("usableBefore")
     return None if before is None else int(before)
 
 
-def _usable(held: pd.DataFrame) -> int:
-    return int(held["reason"].isna().sum())
+def _usable(holders: pd.DataFrame) -> int:
+    return int(holders["reason"].isna().sum())
 
 
 def stored_lookups(hospital_key: str, batches: Batches) -> Lookups | None:
-    """The kept lookups, or None where one of them was never read."""
-    concepts = batches.read_frames(hospital_key, CONCEPTS)
-    providers = batches.read_frames(hospital_key, PROVIDERS)
-    locations = batches.read_frames(hospital_key, LOCATIONS)
+    """The stored lookups, or None where one of them was never read."""
+    concepts, providers, locations = (batches.read_frames(hospital_key, kind) for kind in KINDS)
     if concepts is None or providers is None or locations is None:
         return None
     return Lookups(

@@ -1,9 +1,9 @@
-"""Whether what a window is about to become is plausible, by what the passport has of the same days: before anything
-is published, so that a database that was emptied, or a setting that matches nobody, empties no passport.
+"""Whether the next load of a window is plausible, by what the passport holds of the same days. It is checked before
+anything is published, so that an emptied database, or a setting that matches nobody, does not empty the passport.
 
-What belongs here: holding a window's raw batches, matches and rules against what was recorded. What does not: the
-hospital as a whole (hospital_guard), how a record is built (records), holding the window back (assets.records).
-Nothing is written.
+What belongs here: comparing what a load would do with what was recorded. What does not: the hospital as a whole
+(hospital_plausibility), how a record is made (records), holding the window back (orchestration.assets.records). Nothing
+is written.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from passport_pipeline.passport.mongo.database import Passport
 from passport_pipeline.sources.drafts import ATTACHED, LEAD, PARKED
 from passport_pipeline.windows.compare import WindowComparison
 from passport_pipeline.windows.documents import documents_of
-from passport_pipeline.windows.fingerprint import Inputs
+from passport_pipeline.windows.fingerprint import Dependencies
 
 ACCEPT_TAG = "passport/accept"
 HELD_BACK_TAG = "passport/held-back"
@@ -46,18 +46,20 @@ class DayChange:
 
 @dataclass(frozen=True)
 class Plausibility:
-    """What would become of the days of a window that a run would load and that were recorded before.
+    """What a load would do to the days of a window that are stale and were recorded before.
 
-    `shown` counts their rows that were loaded or attached, `parked` those of them that would be parked, by reason.
-    `taken` counts those that would be shown no more, whatever the reason, and `patients` the persons whose they are.
+    in_records  their rows that were loaded or attached
+    parked      those of them that would be parked, by reason
+    removed     those of them that would leave the records, for whatever reason
+    patients    the persons whose rows would leave
     """
 
     window: tuple[str, str]
     settings: Settings
     days: Sequence[DayChange] = ()
-    shown: int = 0
+    in_records: int = 0
     parked: Mapping[str, int] = field(default_factory=dict)
-    taken: int = 0
+    removed: int = 0
     patients: int = 0
 
     @property
@@ -67,30 +69,30 @@ class Plausibility:
 
     @property
     def vanished(self) -> int:
-        """Rows that days hold fewer than before, whatever other days hold more."""
+        """Rows that days lose; what other days gain is not subtracted."""
         return sum(day.vanished for day in self.days)
 
     @property
     def to_be_parked(self) -> int:
-        """Rows that are shown and would be parked."""
+        """Rows that are loaded or attached and would be parked."""
         return sum(self.parked.values())
 
     @property
     def faults(self) -> list[str]:
         """What is not plausible, with its numbers; nothing where all is."""
-        limits, found = self.settings, []
+        limits, faults = self.settings, []
         if _exceeds(self.vanished, self.before, limits.max_shrink, limits.guard_rows):
-            found.append(
+            faults.append(
                 f"{self.vanished} of {self.before} live rows of {len(self.days)} days are no longer at the hospital "
                 f"(PASSPORT_MAX_SHRINK is {limits.max_shrink:.0%})"
             )
-        if _exceeds(self.to_be_parked, self.shown, limits.max_parked, limits.guard_rows):
+        if _exceeds(self.to_be_parked, self.in_records, limits.max_parked, limits.guard_rows):
             reasons = ", ".join(f"{reason}: {rows}" for reason, rows in sorted(self.parked.items()))
-            found.append(
-                f"{self.to_be_parked} of {self.shown} rows that patients see would be parked ({reasons}; "
+            faults.append(
+                f"{self.to_be_parked} of {self.in_records} rows that patients see would be parked ({reasons}; "
                 f"PASSPORT_MAX_PARKED is {limits.max_parked:.0%})"
             )
-        return found
+        return faults
 
     @property
     def message(self) -> str | None:
@@ -106,40 +108,42 @@ class Plausibility:
         )
 
 
-def weigh(settings: Settings, batches: Batches, passport: Passport, compared: WindowComparison) -> Plausibility:
-    """Hold the days of a window that a run would load (those that differ) against what the passport recorded of them.
+def check_plausibility(
+    settings: Settings, batches: Batches, passport: Passport, comparison: WindowComparison
+) -> Plausibility:
+    """Compare what a load of a window's stale days would do with what the passport recorded of them.
 
-    Costs next to nothing where no day would be loaded, else building the days' records once more. Raises PassportError,
+    Costs next to nothing where no day would be loaded, else making the days' documents once more. Raises PassportError,
     BatchError.
     """
-    here, key = compared.recorded, compared.hospital.key
-    stale = [day for day in compared.stale if day in here]
-    days = [DayChange(day, here[day].digest.live, compared.wanted[day].digest.live) for day in stale]
-    shown = sum(here[day].loaded + here[day].attached for day in stale)
-    if not shown:
-        return Plausibility((key, compared.month), settings, days)
-    outcomes = _outcomes(settings, batches, compared.inputs, stale)
+    records, window = comparison.recorded, (comparison.hospital.key, comparison.month)
+    stale = [day for day in comparison.stale if day in records]
+    days = [DayChange(day, records[day].digest.live, comparison.states[day].digest.live) for day in stale]
+    in_records = sum(records[day].loaded + records[day].attached for day in stale)
+    if not in_records:
+        return Plausibility(window, settings, days)
+    outcomes = _outcomes(settings, batches, comparison.dependencies, stale)
     if not outcomes.parked and not any(day.vanished for day in days):
-        return Plausibility((key, compared.month), settings, days, shown)
-    seen = record_rows(passport, key, stale)
-    counts = {reason: int(np.isin(rows, seen.rows).sum()) for reason, rows in outcomes.parked.items()}
-    gone = ~np.isin(seen.rows, outcomes.kept)
+        return Plausibility(window, settings, days, in_records)
+    current = record_rows(passport, comparison.hospital.key, stale)
+    parked = {reason: int(np.isin(rows, current.rows).sum()) for reason, rows in outcomes.parked.items()}
+    removed = ~np.isin(current.rows, outcomes.in_records)
     return Plausibility(
-        (key, compared.month),
+        window,
         settings,
         days,
-        shown,
-        parked={reason: rows for reason, rows in counts.items() if rows},
-        taken=int(gone.sum()),
-        patients=np.unique(seen.persons[gone]).size,
+        in_records,
+        parked={reason: rows for reason, rows in parked.items() if rows},
+        removed=int(removed.sum()),
+        patients=np.unique(current.persons[removed]).size,
     )
 
 
 @dataclass(frozen=True)
 class _Outcomes:
-    """The row_ids of rows that would be shown, and of those that would be parked, by reason."""
+    """The row_ids of rows that would be loaded or attached, and of those that would be parked, by reason."""
 
-    kept: Ids
+    in_records: Ids
     parked: Mapping[str, Ids]
 
 
@@ -147,20 +151,20 @@ def _exceeds(rows: int, of: int, share: float, least: int) -> bool:
     return rows >= least and rows > share * of
 
 
-def _outcomes(settings: Settings, batches: Batches, made_of: Inputs, days: Sequence[date]) -> _Outcomes:
-    """What would become of the rows of these days."""
-    kept: list[Ids] = [np.empty(0, dtype=np.int64)]
+def _outcomes(settings: Settings, batches: Batches, dependencies: Dependencies, days: Sequence[date]) -> _Outcomes:
+    """The outcomes that the rows of these days would have."""
+    in_records: list[Ids] = [np.empty(0, dtype=np.int64)]
     parked: defaultdict[str, list[Ids]] = defaultdict(list)
-    frames = documents_of(settings, batches, made_of, days, accounts=_nobodys, now=datetime.now(UTC), run_id="")
-    for outcomes in (frame.outcomes for frame in frames):
+    now = datetime.now(UTC)
+    for documents in documents_of(settings, batches, dependencies, days, accounts=_no_accounts, now=now, run_id=""):
+        outcomes = documents.outcomes
         rows = outcomes["row_id"].to_numpy(dtype=np.int64)
-        kept.append(rows[outcomes["outcome"].isin([LEAD, ATTACHED]).to_numpy()])
-        waiting = outcomes.loc[outcomes["outcome"] == PARKED, ["row_id", "reason"]]
-        for reason, some in waiting.groupby("reason"):
-            parked[str(reason)].append(some["row_id"].to_numpy(dtype=np.int64))
-    return _Outcomes(np.concatenate(kept), {reason: np.concatenate(parts) for reason, parts in parked.items()})
+        in_records.append(rows[outcomes["outcome"].isin([LEAD, ATTACHED]).to_numpy()])
+        for reason, row_ids in outcomes.loc[outcomes["outcome"] == PARKED].groupby("reason")["row_id"]:
+            parked[str(reason)].append(row_ids.to_numpy(dtype=np.int64))
+    return _Outcomes(np.concatenate(in_records), {reason: np.concatenate(parts) for reason, parts in parked.items()})
 
 
-def _nobodys(clinicians: pd.DataFrame) -> dict[str, tuple[str, str]]:
-    """Accounts that serve as well, since no document is kept: what is only looked at makes nobody known."""
+def _no_accounts(clinicians: pd.DataFrame) -> dict[str, tuple[str, str]]:
+    """Empty account ids, since no document is stored: a check creates no accounts."""
     return dict.fromkeys(clinicians["clinician_key"], ("", ""))

@@ -1,8 +1,8 @@
-"""Whether a hospital may be read now: whether it takes part, and whether its database is still the one we know, and no
-other hospital's.
+"""Whether a hospital may be read: whether its database is still the one that we know, and no other hospital's.
 
-What belongs here: asking that before anything is read, and stopping a hospital. What does not: states
-(passport.hospital_states), what tells databases apart (sources), storing that (passport.hospitals).
+What belongs here: checking that before anything is read, and stopping a hospital. What does not: whether a hospital
+takes part (passport.hospitals.state), what tells databases apart (sources), storing fingerprints
+(passport.hospitals.database_claims).
 """
 
 from __future__ import annotations
@@ -17,51 +17,51 @@ from passport_pipeline.sources.base import Fingerprint, Source
 from passport_pipeline.sources.hospital_survey import HospitalSurvey
 
 READ_AT = "readAt"
-"""Since when a fingerprint is stored as it is."""
+"""The field of a stored fingerprint that says since when it has been the same."""
 
 
 def admit(source: Source, passport: Passport, state: HospitalState) -> None:
-    """See that the database is the one that the hospital's `state` remembers, and stop the hospital if not.
+    """Check that the database is the one whose fingerprint the hospital's `state` has, and stop the hospital if not.
 
-    Where nothing is remembered yet, see that it is no other hospital's, and remember it: so two keys of one database
-    are told apart by whichever run is the first. Nothing is read of a stopped hospital until somebody decides. Raises
-    SourceRefused, SourceError, PassportError.
+    Where no fingerprint is stored yet, check that the database is no other hospital's, and store its fingerprint: so of
+    two keys of one database, the run that comes second refuses its own. A stopped hospital is not read until an
+    operator decides. Raises SourceRefused, SourceError, PassportError.
     """
-    why = source.replaced(state.lineage) if state.lineage else None
-    if why is None and state.fingerprint:
+    replaced = source.replaced(state.lineage) if state.lineage else None
+    if replaced is None and state.fingerprint:
         return
-    now = source.fingerprint(None, {})
-    owner = None if state.takes_database else _owner(source, passport, state, now)
-    if owner is None and why is None and now.rows:
-        owner = claim(passport, state, list(now.newest), now.stored | {READ_AT: passport.now()})
+    fingerprint = source.fingerprint(None, {})
+    owner = None if state.takes_database else _owner(source, passport, state, fingerprint)
+    if owner is None and replaced is None and fingerprint.rows:
+        owner = claim(passport, state, list(fingerprint.newest), fingerprint.stored | {READ_AT: passport.now()})
     if owner is not None:
         _refuse_shared(passport, state, owner)
-    if why is not None:
-        _refuse_restored(passport, state, why)
+    if replaced is not None:
+        _refuse_restored(passport, state, replaced)
 
 
 def renewed_fingerprint(source: Source, state: HospitalState, survey: HospitalSurvey, at: datetime) -> Document | None:
-    """What is to be remembered of a database that was admitted and surveyed; None where it is what is remembered
-    already. Raises SourceError.
+    """The fingerprint to store of a database that was admitted and surveyed; None where it has not changed. Raises
+    SourceError.
     """
-    now = source.fingerprint(state.lineage, survey.streams).stored
-    known = {name: value for name, value in (state.lineage or {}).items() if name != READ_AT}
-    return None if now == known else now | {READ_AT: at}
+    fingerprint = source.fingerprint(state.lineage, survey.streams).stored
+    stored = {name: value for name, value in (state.lineage or {}).items() if name != READ_AT}
+    return None if fingerprint == stored else fingerprint | {READ_AT: at}
 
 
-def _owner(source: Source, passport: Passport, state: HospitalState, now: Fingerprint) -> str | None:
-    """The hospital whose database it is by what is remembered of it, or whose records are of the same rows.
+def _owner(source: Source, passport: Passport, state: HospitalState, fingerprint: Fingerprint) -> str | None:
+    """The other hospital whose database it is by its stored fingerprint, or whose records come from the same rows.
 
     Of two hospitals that shared a database before fingerprints were stored, the one that was seen first keeps it.
     """
-    if not now.rows:
+    if not fingerprint.rows:
         return None
     states = hospital_states(passport)
     younger = {key for key, other in states.items() if not other.fingerprint and _first(state) < _first(other)}
-    apart = {state.key, *younger}
-    others = {key: other.lineage for key, other in states.items() if key not in apart and other.lineage}
-    with_records = hospitals_with_records_of(passport, list(now.rows))
-    return next((key for key in (*source.holders(others), *with_records) if key not in apart), None)
+    left_out = {state.key, *younger}
+    fingerprints = {key: other.lineage for key, other in states.items() if key not in left_out and other.lineage}
+    with_records = hospitals_with_records_of(passport, list(fingerprint.rows))
+    return next((key for key in (*source.holders(fingerprints), *with_records) if key not in left_out), None)
 
 
 def _first(state: HospitalState) -> tuple[datetime, str]:
@@ -82,10 +82,10 @@ def _refuse_shared(passport: Passport, state: HospitalState, owner: str) -> None
     )
 
 
-def _refuse_restored(passport: Passport, state: HospitalState, why: str) -> None:
-    stop(passport, state, f"the database seems to have been restored from a backup, or to be another one: {why}")
+def _refuse_restored(passport: Passport, state: HospitalState, replaced: str) -> None:
+    stop(passport, state, f"the database seems to have been restored from a backup, or to be another one: {replaced}")
     raise SourceRefused(
-        f"{state.key}: the database seems to have been restored from a backup, or to be another one: {why}. The "
+        f"{state.key}: the database seems to have been restored from a backup, or to be another one: {replaced}. The "
         "hospital is stopped, and the passport is left as it is. If the database is right as it is now: "
         f"`passport-pipeline hospitals resume {state.key} --accept-restored`; else put the right one back, then "
         f"`passport-pipeline hospitals resume {state.key}`"

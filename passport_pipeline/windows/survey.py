@@ -1,9 +1,9 @@
 """Surveys that are stored: the last full one of a hospital, and what runs of windows have read since.
 
-A run of a window computes its digests anew, also where no refresh of the survey looks. What it reads there is stored
-beside the full survey, by month, in one file a stream: so a window that a run has brought up to date does not seem to
-differ until the next night. Runs of two windows at once may lose one of the two, which costs another request and no
-more; the full survey itself is written by full surveys alone, and what is older than it no longer counts.
+A run of a window computes its digests anew, also for rows that a refresh of the survey does not read. These are stored
+beside the full survey, by month, in one file a stream: otherwise a window that a run has brought up to date would seem
+to differ until the next night. Runs of two windows at once may lose one of the two, which costs another request and no
+more. The full survey itself is written by full surveys alone, and what is older than it no longer counts.
 
 What belongs here: storing surveys and putting them together. What does not: taking them (sources), where files lie
 (batches).
@@ -28,39 +28,40 @@ from passport_pipeline.windows.restore_check import renewed_fingerprint
 
 SURVEY, SINCE = "survey", "survey-since"
 TABLES = "tables"
-# A survey that is stored and does not show that so many rows of a window are gone is too old to judge the hospital by.
 LOST_ROWS, LOST_SHARE = 5, 0.05
+"""A stored survey that lacks the loss of so many rows of a window is too old to check plausibility by."""
+
 FINISHED, FILLED = "finishedAt", "filled"
 
 
 def survey_hospital(source: Source, batches: Batches, passport: Passport) -> tuple[HospitalSurvey, CheckResult]:
-    """Survey an active hospital in full, and note its clock and its fingerprint. Raises SourceError, PassportError,
+    """Survey an active hospital in full, and record its clock and its fingerprint. Raises SourceError, PassportError,
     BatchError.
     """
     state, at = refuse_inactive(passport, source.hospital.key), passport.now()
     survey = renew_survey(source, batches, passport.now)
-    note_tables(source, batches)
+    store_tables(source, batches)
     fingerprint = renewed_fingerprint(source, state, survey, at)
     check = CheckResult(state, at, source.clock().skew, lineage=fingerprint)
     record_checks(passport, [check])
     return survey, check
 
 
-def machines_clock() -> datetime:
+def machine_clock() -> datetime:
     """The time by this machine's clock, in UTC: good enough where no other machine stores surveys at the same place."""
     return datetime.now(UTC)
 
 
-def renew_survey(source: Source, batches: Batches, now: Callable[[], datetime] = machines_clock) -> HospitalSurvey:
+def renew_survey(source: Source, batches: Batches, now: Callable[[], datetime] = machine_clock) -> HospitalSurvey:
     """Survey the whole hospital and store the result, with the times at which it was begun and finished by `now`.
 
-    What is held against these times has to go by the same clock: a run hands Passport.now. Raises SourceError,
+    Times that are compared with these must come from the same clock: a run passes Passport.now. Raises SourceError,
     BatchError, and what `now` raises.
     """
     survey = HospitalSurvey.take(source, now())
     finished = {FINISHED: now().isoformat()}
-    for stream, each in survey.streams.items():
-        frames, texts = each.to_frames()
+    for stream, stream_survey in survey.streams.items():
+        frames, texts = stream_survey.to_frames()
         batches.write_frames(source.hospital.key, of_stream(SURVEY, stream), frames, texts | finished)
     return survey
 
@@ -83,7 +84,7 @@ def stored_survey(hospital: Hospital, batches: Batches) -> HospitalSurvey | None
 
 
 def survey_version(hospital: Hospital, batches: Batches) -> str:
-    """A short text that changes whenever `stored_survey` would give something else. Reads no survey.
+    """A short text that changes whenever the result of `stored_survey` may change. Reads no survey.
 
     Raises BatchError.
     """
@@ -95,25 +96,26 @@ def survey_version(hospital: Hospital, batches: Batches) -> str:
 def store_month(
     hospital_key: str, stream: str, batches: Batches, *, month: str, part: pd.DataFrame, at: datetime
 ) -> None:
-    """Store what a stream's month held `at` a time below the tail of its stored survey. Raises BatchError."""
+    """Store what a stream's month held `at` a time beyond what refreshing its stored survey shows. Raises
+    BatchError.
+    """
     stored = batches.read_texts(hospital_key, of_stream(SURVEY, stream))
     parts, taken = _since(hospital_key, stream, batches, (stored or {}).get(FINISHED, ""))
     parts, taken = parts | {month: part}, taken | {month: at.isoformat()}
     batches.write_frames(hospital_key, of_stream(SINCE, stream), parts, taken)
 
 
-def lacks_loss(stored: Survey, read: Survey, month: str) -> bool:
-    """Whether a month, as it was just read, holds far fewer live rows than the survey that is stored has of it.
+def has_lost_rows(stored: Survey, read: Survey, month: str) -> bool:
+    """Whether a month, as it was just read, holds far fewer live rows than in the stored survey.
 
-    What one day gains does not make up for what another loses.
+    Rows that one day gains do not make up for rows that another loses.
     """
-    now = read.digests(month)
-    before = {day: digest.live for day, digest in stored.digests(month).items()}
-    lost = sum(max(0, live - (now[day].live if day in now else 0)) for day, live in before.items())
-    return lost >= LOST_ROWS and lost > LOST_SHARE * sum(before.values())
+    before, now = stored.digests(month), read.digests(month)
+    lost = sum(max(0, digest.live - (now[day].live if day in now else 0)) for day, digest in before.items())
+    return lost >= LOST_ROWS and lost > LOST_SHARE * sum(digest.live for digest in before.values())
 
 
-def note_tables(source: Source, batches: Batches) -> None:
+def store_tables(source: Source, batches: Batches) -> None:
     """Store which of the hospital's main tables hold rows now. Raises SourceError, BatchError."""
     key, filled = source.hospital.key, source.filled()
     if stored_tables(key, batches) != filled:
@@ -121,7 +123,7 @@ def note_tables(source: Source, batches: Batches) -> None:
 
 
 def stored_tables(hospital_key: str, batches: Batches) -> tuple[str, ...] | None:
-    """The main tables that held rows when somebody last looked; None where nobody has. Raises BatchError."""
+    """The main tables that held rows at the last check; None where they were never stored. Raises BatchError."""
     texts = batches.read_texts(hospital_key, TABLES)
     return None if texts is None else tuple(filter(None, texts[FILLED].split(",")))
 

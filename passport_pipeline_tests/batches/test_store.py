@@ -1,3 +1,5 @@
+"""Raw batches: day files and named frames, what damages them, and who may read them."""
+
 import errno
 import os
 import threading
@@ -30,18 +32,18 @@ def rows(day, *ids, text="note"):
     count = len(ids)
     return frame.assign(
         obs_id=list(ids),
-        obs_uuid=[f"obs-{one}" for one in ids],
+        obs_uuid=[f"obs-{number}" for number in ids],
         root_id=list(ids),
         day=pd.Timestamp(day),
-        person_id=[one % 3 for one in ids],
-        person_uuid=[f"person-{one % 3}" for one in ids],
+        person_id=[number % 3 for number in ids],
+        person_uuid=[f"person-{number % 3}" for number in ids],
         concept_id=5089,
         bad_datetime=False,
         value_text=[text] * count,
-        value_coded=pd.array([None if one % 2 else 2**60 + one for one in ids], dtype="Int64"),
+        value_coded=pd.array([None if number % 2 else 2**60 + number for number in ids], dtype="Int64"),
         creator=1,
         date_created=pd.Timestamp(day) + pd.to_timedelta(range(count), unit="s"),
-        row_crc=[one * 7919 % 2**32 for one in ids],
+        row_crc=[number * 7919 % 2**32 for number in ids],
     ).astype(OBSERVATION_COLUMNS)
 
 
@@ -51,15 +53,15 @@ def digest(*frames):
 
 @pytest.fixture
 def batches(tmp_path):
-    return Batches(tmp_path / "kept" / "batches")
+    return Batches(tmp_path / "stored" / "batches")
 
 
-def test_what_was_written_is_read_again_frame_by_frame_and_dtype_by_dtype(batches):
+def test_days_are_read_with_the_frames_and_dtypes_that_were_written(batches):
     first, second, other = rows(ONE, 1, 2, 3), rows(ONE, 4), rows(TWO, 5, 6)
     frames = [first, pd.concat([second, other], ignore_index=True)]
-    there = {ONE: digest(first, second), TWO: digest(other)}
-    assert observations(batches).write_days("2025-11", iter(frames), there, references) == 6
-    assert batches.days("central", "2025-11") == there
+    digests = {ONE: digest(first, second), TWO: digest(other)}
+    assert observations(batches).write_days("2025-11", iter(frames), digests, references) == 6
+    assert batches.days("central", "2025-11") == digests
     read = list(observations(batches).read_days([ONE], 1))
     assert len(read) == 2
     for frame, written in zip(read, (first, second), strict=True):
@@ -71,10 +73,10 @@ def test_what_was_written_is_read_again_frame_by_frame_and_dtype_by_dtype(batche
     ]
 
 
-def test_the_file_of_a_day_says_what_its_rows_refer_to_in_all_of_its_frames(batches):
+def test_a_days_file_has_the_references_of_all_its_frames(batches):
     first, second, other = rows(ONE, 1, 2), rows(ONE, 4).assign(concept_id=7), rows(TWO, 5)
-    there = {ONE: digest(first, second), TWO: digest(other)}
-    observations(batches).write_days("2025-11", iter([first, second, other]), there, references)
+    digests = {ONE: digest(first, second), TWO: digest(other)}
+    observations(batches).write_days("2025-11", iter([first, second, other]), digests, references)
     named = {day: {kind: ids.tolist() for kind, ids in file.references.ids.items()} for day, file in month_of(batches)}
     assert named == {
         ONE: {"concept": [7, 5089, 2**60 + 2, 2**60 + 4], "user": [1], "person": [1, 2]},
@@ -87,7 +89,7 @@ def month_of(batches):
     return batches.month("central", "2025-11").items()
 
 
-def test_a_file_that_does_not_say_what_it_refers_to_counts_as_absent_until_it_is_written_again(batches):
+def test_a_file_without_references_counts_as_absent_until_it_is_written_again(batches):
     frame = rows(ONE, 1)
     observations(batches).write_days("2025-11", iter([frame]), {ONE: digest(frame)}, references)
     (path,) = Path(batches.root).rglob("*.parquet")
@@ -97,7 +99,7 @@ def test_a_file_that_does_not_say_what_it_refers_to_counts_as_absent_until_it_is
     assert batches.days("central", "2025-11") == {ONE: digest(frame)}
 
 
-def test_only_the_days_that_are_given_are_replaced(batches):
+def test_only_the_given_days_are_replaced(batches):
     old, new, other = rows(ONE, 1), rows(ONE, 1, text="edited"), rows(TWO, 2)
     observations(batches).write_days("2025-11", iter([old, other]), {ONE: digest(old), TWO: digest(other)}, references)
     untouched = Path(batches.root, "central/2025-11/2025-11-02.parquet").stat()
@@ -107,7 +109,7 @@ def test_only_the_days_that_are_given_are_replaced(batches):
     assert (after.st_ino, after.st_mtime_ns) == (untouched.st_ino, untouched.st_mtime_ns)
 
 
-def test_where_nobody_knows_a_days_digest_its_rows_are_counted_and_the_file_says_what_they_come_to(batches):
+def test_a_day_of_which_only_the_number_of_rows_is_given_gets_the_digest_of_its_rows(batches):
     first, second, other = rows(ONE, 1, 2), rows(ONE, 4), rows(TWO, 5)
     assert observations(batches).write_days("2025-11", iter([first, second, other]), {ONE: 3, TWO: 1}, references) == 4
     assert batches.days("central", "2025-11") == {ONE: digest(first, second), TWO: digest(other)}
@@ -133,15 +135,15 @@ def test_a_day_without_live_rows_is_removed(batches):
     ],
     ids=["other rows", "too few rows", "no rows", "other day", "unordered", "other month"],
 )
-def test_rows_that_are_not_those_of_the_digest_are_not_kept(batches, frames, digests, words):
+def test_rows_that_do_not_match_the_digest_are_not_stored(batches, frames, digests, words):
     with pytest.raises(BatchError, match=words):
         observations(batches).write_days("2025-11", iter(frames), digests, references)
-    there = batches.days("central", "2025-11")
-    assert all(there[day] == digests[day] for day in there)
+    digests = batches.days("central", "2025-11")
+    assert all(digests[day] == digests[day] for day in digests)
     assert not list(Path(batches.root).rglob("*.partial"))
 
 
-def test_a_run_that_dies_half_way_leaves_what_was_there(batches):
+def test_a_run_that_dies_half_way_leaves_the_old_file(batches):
     old = rows(ONE, 1)
     observations(batches).write_days("2025-11", iter([old]), {ONE: digest(old)}, references)
 
@@ -155,7 +157,7 @@ def test_a_run_that_dies_half_way_leaves_what_was_there(batches):
     assert not list(Path(batches.root).rglob("*.partial"))
 
 
-def test_a_file_that_is_damaged_counts_as_absent_when_days_are_compared_and_is_told_when_it_is_read(batches):
+def test_a_damaged_file_counts_as_absent_in_comparisons_and_is_an_error_when_it_is_read(batches):
     frame = rows(ONE, 1)
     observations(batches).write_days("2025-11", iter([frame]), {ONE: digest(frame)}, references)
     path = Path(batches.root, "central/2025-11/2025-11-01.parquet")
@@ -165,13 +167,13 @@ def test_a_file_that_is_damaged_counts_as_absent_when_days_are_compared_and_is_t
         list(observations(batches).read_days([ONE], 1))
 
 
-def test_a_damaged_footer_counts_as_absent_and_no_damage_becomes_a_value(batches):
+def test_a_file_with_a_damaged_footer_counts_as_absent_and_a_damaged_page_is_never_read_as_values(batches):
     frame = rows(ONE, *range(200), text="a note that compresses to next to nothing")
     observations(batches).write_days("2025-11", iter([frame]), {ONE: digest(frame)}, references)
     (path,) = Path(batches.root).rglob("*.parquet")
     whole = path.read_bytes()
     footer = len(whole) - 8 - int.from_bytes(whole[-8:-4], "little")
-    told = absent = 0
+    reported = absent = 0
     for at in range(footer, footer + 400):
         path.write_bytes(whole[:at] + bytes([whole[at] ^ 0x15]) + whole[at + 1 :])
         absent += ONE not in batches.days("central", "2025-11")
@@ -181,14 +183,14 @@ def test_a_damaged_footer_counts_as_absent_and_no_damage_becomes_a_value(batches
             (read,) = observations(batches).read_days([ONE], 1000)
         except BatchError as error:
             assert "remove it and run again" in str(error)
-            told += 1
+            reported += 1
         else:
             pd.testing.assert_frame_equal(read, frame)
-    assert told
+    assert reported
     assert absent
 
 
-def test_what_a_killed_run_left_is_swept_a_day_later(batches):
+def test_partial_files_of_a_killed_run_are_removed_a_day_later(batches):
     frame = rows(ONE, 1)
     observations(batches).write_days("2025-11", iter([frame]), {ONE: digest(frame)}, references)
     folder = Path(batches.root, "central/2025-11")
@@ -200,7 +202,7 @@ def test_what_a_killed_run_left_is_swept_a_day_later(batches):
     assert not old.exists() and new.exists()
 
 
-def test_persons_are_each_there_once(batches):
+def test_each_person_of_a_month_is_listed_once(batches):
     first, second = rows(ONE, 1, 2, 3, 4), rows(TWO, 5, 7)
     days = {ONE: digest(first), TWO: digest(second)}
     observations(batches).write_days("2025-11", iter([first, second]), days, references)
@@ -210,7 +212,7 @@ def test_persons_are_each_there_once(batches):
     assert nobody.empty and nobody.dtypes.equals(persons.dtypes)
 
 
-def test_memory_holds_one_row_group_of_a_day(batches):
+def test_a_day_is_read_one_row_group_at_a_time(batches):
     frames = [rows(ONE, *range(number * 100, number * 100 + 100)) for number in range(30)]
     observations(batches).write_days("2025-11", iter(frames), {ONE: digest(*frames)}, references)
     path = Path(batches.root, "central/2025-11/2025-11-01.parquet")
@@ -221,7 +223,7 @@ def test_memory_holds_one_row_group_of_a_day(batches):
     reading.close()
 
 
-def test_small_frames_of_days_come_together_whole_and_in_order(batches):
+def test_small_frames_of_several_days_are_put_together_whole_and_in_order(batches):
     first, second, other = rows(ONE, 1, 2, 3), rows(ONE, 4, 5), rows(THREE, 6)
     days = {ONE: digest(first, second), THREE: digest(other)}
     observations(batches).write_days("2025-11", iter([first, second, other]), days, references)
@@ -231,7 +233,7 @@ def test_small_frames_of_days_come_together_whole_and_in_order(batches):
     assert together.dtypes.astype(str).to_dict() == OBSERVATION_COLUMNS and len(together) == 6
 
 
-def test_folders_and_files_are_for_this_account_alone(batches):
+def test_folders_and_files_are_readable_by_this_account_alone(batches):
     frame = rows(ONE, 1)
     observations(batches).write_days("2025-11", iter([frame]), {ONE: digest(frame)}, references)
     batches.write_frames("central", "matches", {"matches": frame}, {})
@@ -269,7 +271,7 @@ class FullDisk:
     ("code", "words"),
     [(errno.ENOSPC, "the disk is full; free space or set PASSPORT_BATCHES"), (errno.EDQUOT, "quota is used up")],
 )
-def test_a_full_disk_is_told_and_leaves_what_was_there(batches, monkeypatch, room, code, words):
+def test_a_full_disk_is_reported_and_leaves_the_old_files(batches, monkeypatch, room, code, words):
     old, new = rows(ONE, 1), rows(ONE, *range(2_000), text="a longer text")
     observations(batches).write_days("2025-11", iter([old]), {ONE: digest(old)}, references)
     batches.write_frames("central", "matches", {"matches": old}, {"a": "1"})
@@ -283,7 +285,7 @@ def test_a_full_disk_is_told_and_leaves_what_was_there(batches, monkeypatch, roo
     assert not list(Path(batches.root).rglob("*.partial"))
 
 
-def test_a_place_that_cannot_be_written_is_told(tmp_path):
+def test_a_folder_that_cannot_be_created_is_reported(tmp_path):
     (tmp_path / "file").write_text("in the way")
     frame = rows(ONE, 1)
     with pytest.raises(BatchError, match="file/batches"):
@@ -292,7 +294,7 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path):
         )
 
 
-def test_frames_are_kept_under_a_name_with_texts_and_dtypes(batches):
+def test_frames_are_stored_under_a_name_with_their_texts_and_dtypes(batches):
     assert batches.read_frames("central", "survey") is None
     cells = pd.DataFrame(
         {
@@ -314,7 +316,7 @@ def test_frames_are_kept_under_a_name_with_texts_and_dtypes(batches):
     assert batches.read_frames("central", "survey") == ({}, {})
 
 
-def test_frames_that_are_damaged_are_told(batches):
+def test_damaged_frames_are_reported(batches):
     batches.write_frames("central", "survey", {"cells": rows(ONE, 1)}, {})
     (path,) = Path(batches.root).rglob("survey.zip")
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
@@ -322,7 +324,7 @@ def test_frames_that_are_damaged_are_told(batches):
         batches.read_frames("central", "survey")
 
 
-def test_readers_see_whole_frames_while_others_write(batches):
+def test_readers_get_frames_of_one_write_while_others_write(batches):
     def write(value):
         for _ in range(20):
             frame = pd.DataFrame({"value": [value] * 50})
@@ -339,12 +341,12 @@ def test_readers_see_whole_frames_while_others_write(batches):
         writer.join()
 
 
-def test_a_location_that_is_no_folder_works_the_same():
+def test_a_location_that_is_not_a_local_folder_works_the_same():
     batches = Batches("memory://passport-tests/batches")
     frame, other = rows(ONE, 1, 2), rows(TWO, 3)
-    there = {ONE: digest(frame), TWO: digest(other)}
-    assert observations(batches).write_days("2025-11", iter([frame, other]), there, references) == 3
-    assert batches.days("central", "2025-11") == there
+    digests = {ONE: digest(frame), TWO: digest(other)}
+    assert observations(batches).write_days("2025-11", iter([frame, other]), digests, references) == 3
+    assert batches.days("central", "2025-11") == digests
     pd.testing.assert_frame_equal(next(observations(batches).read_days([ONE], 1)), frame)
     batches.write_frames("central", "matches", {"matches": frame}, {"a": "b"})
     assert batches.read_frames("central", "matches")[1] == {"a": "b"}
@@ -355,6 +357,6 @@ def test_a_location_that_is_no_folder_works_the_same():
 
 
 @pytest.mark.parametrize("location", ["s3://bucket/passport", "rubbish://passport"])
-def test_a_location_without_a_driver_is_told(location):
+def test_a_location_whose_driver_is_not_installed_is_reported(location):
     with pytest.raises(ConfigurationError, match="PASSPORT_BATCHES"):
         Batches(location)

@@ -1,3 +1,5 @@
+"""The digest of a day: adding up, comparing, and the changes that it must not miss."""
+
 import random
 import zlib
 from datetime import date
@@ -7,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from passport_pipeline.core.digests import Digest, differing
+from passport_pipeline.core.digests import Digest, differing_days
 from passport_pipeline.core.windows import month_of
 from passport_pipeline_tests.crafting import exchange_that_two_folds_miss
 
@@ -15,7 +17,7 @@ CRCS = st.lists(st.integers(0, 2**32 - 1), max_size=50)
 
 
 @given(CRCS, CRCS)
-def test_the_digest_of_both_parts_is_that_of_the_whole_in_any_order(one, other):
+def test_the_digests_of_two_parts_add_up_to_that_of_the_whole_in_any_order(one, other):
     whole = Digest.of(one + other)
     assert Digest.of(one) + Digest.of(other) == whole == Digest.of([*reversed(other), *one])
     assert Digest.of(np.array(one + other, dtype="int64")) == whole
@@ -23,31 +25,31 @@ def test_the_digest_of_both_parts_is_that_of_the_whole_in_any_order(one, other):
 
 
 @given(st.lists(st.integers(0, 2**32 - 1), min_size=1, max_size=50), st.data())
-def test_a_row_less_or_twice_is_another_digest(crcs, data):
+def test_a_missing_or_repeated_row_changes_the_digest(crcs, data):
     place = data.draw(st.integers(0, len(crcs) - 1))
     without = crcs[:place] + crcs[place + 1 :]
     assert Digest.of(without) != Digest.of(crcs) != Digest.of([*crcs, crcs[place]])
 
 
-def test_nothing_is_the_empty_digest():
+def test_no_rows_have_the_empty_digest():
     assert Digest.of([]) == Digest() and not Digest()
     assert Digest.of([0])
 
 
 def test_a_day_that_one_side_lacks_differs_unless_it_is_empty():
     one, two, three = (date(2025, 11, day) for day in (1, 2, 3))
-    here = {one: Digest.of([1]), three: Digest.of([3])}
-    there = {one: Digest.of([1]), two: Digest(), three: Digest.of([4])}
-    assert differing(here, there) == [three]
-    assert differing(here, {}) == [one, three]
+    digests = {one: Digest.of([1]), three: Digest.of([3])}
+    others = {one: Digest.of([1]), two: Digest(), three: Digest.of([4])}
+    assert differing_days(digests, others) == [three]
+    assert differing_days(digests, {}) == [one, three]
 
 
-def test_a_day_lies_in_the_window_of_its_month():
+def test_a_day_is_in_the_window_of_its_month():
     assert month_of(date(2025, 1, 31)) == "2025-01"
 
 
 def row(rng, number):
-    """The text of a row as its checksum covers it, in parts: what stays, and the value that is changed."""
+    """The text of a row that its checksum covers, in three parts; the second is the value that changes."""
     return [
         f"{number},{rng.randint(100, 999)},5089,{rng.randint(10**6, 10**7 - 1)}|",
         f"{rng.randint(100, 999)}",
@@ -66,8 +68,8 @@ def exchanged(rng, day):
 
 def corrected(rng, day):
     change = rng.choice([1, 2, 4, 8])
-    for one in rng.sample(range(len(day)), 2):
-        day[one][1] = day[one][1][:-1] + chr(ord(day[one][1][-1]) ^ change)
+    for at in rng.sample(range(len(day)), 2):
+        day[at][1] = day[at][1][:-1] + chr(ord(day[at][1][-1]) ^ change)
 
 
 def mixed_up(rng, day):
@@ -78,7 +80,7 @@ def mixed_up(rng, day):
 
 
 @pytest.mark.parametrize("happens", [exchanged, corrected, mixed_up])
-def test_no_change_in_place_of_rows_of_equal_length_is_missed_in_ten_thousand(happens):
+def test_no_change_in_place_to_rows_of_equal_length_is_missed_in_ten_thousand(happens):
     rng = random.Random(happens.__name__)
     missed = 0
     for _ in range(10_000):
@@ -89,16 +91,16 @@ def test_no_change_in_place_of_rows_of_equal_length_is_missed_in_ten_thousand(ha
     assert missed == 0
 
 
-def test_no_move_of_a_row_between_two_days_is_missed_in_ten_thousand():
+def test_no_move_of_a_row_to_another_day_is_missed_in_ten_thousand():
     rng, day, next_day = random.Random("moved"), date(2025, 11, 6), date(2025, 11, 7)
     for _ in range(10_000):
         days = [[row(rng, number) for number in range(start, start + rng.randint(1, 6))] for start in (1_000, 2_000)]
         before = {day: digest(days[0]), next_day: digest(days[1])}
         days[1].append(days[0].pop())
-        assert differing(before, {day: digest(days[0]), next_day: digest(days[1])}) == [day, next_day]
+        assert differing_days(before, {day: digest(days[0]), next_day: digest(days[1])}) == [day, next_day]
 
 
-def test_an_exchange_that_xor_and_sum_miss_is_seen_by_the_third_fold():
+def test_the_third_fold_finds_an_exchange_that_xor_and_sum_miss():
     first, second = exchange_that_two_folds_miss(
         lambda value: f"1,7,5089,{value}|||".encode(), lambda value: f"2,9,5089,{value}|||".encode()
     )
@@ -108,11 +110,11 @@ def test_an_exchange_that_xor_and_sum_miss_is_seen_by_the_third_fold():
     assert not before.agrees(after)
 
 
-def test_a_digest_of_an_earlier_version_is_compared_by_what_it_has():
+def test_a_digest_without_the_third_fold_is_compared_by_the_other_two():
     old = Digest.from_json({"live": 2, "crcXor": 3, "crcSum": 3})
     assert not old.complete
     assert old.to_json() == {"live": 2, "crcXor": 3, "crcSum": 3}
     assert old.agrees(Digest(2, 3, 3, 77)) and Digest(2, 3, 3, 77).agrees(old)
     assert not old.agrees(Digest(2, 3, 4, 77))
     assert not (old + Digest.of([1])).complete and not (Digest.of([1]) - old).complete
-    assert differing({date(2025, 11, 6): old}, {date(2025, 11, 6): Digest(2, 3, 3, 77)}) == []
+    assert differing_days({date(2025, 11, 6): old}, {date(2025, 11, 6): Digest(2, 3, 3, 77)}) == []

@@ -1,9 +1,11 @@
+"""Which errors are transient, and the exit codes."""
+
 import pytest
 
 from passport_pipeline.core import errors
 
 
-def test_what_may_heal_by_itself_is_transient_and_nothing_else():
+def test_only_errors_that_may_pass_by_themselves_are_transient():
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type)]
     assert {kind.__name__ for kind in kinds if kind.transient} == {
         "SourceUnreachable",

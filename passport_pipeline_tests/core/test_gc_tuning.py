@@ -1,4 +1,4 @@
-"""The pace of Python's collector."""
+"""The threshold of Python's cyclic garbage collector."""
 
 import gc
 from concurrent.futures import ThreadPoolExecutor
@@ -6,30 +6,30 @@ from threading import Barrier
 
 import pytest
 
-from passport_pipeline.core.gc_tuning import SELDOM, collecting_seldom
+from passport_pipeline.core.gc_tuning import THRESHOLD, collecting_less_often
 
 
 @pytest.fixture(autouse=True)
-def own_pace():
+def own_threshold():
     before = gc.get_threshold()
     gc.set_threshold(321, 7, 5)
     yield
     gc.set_threshold(*before)
 
 
-def test_the_collector_looks_seldom_inside_and_as_before_afterwards():
-    with collecting_seldom:
-        assert gc.get_threshold() == (SELDOM, 7, 5)
-        with collecting_seldom:
+def test_the_threshold_is_raised_inside_the_context_and_restored_afterwards():
+    with collecting_less_often:
+        assert gc.get_threshold() == (THRESHOLD, 7, 5)
+        with collecting_less_often:
             pass
-        assert gc.get_threshold() == (SELDOM, 7, 5)
+        assert gc.get_threshold() == (THRESHOLD, 7, 5)
     assert gc.get_threshold() == (321, 7, 5)
 
 
-def test_the_pace_comes_back_after_an_error():
-    @collecting_seldom
+def test_the_threshold_is_restored_after_an_error():
+    @collecting_less_often
     def failing():
-        assert gc.get_threshold()[0] == SELDOM
+        assert gc.get_threshold()[0] == THRESHOLD
         raise RuntimeError
 
     for _ in range(2):
@@ -38,21 +38,21 @@ def test_the_pace_comes_back_after_an_error():
         assert gc.get_threshold() == (321, 7, 5)
 
 
-def test_the_first_of_several_threads_to_leave_does_not_bring_it_back():
+def test_the_threshold_is_restored_only_when_the_last_thread_has_left():
     both, left = Barrier(2), Barrier(2)
 
     def first():
-        with collecting_seldom:
+        with collecting_less_often:
             both.wait(10)
         left.wait(10)
 
     def second():
-        with collecting_seldom:
+        with collecting_less_often:
             both.wait(10)
             left.wait(10)
             return gc.get_threshold()[0]
 
     with ThreadPoolExecutor(2) as pool:
         pool.submit(first)
-        assert pool.submit(second).result(20) == SELDOM
+        assert pool.submit(second).result(20) == THRESHOLD
     assert gc.get_threshold() == (321, 7, 5)

@@ -1,4 +1,4 @@
-"""The whole table of errors: each becomes the right error where it is met, and says nothing that it must not."""
+"""Every known error of a driver becomes the right error of the pipeline, whose text quotes nothing of the driver's."""
 
 import builtins
 import errno
@@ -40,7 +40,7 @@ ROWS = [
 
 
 def class_named(name):
-    """The class of that name, or one just so named where it is a driver's that is not installed."""
+    """The class of that name, or a new one of that name for a driver that is not installed."""
     for place in (builtins, pymongo.errors, socket, ssl, http.client):
         if hasattr(place, name):
             return getattr(place, name)
@@ -61,7 +61,7 @@ def of_driver(origin, key):
 
 
 class FailingFiles:
-    """Batches of which no file can be asked for."""
+    """Batches whose file system raises an error."""
 
     def __init__(self, folder, error):
         self.batches = Batches(folder)
@@ -83,7 +83,9 @@ def meet(origin, error, folder):
 
 
 @pytest.mark.parametrize(("errors", "known", "key"), ROWS)
-def test_every_known_error_becomes_what_it_says_and_is_retried_only_where_that_may_help(errors, known, key, tmp_path):
+def test_every_known_error_becomes_its_kind_with_its_advice_and_is_retried_only_if_transient(
+    errors, known, key, tmp_path
+):
     @failing_clearly
     def body():
         meet(errors, of_driver(errors, key), tmp_path)
@@ -95,9 +97,9 @@ def test_every_known_error_becomes_what_it_says_and_is_retried_only_where_that_m
         body()
     assert failed.value.allow_retries is known.kind.transient
     assert failed.value.metadata["exit_code"].value == EXIT_CODES[errors]
-    said = known.advice.format(table="a table")
+    advice = known.advice.format(table="a table")
     for text in (str(met.value), failed.value.description):
-        assert said in text
+        assert advice in text
         assert SECRET not in text and "Samplewood" not in text
     if isinstance(key, int) and key:
         assert f"(error {key})" in failed.value.description
@@ -111,12 +113,12 @@ def test_every_known_error_becomes_what_it_says_and_is_retried_only_where_that_m
         (FILES, OSError(errno.EINVAL, SECRET)),
     ],
 )
-def test_what_is_not_listed_is_permanent_and_says_its_number_alone(origin, error, tmp_path):
-    kind, said = origin.unlisted
+def test_an_unlisted_error_is_permanent_and_its_text_is_not_quoted(origin, error, tmp_path):
+    kind, advice = origin.unlisted
     with pytest.raises(kind) as met:
         meet(origin, error, tmp_path)
     assert not met.value.transient
-    assert said in str(met.value)
+    assert advice in str(met.value)
     assert SECRET not in str(met.value)
 
 
@@ -125,7 +127,7 @@ def test_no_error_is_listed_twice():
     assert len(keys) == len(set(keys))
 
 
-def test_every_code_that_mongodbs_driver_would_retry_is_transient():
+def test_every_code_that_mongodbs_driver_retries_is_transient():
     from pymongo.helpers_shared import _RETRYABLE_ERROR_CODES
 
     for code in _RETRYABLE_ERROR_CODES:
@@ -141,7 +143,7 @@ def test_a_refused_certificate_is_told_from_a_server_that_does_not_answer():
     assert translated("central", error).transient
 
 
-def test_an_unlisted_write_error_with_a_label_that_allows_another_try_is_transient():
+def test_an_unlisted_write_error_with_a_retryable_label_is_transient():
     error = pymongo.errors.OperationFailure(SECRET, 99999)
     error._add_error_label("RetryableWriteError")
     assert MONGODB.find(error).kind is PassportUnreachable
@@ -150,7 +152,7 @@ def test_an_unlisted_write_error_with_a_label_that_allows_another_try_is_transie
 @pytest.mark.parametrize(
     ("codes", "kind"), [([112], PassportUnreachable), ([112, 189], PassportUnreachable), ([112, 13], PassportRefused)]
 )
-def test_a_bulk_write_is_tried_again_only_where_that_may_help_with_every_document(codes, kind):
+def test_a_bulk_write_is_transient_only_if_the_errors_of_all_documents_are(codes, kind):
     class Refusing:
         def insert_many(self, documents, ordered):
             errors = [{"index": n, "code": code, "errmsg": SECRET} for n, code in enumerate(codes)]
@@ -181,7 +183,7 @@ class Interrupted:
 
 
 @pytest.mark.parametrize("error", [ConnectionError(SECRET), TimeoutError(), class_named("ClientPayloadError")(SECRET)])
-def test_a_day_whose_download_breaks_off_is_not_taken_for_a_day_without_a_file(error, tmp_path):
+def test_a_file_whose_download_is_interrupted_is_not_taken_for_absent(error, tmp_path):
     store = Batches(tmp_path)
     store.fs = Interrupted(error)
     with pytest.raises(BatchUnreachable) as caught:
@@ -189,7 +191,7 @@ def test_a_day_whose_download_breaks_off_is_not_taken_for_a_day_without_a_file(e
     assert caught.value.transient
 
 
-def test_a_full_disk_is_said_so_and_not_tried_again(tmp_path, monkeypatch):
+def test_a_full_disk_is_reported_and_not_retried(tmp_path, monkeypatch):
     import pandas as pd
 
     from passport_pipeline.batches import files

@@ -1,3 +1,5 @@
+"""References of a day's rows: sets of ids, and their bytes."""
+
 import zlib
 
 import numpy as np
@@ -15,19 +17,19 @@ def plain(references):
 
 
 @given(st.dictionaries(st.sampled_from(["concept", "drug", "person"]), IDS))
-def test_what_was_written_is_read_again(named):
+def test_references_are_read_as_they_were_written(named):
     references = References.of(named)
     assert plain(references) == {kind: sorted(set(ids)) for kind, ids in named.items() if ids}
     assert plain(References.from_bytes(references.to_bytes())) == plain(references)
 
 
-def test_what_several_refer_to_comes_together_once():
+def test_a_union_has_each_id_once():
     several = [References.of({"drug": [3, 1]}), References(), References.of({"drug": np.array([3, 7]), "user": [1]})]
     assert plain(References.union(several)) == {"drug": [1, 3, 7], "user": [1]}
     assert several[0]["person"].tolist() == []
 
 
-def test_a_thousand_persons_take_little_room():
+def test_a_thousand_consecutive_ids_take_less_than_100_bytes():
     assert len(References.of({"person": range(40_000, 41_000)}).to_bytes()) < 100
 
 

@@ -1,4 +1,4 @@
-"""What somebody else wrote commands no terminal: it is shown, whichever command prints it."""
+"""No text from elsewhere controls the terminal, whichever command prints it: control characters are escaped."""
 
 import ast
 import json
@@ -30,13 +30,15 @@ from passport_pipeline.verification.hospital import unreadable
 COLOUR, LINK, TITLE, TURNED = "\x1b[31m", "\x1b]8;;http://x.test\x1b\\", "\x1b]0;owned\x07", "\u202e"
 MARKUP = "[red]a[/red] [/] [link=http://x.test]b[/link] :smile:"
 HOSTILE = f"{MARKUP} {COLOUR}{LINK}{TITLE}{TURNED}\x9b1m\r\x00\u2028end"
-SEEN = r"[red]a[/red] [/] [link=http://x.test]b[/link] :smile: \x1b[31m\x1b]8;;http://x.test\x1b\\x1b]0;owned\x07\u202e"
+ESCAPED = (
+    r"[red]a[/red] [/] [link=http://x.test]b[/link] :smile: \x1b[31m\x1b]8;;http://x.test\x1b\\x1b]0;owned\x07\u202e"
+)
 AT = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 
 
-def commands_in(text):
-    """The characters of a text that command a terminal; lines and a program's own colours are none."""
-    return {one for one in text if one != "\n" and unicodedata.category(one) in ("Cc", "Cf", "Cs", "Zl", "Zp")}
+def controls_in(text):
+    """The characters of a text that control a terminal, but for line breaks."""
+    return {each for each in text if each != "\n" and unicodedata.category(each) in ("Cc", "Cf", "Cs", "Zl", "Zp")}
 
 
 @pytest.fixture
@@ -58,8 +60,8 @@ def command(settings, monkeypatch, tmp_path, capsys):
     return run
 
 
-def test_what_commands_a_terminal_is_escaped_and_all_else_stays():
-    assert shown(HOSTILE) == rf"{SEEN}\x9b1m\r\x00\u2028end"
+def test_control_characters_are_escaped_and_all_others_stay():
+    assert shown(HOSTILE) == rf"{ESCAPED}\x9b1m\r\x00\u2028end"
     assert shown(shown(HOSTILE)) == shown(HOSTILE)
     assert shown("a\nb\tc") == r"a\nb\tc" and shown_lines("a\nb\tc") == "a\nb\\tc"
     assert shown("\udc80") == r"\udc80" and shown("\U000e0041") == r"\U000e0041"
@@ -68,43 +70,43 @@ def test_what_commands_a_terminal_is_escaped_and_all_else_stays():
         assert shown(word) == shown_lines(word) == word
 
 
-def test_lines_are_written_as_lines_that_command_nothing(capsys):
+def test_lines_are_written_with_control_characters_escaped(capsys):
     say(f"one {HOSTILE}\ntwo")
     complain(f"three {HOSTILE}")
     out, err = capsys.readouterr()
-    assert out.startswith(f"one {SEEN}") and out.endswith("end\ntwo\n")
-    assert err.startswith(f"three {SEEN}") and err.endswith("end\n")
-    assert not commands_in(out + err)
+    assert out.startswith(f"one {ESCAPED}") and out.endswith("end\ntwo\n")
+    assert err.startswith(f"three {ESCAPED}") and err.endswith("end\n")
+    assert not controls_in(out + err)
 
 
-def test_names_and_reasons_are_shown_by_the_commands_that_list_and_change_hospitals(command):
+def test_names_and_reasons_are_escaped_by_the_commands_that_list_and_change_hospitals(command):
     code, out, err = command("hospitals", "pause", "central", "--reason", f"{HOSTILE}\nx", "--by", HOSTILE)
     assert (code, err) == (0, "") and out.count("\n") == 1
-    assert out.count(SEEN) == 2 and not commands_in(out)
+    assert out.count(ESCAPED) == 2 and not controls_in(out)
     code, out, _ = command("hospitals", "list")
-    assert code == 0 and not commands_in(out)
+    assert code == 0 and not controls_in(out)
     for piece in ("[/]", ":smile:"):
         assert out.count(piece) == 3  # name, by, reason
     code, out, _ = command("hospitals", "list", "--json")
     (listed,) = json.loads(out)["hospitals"]
     assert (listed["name"], listed["by"]) == (HOSTILE, HOSTILE)
     code, out, err = command("sync")
-    assert code == 0 and f"({SEEN}" in err and not commands_in(out + err)
+    assert code == 0 and f"({ESCAPED}" in err and not controls_in(out + err)
     code, out, err = command("sync", "--hospital", "central")
-    assert code == 3 and SEEN in err and not commands_in(out + err)
+    assert code == 3 and ESCAPED in err and not controls_in(out + err)
     code, out, err = command("parked", "replay", "--all")
-    assert code == 0 and SEEN in err and not commands_in(out + err)
+    assert code == 0 and ESCAPED in err and not controls_in(out + err)
 
 
-def test_an_error_is_shown_whatever_it_quotes(command):
+def test_an_error_that_quotes_a_hostile_text_is_escaped(command):
     code, out, err = command("hospitals", "pause", HOSTILE, "--reason", "x")
-    assert code == 2 and "[red]a[/red]" in err and not commands_in(out + err)
+    assert code == 2 and "[red]a[/red]" in err and not controls_in(out + err)
     code, out, err = command("conflicts", "show", HOSTILE)
-    assert code != 0 and not commands_in(out + err)
+    assert code != 0 and not controls_in(out + err)
 
 
 def every_table(text):
-    """Print all tables with this text wherever somebody else's may stand."""
+    """Print all tables with this text wherever a text from elsewhere may stand."""
     hospitals_table(
         [HospitalState("central", "paused", AT, text, text), HospitalState("east")],
         {"central": Hospital(key="central", name=text, url_env="X_URL", timezone="UTC")},
@@ -118,24 +120,24 @@ def every_table(text):
     timeline_table([Entry("2026-11-21T09:30", text, text, text, text)])
 
 
-def test_no_table_takes_a_text_for_a_command(capsys):
+def test_every_table_escapes_its_texts(capsys):
     every_table(HOSTILE)
-    told = capsys.readouterr().out
-    assert not commands_in(told)
-    assert told.count("[/red]") > 5 and told.count(r"\u202e") > 5
+    printed = capsys.readouterr().out
+    assert not controls_in(printed)
+    assert printed.count("[/red]") > 5 and printed.count(r"\u202e") > 5
 
 
-def test_on_a_terminal_only_the_program_itself_has_colours(capsys, monkeypatch):
+def test_on_a_terminal_only_the_programs_own_colours_are_written(capsys, monkeypatch):
     monkeypatch.setattr(consoles.PlainConsole, "is_terminal", True)
     monkeypatch.setenv("TERM", "xterm-256color")
     every_table(HOSTILE)
-    told = capsys.readouterr().out
-    assert "\x1b[32mok" in told
-    assert "\x1b[31ma" not in told and "http://x.test\x1b" not in told and "\x1b]" not in told
-    assert commands_in(told) == {"\x1b"}
+    printed = capsys.readouterr().out
+    assert "\x1b[32mok" in printed
+    assert "\x1b[31ma" not in printed and "http://x.test\x1b" not in printed and "\x1b]" not in printed
+    assert controls_in(printed) == {"\x1b"}
 
 
-def test_bars_and_spinners_take_no_text_for_a_command(capsys):
+def test_bars_and_spinners_escape_their_texts(capsys):
     from rich.progress import MofNCompleteColumn
 
     with consoles.bars(MofNCompleteColumn()) as progress:
@@ -143,17 +145,17 @@ def test_bars_and_spinners_take_no_text_for_a_command(capsys):
         progress.update(task, advance=1, description=f"{HOSTILE} 2026-11")
     with consoles.errors().status(HOSTILE) as status:
         consoles.errors().print(status.renderable)
-    told = capsys.readouterr().err
-    assert "[red]a[/red]" in told and not commands_in(told)
+    printed = capsys.readouterr().err
+    assert "[red]a[/red]" in printed and not controls_in(printed)
 
 
-DOORS = {"consoles.py"}
-MODULES = sorted(path for path in Path(cli.__file__).parent.glob("*.py") if path.name not in DOORS)
+ESCAPING = {"consoles.py"}
+MODULES = sorted(path for path in Path(cli.__file__).parent.glob("*.py") if path.name not in ESCAPING)
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.name)
-def test_no_command_writes_to_a_terminal_but_by_the_two_modules_that_escape(module):
-    """Texts are escaped where they are written, so what holds is that nothing else writes. JSON escapes by itself."""
+def test_commands_write_to_a_terminal_only_by_the_modules_that_escape(module):
+    """Texts are escaped where they are written, so nothing else may write. JSON escapes by itself."""
     tree = ast.parse(module.read_text())
     imported = {
         (node.module, alias.name) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names

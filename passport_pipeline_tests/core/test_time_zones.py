@@ -34,7 +34,7 @@ def test_local_time_becomes_utc(local, zone, expected):
     assert utc(local, zone) == expected
 
 
-def test_what_is_unknown_stays_unknown():
+def test_an_unknown_time_stays_unknown():
     assert utc(None, "Africa/Kigali") == "NaT"
     assert len(utc_of(pd.Series([], dtype="datetime64[us]"), ZoneInfo("Europe/Paris"))) == 0
 
@@ -49,24 +49,24 @@ INSTANTS = [
 @pytest.mark.parametrize(
     "zone", ["Pacific/Kiritimati", "Africa/Kigali", "UTC", "America/Lima", "America/Port-au-Prince"]
 )
-def test_the_first_and_the_last_day_of_the_calendar_are_no_instant_in_any_zone_and_disturb_no_other_time(zone):
+def test_times_of_the_first_and_last_day_of_the_calendar_have_no_utc_in_any_zone_and_others_keep_theirs(zone):
     local = pd.Series(np.array([*CALENDAR, "2025-11-06 10:30:00", "NaT"], dtype="datetime64[us]"))
-    found = utc_of(local, ZoneInfo(zone))
-    assert np.isnat(found).tolist() == [True, True, True, True, False, True]
-    assert found[4] == utc_of(local.iloc[4:5], ZoneInfo(zone))[0]
+    instants = utc_of(local, ZoneInfo(zone))
+    assert np.isnat(instants).tolist() == [True, True, True, True, False, True]
+    assert instants[4] == utc_of(local.iloc[4:5], ZoneInfo(zone))[0]
     assert are_instants(local).tolist() == [False, False, False, False, True, False]
 
 
-def test_every_other_time_is_a_datetime_in_every_zone_there_is():
+def test_every_other_time_is_a_datetime_in_every_zone():
     local = pd.Series(np.array(INSTANTS, dtype="datetime64[us]"))
     assert are_instants(local).all()
     for zone in sorted(available_timezones()):
-        found = moments(utc_of(local, ZoneInfo(zone)))
-        assert len(found) == len(INSTANTS), zone
-        assert None not in found, zone
+        datetimes = moments(utc_of(local, ZoneInfo(zone)))
+        assert len(datetimes) == len(INSTANTS), zone
+        assert None not in datetimes, zone
 
 
-def test_documents_hold_aware_datetimes_to_the_microsecond_and_none_for_what_is_unknown():
+def test_instants_become_aware_datetimes_to_the_microsecond_and_unknown_ones_none():
     instants = np.array(["2025-11-06T08:30:00.123456", "NaT", "1900-01-01", "9999-12-31T23:59:59"], "datetime64[us]")
     known = datetime(2025, 11, 6, 8, 30, 0, 123456, tzinfo=UTC)
     old, late = datetime(1900, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)

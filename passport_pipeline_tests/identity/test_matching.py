@@ -31,12 +31,12 @@ def identifiers(*rows):
     )
 
 
-def matched(asked, rows, passport):
-    return match(asked, national_ids(rows), passport)
+def matched(persons, rows, passport):
+    return match(persons, national_ids(rows), passport)
 
 
 class Passport:
-    """Patients by national id, and what was asked for."""
+    """Patients by national id; records the ids of each call."""
 
     def __init__(self, **patients):
         self.patients = {key.removeprefix("n"): value for key, value in patients.items()}
@@ -47,62 +47,62 @@ class Passport:
         return {i: self.patients[i] for i in ids if i in self.patients}
 
 
-def one(identifier_rows, passport=None):
+def answer(identifier_rows, passport=None):
     passport = passport or Passport(**{f"n{ID}": [PATIENT]})
     row = matched(persons(7), identifiers(*identifier_rows), passport).iloc[0]
     return row["reason"] if isinstance(row["reason"], str) else row["patient_id"]
 
 
 def test_a_person_is_the_patient_with_the_same_national_id():
-    assert one([(7, ID)]) == PATIENT
+    assert answer([(7, ID)]) == PATIENT
 
 
-def test_the_id_may_be_written_in_any_way():
-    assert one([(7, "1-1990-8-0012345-6-78"), (7, full_width(ID))]) == PATIENT
+def test_the_same_id_written_in_another_way_matches():
+    assert answer([(7, "1-1990-8-0012345-6-78"), (7, full_width(ID))]) == PATIENT
 
 
-def test_without_an_id_nobody_is_matched():
-    assert one([]) == "no_national_id"
-    assert one([(7, None)]) == "no_national_id"
+def test_a_person_without_an_id_is_not_matched():
+    assert answer([]) == "no_national_id"
+    assert answer([(7, None)]) == "no_national_id"
 
 
-def test_an_id_that_holds_nothing_counts_as_not_written():
-    assert one([(7, " - ")]) == "no_national_id"
-    assert one([(7, " - "), (7, ID)]) == PATIENT
+def test_an_id_of_dashes_and_spaces_counts_as_not_written():
+    assert answer([(7, " - ")]) == "no_national_id"
+    assert answer([(7, " - "), (7, ID)]) == PATIENT
 
 
 def test_an_id_that_is_not_10_to_16_digits_is_invalid():
-    assert one([(7, "12345")]) == "invalid_national_id"
-    assert one([(7, "CM9012345678ABCD")]) == "invalid_national_id"
+    assert answer([(7, "12345")]) == "invalid_national_id"
+    assert answer([(7, "CM9012345678ABCD")]) == "invalid_national_id"
 
 
-def test_two_different_ids_of_one_person_are_never_chosen_between():
-    assert one([(7, ID), (7, OTHER)]) == "several_national_ids"
+def test_a_person_with_two_different_ids_is_not_matched():
+    assert answer([(7, ID), (7, OTHER)]) == "several_national_ids"
 
 
-def test_a_valid_id_beside_an_invalid_one_is_not_trusted():
-    assert one([(7, ID), (7, "12345")]) == "several_national_ids"
+def test_a_person_with_a_valid_and_an_invalid_id_is_not_matched():
+    assert answer([(7, ID), (7, "12345")]) == "several_national_ids"
 
 
-def test_an_id_that_another_person_holds_too_is_nobodys():
-    assert one([(7, ID), (8, "1 1990 80012345678")]) == "shared_national_id"
+def test_a_person_who_shares_an_id_with_another_is_not_matched():
+    assert answer([(7, ID), (8, "1 1990 80012345678")]) == "shared_national_id"
 
 
-def test_sharing_counts_also_with_persons_whose_other_id_differs():
-    assert one([(7, ID), (8, ID), (8, OTHER)]) == "shared_national_id"
+def test_an_id_is_shared_also_with_a_person_who_has_another_id_too():
+    assert answer([(7, ID), (8, ID), (8, OTHER)]) == "shared_national_id"
 
 
-def test_an_id_that_the_passport_does_not_know_waits_for_its_patient():
-    assert one([(7, ID)], Passport()) == "unknown_patient"
-    assert one([(7, ID)], Passport(**{f"n{ID}": []})) == "unknown_patient"
+def test_a_person_whose_id_the_passport_does_not_know_has_an_unknown_patient():
+    assert answer([(7, ID)], Passport()) == "unknown_patient"
+    assert answer([(7, ID)], Passport(**{f"n{ID}": []})) == "unknown_patient"
 
 
-def test_two_patients_with_one_id_are_never_chosen_between():
-    assert one([(7, ID)], Passport(**{f"n{ID}": [PATIENT, TWIN]})) == "ambiguous_patient"
-    assert one([(7, ID)], Passport(**{f"n{ID}": [PATIENT, PATIENT]})) == PATIENT
+def test_a_person_whose_id_two_patients_have_is_not_matched():
+    assert answer([(7, ID)], Passport(**{f"n{ID}": [PATIENT, TWIN]})) == "ambiguous_patient"
+    assert answer([(7, ID)], Passport(**{f"n{ID}": [PATIENT, PATIENT]})) == PATIENT
 
 
-def test_the_passport_is_asked_once_and_only_for_ids_that_can_match():
+def test_patients_are_looked_up_once_and_only_for_usable_ids():
     passport = Passport(**{f"n{ID}": [PATIENT]})
     rows = identifiers((1, ID), (2, "12345"), (3, OTHER), (4, OTHER))
     matched(persons(1, 2, 3, 4, 5), rows, passport)
@@ -111,18 +111,18 @@ def test_the_passport_is_asked_once_and_only_for_ids_that_can_match():
     assert len(passport.asked) == 1
 
 
-def test_the_result_has_one_row_a_person_in_their_order_and_exactly_one_answer():
-    found = matched(persons(9, 3, 5), identifiers((3, ID)), Passport(**{f"n{ID}": [PATIENT]}))
-    assert found.columns.tolist() == ["person_id", "person_uuid", "patient_id", "reason"]
-    assert found["person_id"].tolist() == [9, 3, 5]
-    assert found.dtypes.astype(str).tolist() == ["int64", "str", "str", "str"]
-    assert (found["patient_id"].notna() ^ found["reason"].notna()).all()
+def test_each_person_has_one_row_in_their_order_with_a_patient_or_a_reason():
+    matches = matched(persons(9, 3, 5), identifiers((3, ID)), Passport(**{f"n{ID}": [PATIENT]}))
+    assert matches.columns.tolist() == ["person_id", "person_uuid", "patient_id", "reason"]
+    assert matches["person_id"].tolist() == [9, 3, 5]
+    assert matches.dtypes.astype(str).tolist() == ["int64", "str", "str", "str"]
+    assert (matches["patient_id"].notna() ^ matches["reason"].notna()).all()
 
 
 def test_no_persons_give_an_empty_frame():
-    found = matched(persons(), identifiers(), Passport())
-    assert len(found) == 0
-    assert found.dtypes.astype(str).tolist() == ["int64", "str", "str", "str"]
+    matches = matched(persons(), identifiers(), Passport())
+    assert len(matches) == 0
+    assert matches.dtypes.astype(str).tolist() == ["int64", "str", "str", "str"]
 
 
 POOL = ["1000000001", "1000000002", "1000-000-003", full_width("1000000001"), "12", "", None, "A1000000001"]
@@ -136,12 +136,12 @@ POOL = ["1000000001", "1000000002", "1000-000-003", full_width("1000000001"), "1
         st.lists(st.sampled_from("pqr"), max_size=2),
     ),
 )
-def test_nobody_is_matched_by_anything_but_an_id_that_is_theirs_alone(held, known):
+def test_a_person_is_matched_only_by_an_id_that_is_theirs_alone(held, known):
     rows = identifiers(*held)
-    found = matched(persons(1, 2, 3, 4, 5, 6), rows, lambda ids: {i: known[i] for i in ids if i in known})
+    matches = matched(persons(1, 2, 3, 4, 5, 6), rows, lambda ids: {i: known[i] for i in ids if i in known})
     plain = rows.assign(plain=normalise_national_id(rows["identifier"])).dropna()
     plain = plain[plain["plain"] != ""]
-    for person, patient, reason in zip(found["person_id"], found["patient_id"], found["reason"], strict=True):
+    for person, patient, reason in zip(matches["person_id"], matches["patient_id"], matches["reason"], strict=True):
         own = set(plain.loc[plain["person_id"] == person, "plain"])
         if isinstance(patient, str):
             (national_id,) = own

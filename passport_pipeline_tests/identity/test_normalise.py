@@ -37,7 +37,7 @@ def plain(written):
         "1199080012345678\x00",
     ],
 )
-def test_every_way_of_writing_an_id_is_the_same_id(written):
+def test_every_way_of_writing_an_id_has_the_same_plain_form(written):
     assert plain(written) == "1199080012345678"
 
 
@@ -50,11 +50,11 @@ def test_letters_are_kept_in_upper_case():
 
 
 @pytest.mark.parametrize("written", ["123456789²", "①②③④⑤⑥⑦⑧⑨⑩", "12345678½", "1\ufe0f\u20e3234567890"])
-def test_what_only_looks_like_a_digit_stays_invalid(written):
+def test_characters_that_only_look_like_digits_stay_invalid(written):
     assert not valid(normalise_national_id(pd.Series([written], dtype="str"))).any()
 
 
-def test_decoration_alone_is_nothing_and_null_stays_null():
+def test_decoration_alone_becomes_empty_and_null_stays_null():
     series = normalise_national_id(pd.Series(["-", " \u200b ", "", None], dtype="str", index=[4, 5, 6, 7]))
     assert series.iloc[:3].tolist() == ["", "", ""]
     assert series.isna().tolist() == [False, False, False, True]
@@ -78,7 +78,7 @@ def test_ten_to_sixteen_digits_are_valid(national_id, fits):
     assert valid(pd.Series([national_id], dtype="str")).tolist() == [fits]
 
 
-def test_an_empty_series_is_fine():
+def test_an_empty_series_stays_empty():
     nothing = pd.Series([], dtype="str")
     assert normalise_national_id(nothing).tolist() == []
     assert valid(nothing).tolist() == []
@@ -91,7 +91,7 @@ ANYTHING = st.characters(exclude_categories=["Cs"])
 
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.one_of(DIGITS, DECORATION, ANYTHING), max_size=25).map("".join))
-def test_a_valid_id_holds_exactly_the_digits_that_were_written(written):
+def test_a_valid_id_has_exactly_the_digits_that_were_written(written):
     normalised = normalise_national_id(pd.Series([written], dtype="str"))
     if valid(normalised)[0]:
         digits = [str(unicodedata.decimal(c)) for c in written if unicodedata.category(c) == "Nd"]
@@ -100,6 +100,6 @@ def test_a_valid_id_holds_exactly_the_digits_that_were_written(written):
 
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.one_of(DIGITS, DECORATION), min_size=1, max_size=16).map("".join))
-def test_digits_and_decoration_in_any_script_come_out_as_plain_digits(written):
+def test_digits_of_any_script_become_plain_digits_without_decoration(written):
     assert (plain(written) + "0").isascii()
     assert (plain(written) + "0").isdecimal()

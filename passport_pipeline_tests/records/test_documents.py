@@ -94,7 +94,7 @@ def test_an_image_shows_its_title():
     ]
 
 
-def test_a_diagnosis_says_what_its_parts_say():
+def test_a_diagnosis_has_the_certainty_and_order_of_its_group():
     (record,) = documents_of(observations(*diagnosis(1)), DICTIONARY).records
     assert record["data"]["procedure"] == "Synced from OpenMRS - Dr. Jane Smith (confirmed, primary)"
     assert record["source"]["certainty"] == "confirmed"
@@ -121,7 +121,7 @@ def test_the_members_of_a_panel_name_their_group_and_the_first_carries_its_row()
     assert [[row["obsId"] for row in source["rows"]] for source in sources] == [[2, 1], [3], [4]]
 
 
-def test_what_the_source_does_not_know_is_absent_and_what_it_knows_is_there():
+def test_provenance_has_the_fields_that_are_known_and_lacks_unknown_ones():
     plain, full = (
         documents_of(observations(obs(1, NOTE, value_text="x", **columns)), DICTIONARY).records[0]
         for columns in (
@@ -152,7 +152,7 @@ def test_what_the_source_does_not_know_is_absent_and_what_it_knows_is_there():
     assert None not in plain["openmrsData"].values()
 
 
-def test_no_value_of_a_document_is_anything_but_plain_python():
+def test_documents_hold_plain_python_values_only():
     rows = observations(*diagnosis(1), obs(9, NOTE, value_text="x", previous_version=3, providers="1:"))
     made = documents_of(rows, DICTIONARY)
 
@@ -187,13 +187,13 @@ def test_local_midnight_shows_the_same_day_wherever_it_is_read():
     assert record["openmrsData"]["obsDatetime"] == datetime(2025, 10, 31, 22, 0, tzinfo=UTC)
 
 
-def test_time_is_kept_to_what_mongodb_keeps():
+def test_times_are_cut_to_the_milliseconds_that_mongodb_stores():
     now = NOW.replace(microsecond=123_456)
     (record,) = documents_of(observations(obs(1, NOTE, value_text="x")), DICTIONARY, now=now).records
     assert record["createdAt"] == NOW.replace(microsecond=123_000)
 
 
-def test_the_checksum_counts_what_the_source_decides_and_nothing_else():
+def test_the_checksum_covers_what_the_source_decides_and_nothing_else():
     rows = observations(obs(1, 50, value_coded=51))
     first = documents_of(rows, MEDICINES).records[0]
     later = documents_of(rows, MEDICINES, now=NOW + timedelta(days=3)).records[0]
@@ -247,13 +247,13 @@ def test_a_parked_row_has_the_id_that_its_record_will_have():
     assert parked["_id"] == record["_id"]
 
 
-def test_a_person_that_nobody_matched_yet_is_parked_and_not_lost():
+def test_rows_of_a_person_without_a_match_are_parked():
     rows = observations(obs(1, NOTE, value_text="x"))
     made = documents_of(rows, DICTIONARY, matches=matched(rows).iloc[:0])
     assert [parked["reason"] for parked in made.parked] == ["not_matched"]
 
 
-def test_a_fault_of_the_value_comes_before_the_patients_identity():
+def test_a_row_with_a_faulty_value_and_no_patient_is_parked_for_its_value():
     rows = observations(obs(1, NOTE))
     made = documents_of(rows, DICTIONARY, matches=matched(rows, {}))
     assert [parked["reason"] for parked in made.parked] == ["no_value"]
@@ -284,33 +284,33 @@ def test_documents_come_in_the_order_of_their_observations_with_fixed_keys():
     assert len({tuple(record) + tuple(record["source"]) for record in made}) == 1
 
 
-def test_a_row_without_a_uuid_goes_by_its_number():
+def test_a_row_without_a_uuid_gets_one_from_its_id():
     (record,) = documents_of(observations(obs(1, NOTE, value_text="x", obs_uuid=None)), DICTIONARY).records
     assert record["source"]["obsUuid"] == record["source"]["rows"][0]["obsUuid"] == "obs-1"
 
 
-def test_a_person_without_a_uuid_goes_by_its_number():
+def test_a_person_without_a_uuid_gets_one_from_its_id():
     rows = observations(obs(1, NOTE, value_text="x", person_uuid=""), obs(2, NOTE, person_uuid=""))
     made = documents_of(rows, DICTIONARY)
-    assert [one["source"]["personUuid"] for one in made.records] == ["person-789"]
-    assert [one["personUuid"] for one in made.parked] == ["person-789"]
+    assert [record["source"]["personUuid"] for record in made.records] == ["person-789"]
+    assert [row["personUuid"] for row in made.parked] == ["person-789"]
 
 
 @pytest.mark.parametrize("observed", ["0001-01-01 00:00:00", "9999-12-31 23:59:59"])
 @pytest.mark.parametrize("zone", ["Africa/Kigali", "America/Lima", "UTC"])
-def test_an_observation_of_no_instant_is_parked_and_no_other(observed, zone):
+def test_an_observation_whose_time_has_no_utc_is_parked_and_no_other(observed, zone):
     rows = pd.concat(
         [observations(obs(1, NOTE, value_text="a")), observations(obs(2, NOTE, value_text="b"))], ignore_index=True
     )
     rows.loc[0, "obs_datetime"] = np.datetime64(observed, "us")
     made = documents_of(rows, DICTIONARY, hospital=HOSPITAL.model_copy(update={"timezone": zone}))
-    assert [(one["obsId"], one["reason"]) for one in made.parked] == [(1, "invalid_date")]
-    assert [one["source"]["obsId"] for one in made.records] == [2]
+    assert [(row["obsId"], row["reason"]) for row in made.parked] == [(1, "invalid_date")]
+    assert [record["source"]["obsId"] for record in made.records] == [2]
 
 
 @pytest.mark.parametrize("created", ["0001-01-01 00:00:00", "9999-12-31 23:59:59", "NaT"])
 @pytest.mark.parametrize("zone", ["Africa/Kigali", "America/Lima"])
-def test_a_row_that_was_created_at_no_instant_has_an_id_without_a_second_and_no_date_of_creation(created, zone):
+def test_a_row_whose_creation_time_has_no_utc_has_an_id_without_a_second_and_no_date_of_creation(created, zone):
     rows = observations(obs(1, NOTE, value_text="a"))
     rows.loc[0, "date_created"] = np.datetime64(created, "us")
     (record,) = documents_of(rows, DICTIONARY, hospital=HOSPITAL.model_copy(update={"timezone": zone})).records
@@ -319,14 +319,14 @@ def test_a_row_that_was_created_at_no_instant_has_an_id_without_a_second_and_no_
     assert record["syncDate"] == min(record["openmrsData"]["obsDatetime"], NOW)
 
 
-def test_two_hospitals_with_the_same_numbers_make_two_documents():
+def test_rows_of_two_hospitals_with_the_same_ids_make_two_documents():
     other = Hospital(key="other", name="Other", url_env="X", timezone="Africa/Kigali")
     rows = observations(obs(1, NOTE, value_text="x"))
-    ids = {documents_of(rows, DICTIONARY, hospital=each).records[0]["_id"] for each in (HOSPITAL, other)}
+    ids = {documents_of(rows, DICTIONARY, hospital=hospital).records[0]["_id"] for hospital in (HOSPITAL, other)}
     assert len(ids) == 2
 
 
-def test_a_long_text_is_kept_whole_and_without_nul():
+def test_a_long_text_is_stored_whole_and_without_nul():
     (shown,) = data(obs(1, NOTE, value_text="\x00ж" * 32_768), known=DICTIONARY)
     assert shown["reason"] == "Note: " + "ж" * 32_768
 

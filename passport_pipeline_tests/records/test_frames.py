@@ -1,4 +1,4 @@
-"""The last net: rows that nothing can be made of are parked, whatever is raised over them, and stop no others."""
+"""Rows over which an unforeseen error is raised are parked, and all others are made into documents."""
 
 import logging
 
@@ -63,7 +63,7 @@ def made_of(rows):
 
 @pytest.fixture
 def failing(monkeypatch):
-    """failing(*obs_ids) -> nothing can be built where all of these rows are; gives the sizes of what was tried."""
+    """failing(*obs_ids) -> frames with all of these rows fail; returns the sizes of the frames that were tried."""
 
     def arrange(*obs_ids, error=ZeroDivisionError):
         draft, tried = drafting.draft, []
@@ -71,7 +71,7 @@ def failing(monkeypatch):
         def broken(rows, *others):
             tried.append(len(rows))
             if {*obs_ids} <= {*rows["obs_id"]}:
-                raise error(f"said of {NAME}")
+                raise error(f"about {NAME}")
             return draft(rows, *others)
 
         monkeypatch.setattr(drafting, "draft", broken)
@@ -81,23 +81,23 @@ def failing(monkeypatch):
 
 
 def parked_in(made):
-    return {row["obsId"] for one in made.parked for row in one["rows"] if one["reason"] == "unbuildable"}
+    return {part["obsId"] for row in made.parked for part in row["rows"] if row["reason"] == "unbuildable"}
 
 
-def shown_in(made):
-    return {row["obsId"] for one in made.records for row in one["source"]["rows"]}
+def loaded_in(made):
+    return {part["obsId"] for record in made.records for part in record["source"]["rows"]}
 
 
-def test_the_one_row_that_fails_is_parked_and_all_others_come_out_as_ever(failing):
+def test_the_one_row_that_fails_is_parked_and_the_documents_of_all_others_are_unchanged(failing):
     rows = observations(*(note(number) for number in range(1, 101)), *diagnosis(200))
     ordinary = documents_of(rows, DICTIONARY)
     tried = failing(77)
     made = made_of(rows)
-    assert made.records == [one for one in ordinary.records if one["source"]["obsId"] != 77]
+    assert made.records == [record for record in ordinary.records if record["source"]["obsId"] != 77]
     (parked,) = made.parked
     assert parked["rows"] == [{"obsId": 77, "obsUuid": "obs-uuid-77", "crc": 77 * 7, "role": "lead"}]
     assert (parked["reason"], parked["error"], parked["day"]) == ("unbuildable", "ZeroDivisionError", "2025-11-06")
-    assert {one["_id"] for one in ordinary.records} == {one["_id"] for one in (*made.records, parked)}
+    assert {record["_id"] for record in ordinary.records} == {document["_id"] for document in (*made.records, parked)}
     assert made.outcomes["row_id"].tolist() == rows["obs_id"].tolist()
     assert made.outcomes.set_index("row_id")["outcome"].value_counts().to_dict() == {
         "lead": 100,
@@ -107,47 +107,47 @@ def test_the_one_row_that_fails_is_parked_and_all_others_come_out_as_ever(failin
     assert len(tried) < 20
 
 
-def test_where_nothing_fails_nothing_is_made_twice(failing):
+def test_a_frame_that_does_not_fail_is_drafted_once(failing):
     tried = failing(4711)
     made_of(observations(note(1), note(2)))
     assert tried == [2]
 
 
-def test_obs_ids_and_the_errors_type_are_told_and_never_its_text(failing, caplog):
+def test_the_log_has_the_obs_ids_and_the_type_of_the_error_but_not_its_text(failing, caplog):
     failing(2)
     with caplog.at_level(logging.WARNING, "passport_pipeline.records.frames"):
         made = made_of(observations(note(1), note(2), note(3)))
-    (told,) = caplog.messages
-    assert "central: no record can be made of 1 observations" in told
-    assert "obs_id 2: ZeroDivisionError" in told
-    assert NAME not in told + str(made.parked)
+    (message,) = caplog.messages
+    assert "central: no record can be made of 1 observations" in message
+    assert "obs_id 2: ZeroDivisionError" in message
+    assert NAME not in message + str(made.parked)
 
 
-def test_a_row_is_parked_with_its_own_group_which_nobody_can_tell_the_meaning_of_without_it(failing):
+def test_a_row_that_fails_is_parked_with_all_rows_of_its_group(failing):
     rows = observations(note(1), *diagnosis(10), *panel(20), note(30))
     rows.loc[rows["obs_id"].between(10, 13), "root_id"] = 10
     failing(12)
     made = made_of(rows)
     assert parked_in(made) == {10, 11, 12, 13}
-    assert shown_in(made) == {1, *range(20, 26), 30}
+    assert loaded_in(made) == {1, *range(20, 26), 30}
 
 
 @pytest.mark.parametrize(
-    ("obs_id", "apart"),
+    ("obs_id", "parked"),
     [(24, {23, 24, 25}), (21, {*range(20, 26)}), (23, {*range(20, 26)}), (20, {*range(20, 26)})],
 )
-def test_of_nested_groups_the_one_that_the_row_is_in_is_parked_with_what_is_below(failing, obs_id, apart):
+def test_of_nested_groups_the_one_with_the_failing_row_is_parked_with_all_below_it(failing, obs_id, parked):
     failing(obs_id)
     made = made_of(observations(note(1), *panel(20)))
-    assert parked_in(made) == apart
-    assert parked_in(made) | shown_in(made) == {1, *range(20, 26)}
+    assert parked_in(made) == parked
+    assert parked_in(made) | loaded_in(made) == {1, *range(20, 26)}
 
 
-def test_a_group_that_fails_only_as_a_whole_is_parked_whole(failing):
+def test_a_group_of_which_no_row_fails_by_itself_is_parked_whole(failing):
     failing(21, 25)
     made = made_of(observations(note(1), *panel(20)))
     assert parked_in(made) == {*range(20, 26)}
-    assert shown_in(made) == {1}
+    assert loaded_in(made) == {1}
 
 
 def test_rows_in_each_others_groups_are_parked_together(failing):
@@ -156,10 +156,10 @@ def test_rows_in_each_others_groups_are_parked_together(failing):
     )
     failing(1)
     made = made_of(rows)
-    assert (parked_in(made), shown_in(made)) == ({1, 2}, {3})
+    assert (parked_in(made), loaded_in(made)) == ({1, 2}, {3})
 
 
-def test_what_fails_in_telling_who_is_answerable_or_in_a_document_is_caught_as_well(monkeypatch):
+def test_rows_that_fail_in_finding_their_clinician_or_in_hashing_are_parked(monkeypatch):
     rows = observations(*(note(number) for number in range(1, 9)))
     attribute, hashed = drafting.attribute, making_documents.hashed
 
@@ -176,12 +176,12 @@ def test_what_fails_in_telling_who_is_answerable_or_in_a_document_is_caught_as_w
     monkeypatch.setattr(drafting, "attribute", nobody)
     monkeypatch.setattr(making_documents, "hashed", unhashable)
     made = made_of(rows)
-    assert {one["obsId"]: one["error"] for one in made.parked} == {3: "KeyError", 5: "TypeError"}
-    assert shown_in(made) == {1, 2, 4, 6, 7, 8}
+    assert {row["obsId"]: row["error"] for row in made.parked} == {3: "KeyError", 5: "TypeError"}
+    assert loaded_in(made) == {1, 2, 4, 6, 7, 8}
 
 
 @pytest.mark.parametrize("error", [PassportUnreachable("no primary"), OSError(), MemoryError(), KeyboardInterrupt()])
-def test_what_no_row_is_to_blame_for_stops_the_run(error):
+def test_an_error_that_no_row_causes_stops_the_run(error):
     rows = observations(note(1), note(2))
 
     def interrupted(_):
@@ -191,7 +191,7 @@ def test_what_no_row_is_to_blame_for_stops_the_run(error):
         making(rows, interrupted).documents_of(rows)
 
 
-def test_what_is_raised_without_any_row_is_no_rows_fault(monkeypatch):
+def test_an_error_that_is_raised_even_without_rows_stops_the_run(monkeypatch):
     def broken(*_):
         raise ZeroDivisionError
 
@@ -200,18 +200,18 @@ def test_what_is_raised_without_any_row_is_no_rows_fault(monkeypatch):
         made_of(observations(note(1), note(2)))
 
 
-def test_a_text_that_no_json_can_hold_parks_its_row_alone():
+def test_a_row_with_a_text_that_json_cannot_hold_is_parked_alone():
     rows = observations(note(1), note(2), note(3))
     rows["value_text"] = pd.Series(["a", "\ud800", "c"], dtype="object")  # Arrow, which frames come in, has none such
     made = made_of(rows)
-    assert ([*parked_in(made)], shown_in(made)) == ([2], {1, 3})
+    assert ([*parked_in(made)], loaded_in(made)) == ([2], {1, 3})
 
 
-def test_a_record_of_more_rows_than_a_document_holds_is_parked_row_by_row(monkeypatch):
+def test_a_record_of_too_many_rows_is_parked_row_by_row(monkeypatch):
     monkeypatch.setattr(making_documents, "MOST_ROWS", 3)
     rows = observations(note(1), *(row | {"root_id": 10} for row in diagnosis(10)), note(20))
     made = made_of(rows)
     assert parked_in(made) == {10, 11, 12, 13}
-    assert {len(one["rows"]) for one in made.parked} == {1}
-    assert {one["error"] for one in made.parked} == {"TooManyRows"}
-    assert shown_in(made) == {1, 20}
+    assert {len(row["rows"]) for row in made.parked} == {1}
+    assert {row["error"] for row in made.parked} == {"TooManyRows"}
+    assert loaded_in(made) == {1, 20}

@@ -17,7 +17,7 @@ def test_an_id_is_the_same_in_every_run_and_holds_its_second():
     assert first.generation_time == datetime(2025, 11, 6, 8, 35, tzinfo=UTC)
 
 
-def test_hospitals_and_uuids_are_never_confused():
+def test_ids_of_different_hospitals_or_uuids_differ():
     ids = {
         object_id(hospital, [uuid], AT)[0]
         for hospital, uuid in [("a", "b"), ("b", "a"), ("a", "bb"), ("ab", "b"), ("a", "B")]
@@ -26,9 +26,9 @@ def test_hospitals_and_uuids_are_never_confused():
 
 
 @pytest.mark.parametrize("instant", ["NaT", "1969-12-31T23:59:59", "2106-02-07T06:28:16", "1000-01-01"])
-def test_a_second_that_four_bytes_cannot_hold_counts_as_none(instant):
-    (one,) = object_id("central", ["uuid-1"], np.array([instant], dtype="datetime64[us]"))
-    assert str(one)[:8] == "00000000"
+def test_a_second_that_four_bytes_cannot_hold_counts_as_0(instant):
+    (id_,) = object_id("central", ["uuid-1"], np.array([instant], dtype="datetime64[us]"))
+    assert str(id_)[:8] == "00000000"
 
 
 def test_five_thousand_rows_of_one_second_have_five_thousand_ids_in_order():
@@ -38,6 +38,6 @@ def test_five_thousand_rows_of_one_second_have_five_thousand_ids_in_order():
     assert ids[17] == object_id("central", ["uuid-17"], AT)[0]
 
 
-def test_lengths_must_agree():
+def test_uuids_and_instants_of_different_length_are_refused():
     with pytest.raises(ValueError, match="zip"):
         object_id("central", ["uuid-1"], np.repeat(AT, 2))

@@ -27,8 +27,8 @@ SHOWN = {
 }
 
 
-def seen(record):
-    """What a record shows, under the oracle's names; of medication and visit the answer within a longer text."""
+def fields_of(record):
+    """A record's fields under the oracle's names; the answers of medications and visits are within a longer text."""
     name, shown, when = (record["data"][field] for field in SHOWN[record["type"]])
     source = record["source"]
     return {
@@ -45,7 +45,9 @@ def seen(record):
 
 
 @pytest.mark.parametrize("version", ["1.9.0", "1.9", "2.1", "2.8"])
-def test_every_row_comes_out_as_the_oracle_knows(version, mariadb_admin, make_database, readonly_url, monkeypatch):
+def test_every_row_has_the_outcome_and_record_that_the_oracle_expects(
+    version, mariadb_admin, make_database, readonly_url, monkeypatch
+):
     like = DEMO[2] if version.startswith("1") else DEMO[0]
     sample = generate(replace(like, version=version), patients=30)
     database = make_database(f"records_{version}")
@@ -60,33 +62,33 @@ def test_every_row_comes_out_as_the_oracle_knows(version, mariadb_admin, make_da
         locales=spec.locales,
         national_id_types=(NATIONAL_ID,),
     )
-    ids = sorted({one for one in sample.identities.values() if one})
-    known = [one for number, one in enumerate(ids) if number % 5]
+    ids = sorted({id_ for id_ in sample.identities.values() if id_})
+    known = [id_ for number, id_ in enumerate(ids) if number % 5]
     with open_database(hospital, Settings()) as source:
         rows, lookups = read_all(source)
         matches = match_known(rows, read_identifiers(source), known)
     drafts = draft(rows, lookups, hospital)
-    who = drafts.clinicians
-    accounts = dict.fromkeys(who["clinician_key"], (USER, DOCTOR))
+    clinicians = drafts.clinicians
+    accounts = dict.fromkeys(clinicians["clinician_key"], (USER, DOCTOR))
     made = documents(drafts, hospital, matches, accounts, NOW, "run-1")
     oracle = expected(sample, known)
     oracle = oracle[oracle["outcome"] != "outside"].set_index("obs_id")
     outcomes = made.outcomes.set_index("row_id").sort_index()
     assert outcomes.index.tolist() == oracle.index.tolist()
     for ours, theirs in (("outcome", "outcome"), ("reason", "reason"), ("lead_row_id", "lead_id")):
-        got, wanted = outcomes[ours].astype(object), oracle[theirs].astype(object)
-        different = (got != wanted) & ~(got.isna() & wanted.isna())
-        assert oracle[different].assign(got=got[different]).to_dict("records") == []
+        actual, right = outcomes[ours].astype(object), oracle[theirs].astype(object)
+        different = (actual != right) & ~(actual.isna() & right.isna())
+        assert oracle[different].assign(actual=actual[different]).to_dict("records") == []
     leads = oracle[oracle["outcome"] == "lead"].set_index("obs_uuid")
-    got = pd.DataFrame([seen(record) for record in made.records]).set_index("obs_uuid").loc[leads.index]
-    assert got["patient"].tolist() == [patient_of(national_id) for national_id in leads["national_id"]]
-    names = who.set_index("clinician_key")["name"]
-    assert got["clinician_key"].map(names).tolist() == leads["clinician"].tolist()
+    actual = pd.DataFrame([fields_of(record) for record in made.records]).set_index("obs_uuid").loc[leads.index]
+    assert actual["patient"].tolist() == [patient_of(national_id) for national_id in leads["national_id"]]
+    names = clinicians.set_index("clinician_key")["name"]
+    assert actual["clinician_key"].map(names).tolist() == leads["clinician"].tolist()
     for column in ("type", "when", "status", "clinician_key", "location"):
-        ours, theirs = got[column].astype(object), leads[column].astype(object)
+        ours, theirs = actual[column].astype(object), leads[column].astype(object)
         different = (ours != theirs) & ~(ours.isna() & theirs.isna())
-        assert leads[different].assign(got=ours[different]).to_dict("records") == []
-    for row, name, shown in zip(leads.itertuples(), got["name"], got["shown"], strict=True):
+        assert leads[different].assign(actual=ours[different]).to_dict("records") == []
+    for row, name, shown in zip(leads.itertuples(), actual["name"], actual["shown"], strict=True):
         if row.type == "visit":
             assert shown == f"{row.name}: {row.shown}"
         else:

@@ -1,4 +1,4 @@
-"""The integration document's own example: obs 12345 of person 789, as it comes out."""
+"""The integration document's own example: obs 12345 of person 789, as a record."""
 
 from datetime import UTC, datetime
 
@@ -19,7 +19,7 @@ DICTIONARY = concepts(concept(102, "DIAGNOSIS", "Coded", "Question"), concept(45
 ROWS = observations(obs(12345, 102, value_coded=456, location_id=5))
 
 
-def test_the_documents_example_comes_out_as_the_document_says():
+def test_the_example_becomes_the_record_that_the_document_describes():
     (record,) = documents_of(ROWS, DICTIONARY).records
     assert record["type"] == "condition"
     assert record["data"] == {
@@ -31,7 +31,7 @@ def test_the_documents_example_comes_out_as_the_document_says():
     assert record["patientId"] == PATIENT
 
 
-def test_its_creator_is_the_clinicians_user_so_that_the_patient_sees_a_name():
+def test_its_creator_is_the_clinicians_user():
     (record,) = documents_of(ROWS, DICTIONARY).records
     assert record["createdBy"] == USER
     assert record["source"]["doctorId"] == DOCTOR
@@ -58,7 +58,7 @@ def test_its_provenance_names_hospital_and_row():
     assert source["rows"] == [{"obsId": 12345, "obsUuid": "obs-uuid-12345", "crc": 86415, "role": "lead"}]
 
 
-def test_a_live_example_is_editable_from_now_on():
+def test_a_live_example_is_editable():
     (record,) = documents_of(ROWS, DICTIONARY).records
     assert record["syncDate"] == NOW
     assert record["createdAt"] == record["updatedAt"] == NOW

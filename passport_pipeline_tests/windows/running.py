@@ -1,4 +1,4 @@
-"""Runs of windows without Dagster, for tests of what is asked for and not of how it is run."""
+"""Runs of windows without Dagster."""
 
 from collections.abc import Iterable
 
@@ -24,21 +24,22 @@ def run_windows(connections: Connections, windows: Iterable[Window]) -> None:
         ):
             extract_window(source, batches, month)
             match_window(source, batches, passport, month)
-            compared = compare_window(source.hospital, batches, passport, month)
-            load_window(settings, batches, passport, compared, run_id="run", token=token)
+            comparison = compare_window(source.hospital, batches, passport, month)
+            load_window(settings, batches, passport, comparison, run_id="run", token=token)
 
 
 def read_references(connections: Connections, key: str) -> None:
-    """What the nightly job reads of a hospital anew, but for its survey."""
+    """Renew the lookups and national ids of a hospital, as the nightly job does."""
     with connections.source(key) as source:
         renew_lookups(source, connections.batches)
         renew_national_ids(source, connections.batches)
 
 
-def load_hospitals(connections: Connections, *keys: str) -> None:
-    """All windows of these hospitals, or of all, as if none was ever read."""
+def load_hospitals(connections: Connections, *keys: str, newest: str | None = None) -> None:
+    """Load all windows of these hospitals, or of all, to the newest month, as if none was ever read."""
+    newest = newest or last_month()
     for key in keys or connections.hospitals:
         read_references(connections, key)
         with connections.source(key) as source:
             months = renew_survey(source, connections.batches).months()
-        run_windows(connections, [Window(key, month) for month in months if FIRST_MONTH <= month <= last_month()])
+        run_windows(connections, [Window(key, month) for month in months if FIRST_MONTH <= month <= newest])

@@ -1,4 +1,4 @@
-"""Which days would be made differently now, and that a run makes just those anew."""
+"""Days whose records would be different now are stale, and a run loads just these."""
 
 from contextlib import contextmanager
 from dataclasses import replace
@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from bson import ObjectId
 
 from passport_pipeline.core.digests import Digest
 from passport_pipeline.core.errors import BatchError
 from passport_pipeline.core.windows import Window, month_of
 from passport_pipeline.detection.plan import stale_windows
 from passport_pipeline.passport.days.state import recorded
-from passport_pipeline.sources.openmrs.source import OpenMrsSource
 from passport_pipeline.windows import lookups
 from passport_pipeline.windows.compare import Reason, dependencies_version, names_any, stored_states, window_states
-from passport_pipeline.windows.fingerprint import stored_inputs
+from passport_pipeline.windows.fingerprint import stored_dependencies
 from passport_pipeline.windows.lookups import stored_national_ids
 from passport_pipeline_tests.windows.running import load_hospitals, read_references, run_windows
 from passport_sample.generator import DEMO, generate
@@ -63,56 +63,59 @@ def stale(connections):
 
 def days_of(connections, persons):
     """The days with rows of these persons, by month."""
-    batches, found = connections.batches, {}
+    batches, days = connections.batches, {}
     for month in batches.months("central"):
         for day, file in batches.month("central", month).items():
             if set(file.references["person"].tolist()) & set(persons):
-                found.setdefault(month, []).append(day)
-    return found
+                days.setdefault(month, []).append(day)
+    return days
 
 
-def told(windows):
+def day_counts(windows):
+    """The number of stale days of each window."""
     return {window.month: len(window.days) for window in windows}
 
 
 @contextmanager
-def removed(passport, collection, wanted):
-    """Some documents are not there for a while."""
-    gone = list(passport[collection].find(wanted))
-    assert gone
-    passport[collection].delete_many(wanted)
+def removed(passport, collection, query):
+    """The documents that match are deleted inside of the context."""
+    documents = list(passport[collection].find(query))
+    assert documents
+    passport[collection].delete_many(query)
     try:
-        yield gone
+        yield documents
     finally:
-        passport[collection].insert_many(gone)
+        passport[collection].insert_many(documents)
 
 
 def person_of(connections, patient):
-    held = stored_national_ids("central", connections.batches)
-    return held.loc[held["national_id"] == patient["nationalId"], "person_id"]
+    holders = stored_national_ids("central", connections.batches)
+    return holders.loc[holders["national_id"] == patient["nationalId"], "person_id"]
 
 
-def test_what_was_just_loaded_is_not_stale(stale):
+def test_a_hospital_that_was_just_loaded_has_no_stale_windows(stale):
     assert stale() == []
 
 
-def test_a_patient_who_is_gone_makes_the_days_of_that_person_stale_until_he_is_back(connections, stale):
+def test_the_days_of_a_person_are_stale_while_their_patient_is_missing(connections, stale):
     (most,) = connections.passport["medicalrecords"].aggregate([{"$sortByCount": "$patientId"}, {"$limit": 1}])
-    patient = next(one for one in connections.passport["patients"].find() if str(one["_id"]) == most["_id"])
+    patient = connections.passport["patients"].find_one({"_id": ObjectId(most["_id"])})
     expected = days_of(connections, person_of(connections, patient))
     with removed(connections.passport, "patients", {"_id": patient["_id"]}):
-        assert told(stale()) == {month: len(days) for month, days in expected.items()}
+        assert day_counts(stale()) == {month: len(days) for month, days in expected.items()}
     assert stale() == []
 
 
-def test_a_newly_registered_patient_makes_just_the_days_stale_that_a_run_then_makes_anew(synced, connections, stale):
+def test_a_newly_registered_patient_makes_the_days_of_that_person_stale_and_a_run_loads_just_these(
+    synced, connections, stale
+):
     later = newcomers(SEED, CITIZENS)
     persons = pd.concat([person_of(connections, patient) for patient in later.patients])
     expected = days_of(connections, persons)
     synced.register(later)
-    found = stale()
-    assert told(found) == {month: len(days) for month, days in expected.items()} != {}
-    assert stale() == found
+    diffs = stale()
+    assert day_counts(diffs) == {month: len(days) for month, days in expected.items()} != {}
+    assert stale() == diffs
     before = {day: record.recorded_at for day, record in recorded(connections.passport, "central").items()}
     run(connections, expected)
     after = {day: record.recorded_at for day, record in recorded(connections.passport, "central").items()}
@@ -121,50 +124,50 @@ def test_a_newly_registered_patient_makes_just_the_days_stale_that_a_run_then_ma
     assert synced.compare().ok
 
 
-def test_what_happens_again_after_it_was_healed_has_another_key(connections, stale):
+def test_the_same_change_after_a_run_has_another_key(connections, stale):
     passport = connections.passport
     (patient,) = passport["patients"].aggregate([{"$match": {"medicalHistory": {"$ne": []}}}, {"$limit": 1}])
     only = {"_id": patient["_id"]}
     with removed(passport, "patients", only):
         first = stale()
-        run(connections, told(first))
-    run(connections, told(stale()))
+        run(connections, day_counts(first))
+    run(connections, day_counts(stale()))
     with removed(passport, "patients", only):
         again = stale()
-    assert told(again) == told(first) != {}
+    assert day_counts(again) == day_counts(first) != {}
     assert not {window.key for window in again} & {window.key for window in first}
 
 
-def test_a_renamed_hospital_is_stale_as_a_whole(connections, stale):
+def test_every_day_of_a_renamed_hospital_is_stale(connections, stale):
     files = {month: len(connections.batches.month("central", month)) for month in connections.batches.months("central")}
-    assert told(stale(name="Another name")) == files
+    assert day_counts(stale(name="Another name")) == files
 
 
-def test_a_day_whose_raw_batch_is_gone_is_stale_and_comes_back(synced, connections, stale):
+def test_a_day_whose_raw_batch_is_missing_is_stale_and_is_read_again(synced, connections, stale):
     batches = connections.batches
     month = batches.months("central")[0]
     day = next(iter(batches.month("central", month)))
     batches.stream("central", "observations").delete_day(day)
-    assert told(stale()) == {month: 1}
+    assert day_counts(stale()) == {month: 1}
     run(connections, [month])
     assert stale() == []
     assert synced.compare().ok
 
 
-def test_a_raw_batch_that_cannot_be_read_is_stale_and_never_taken_for_empty_and_read_again(connections, stale):
+def test_a_day_whose_raw_batch_is_damaged_is_stale_not_taken_for_empty_and_read_again(connections, stale):
     batches, hospital = connections.batches, connections.hospital("central")
     month = batches.months("central")[0]
     day = next(iter(batches.month("central", month)))
     path = Path(batches.root, "central", month, f"{day}.parquet")
     path.write_bytes(path.read_bytes()[:-9])
-    assert told(stale()) == {month: 1}
+    assert day_counts(stale()) == {month: 1}
     with pytest.raises(BatchError, match=f"central {day}: .* materialise obs_batch of this window first"):
-        window_states(batches, stored_inputs(hospital, batches, month), month)
+        window_states(batches, stored_dependencies(hospital, batches, month), month)
     run(connections, [month])
     assert stale() == []
 
 
-def test_an_unreadable_raw_batch_of_a_day_that_is_empty_now_is_cleared_away(connections):
+def test_a_damaged_raw_batch_of_a_day_without_rows_is_removed(connections):
     batches = connections.batches
     month = batches.months("central")[0]
     empty = next(
@@ -176,11 +179,11 @@ def test_an_unreadable_raw_batch_of_a_day_that_is_empty_now_is_cleared_away(conn
     assert not path.exists()
 
 
-def test_a_day_that_was_read_and_never_loaded_is_stale(connections, stale):
+def test_a_day_that_was_read_but_never_loaded_is_stale(connections, stale):
     days = recorded(connections.passport, "central")
-    one = max(day for day, record in days.items() if record.digest != Digest())
-    with removed(connections.passport, "sourcedays", {"hospital": "central", "day": one.isoformat()}):
-        assert told(stale()) == {month_of(one): 1}
+    newest = max(day for day, record in days.items() if record.digest != Digest())
+    with removed(connections.passport, "sourcedays", {"hospital": "central", "day": newest.isoformat()}):
+        assert day_counts(stale()) == {month_of(newest): 1}
     assert stale() == []
 
 
@@ -188,7 +191,7 @@ def _version(hospital, batches, **changes):
     return dependencies_version(hospital.model_copy(update=changes), batches)
 
 
-def test_the_version_changes_with_all_that_is_stored_of_a_hospital_and_with_nothing_else(connections, stale):
+def test_the_version_changes_with_lookups_identifiers_name_and_zone_and_with_nothing_else(connections, stale):
     batches, hospital = connections.batches, connections.hospital("central")
     before = dependencies_version(hospital, batches)
     read_references(connections, "central")
@@ -204,7 +207,7 @@ def test_the_version_changes_with_all_that_is_stored_of_a_hospital_and_with_noth
     assert stale(key="nowhere") is None
 
 
-def test_whether_a_hospital_knows_a_national_id_however_it_is_written_there(connections):
+def test_a_hospital_names_the_national_ids_of_its_persons_and_no_others(connections):
     (patient, *_) = passport_patients(SEED, CITIZENS).patients
     known = frozenset({patient["nationalId"]})
     assert names_any("central", connections.batches, known)
@@ -213,30 +216,30 @@ def test_whether_a_hospital_knows_a_national_id_however_it_is_written_there(conn
     assert not names_any("nowhere", connections.batches, known)
 
 
-def test_an_id_that_contradicts_its_holders_data_at_the_hospital_is_not_known_to_it(connections):
+def test_a_hospital_does_not_name_a_national_id_that_is_shared_there(connections):
     batches, name = connections.batches, lookups.NATIONAL_IDS
     frames, texts = batches.read_frames("central", name)
-    held = frames[name]
-    batches.write_frames("central", name, {name: held.assign(reason="shared_national_id")}, texts)
-    assert not names_any("central", batches, frozenset(held["national_id"]))
-    batches.write_frames("central", name, {name: held}, texts)
-    assert names_any("central", batches, frozenset(held["national_id"]))
+    holders = frames[name]
+    batches.write_frames("central", name, {name: holders.assign(reason="shared_national_id")}, texts)
+    assert not names_any("central", batches, frozenset(holders["national_id"]))
+    batches.write_frames("central", name, {name: holders}, texts)
+    assert names_any("central", batches, frozenset(holders["national_id"]))
 
 
-def test_national_ids_are_decided_anew_only_where_an_identifier_or_a_rule_has_changed(connections, monkeypatch):
-    def read(source):
+def test_national_ids_are_read_again_only_if_an_identifier_or_a_rule_has_changed(connections, monkeypatch):
+    def identifiers(source):
         raise LookupError
 
-    monkeypatch.setattr(OpenMrsSource, "identifiers", read)
     with connections.source("central") as source:
-        kept = lookups.renew_national_ids(source, connections.batches)
-        pd.testing.assert_frame_equal(kept, stored_national_ids("central", connections.batches))
+        monkeypatch.setattr(type(source), "identifiers", identifiers)
+        holders = lookups.renew_national_ids(source, connections.batches)
+        pd.testing.assert_frame_equal(holders, stored_national_ids("central", connections.batches))
         monkeypatch.setattr(lookups, "IDENTITY_VERSION", lookups.IDENTITY_VERSION + 1)
         with pytest.raises(LookupError):
             lookups.renew_national_ids(source, connections.batches)
 
 
-def test_a_renamed_concept_that_was_read_again_makes_the_days_stale_that_show_it(synced, connections, stale):
+def test_a_renamed_concept_makes_the_days_that_show_it_stale_once_the_lookups_are_renewed(synced, connections, stale):
     batches = connections.batches
     counts = {}
     for month in batches.months("central"):
@@ -252,7 +255,7 @@ def test_a_renamed_concept_that_was_read_again_makes_the_days_stale_that_show_it
     assert stale() == []
     read_references(connections, "central")
     expected = pd.Series([month_of(day) for day in counts[rarest]]).value_counts().to_dict()
-    assert told(stale()) == expected
+    assert day_counts(stale()) == expected
     run(connections, expected)
     assert stale() == []
     text = str(list(connections.passport["medicalrecords"].find({}, {"data": 1, "source.concept": 1})))

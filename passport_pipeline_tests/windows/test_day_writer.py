@@ -35,7 +35,7 @@ def cut(days, *frames):
     return [(day, part and len(part.records), is_last) for day, part, is_last in day_parts(days, frames)]
 
 
-def test_a_day_ends_when_another_of_its_frame_follows():
+def test_a_day_ends_where_the_next_day_of_its_frame_begins():
     assert cut([MONDAY, TUESDAY], frame(MONDAY, MONDAY, TUESDAY)) == [
         (MONDAY, 2, True),
         (TUESDAY, 1, False),
@@ -43,7 +43,7 @@ def test_a_day_ends_when_another_of_its_frame_follows():
     ]
 
 
-def test_a_day_that_goes_on_in_the_next_frame_comes_in_parts():
+def test_a_day_that_continues_in_the_next_frame_comes_in_parts():
     assert cut([MONDAY, TUESDAY], frame(MONDAY), frame(MONDAY), frame(MONDAY, TUESDAY)) == [
         (MONDAY, 1, False),
         (MONDAY, 1, False),
@@ -75,7 +75,7 @@ def test_a_part_has_the_records_parked_rows_and_skipped_rows_of_its_day():
 
 
 class Reconciler:
-    """Takes down what it is given, in the order in which it is done."""
+    """Records its calls, in their order."""
 
     def __init__(self, day, done):
         self.day, self.done = day, done
@@ -85,12 +85,12 @@ class Reconciler:
             raise ZeroDivisionError
         self.done.append((self.day, len(records)))
 
-    def close(self, digest, skipped, inputs):
-        self.done.append((self.day, inputs, dict(skipped)))
+    def close(self, digest, skipped, fingerprint):
+        self.done.append((self.day, fingerprint, dict(skipped)))
         return self.day
 
 
-STATES = {day: SimpleNamespace(digest=Digest(), inputs="inputs") for day in DAYS}
+STATES = {day: SimpleNamespace(digest=Digest(), fingerprint="fingerprint") for day in DAYS}
 
 
 @pytest.mark.parametrize("threads", [1, 4])
@@ -103,12 +103,12 @@ def test_every_day_is_written_part_by_part_then_closed_and_results_come_in_order
         (TUESDAY, 1),
         (TUESDAY, 2),
         (TUESDAY, 0),
-        (TUESDAY, "inputs", skipped),
+        (TUESDAY, "fingerprint", skipped),
     ]
-    assert [step for step in done if step[0] == WEDNESDAY] == [(WEDNESDAY, "inputs", {})]
+    assert [step for step in done if step[0] == WEDNESDAY] == [(WEDNESDAY, "fingerprint", {})]
 
 
-def test_frames_are_made_while_the_days_before_are_written():
+def test_frames_are_made_while_earlier_days_are_written():
     made, writing = [], threading.Event()
 
     class Waiting(Reconciler):
@@ -127,8 +127,8 @@ def test_frames_are_made_while_the_days_before_are_written():
     assert made == DAYS
 
 
-def test_what_is_raised_while_a_day_is_written_is_raised_and_leaves_no_thread_at_work():
+def test_an_error_in_writing_a_day_is_raised_and_leaves_no_thread_running():
     parts = day_parts(DAYS, [frame(TUESDAY, parked=[MONDAY]), frame(WEDNESDAY)])
     with pytest.raises(ZeroDivisionError):
         list(write_days(parts, lambda day: Reconciler(day, []), STATES, 2))
-    assert not [one for one in threading.enumerate() if one.name.startswith("writer")]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("writer")]

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from passport_pipeline.connections.run import Connections
 from passport_pipeline.core.windows import last_month
 from passport_pipeline.orchestration.partitions import FIRST_MONTH
-from passport_pipeline.verification.hospital import verify_hospital
+from passport_pipeline.verification.hospital import VerifyOptions, verify_hospital
 from passport_pipeline_tests.passport.factory import patient
 from passport_pipeline_tests.windows.running import load_hospitals
 
@@ -51,12 +51,12 @@ def test_every_row_has_an_outcome_and_the_765_diagnoses_are_conditions(database,
     def result():
         load_hospitals(connections)
         with connections.source("demo") as source:
-            found = verify_hospital(source, passport, FIRST_MONTH, last_month())
-        assert found.ok
-        assert found.live == 7632
-        parts = found.loaded, found.attached, sum(found.parked.values()), sum(found.skipped.values())
-        assert sum(parts) == 7632
-        return found
+            verification = verify_hospital(source, passport, VerifyOptions((FIRST_MONTH, last_month())))
+        assert verification.ok
+        assert verification.live == 7632
+        parked, skipped = sum(verification.parked.values()), sum(verification.skipped.values())
+        assert verification.loaded + verification.attached + parked + skipped == 7632
+        return verification
 
     first = result()
     assert set(first.parked) == {"unknown_patient", "no_national_id"}

@@ -25,10 +25,11 @@ def operator(operating_on):
 
 
 def two_rows(operator):
-    """Two records of one day and of two patients, whose rows end alike behind their text: obs id -> what is covered."""
+    """Two records of one day and two patients, whose rows are equally long after their text; covered bytes by id."""
     for day in sorted(operator.database.medicalrecords.distinct("source.day")):
         records = {
-            one["patientId"]: one["source"] for one in operator.database.medicalrecords.find({"source.day": day})
+            record["patientId"]: record["source"]
+            for record in operator.database.medicalrecords.find({"source.day": day})
         }
         by_length = {}
         for source in records.values():
@@ -59,12 +60,12 @@ def covered(operator, obs_id):
 
 
 def shown(operator, *obs_ids):
-    """The numbers of seven digits that the records of these rows say."""
-    records = {one["source"]["obsId"]: one["data"] for one in operator.database.medicalrecords.find()}
+    """The numbers of seven digits in the records of these rows."""
+    records = {record["source"]["obsId"]: record["data"] for record in operator.database.medicalrecords.find()}
     return [int(re.search(r"\b[1-9]\d{6}\b", str(records[obs_id])).group()) for obs_id in obs_ids]
 
 
-def test_an_exchange_that_xor_and_sum_miss_is_found_by_tick_sync_and_verify(operator):
+def test_an_exchange_that_xor_and_sum_miss_is_found_by_sensors_sync_and_verify(operator):
     operator.sync()
     (one, text), (other, other_text) = two_rows(operator).items()
     first, second = exchange_that_two_folds_miss(
@@ -73,13 +74,13 @@ def test_an_exchange_that_xor_and_sum_miss_is_found_by_tick_sync_and_verify(oper
     write(operator, {one: first, other: second})
     operator.sync()
     assert shown(operator, one, other) == [first, second]
-    assert all(found.ok for found in operator.verify().values())
+    assert all(verification.ok for verification in operator.verify().values())
 
     write(operator, {one: second, other: first})
     (difference,) = operator.verify()["central"].differences
     both = difference.source, difference.passport
     assert len({(digest.live, digest.crc_xor, digest.crc_sum) for digest in both}) == 1
-    assert difference.rows.different.obs_ids == tuple(sorted((one, other)))
+    assert difference.rows.different.row_ids == tuple(sorted((one, other)))
     assert operator.settle().ran
     assert shown(operator, one, other) == [second, first]
 
@@ -87,4 +88,4 @@ def test_an_exchange_that_xor_and_sum_miss_is_found_by_tick_sync_and_verify(oper
     (run,) = operator.sync()
     assert run.written == 2
     assert shown(operator, one, other) == [first, second]
-    assert all(found.ok for found in operator.verify().values())
+    assert all(verification.ok for verification in operator.verify().values())

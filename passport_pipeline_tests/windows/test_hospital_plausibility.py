@@ -88,7 +88,7 @@ def loaded(operating_on):
 
 @pytest.fixture
 def operator(loaded):
-    """The clinic, all of it in the passport; in the end it is put right again, and converges."""
+    """The clinic, all of it in the passport; in the end it is restored and loaded again."""
     yield loaded
     put_back(loaded)
     assert failures_of(loaded.sync(accept=True)) == []
@@ -102,7 +102,7 @@ def failures_of(runs):
 
 
 def settled(operator):
-    """Let the sensors see everything; and of the runs that were held back before, they know nothing."""
+    """Let the sensors request all that is stale, and forget the runs that were held back before."""
     operator.settle()
     for run in operator.instance.get_runs(dg.RunsFilter(tags={HELD_BACK_TAG: "true"})):
         operator.instance.delete_run(run.run_id)
@@ -124,7 +124,9 @@ LOSSES = {
 
 
 @pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
-def test_a_small_hospital_that_would_lose_its_records_is_held_back_once_and_let_through_by_an_operator(operator, loss):
+def test_a_small_hospital_that_would_lose_its_records_is_held_back_with_one_message_until_an_operator_accepts(
+    operator, loss
+):
     before = operator.passport()
     sql(operator, *loss)
     (run,) = operator.sync()
@@ -145,7 +147,7 @@ def test_a_small_hospital_that_would_lose_its_records_is_held_back_once_and_let_
     assert failures_of(operator.sync()) == []
 
 
-def test_a_hospital_whose_database_is_put_right_goes_on_by_itself(operator):
+def test_a_hospital_goes_on_by_itself_when_its_database_is_restored(operator):
     before = operator.passport()
     sql(operator, "DELETE FROM person", "UPDATE patient_identifier_type SET uuid = UUID()")
     assert len(failures_of(operator.sync())) == 1
@@ -155,7 +157,7 @@ def test_a_hospital_whose_database_is_put_right_goes_on_by_itself(operator):
     assert operator.passport() == before
 
 
-def test_what_sensors_begin_is_held_back_and_goes_on_without_anybody(operator):
+def test_runs_requested_by_sensors_are_held_back_and_go_on_when_the_database_is_restored(operator):
     settled(operator)
     before = operator.passport()
     sql(operator, "UPDATE obs SET voided = 1")
@@ -175,7 +177,7 @@ def test_what_sensors_begin_is_held_back_and_goes_on_without_anybody(operator):
 
 @pytest.fixture
 def run(operator):
-    """run(month, *assets, **tags) -> what a run of these assets (none: of the job) in the UI comes to."""
+    """run(month, *assets, **tags) -> the result of a run of these assets in the UI (none: of the job)."""
 
     def run(month, *assets, **tags):
         with closing(operator.connections()) as connections:
@@ -193,7 +195,7 @@ def run(operator):
 
 
 @pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
-def test_a_run_of_one_window_in_the_ui_finds_it_without_any_other(operator, run, loss):
+def test_a_run_of_a_single_window_in_the_ui_is_held_back_too(operator, run, loss):
     before = operator.passport()
     sql(operator, *loss)
     for month in MONTHS:
@@ -207,7 +209,7 @@ def test_a_run_of_one_window_in_the_ui_finds_it_without_any_other(operator, run,
         assert not run(MONTHS[1]).success
 
 
-def test_a_hospital_of_the_previous_version_is_held_back_in_its_first_run_too(operator, run):
+def test_a_hospital_without_a_stored_plausible_state_is_held_back_in_its_first_run(operator, run):
     before = operator.passport()
     operator.database.sourcehospitals.update_one({"_id": KEY}, {"$unset": {"known": ""}})
     sql(operator, "UPDATE patient_identifier_type SET uuid = UUID()")
@@ -218,7 +220,7 @@ def test_a_hospital_of_the_previous_version_is_held_back_in_its_first_run_too(op
     assert held is not None and "0 persons have a usable national id, and 7 had one" in held.why
 
 
-def test_what_is_gained_is_loaded_while_the_hospital_is_held_back(operator, run):
+def test_a_window_that_only_gains_rows_is_loaded_while_the_hospital_is_held_back(operator, run):
     sql(operator, "DELETE FROM patient_identifier WHERE patient_id < 1005")
     assert len(failures_of(operator.sync())) == 1
     gained = MONTH_OF_ROWS.format(first=1005, patients=1, month="2025-11", last=9)
@@ -239,14 +241,14 @@ def test_what_is_gained_is_loaded_while_the_hospital_is_held_back(operator, run)
     ],
     ids=["three notes", "one patient", "one identifier", "half of one month"],
 )
-def test_what_happens_on_any_day_holds_nothing_back(operator, change, left):
+def test_ordinary_changes_do_not_hold_the_hospital_back(operator, change, left):
     sql(operator, change)
     assert failures_of(operator.sync()) == []
     assert operator.database.medicalrecords.count_documents({}) == left
     assert state(operator).held_back is None
 
 
-def test_an_operator_lets_the_sensors_runs_through_for_a_day_and_that_is_kept(operator):
+def test_an_operators_decision_lets_the_runs_of_sensors_through_for_a_day_and_is_stored(operator):
     settled(operator)
     sql(operator, "UPDATE obs SET voided = 1 WHERE person_id >= 1002")
     operator.night()
@@ -266,23 +268,28 @@ def test_an_operator_lets_the_sensors_runs_through_for_a_day_and_that_is_kept(op
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 
 
-def change(*, known=None, now=None, held=None, let=None, taken=1, patients=6, parked=0, **rows):
+def change(*, known=None, now=None, held_back=None, let_through=None, removed=1, patients=6, parked=0, **rows):
     window = Plausibility(
-        (KEY, MONTHS[0]), Settings(), shown=90, taken=taken, patients=patients, parked={"no_national_id": parked}
+        (KEY, MONTHS[0]),
+        Settings(),
+        in_records=90,
+        removed=removed,
+        patients=patients,
+        parked={"no_national_id": parked},
     )
-    state = HospitalState(KEY, held_back=held, let_through=let, known=known)
+    state = HospitalState(KEY, held_back=held_back, let_through=let_through, known=known)
     return HospitalChange(state, Settings(), now or Known(), datetime.now(UTC), window=window, **rows)
 
 
 @pytest.mark.parametrize(
-    ("found", "holds"),
+    ("hospital", "holds"),
     [
         (change(before=1000, vanished=100), False),
         (change(before=1000, vanished=101), True),
         (change(before=1000, vanished=61, parked=40), True),
         (change(before=1000, vanished=101, patients=2), False),
         (change(before=1000, vanished=501, patients=1), True),
-        (change(before=1000, vanished=900, taken=0), False),
+        (change(before=1000, vanished=900, removed=0), False),
         (change(before=49, vanished=24), False),
         (change(before=39, vanished=20, patients=1), True),
         (change(before=19, vanished=19), False),
@@ -293,25 +300,25 @@ def change(*, known=None, now=None, held=None, let=None, taken=1, patients=6, pa
         (change(known=Known(usable=2), now=Known(usable=0)), False),
         (change(known=Known(filled=("obs", "person")), now=Known(filled=("obs",)), patients=1), True),
         (change(known=Known(filled=("obs", "person")), now=Known(filled=("obs", "person", "visit"))), False),
-        (change(before=1000, vanished=101, patients=1, held=HeldBack(NOW, "it shrank", 200)), True),
-        (change(before=1000, vanished=5, held=HeldBack(NOW, "it shrank", 200)), False),
-        (change(before=1000, vanished=400, let=LetThrough(NOW.replace(year=2999), 400)), False),
-        (change(before=1000, vanished=451, let=LetThrough(NOW.replace(year=2999), 400)), True),
-        (change(before=1000, vanished=400, let=LetThrough(NOW.replace(year=2000), 400)), True),
+        (change(before=1000, vanished=101, patients=1, held_back=HeldBack(NOW, "it shrank", 200)), True),
+        (change(before=1000, vanished=5, held_back=HeldBack(NOW, "it shrank", 200)), False),
+        (change(before=1000, vanished=400, let_through=LetThrough(NOW.replace(year=2999), 400)), False),
+        (change(before=1000, vanished=451, let_through=LetThrough(NOW.replace(year=2999), 400)), True),
+        (change(before=1000, vanished=400, let_through=LetThrough(NOW.replace(year=2000), 400)), True),
     ],
 )
-def test_the_limits_and_what_does_not_count(found, holds):
-    assert found.holds is holds
-    assert bool(found.message) is holds
+def test_a_hospital_is_held_back_beyond_the_limits_only(hospital, holds):
+    assert hospital.holds is holds
+    assert bool(hospital.message) is holds
 
 
-def test_the_message_stays_the_same_until_the_hospital_is_let_go():
+def test_the_message_stays_the_same_while_the_hospital_is_held_back():
     first = change(before=1000, vanished=300)
-    held = HeldBack(NOW, first.why, 300)
-    assert change(before=1100, vanished=290, held=held).message == first.message
+    held_back = HeldBack(NOW, first.why, 300)
+    assert change(before=1100, vanished=290, held_back=held_back).message == first.message
 
 
-def test_a_hospital_that_is_held_back_is_not_fresh():
+def test_a_hospital_that_is_held_back_is_stale():
     held = HospitalState(KEY, surveyed_at=NOW, held_back=HeldBack(NOW, "540 of 540 live rows are gone", 540))
-    found = staleness([held], NOW, NOW - NOW)
-    assert found.stale == {KEY: "held back since 2026-11-28 00:00 UTC: 540 of 540 live rows are gone"}
+    fleet = staleness([held], NOW, NOW - NOW)
+    assert fleet.stale == {KEY: "held back since 2026-11-28 00:00 UTC: 540 of 540 live rows are gone"}

@@ -1,4 +1,4 @@
-"""A window's days into the passport: many rows, many runs at once, and what one run leaves to the next."""
+"""Loading a window into the passport: with many rows, in many runs at once, and after an interrupted run."""
 
 import secrets
 import subprocess
@@ -35,18 +35,18 @@ def run_window(settings, *, full=False):
     with closing(Connections(settings)) as connections:
         passport, batches = connections.passport, connections.batches
 
-        def turn():
+        def window_lease():
             return lease(passport, "hospital-1", MONTH, run_id, settings.lease_seconds)
 
         with connections.source("hospital-1") as source:
-            with turn():
+            with window_lease():
                 extract_window(source, batches, MONTH, batch_rows=settings.batch_rows, full=full)
-            with turn():
+            with window_lease():
                 match_window(source, batches, passport, MONTH)
         hospital = connections.hospital("hospital-1")
-        with turn() as token:
-            compared = compare_window(hospital, batches, passport, MONTH)
-            return load_window(settings, batches, passport, compared, run_id=run_id, token=token, full=full)
+        with window_lease() as token:
+            comparison = compare_window(hospital, batches, passport, MONTH)
+            return load_window(settings, batches, passport, comparison, run_id=run_id, token=token, full=full)
 
 
 def add(operator, rows, a_second):
@@ -65,7 +65,7 @@ def operator(operating_on):
         yield operator
 
 
-def test_five_thousand_rows_of_one_second_are_all_loaded_once(operator):
+def test_five_thousand_rows_of_one_second_are_each_loaded_once(operator):
     add(operator, rows=5000, a_second=5000)
     assert run_window(operator.settings).outcomes["loaded"] == 5001
     assert run_window(operator.settings).days_loaded == 0
@@ -74,7 +74,7 @@ def test_five_thousand_rows_of_one_second_are_all_loaded_once(operator):
     assert len(patient["medicalHistory"]) == len(set(patient["medicalHistory"])) == 5001
 
 
-def test_eight_runs_of_one_window_at_once_leave_one_copy_of_everything(operator):
+def test_eight_runs_of_one_window_at_once_load_every_record_once(operator):
     add(operator, rows=1000, a_second=10)
     start = threading.Barrier(8)
 
@@ -99,7 +99,7 @@ UPDATE obs SET date_created = date_created + INTERVAL IF(obs_id MOD 3 = {last}, 
 """
 
 
-def test_rows_that_change_places_between_days_that_are_written_at_once_are_in_line_after_one_run(operator):
+def test_rows_that_move_between_days_written_at_the_same_time_are_up_to_date_after_one_run(operator):
     add(operator, rows=900, a_second=10)
     change(operator, "UPDATE obs SET date_created = date_created + INTERVAL obs_id MOD 3 DAY WHERE obs_id > 20000")
     assert run_window(operator.settings).outcomes["loaded"] == 901
@@ -111,9 +111,7 @@ def test_rows_that_change_places_between_days_that_are_written_at_once_are_in_li
         assert operator.verify()["hospital-1"].ok
 
 
-def test_where_one_day_fails_no_other_is_written_after_the_run_has_ended_and_the_next_run_brings_all_in(
-    operator, monkeypatch
-):
+def test_no_day_is_written_after_a_run_that_failed_and_the_next_run_loads_them_all(operator, monkeypatch):
     add(operator, rows=900, a_second=10)
     change(operator, "UPDATE obs SET date_created = date_created + INTERVAL obs_id MOD 9 DAY WHERE obs_id > 20000")
     close = DayReconciler.close
@@ -144,7 +142,7 @@ print(loaded, int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_
 """
 
 
-def test_a_backlog_of_one_day_runs_in_flat_memory(operating_on, monkeypatch):
+def test_three_times_the_rows_of_one_day_need_hardly_more_memory(operating_on, monkeypatch):
     peaks = {}
     for rows in (20_000, 60_000):
         with operating_on([seed_example()], seed_passport(), batch_rows=500) as operator:
@@ -158,5 +156,5 @@ def test_a_backlog_of_one_day_runs_in_flat_memory(operating_on, monkeypatch):
             assert loaded == 0
             assert operator.database.parkedrows.count_documents({}) == rows + 1
             assert operator.verify()["hospital-1"].ok
-    # Three times the rows, a hundred and twenty times what is held at once; what grows is the set of ids of the day.
+    # Three times the rows, and many times what is in memory at once; only the set of the day's ids grows.
     assert peaks[60_000] < peaks[20_000] * 1.3

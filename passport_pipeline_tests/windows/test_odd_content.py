@@ -1,4 +1,4 @@
-"""What a row holds stops no window: the row is parked, all others are loaded, and both ends agree."""
+"""A row with odd content is parked; all others of its window are loaded, and both ends agree."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -9,7 +9,7 @@ from passport_pipeline.core.windows import last_month
 from passport_pipeline.orchestration.partitions import FIRST_MONTH
 from passport_pipeline.passport.parked import replay
 from passport_pipeline.sources.openmrs.observations.stream import Observations
-from passport_pipeline.verification.hospital import verify_hospital
+from passport_pipeline.verification.hospital import VerifyOptions, verify_hospital
 from passport_pipeline_tests.windows.test_load import add, change, run_window
 from passport_sample.generator import DEMO, generate
 from passport_sample.population import passport_patients
@@ -33,44 +33,47 @@ VALUES (1001, 3, 5001, '9999-12-31 23:59:59', '2024-03-05 10:00:00', 1, 0, 'FINA
 
 
 @pytest.mark.parametrize("zone", ZONES)
-def test_a_date_of_year_1_or_9999_parks_its_row_and_stops_no_other(zone, case):
+def test_a_row_with_a_date_of_year_1_or_9999_is_parked_and_all_others_are_loaded(zone, case):
     connections = case("19-obs_datetime-year-1-or-9999.sql", NATIONAL_ID, zone=zone, more=MORE)
     passport = connections.passport
-    records = {one["source"]["obsUuid"]: one for one in passport["medicalrecords"].find()}
-    parked = {one["obsUuid"]: one["reason"] for one in passport["parkedrows"].find()}
+    records = {record["source"]["obsUuid"]: record for record in passport["medicalrecords"].find()}
+    parked = {row["obsUuid"]: row["reason"] for row in passport["parkedrows"].find()}
     bad = {"86ddb0a9-c468-440b-b9ee-55b62cefefe6", "obs-9999"}
     assert parked == dict.fromkeys(bad, "invalid_date")
     good = {"fc01bf57-8a94-40ad-ae6a-29d20957990e", "222821ce-57dd-46d8-b4bf-de7f1200de84"}
     assert records.keys() == good | {"obs-of-9999", "obs-of-year-1", "obs-late"}
     assert all("dateCreated" not in records[uuid]["openmrsData"] for uuid in ("obs-of-year-1", "obs-late"))
     with connections.source("case") as source:
-        found = verify_hospital(source, passport, FIRST_MONTH, last_month())
-    assert (found.ok, found.outside) == (True, 2)
+        verification = verify_hospital(source, passport, VerifyOptions((FIRST_MONTH, last_month())))
+    assert (verification.ok, verification.outside) == (True, 2)
 
 
 ODD_DATES = ("0001-01-01 00:00:00", "0001-01-01 23:59:59", "9999-12-31 00:00:00", "9999-12-31 23:59:59")
 STORED = ("medicalrecords", "parkedrows", "patients", "auditlogs", "retractedrecords")
 
 
-def test_rows_of_a_usual_hospital_that_are_given_odd_dates_are_parked_and_come_back_with_right_ones(operating_on):
+def test_records_whose_rows_get_odd_dates_are_parked_and_return_when_the_dates_are_corrected(operating_on):
     spec = replace(DEMO[0], patients=12, visits=1.5, end=date(2026, 1, 31), timezone="America/Lima")
     with operating_on([generate(spec, 4)], passport_patients(4, 40)) as operator:
         assert [run.failures for run in operator.sync()] == [[]]
         before = operator.database.medicalrecords.count_documents({})
-        chosen = [one["source"]["obsId"] for one in operator.database.medicalrecords.find().sort("_id").limit(40)]
+        records = operator.database.medicalrecords.find().sort("_id").limit(40)
+        chosen = [record["source"]["obsId"] for record in records]
         with operator.admin.begin() as connection:
             connection.exec_driver_sql(f"USE `{operator.databases[spec.key]}`")
-            connection.exec_driver_sql("CREATE TABLE kept AS SELECT obs_id, obs_datetime FROM obs")
+            connection.exec_driver_sql("CREATE TABLE true_dates AS SELECT obs_id, obs_datetime FROM obs")
             for number, obs_id in enumerate(chosen):
                 odd = ODD_DATES[number % len(ODD_DATES)]
                 connection.exec_driver_sql(f"UPDATE obs SET obs_datetime = '{odd}' WHERE obs_id = {obs_id}")
         assert [run.failures for run in operator.sync()] == [[]]
         parked = operator.database.parkedrows.find({"obsId": {"$in": chosen}})
-        assert {one["obsId"]: one["reason"] for one in parked} == dict.fromkeys(chosen, "invalid_date")
+        assert {row["obsId"]: row["reason"] for row in parked} == dict.fromkeys(chosen, "invalid_date")
         assert operator.verify()[spec.key].ok
         with operator.admin.begin() as connection:
             connection.exec_driver_sql(f"USE `{operator.databases[spec.key]}`")
-            connection.exec_driver_sql("UPDATE obs JOIN kept USING (obs_id) SET obs.obs_datetime = kept.obs_datetime")
+            connection.exec_driver_sql(
+                "UPDATE obs JOIN true_dates USING (obs_id) SET obs.obs_datetime = true_dates.obs_datetime"
+            )
         assert [run.failures for run in operator.sync()] == [[]]
         assert operator.database.medicalrecords.count_documents({}) == before
         assert operator.verify()[spec.key].ok
@@ -84,7 +87,7 @@ def operator(operating_on):
 
 @pytest.fixture
 def failing(monkeypatch):
-    """Nothing can be built where row 20123 is, until this is undone."""
+    """No frame with row 20123 can be drafted, until this is undone."""
     draft = Observations.draft
 
     def broken(rows, *others):
@@ -97,15 +100,15 @@ def failing(monkeypatch):
         yield patched
 
 
-def test_a_row_that_cannot_be_built_is_parked_stops_no_other_and_is_loaded_once_it_can_be(operator, failing):
+def test_a_row_that_cannot_be_drafted_is_parked_and_loaded_once_it_can_be(operator, failing):
     add(operator, rows=300, a_second=10)
     loaded = run_window(operator.settings)
     assert (loaded.outcomes["loaded"], loaded.outcomes["parked"]) == (300, 1)
     (parked,) = operator.database.parkedrows.find()
     assert (parked["obsId"], parked["reason"], parked["error"]) == (20_123, "unbuildable", "ZeroDivisionError")
-    found = operator.verify()["hospital-1"]
-    assert found.ok
-    assert found.parked == {"unbuildable": 1}
+    verification = operator.verify()["hospital-1"]
+    assert verification.ok
+    assert verification.parked == {"unbuildable": 1}
     before = operator.passport(*STORED, "sourcedays")
     assert run_window(operator.settings).days_loaded == 0
     assert operator.passport(*STORED, "sourcedays") == before
@@ -124,7 +127,7 @@ def test_a_row_that_cannot_be_built_is_parked_stops_no_other_and_is_loaded_once_
     assert operator.verify()["hospital-1"].ok
 
 
-def test_a_record_that_can_no_longer_be_built_leaves_the_passport_and_comes_back_as_it_was(operator, failing):
+def test_a_record_that_can_no_longer_be_drafted_is_retracted_and_returns_as_it_was(operator, failing):
     broken = Observations.draft
     failing.undo()
     add(operator, rows=200, a_second=10)

@@ -1,6 +1,7 @@
 """A window that would lose or park far more than usual is held back before anything is published."""
 
 from contextlib import closing, contextmanager
+from datetime import date
 
 import dagster as dg
 import pytest
@@ -15,7 +16,13 @@ from passport_pipeline.records import documents
 from passport_pipeline.windows.compare import compare_window
 from passport_pipeline.windows.extract import extract_window
 from passport_pipeline.windows.match import match_window
-from passport_pipeline.windows.plausibility import ACCEPT_TAG, HELD_BACK_TAG, DayChange, Plausibility, weigh
+from passport_pipeline.windows.plausibility import (
+    ACCEPT_TAG,
+    HELD_BACK_TAG,
+    DayChange,
+    Plausibility,
+    check_plausibility,
+)
 from passport_pipeline_tests.windows.test_load import run_window
 from passport_sample.seed_example import seed_example, seed_passport
 from passport_testing.daemon import later
@@ -45,7 +52,7 @@ def loaded(operating_on):
         sql(
             operator,
             ROWS.format(first=20_000, person=789, month=MONTH, rows=50),
-            "CREATE TABLE kept_obs AS SELECT * FROM obs",
+            "CREATE TABLE saved_obs AS SELECT * FROM obs",
         )
         assert [run.failures for run in operator.sync()] == [[]]
         assert operator.database.medicalrecords.count_documents({}) == 51
@@ -54,31 +61,31 @@ def loaded(operating_on):
 
 @pytest.fixture
 def operator(loaded):
-    """The same, which a test may change at the hospital and load anew: it is put back."""
+    """The same; what a test changes at the hospital is put back."""
     yield loaded
     sql(
         loaded,
         "DELETE FROM obs",
-        "INSERT INTO obs SELECT * FROM kept_obs",
+        "INSERT INTO obs SELECT * FROM saved_obs",
         "UPDATE patient_identifier SET voided = 0, date_voided = NULL",
     )
     run_window(loaded.settings)
 
 
-def weighed(operator):
-    """What the guard says of the window, with raw batches and matches as they are now."""
+def checked(operator):
+    """The window's Plausibility, with raw batches and matches as they are now."""
     connections = operator.connections()
     with connections.source(KEY) as source:
         extract_window(source, connections.batches, MONTH)
         match_window(source, connections.batches, connections.passport, MONTH)
     batches, passport = connections.batches, connections.passport
-    compared = compare_window(connections.hospital(KEY), batches, passport, MONTH)
-    found = weigh(operator.settings, batches, passport, compared)
+    comparison = compare_window(connections.hospital(KEY), batches, passport, MONTH)
+    plausibility = check_plausibility(operator.settings, batches, passport, comparison)
     connections.close()
-    return found
+    return plausibility
 
 
-def test_a_window_that_shrinks_too_far_is_held_back_until_it_is_accepted_and_stops_no_other(operator):
+def test_a_window_that_loses_too_many_rows_is_held_back_until_accepted_and_other_windows_are_loaded(operator):
     before = operator.passport()
     sql(
         operator,
@@ -97,49 +104,49 @@ def test_a_window_that_shrinks_too_far_is_held_back_until_it_is_accepted_and_sto
     assert operator.verify()[KEY].ok
 
 
-def test_records_that_would_be_parked_are_counted_by_reason(operator):
+def test_rows_that_would_be_parked_are_counted_by_reason(operator):
     sql(operator, "UPDATE patient_identifier SET voided = 1, date_voided = NOW()")
-    found = weighed(operator)
-    assert (found.vanished, found.shown, found.parked) == (0, 51, {"no_national_id": 51})
-    assert "51 of 51 rows that patients see would be parked (no_national_id: 51" in found.message
+    plausibility = checked(operator)
+    assert (plausibility.vanished, plausibility.in_records, plausibility.parked) == (0, 51, {"no_national_id": 51})
+    assert "51 of 51 rows that patients see would be parked (no_national_id: 51" in plausibility.message
 
 
-def test_rows_that_a_fault_of_the_pipeline_would_park_are_counted_too(operator, monkeypatch):
+def test_rows_that_would_be_parked_by_a_fault_of_the_pipeline_are_counted(operator, monkeypatch):
     def broken(*_):
         raise ZeroDivisionError
 
     sql(operator, "UPDATE obs SET comments = 'x' WHERE obs_id = 20020")
     monkeypatch.setattr(documents, "data_fields", broken)
-    found = weighed(operator)
-    assert found.parked == {"unbuildable": 50}
-    assert found.faults
+    plausibility = checked(operator)
+    assert plausibility.parked == {"unbuildable": 50}
+    assert plausibility.faults
 
 
-def test_rows_of_a_rule_that_finds_nothing_in_them_are_counted_too(operator):
+def test_rows_that_would_be_parked_for_want_of_a_value_are_counted(operator):
     sql(operator, "UPDATE obs SET value_coded = NULL WHERE obs_id > 20020")
-    found = weighed(operator)
-    assert found.parked == {"no_value": 30}
-    assert found.faults
+    plausibility = checked(operator)
+    assert plausibility.parked == {"no_value": 30}
+    assert plausibility.faults
 
 
-def test_new_rows_of_strangers_hold_nothing_back(operator):
+def test_new_rows_of_persons_without_a_patient_do_not_hold_a_window_back(operator):
     sql(
         operator,
         f"REPLACE INTO person (person_id, gender, creator, date_created, voided, uuid) "
         f"VALUES ({STRANGER}, 'F', 1, NOW(), 0, UUID())",
         ROWS.format(first=30_000, person=STRANGER, month=MONTH, rows=400),
     )
-    found = weighed(operator)
-    assert (found.before, found.to_be_parked, found.message) == (50, 0, None)
+    plausibility = checked(operator)
+    assert (plausibility.before, plausibility.to_be_parked, plausibility.message) == (50, 0, None)
 
 
-def test_an_unchanged_window_is_not_built_to_be_weighed(operator, monkeypatch):
+def test_the_raw_batches_of_an_unchanged_window_are_not_read(operator, monkeypatch):
     def never(*_):
         pytest.fail("raw batches were read")
 
     monkeypatch.setattr(Batches, "read_days", never)
-    found = weighed(operator)
-    assert (found.days, found.message) == ([], None)
+    plausibility = checked(operator)
+    assert (plausibility.days, plausibility.message) == ([], None)
 
 
 @contextmanager
@@ -153,15 +160,15 @@ def settings_of(operator, **changed):
 @pytest.mark.parametrize(
     ("changed", "held_back"), [({}, True), ({"max_shrink": 0.5}, False), ({"guard_rows": 21}, False)]
 )
-def test_the_settings_decide_what_is_too_much(operator, changed, held_back):
+def test_the_settings_set_the_limits(operator, changed, held_back):
     sql(operator, "DELETE FROM obs WHERE obs_id > 20030")
     with settings_of(operator, **changed):
-        assert bool(weighed(operator).faults) is held_back
+        assert bool(checked(operator).faults) is held_back
 
 
 @pytest.fixture
 def run(operator):
-    """run("medical_records", **tags) -> what a run of these assets (none: of the job) in the UI comes to."""
+    """run("medical_records", **tags) -> the result of a run of these assets in the UI (none: of the job)."""
 
     def run(*assets, **tags):
         with closing(operator.connections()) as connections:
@@ -175,15 +182,15 @@ def run(operator):
     return run
 
 
-def guard_of(result):
-    (check,) = [one for one in result.get_asset_check_evaluations() if one.check_name == "window_is_plausible"]
+def plausibility_check_of(result):
+    (check,) = [check for check in result.get_asset_check_evaluations() if check.check_name == "window_is_plausible"]
     return check
 
 
-def test_a_run_that_is_held_back_is_not_tried_again_and_a_tag_lets_it_through(operator, run):
+def test_a_run_that_is_held_back_is_not_retried_and_a_run_with_the_tag_is_let_through(operator, run):
     sql(operator, "DELETE FROM obs WHERE obs_id > 20030")
     blocked = run()
-    check = guard_of(blocked)
+    check = plausibility_check_of(blocked)
     assert (check.passed, check.blocking, blocked.success) == (False, True, False)
     assert check.metadata["live_rows_vanished"].value == 20
     days = [tuple(day.data.values()) for day in check.metadata["days"].records]
@@ -196,54 +203,52 @@ def test_a_run_that_is_held_back_is_not_tried_again_and_a_tag_lets_it_through(op
     assert operator.instance.get_run_by_id(blocked.run_id).tags[HELD_BACK_TAG] == "true"
     let_through = run(**{ACCEPT_TAG: "true"})
     assert let_through.success
-    assert all(one.passed for one in let_through.get_asset_check_evaluations())
+    assert all(check.passed for check in let_through.get_asset_check_evaluations())
     assert operator.database.medicalrecords.count_documents({"source.window": MONTH}) == 31
 
 
-def test_a_run_of_the_records_alone_is_held_back_where_raw_batches_are_gone(operator, run):
+def test_a_run_of_the_records_alone_is_held_back_if_the_raw_batches_are_missing(operator, run):
     before = operator.passport()
     batches = operator.connections().batches
     for day in batches.month(KEY, MONTH):
         batches.stream(KEY, "observations").delete_day(day)
     alone = run("medical_records")
-    assert (alone.success, guard_of(alone).passed, operator.passport()) == (False, False, before)
-    assert run().success and guard_of(run("medical_records")).passed
+    assert (alone.success, plausibility_check_of(alone).passed, operator.passport()) == (False, False, before)
+    assert run().success and plausibility_check_of(run("medical_records")).passed
     assert operator.passport() == before
 
 
-def test_a_window_that_is_held_back_is_requested_once_an_hour_whatever_comes_in(operator):
+def test_a_window_that_is_held_back_is_requested_once_an_hour_although_new_rows_come_in(operator):
     operator.settle()
     for run in operator.instance.get_runs(dg.RunsFilter(tags={HELD_BACK_TAG: "true"})):
         operator.instance.delete_run(run.run_id)
     sql(operator, "DELETE FROM obs WHERE obs_id > 20030")
-    operator.night()  # the rows are gone from below the tail
+    operator.night()  # a refresh of the survey does not show that the rows are gone
 
-    def asked(hours=0):
+    def runs_requested(hours=0):
         with later(hours):
             return [run for run in operator.tick().ran if run.job == "window_records"]
 
-    (first,) = asked()
+    (first,) = runs_requested()
     assert not first.success and "held back" in first.failures[0]
     sql(operator, ROWS.format(first=30_000, person=789, month=MONTH, rows=1))
-    assert asked() == asked() == []
-    (again,) = asked(hours=1)
+    assert runs_requested() == runs_requested() == []
+    (again,) = runs_requested(hours=1)
     assert not again.success and again.partition == first.partition
 
 
-def test_what_one_day_gains_does_not_hide_what_another_loses():
-    from datetime import date
-
+def test_rows_that_one_day_gains_do_not_hide_rows_that_another_day_loses():
     days = [DayChange(date(2025, 11, 1), 200, 0), DayChange(date(2025, 11, 2), 300, 600)]
-    found = Plausibility((KEY, MONTH), Settings(), days)
-    assert found.vanished == 200
-    assert found.faults
+    plausibility = Plausibility((KEY, MONTH), Settings(), days)
+    assert plausibility.vanished == 200
+    assert plausibility.faults
 
 
-def test_nothing_was_there_before():
+def test_a_window_that_was_never_loaded_is_plausible():
     assert Plausibility((KEY, MONTH), Settings()).message is None
 
 
-def test_no_run_of_the_job_goes_without_the_guard():
+def test_the_job_has_the_plausibility_check():
     job = build_definitions().resolve_job_def("window_records")
     keys = {key.to_user_string() for key in job.asset_layer.executable_asset_keys}
     checks = {key.name for key in job.asset_layer.asset_graph.asset_check_keys}

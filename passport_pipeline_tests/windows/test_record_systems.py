@@ -34,7 +34,7 @@ def test_a_days_digest_is_the_sum_of_its_streams_digests(memory):
 
 @pytest.mark.parametrize("stream", [NOTES, LETTERS])
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_change_of_either_stream_is_brought_in(memory, stream, change):
+def test_a_change_of_either_stream_is_loaded(memory, stream, change):
     memory.load()
     CHANGES[change](memory.hospital, stream)
     memory.load()
@@ -42,19 +42,19 @@ def test_a_change_of_either_stream_is_brought_in(memory, stream, change):
     assert memory.verify().ok
 
 
-def test_a_days_rows_of_the_other_stream_stay_as_they_are(memory):
+def test_records_of_the_other_stream_stay_as_they_are(memory):
     memory.load()
     records = memory.passport["medicalrecords"]
-    before = {one["_id"]: one["source"]["version"] for one in records.find()}
+    before = {record["_id"]: record["source"]["version"] for record in records.find()}
     memory.hospital.change(NOTES, first_of(memory.hospital, NOTES), text="another")
     memory.load()
-    after = {one["_id"]: one["source"]["version"] for one in records.find()}
+    after = {record["_id"]: record["source"]["version"] for record in records.find()}
     assert before.keys() == after.keys()
     assert sum(after.values()) == sum(before.values()) + 1
 
 
 @pytest.mark.parametrize("stream", [NOTES, LETTERS])
-def test_what_a_run_reads_below_the_tail_is_stored_for_its_stream_alone(memory, stream):
+def test_a_change_that_a_refresh_of_the_survey_misses_is_stored_for_its_stream_alone(memory, stream):
     memory.load()
     memory.hospital.change(stream, first_of(memory.hospital, stream), text="another")
     with memory.source() as source:
@@ -71,14 +71,14 @@ def survey(memory):
         return HospitalSurvey.take(source, datetime.now(UTC))
 
 
-def test_months_and_rows_outside_are_counted_over_all_streams(memory):
-    found = survey(memory)
-    assert found.live_by_month() == {MONTH: 12, "2026-02": 6} and found.months() == [MONTH, "2026-02"]
-    assert (found.rows, found.live, found.outside(MONTH, MONTH)) == (18, 18, 6)
-    assert LATER in found.digests() and LATER not in found.digests(MONTH)
+def test_months_and_rows_outside_of_them_are_counted_over_all_streams(memory):
+    hospital = survey(memory)
+    assert hospital.live_by_month() == {MONTH: 12, "2026-02": 6} and hospital.months() == [MONTH, "2026-02"]
+    assert (hospital.rows, hospital.live, hospital.outside(MONTH, MONTH)) == (18, 18, 6)
+    assert LATER in hospital.digests() and LATER not in hospital.digests(MONTH)
 
 
-def test_a_hospital_that_is_another_one_now_is_stopped(memory):
+def test_a_hospital_whose_database_was_replaced_is_stopped(memory):
     with memory.source() as source:
         admit(source, memory.passport, state_of(memory.passport, KEY))
         memory.hospital.name = "Another"

@@ -1,4 +1,4 @@
-"""A hospital whose database was restored from a backup: nothing is read and nothing changes until somebody decides."""
+"""A hospital whose database was restored from a backup is not read, and nothing changes, until an operator decides."""
 
 from contextlib import contextmanager
 
@@ -50,8 +50,8 @@ def at_the_hospital(operator, *statements):
 
 def restore(operator, rows_since=0):
     """The backup lacks the newest 30 rows; since then so many others were typed, with their ids."""
-    (found,) = at_the_hospital(operator, "SELECT MAX(obs_id) FROM obs")
-    last = found.scalar()
+    (result,) = at_the_hospital(operator, "SELECT MAX(obs_id) FROM obs")
+    last = result.scalar()
     at_the_hospital(operator, f"DELETE FROM obs WHERE obs_id > {last - 30}", "ALTER TABLE obs AUTO_INCREMENT = 1")
     if rows_since:
         at_the_hospital(operator, ROWS.format(rows=rows_since))
@@ -94,16 +94,18 @@ def window(operator):
 
 
 @pytest.mark.parametrize(
-    ("look", "rows_since"), [(tick, 0), (sync, 5), (window, 200)], ids=["no new row", "few", "more than were lost"]
+    ("check", "rows_since"), [(tick, 0), (sync, 5), (window, 200)], ids=["no new row", "few", "more than were lost"]
 )
-def test_whoever_looks_first_stops_the_hospital_and_the_passport_stays_as_it_was(operator, look, rows_since):
+def test_the_first_check_by_sensor_sync_or_run_stops_the_hospital_and_the_passport_stays_as_it_was(
+    operator, check, rows_since
+):
     before = everything(operator)
     restore(operator, rows_since)
-    failures = look(operator)
+    failures = check(operator)
     stopped = state(operator)
     assert (stopped.state, stopped.by) == (STOPPED, PIPELINE)
     assert "restored from a backup" in stopped.reason
-    if look is not tick:  # a tick warns, and looks at the other hospitals
+    if check is not tick:  # a tick warns, and checks the other hospitals
         assert "restored from a backup" in failures[0] and "--accept-restored" in failures[0]
     tick(operator)
     for again in (sync, window):
@@ -114,7 +116,7 @@ def test_whoever_looks_first_stops_the_hospital_and_the_passport_stays_as_it_was
     assert everything(operator) == before
 
 
-def test_when_the_right_database_is_back_a_resume_is_enough(operator):
+def test_a_hospital_whose_right_database_is_back_goes_on_when_it_is_resumed(operator):
     before = everything(operator)
     restore(operator, 5)
     operator.tick()
@@ -125,7 +127,7 @@ def test_when_the_right_database_is_back_a_resume_is_enough(operator):
     assert everything(operator) == before
 
 
-def test_a_source_that_is_not_the_one_we_know_is_not_handed_out(operator):
+def test_a_restored_database_is_not_admitted(operator):
     restore(operator)
     connections = operator.connections()
     with pytest.raises(SourceRefused), connections.admitted(KEY):
@@ -133,14 +135,14 @@ def test_a_source_that_is_not_the_one_we_know_is_not_handed_out(operator):
     connections.close()
 
 
-def test_a_purge_of_the_newest_rows_stops_nothing(operator):
+def test_a_purge_of_the_newest_rows_does_not_stop_the_hospital(operator):
     at_the_hospital(operator, "DELETE FROM obs ORDER BY obs_id DESC LIMIT 20")
     assert not operator.settle().failures
     assert state(operator).active
     assert operator.database.medicalrecords.count_documents({}) == 61 - 20
 
 
-def test_somebody_may_take_the_restored_database_for_the_true_one(operator):
+def test_an_operator_may_accept_the_restored_database(operator):
     assert not operator.settle().failures
     restore(operator, 45)
     operator.tick()

@@ -1,4 +1,4 @@
-"""Parked rows whose time has come, in loads of a window whose days do not differ."""
+"""Parked rows that are due are tried again, although the days of their window do not differ."""
 
 import logging
 from copy import deepcopy
@@ -15,11 +15,11 @@ from passport_sample.seed_example import OBS_ID, seed_example, seed_passport
 
 
 def refusing(obs_id):
-    """The contract, but for a fault by which it takes no record of this observation."""
-    records = next(one for one in COLLECTIONS if one.name == RECORDS)
+    """The contract with a fault: it refuses the record of this observation."""
+    records = next(collection for collection in COLLECTIONS if collection.name == RECORDS)
     schema = deepcopy(records.schema)
     schema["properties"]["openmrsData"]["properties"]["obsId"] = {"not": {"enum": [obs_id]}}
-    return (*(one for one in COLLECTIONS if one.name != RECORDS), replace(records, schema=schema))
+    return (*(collection for collection in COLLECTIONS if collection.name != RECORDS), replace(records, schema=schema))
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def operator(operating_on):
 
 
 def let_time_pass(operator):
-    """Every row that is tried by time is due."""
+    """Every parked row with a time for its next attempt becomes due."""
     due = {"$set": {"nextAttempt": datetime(2025, 11, 30, tzinfo=UTC)}}
     assert operator.database[PARKED].update_many({"nextAttempt": {"$exists": True}}, due).modified_count
 
@@ -46,7 +46,7 @@ def stored(operator):
     return operator.passport("medicalrecords", "parkedrows", "patients", "auditlogs", "sourcedays")
 
 
-def test_one_bad_document_of_a_thousand_is_parked_and_lands_once_when_it_is_due_and_mended(operator, faulty):
+def test_one_refused_document_of_a_thousand_is_parked_and_loaded_once_when_it_is_due_and_accepted(operator, faulty):
     add(operator, rows=999, a_second=100)
     loaded = run_window(operator.settings)
     assert (loaded.outcomes["loaded"], loaded.outcomes["parked"]) == (999, 1)
@@ -71,12 +71,12 @@ def test_one_bad_document_of_a_thousand_is_parked_and_lands_once_when_it_is_due_
     assert stored(operator) == before
 
 
-def test_the_last_attempt_is_warned_of_once_and_nothing_is_tried_after_it(operator, faulty, caplog):
+def test_a_row_that_fails_its_last_attempt_is_logged_once_and_not_tried_again(operator, faulty, caplog):
     run_window(operator.settings)
     let_time_pass(operator)
     with caplog.at_level(logging.WARNING, "passport_pipeline.windows.load"):
         assert run_window(operator.settings).exhausted == {"invalid_document": 1}
-    (warning,) = [one.getMessage() for one in caplog.records if one.name == "passport_pipeline.windows.load"]
+    (warning,) = [record.getMessage() for record in caplog.records if record.name == "passport_pipeline.windows.load"]
     assert "invalid_document: 1" in warning
     assert str(OBS_ID) not in warning
     before = stored(operator)

@@ -1,4 +1,4 @@
-"""One database under two keys: whoever comes second is refused before anything of it is read into the passport."""
+"""One database under two keys: the second key is refused before anything is read into the passport under it."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -85,12 +85,12 @@ def one_window(operator, key):
     return run
 
 
-def of(operator, key):
+def records_of(operator, key):
     return operator.database.medicalrecords.count_documents({"source.hospital": key})
 
 
-def refused(operator, key, owner):
-    """That it is refused as the database of `owner`, by sync, by a window alone and by the sensors."""
+def assert_refused(operator, key, owner):
+    """The hospital is refused as the database of `owner`, by sync and by the sensors."""
     before = everything_of(operator, key)
     (run,) = operator.sync(key)
     (failure,) = run.failures
@@ -106,14 +106,14 @@ def refused(operator, key, owner):
 
 
 def everything_of(operator, key):
-    wanted = {"medicalrecords": "source.hospital", "parkedrows": "hospital", "sourcedays": "hospital"}
-    wanted["hospitals"] = "openmrsHospitalKey"
-    return {name: list(operator.database[name].find({field: key}).sort("_id", 1)) for name, field in wanted.items()}
+    fields = {"medicalrecords": "source.hospital", "parkedrows": "hospital", "sourcedays": "hospital"}
+    fields["hospitals"] = "openmrsHospitalKey"
+    return {name: list(operator.database[name].find({field: key}).sort("_id", 1)) for name, field in fields.items()}
 
 
-def test_two_hospitals_with_one_dictionary_are_two(operator):
+def test_two_hospitals_with_the_same_dictionary_are_not_taken_for_one(operator):
     assert failures(operator) == []
-    assert (of(operator, FIRST), of(operator, SECOND)) == (60, 60)
+    assert (records_of(operator, FIRST), records_of(operator, SECOND)) == (60, 60)
     assert failures(operator) == []
 
 
@@ -123,31 +123,31 @@ def test_the_second_key_of_one_database_is_refused(operator, point, owner, other
     point(other, owner)
     assert failures(operator, owner) == []
     sql(operator, owner, *([ROWS.format(rows=rows_since)] if rows_since else ()))
-    refused(operator, other, owner)
-    assert (of(operator, owner), of(operator, other)) == (60 + rows_since, 0)
+    assert_refused(operator, other, owner)
+    assert (records_of(operator, owner), records_of(operator, other)) == (60 + rows_since, 0)
 
 
-def test_it_is_refused_where_only_single_windows_were_ever_run(operator, point):
+def test_the_second_key_is_refused_if_only_single_windows_of_the_first_were_run(operator, point):
     point(SECOND, FIRST)
     assert one_window(operator, FIRST).failures == []
     sql(operator, FIRST, ROWS.format(rows=40))
     run = one_window(operator, SECOND)
     assert run.exit_code == 3 and f"is that of the hospital {FIRST}" in run.failures[0]
-    assert (of(operator, FIRST), of(operator, SECOND)) == (60, 0)
+    assert (records_of(operator, FIRST), records_of(operator, SECOND)) == (60, 0)
 
 
-def test_a_url_that_leads_to_another_hospital_stops_the_hospital_and_the_right_one_lets_it_go_on(operator, point):
+def test_a_hospital_whose_url_leads_to_another_hospital_is_stopped_and_goes_on_with_the_right_url(operator, point):
     assert failures(operator) == []
     before = operator.passport()
     point(FIRST, SECOND)
-    refused(operator, FIRST, SECOND)
+    assert_refused(operator, FIRST, SECOND)
     point(FIRST, FIRST)
     change(operator, FIRST, ACTIVE)
     assert failures(operator) == []
     assert operator.passport() == before
 
 
-def test_another_database_that_nobody_knows_stops_the_hospital_too(operator, point):
+def test_a_hospital_whose_url_leads_to_an_unknown_database_is_stopped(operator, point):
     assert failures(operator, FIRST) == []
     before = operator.passport()
     point(FIRST, SECOND)
@@ -166,66 +166,66 @@ def rename(operator, before, after, monkeypatch, readonly_url):
 
 
 @pytest.mark.parametrize("retired", [False, True])
-def test_a_renamed_key_is_refused_and_the_old_one_goes_on(operator, monkeypatch, readonly_url, retired):
+def test_a_renamed_key_is_refused_and_the_old_key_goes_on(operator, monkeypatch, readonly_url, retired):
     assert failures(operator) == []
     before = operator.passport()
     yaml_before = operator.settings.hospitals_file.read_text()
     if retired:
         change(operator, FIRST, RETIRED)
     rename(operator, FIRST, "central", monkeypatch, readonly_url)
-    refused(operator, "central", FIRST)
+    assert_refused(operator, "central", FIRST)
     operator.settings.hospitals_file.write_text(yaml_before)
     change(operator, FIRST, ACTIVE)
     assert failures(operator) == []
     assert operator.passport() == before
 
 
-def test_a_copy_from_a_backup_is_refused_by_the_records_that_are_shown(operator):
+def test_a_copy_from_a_backup_is_recognised_by_the_records_of_the_same_rows(operator):
     assert failures(operator, FIRST) == []
     sql(operator, FIRST, ROWS.format(rows=60), "DELETE FROM obs WHERE obs_id <= 12345")
     assert failures(operator, FIRST) == []
     source = operator.databases[FIRST]
     copied = f"INSERT INTO obs SELECT * FROM `{source}`.obs ORDER BY obs_id LIMIT 50"
     sql(operator, SECOND, "DELETE FROM obs", copied, ROWS.format(rows=30))
-    refused(operator, SECOND, FIRST)
+    assert_refused(operator, SECOND, FIRST)
 
 
-def test_a_move_that_somebody_decided_is_let_through_and_the_old_key_is_refused_from_then_on(operator, point):
+def test_an_operator_may_move_a_database_to_another_key_and_the_old_key_is_refused_from_then_on(operator, point):
     point(SECOND, FIRST)
     assert failures(operator, FIRST) == []
-    refused(operator, SECOND, FIRST)
+    assert_refused(operator, SECOND, FIRST)
     with pytest.raises(ConfigurationError, match="say why"), passport_of(operator) as passport:
         change_state(passport, [SECOND], SECOND, ACTIVE, "", "anna", accept_database=True)
     resumed = change(operator, SECOND, ACTIVE, accept_database=True)
     assert (resumed.by, resumed.reason, resumed.active) == ("anna", "looked at", True)
     assert failures(operator, SECOND) == []
-    assert (of(operator, FIRST), of(operator, SECOND)) == (60, 60)
+    assert (records_of(operator, FIRST), records_of(operator, SECOND)) == (60, 60)
     assert not state(operator, SECOND).takes_database
-    refused(operator, FIRST, SECOND)
+    assert_refused(operator, FIRST, SECOND)
 
 
-def test_of_two_keys_that_shared_a_database_before_it_was_looked_at_the_older_keeps_it(operator, point):
-    """As a passport of the previous version has it: both are remembered, and neither has a fingerprint."""
+def test_of_two_keys_that_shared_a_database_before_fingerprints_were_stored_the_older_keeps_it(operator, point):
+    """As in a passport of the previous version: both hospitals have a lineage, and neither has a fingerprint."""
     assert failures(operator) == []
-    one = operator.database.sourcehospitals.find_one({"_id": FIRST})
+    first = operator.database.sourcehospitals.find_one({"_id": FIRST})
     operator.database.sourcehospitals.update_many({}, {"$unset": {"fingerprint": ""}})
-    operator.database.sourcehospitals.update_one({"_id": SECOND}, {"$set": {"lineage": one["lineage"]}})
+    operator.database.sourcehospitals.update_one({"_id": SECOND}, {"$set": {"lineage": first["lineage"]}})
     point(SECOND, FIRST)
-    refused(operator, SECOND, FIRST)
+    assert_refused(operator, SECOND, FIRST)
     assert failures(operator, FIRST) == []
 
 
-def test_an_empty_database_is_nobodys(operator, point):
+def test_an_empty_database_belongs_to_the_key_that_first_finds_rows_in_it(operator, point):
     sql(operator, FIRST, "DELETE FROM obs")
     point(SECOND, FIRST)
     assert failures(operator) == []
     assert state(operator, FIRST).fingerprint is None
     sql(operator, FIRST, ROWS.format(rows=5))
     assert failures(operator, SECOND) == []
-    refused(operator, FIRST, SECOND)
+    assert_refused(operator, FIRST, SECOND)
 
 
-def test_of_two_keys_that_are_first_seen_at_the_same_time_one_gets_the_database(operator, point):
+def test_of_two_keys_that_are_first_run_at_the_same_time_one_gets_the_database(operator, point):
     point(SECOND, FIRST)
     start = threading.Barrier(2)
 
@@ -240,11 +240,11 @@ def test_of_two_keys_that_are_first_seen_at_the_same_time_one_gets_the_database(
                 return str(error)
 
     with ThreadPoolExecutor(2) as pool:
-        told = list(pool.map(first_run, (FIRST, SECOND)))
-    assert told.count(None) == 1
+        refusals = list(pool.map(first_run, (FIRST, SECOND)))
+    assert refusals.count(None) == 1
 
 
-def test_a_fingerprint_of_which_another_hospital_has_a_part_is_refused_by_mongodb_itself(operator):
+def test_a_claim_that_shares_a_row_with_another_hospitals_claim_is_refused(operator):
     lineage = {"highest": 3, "anchors": [], "readAt": datetime(2026, 11, 28, tzinfo=UTC)}
     with passport_of(operator) as passport:
         assert claim(passport, HospitalState(FIRST), ["a", "b", "c"], lineage) is None

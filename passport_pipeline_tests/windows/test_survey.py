@@ -1,4 +1,6 @@
-"""What a run of a window found below the tail is kept with the survey; what is older than the survey counts no more."""
+"""Changes that a run of a window finds and a refresh of the survey would miss are stored with the survey, until the
+next full one.
+"""
 
 from datetime import UTC, datetime, timedelta
 
@@ -32,25 +34,25 @@ def batches(source, tmp_path):
     return batches
 
 
-def seen(source, batches):
-    """What a look at the hospital takes for its days."""
+def refreshed(source, batches):
+    """The digests of the stored survey, refreshed."""
     return stored_survey(source.hospital, batches).refresh(source).digests()
 
 
-def held(source):
-    """What the hospital holds."""
+def surveyed(source):
+    """The digests of a full survey."""
     return HospitalSurvey.take(source, datetime.now(UTC)).digests()
 
 
 def part(source, survey, month):
-    """What the hospital holds of a month below the survey's tail."""
-    mine = survey.streams["observations"]
-    with source.reader("observations").month(mine, month) as reader:
+    """The part of the survey for a month, as the hospital holds it now."""
+    observations = survey.streams["observations"]
+    with source.reader("observations").month(observations, month) as reader:
         reader.digests()
-        return mine.part(month, reader.survey())
+        return observations.part(month, reader.survey())
 
 
-def kept(batches):
+def stored_months(batches):
     return batches.read_frames("central", survey.SINCE)
 
 
@@ -64,61 +66,62 @@ def kept(batches):
     ],
     ids=["changed in place", "voided", "purged", "moved to another day"],
 )
-def test_what_a_run_found_below_the_tail_no_longer_seems_to_differ(database, source, batches, happening):
+def test_a_change_to_an_old_row_that_a_run_has_read_no_longer_differs_from_the_survey(
+    database, source, batches, happening
+):
     database.run(happening)
-    assert seen(source, batches) != held(source)
+    assert refreshed(source, batches) != surveyed(source)
     extract_window(source, batches, OLD, full=True)
-    assert seen(source, batches) == held(source)
+    assert refreshed(source, batches) == surveyed(source)
 
 
-def test_windows_are_kept_side_by_side_and_the_last_of_one_counts(database, source, batches):
+def test_each_window_is_stored_as_it_was_last_read(database, source, batches):
     for value in (98, 99):
         database.run("UPDATE obs SET value_numeric = :value WHERE obs_id IN (3, 103)", value=value)
         for month in (OLD, "2024-03"):
             extract_window(source, batches, month)
-    assert seen(source, batches) == held(source)
+    assert refreshed(source, batches) == surveyed(source)
 
 
-def test_nothing_is_kept_where_the_tail_shows_it_anyway(database, source, batches):
+def test_nothing_is_stored_where_a_refresh_of_the_survey_shows_all_changes(database, source, batches):
     database.many_obs(5 * BLOCK + 50, 5)
     database.run("UPDATE obs SET voided = 1 WHERE obs_id = :late", late=5 * BLOCK + 3)
     database.obs(6 * BLOCK, previous_version=3, date_created="2024-02-05 08:00:00")
     database.run("UPDATE obs SET voided = 1 WHERE obs_id = 3")
     for month in (OLD, NEW):
         extract_window(source, batches, month)
-    assert kept(batches) is None
-    assert seen(source, batches) == held(source)
+    assert stored_months(batches) is None
+    assert refreshed(source, batches) == surveyed(source)
 
 
-def test_what_was_found_before_the_last_full_survey_was_finished_counts_no_more(database, source, batches):
+def test_a_month_read_before_the_last_full_survey_was_finished_is_ignored(database, source, batches):
     stored = stored_survey(source.hospital, batches)
     before = part(source, stored, OLD)
     database.run("UPDATE obs SET value_numeric = 99 WHERE obs_id = 3")
     during = datetime.now(UTC)
     renewed = renew_survey(source, batches)
-    # A run that looked while the full survey was at it, and was slower.
+    # A run that read the month while the full survey was taken, and stored it later.
     store_month("central", "observations", batches, month=OLD, part=before, at=during)
-    assert kept(batches) is not None
-    assert seen(source, batches) == held(source)
+    assert stored_months(batches) is not None
+    assert refreshed(source, batches) == surveyed(source)
     later = datetime.now(UTC) + timedelta(seconds=1)
     database.run("UPDATE obs SET value_numeric = 98 WHERE obs_id = 103")
     march = part(source, renewed, "2024-03")
     store_month("central", "observations", batches, month="2024-03", part=march, at=later)
-    assert set(kept(batches)[0]) == {"2024-03"}
-    assert seen(source, batches) == held(source)
+    assert set(stored_months(batches)[0]) == {"2024-03"}
+    assert refreshed(source, batches) == surveyed(source)
 
 
-def test_a_lost_one_costs_another_request_and_no_more(database, source, batches):
+def test_a_month_that_another_run_overwrote_is_only_read_again(database, source, batches):
     database.run("UPDATE obs SET value_numeric = 99 WHERE obs_id IN (3, 103)")
     stored = stored_survey(source.hospital, batches)
     extract_window(source, batches, OLD)
-    lost = kept(batches)
+    overwritten = stored_months(batches)
     extract_window(source, batches, "2024-03")
-    batches.write_frames("central", survey.SINCE, *lost)
-    differing = seen(source, batches)
-    assert differing != held(source)
+    batches.write_frames("central", survey.SINCE, *overwritten)
+    assert refreshed(source, batches) != surveyed(source)
     extract_window(source, batches, "2024-03")
-    assert seen(source, batches) == held(source)
+    assert refreshed(source, batches) == surveyed(source)
     cells = (
         survey.streams["observations"].cells
         for survey in (stored_survey(source.hospital, batches), HospitalSurvey.take(source, datetime.now(UTC)))

@@ -1,4 +1,4 @@
-"""A run that is suspended for longer than its lease, in a process of its own, and the one that takes over from it."""
+"""A run that is suspended for longer than its lease, in a process of its own, and the run that takes over from it."""
 
 import signal
 import time
@@ -42,16 +42,16 @@ def shown(operator):
     return {record["_id"]: record["data"]["details"] for record in operator.database.medicalrecords.find()}
 
 
-def wait_until(true, seconds=90):
+def wait_until(condition, seconds=90):
     deadline = time.monotonic() + seconds
-    while not true():
+    while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)
 
 
 @pytest.fixture
 def suspend(operator, tmp_path):
-    """suspend(place) -> a process that runs the window and has stopped itself there, and the file of what it says."""
+    """suspend(place) -> a process that runs the window and has stopped itself there, and the file of its output."""
     started = []
 
     def start(place):
@@ -68,7 +68,7 @@ def suspend(operator, tmp_path):
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_a_run_that_wakes_up_after_another_took_over_reverts_nothing(operator, suspend, place):
+def test_a_run_that_resumes_after_another_took_over_changes_nothing(operator, suspend, place):
     change(operator, {"text": f"older, {place}"})
     slow, said = suspend(place)
     connections = operator.connections()

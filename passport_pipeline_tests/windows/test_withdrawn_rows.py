@@ -4,7 +4,7 @@ import sqlalchemy as sa
 
 from passport_pipeline.core.windows import Window, last_month
 from passport_pipeline.orchestration.partitions import FIRST_MONTH
-from passport_pipeline.verification.hospital import verify_hospital
+from passport_pipeline.verification.hospital import VerifyOptions, verify_hospital
 from passport_pipeline_tests.windows.running import run_windows
 
 OF_ANOTHER, OF_A_VOIDED = "995e3293-92ea-46a6-8db1-3554d2964de7", "e70e5223-a220-4291-aecc-9757aecdd6b7"
@@ -14,7 +14,7 @@ LEFT_ON_THE_LOSER = "f48f770a-e254-4fad-8649-f2cad5dfedc1"
 
 def verified(connections):
     with connections.source("case") as source:
-        return verify_hospital(source, connections.passport, FIRST_MONTH, last_month())
+        return verify_hospital(source, connections.passport, VerifyOptions((FIRST_MONTH, last_month())))
 
 
 def shown(connections):
@@ -32,7 +32,9 @@ def write(connections, mariadb_admin, statement):
         connection.exec_driver_sql(statement)
 
 
-def test_rows_of_a_voided_encounter_are_not_shown_and_those_in_another_patients_are_parked(case, mariadb_admin):
+def test_rows_of_a_voided_encounter_are_not_loaded_and_rows_in_another_patients_encounter_are_parked(
+    case, mariadb_admin
+):
     connections = case("10-obs-encounter-disagree.sql", "1000000079190", "1000000087109", first=FIRST)
     assert parked(connections) == {OF_ANOTHER: "encounter_of_another_patient"}
     assert not shown(connections)
@@ -56,7 +58,7 @@ def test_rows_of_a_voided_encounter_are_not_shown_and_those_in_another_patients_
     assert verified(connections).ok
 
 
-def test_rows_left_on_a_patient_who_was_merged_away_are_counted(case):
+def test_rows_left_on_a_patient_who_was_merged_into_another_are_counted(case):
     connections = case("18-merge-chain.sql", "1000000150461", first={"person": 9052, "encounter": 23})
     assert LEFT_ON_THE_LOSER not in shown(connections) | parked(connections).keys()
     found = verified(connections)

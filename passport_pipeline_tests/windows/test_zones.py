@@ -1,13 +1,13 @@
-"""Hospitals whose clocks are put forward and back, or are an hour off: every row once, on the day that they showed."""
+"""Hospitals whose clocks change or are an hour off: every row is loaded once, on the day that the clock showed."""
 
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
-import dagster as dg
 import pytest
 import sqlalchemy as sa
 
+from passport_pipeline.core.windows import last_month
 from passport_pipeline_tests.windows.running import load_hospitals
 from passport_sample.seed_example import seed_example, seed_passport
 
@@ -49,9 +49,9 @@ def records_of(operator, key):
     return {record["source"]["obsUuid"]: record for record in records}
 
 
-def synced(operator, *keys):
+def load(operator, *keys, newest=None):
     with closing(operator.connections()) as connections:
-        load_hospitals(connections, *keys)
+        load_hospitals(connections, *keys, newest=newest)
 
 
 def rows_of_changes(twice, never):
@@ -65,18 +65,18 @@ def rows_of_changes(twice, never):
         yield f"{following} midnight", f"{following} 00:00:00", f"{following} 00:00:00"
 
 
-def test_rows_of_the_hour_that_came_twice_and_of_the_one_that_never_came_are_loaded_once_and_on_their_day(operator):
+def test_rows_of_a_repeated_and_of_a_skipped_hour_are_loaded_once_and_on_their_day(operator):
     rows = {
         hospital_in(zone).spec.key: list(rows_of_changes(twice, never))
         for zone, (twice, never) in CLOCK_CHANGES.items()
     }
-    for key, typed_there in rows.items():
-        typed(operator, key, typed_there)
-    synced(operator, *rows)
-    for key, typed_there in rows.items():
+    for key, typed_rows in rows.items():
+        typed(operator, key, typed_rows)
+    load(operator, *rows)
+    for key, typed_rows in rows.items():
         records = records_of(operator, key)
-        assert len(records) == len(typed_there) + 1
-        for uuid, created, observed in typed_there:
+        assert len(records) == len(typed_rows) + 1
+        for uuid, created, observed in typed_rows:
             assert records[uuid]["source"]["day"] == created[:10]
             shown = records[uuid]["data"]["diagnosed"]
             assert shown.startswith(observed[:10])
@@ -84,11 +84,11 @@ def test_rows_of_the_hour_that_came_twice_and_of_the_one_that_never_came_are_loa
         assert operator.verify()[key].ok
 
 
-def test_rows_that_a_clock_dated_an_hour_off_either_way_are_loaded_at_once(operator):
+def test_rows_that_are_dated_an_hour_early_or_late_are_loaded_at_once(operator):
     now = datetime.now(operator.connections().hospital(KIGALI).zone).replace(tzinfo=None, microsecond=0)
     shown = {f"off by {hours}": now + timedelta(hours=hours) for hours in (1, -1)}
     typed(operator, KIGALI, [(uuid, time, time) for uuid, time in shown.items()])
-    synced(operator, KIGALI)
+    load(operator, KIGALI)
     for uuid, time in shown.items():
         record = records_of(operator, KIGALI)[uuid]
         assert record["source"]["day"] == f"{time:%Y-%m-%d}"
@@ -96,15 +96,13 @@ def test_rows_that_a_clock_dated_an_hour_off_either_way_are_loaded_at_once(opera
     assert operator.verify()[KIGALI].ok
 
 
-def test_at_a_months_end_no_row_waits_for_utc_and_none_is_lost_by_a_clock_that_is_off(operator, monkeypatch):
+def test_rows_around_the_end_of_a_month_by_the_hospitals_clock_are_loaded_before_it_ends_in_utc(operator):
     utc = datetime(2027, 2, 28, 21, 30, tzinfo=UTC)
     right = datetime(2027, 2, 28, 23, 30)  # noqa: DTZ001 - what the hospital's clock shows
     shown = {f"at a month's end {hours}": right + timedelta(hours=hours) for hours in (-1, 0, 1)}
     assert {time.month for time in shown.values()} == {2, 3}
     typed(operator, KIGALI, [(uuid, time, time) for uuid, time in shown.items()])
-    monkeypatch.setattr("passport_pipeline.core.windows._machine_time", lambda: utc)
-    with dg.partition_loading_context(effective_dt=utc):
-        synced(operator, KIGALI)
+    load(operator, KIGALI, newest=last_month(utc))
     records = records_of(operator, KIGALI)
     assert {uuid: records[uuid]["source"]["day"] for uuid in shown} == {
         uuid: f"{time:%Y-%m-%d}" for uuid, time in shown.items()

@@ -12,7 +12,7 @@ from passport_pipeline.orchestration.assets.survey import hospital_survey
 from passport_pipeline.orchestration.partitions import window_of, windows
 from passport_pipeline.passport.days.leases import confirm, lease
 from passport_pipeline.windows.extract import extract_window
-from passport_pipeline.windows.survey import note_tables
+from passport_pipeline.windows.survey import store_tables
 
 
 class WindowConfig(dg.Config):
@@ -42,7 +42,7 @@ def obs_batch(
         lease(passport, *window, context.run.run_id, settings.lease_seconds) as token,
         connections.admitted(window.hospital) as source,
     ):
-        note_tables(source, connections.batches)
+        store_tables(source, connections.batches)
         extracted = extract_window(
             source,
             connections.batches,

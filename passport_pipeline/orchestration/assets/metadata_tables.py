@@ -15,8 +15,9 @@ from passport_pipeline.passport.hospitals.staleness import Staleness
 from passport_pipeline.passport.parked.replay import Group
 from passport_pipeline.passport.patients.record_lists import ListFaults
 from passport_pipeline.sources.hospital_survey import HospitalSurvey
-from passport_pipeline.verification.hospital import DayCheck, HospitalVerification
+from passport_pipeline.verification.hospital import HospitalVerification
 from passport_pipeline.verification.row_diff import ROW_STATES
+from passport_pipeline.verification.window import DayCheck
 from passport_pipeline.windows.hospital_plausibility import HospitalChange
 from passport_pipeline.windows.plausibility import Plausibility
 
@@ -95,7 +96,7 @@ def differences_table(result: HospitalVerification) -> dg.TableMetadataValue:
     for day in result.differences[:DAYS_SHOWN]:
         states = day.rows.by_state() if day.rows else {}
         counts = [states[name].count if states else "" for name in ROW_STATES]
-        rows.append((str(day.day), day.source.live, day.passport.live, *counts, day.told.replace("\n", "; ")))
+        rows.append((str(day.day), day.source.live, day.passport.live, *counts, day.description.replace("\n", "; ")))
     return table(("day", "live there", "accounted for", *ROW_STATES, "obs ids"), rows)
 
 
@@ -107,8 +108,8 @@ def plausibility_metadata(result: Plausibility) -> Metadata:
     return {
         "live_rows_before": result.before,
         "live_rows_vanished": result.vanished,
-        "rows_shown": result.shown,
-        "shown_rows_taken_away": result.taken,
+        "rows_shown": result.in_records,
+        "shown_rows_taken_away": result.removed,
         "patients_concerned": result.patients,
         "shown_rows_to_be_parked": result.to_be_parked,
         "to_be_parked": counts_table("reason", result.parked),

@@ -20,9 +20,9 @@ from passport_pipeline.passport.days.leases import lease
 from passport_pipeline.passport.hospitals.held_back import hold_back, record_plausible
 from passport_pipeline.passport.mongo.database import Passport
 from passport_pipeline.windows.compare import compare_window
-from passport_pipeline.windows.hospital_plausibility import HospitalChange, weigh_hospital
+from passport_pipeline.windows.hospital_plausibility import HospitalChange, check_hospital_plausibility
 from passport_pipeline.windows.load import Loaded, load_window
-from passport_pipeline.windows.plausibility import ACCEPT_TAG, HELD_BACK_TAG, weigh
+from passport_pipeline.windows.plausibility import ACCEPT_TAG, HELD_BACK_TAG, check_plausibility
 
 # Checks of single partitions are a preview in Dagster 1.13; during runs of multi-partitions they were found to work.
 warnings.filterwarnings("ignore", "Specifying a partitions_def on an AssetCheckSpec", dg.PreviewWarning)
@@ -64,8 +64,8 @@ def medical_records(
     hospital, batches, passport = connections.hospital(window.hospital), connections.batches, connections.passport
     with lease(passport, *window, run.run_id, settings.lease_seconds) as token:
         comparison = compare_window(hospital, batches, passport, window.month)
-        plausibility = weigh(settings, batches, passport, comparison)
-        change = weigh_hospital(settings, batches, passport, comparison, plausibility)
+        plausibility = check_plausibility(settings, batches, passport, comparison)
+        change = check_hospital_plausibility(settings, batches, passport, comparison, plausibility)
         accepted = run.tags.get(ACCEPT_TAG) == "true" or change.accepted
         change = change if accepted else _held_back(passport, change)
         message = change.message or plausibility.message
