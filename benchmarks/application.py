@@ -1,7 +1,7 @@
 """The application beside the pipeline: doctors edit records, a timer ends medications, patients are registered.
 
-What belongs here: writes as the application makes them, and what it must find again. What does not: what the
-pipeline writes.
+What belongs here: writes as the application makes them, and what must stay of them. What does not: what the pipeline
+writes.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ class Application(threading.Thread):
             return
         field = "details" if record["type"] == "condition" else "result"
         now = datetime.now(UTC)
-        said = f"As the doctor says ({len(self.edited)})"
-        change = {f"data.{field}": said, "editedBy": "a doctor", "lastEditedAt": now, "updatedAt": now}
+        text = f"As the doctor says ({len(self.edited)})"
+        change = {f"data.{field}": text, "editedBy": "a doctor", "lastEditedAt": now, "updatedAt": now}
         self._save(record["_id"], change, whole=True)
 
     def _end_medication(self) -> None:
@@ -73,7 +73,7 @@ class Application(threading.Thread):
             self._save(record["_id"], change, whole=False)
 
     def _register(self) -> None:
-        """Somebody who was known at a hospital only."""
+        """Register a person who was known at a hospital only."""
         if self._newcomers:
             user, patient = self._newcomers.pop(self._random.randrange(len(self._newcomers)))
             for database in (self._database, *self._others):
@@ -81,14 +81,14 @@ class Application(threading.Thread):
                 database["patients"].insert_one(patient)
             self.registered += 1
 
-    def _any(self, wanted: dict[str, Any]) -> dict[str, Any] | None:
-        found = self._database["medicalrecords"].aggregate(
-            [{"$match": wanted}, {"$sample": {"size": 1}}, {"$project": {"type": 1}}]
+    def _any(self, condition: dict[str, Any]) -> dict[str, Any] | None:
+        records = self._database["medicalrecords"].aggregate(
+            [{"$match": condition}, {"$sample": {"size": 1}}, {"$project": {"type": 1}}]
         )
-        return next(iter(found), None)
+        return next(iter(records), None)
 
     def _save(self, record: ObjectId, change: dict[str, Any], *, whole: bool) -> None:
-        """Save, and note what the record says then: all of its data where a doctor edited it."""
+        """Save, and remember the record's data, all of it where a doctor edited it."""
         saved = self._database["medicalrecords"].find_one_and_update(
             {"_id": record}, {"$set": change}, return_document=ReturnDocument.AFTER
         )

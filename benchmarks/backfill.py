@@ -4,12 +4,12 @@
                                              PASSPORT_PROCESSES processes where there is enough to do
     python -m benchmarks.backfill domain     the same steps, leases and checks, called without Dagster in one process
 
-The process works on what the PASSPORT_* variables name, and says on its standard output what it has done, in lines of
-JSON. Its seconds are those of the survey, the lookups and all windows; imports and opening Dagster's storage are not in
-them. Its peak memory is its own and that of every process that it starts, at the same time; a page that several of them
-share counts once.
+The process works on what the PASSPORT_* variables name, and reports on its standard output what it has done, in lines
+of JSON. Its seconds are those of the survey, the lookups and all windows; imports and opening Dagster's storage are not
+in them. Its peak memory is its own and that of every process that it starts, at the same time; a page that several of
+them share counts once.
 
-What belongs here: running it, and what it took. What does not: setting up (place), what it is held against (floor,
+What belongs here: running and measuring it. What does not: setting up (place), what it is compared with (floor,
 replaced).
 """
 
@@ -93,11 +93,11 @@ def backfill(
         try:
             with _watched(child.pid) as seen:
                 for line in child.stdout or ():
-                    said = json.loads(line)
-                    if "rows" in said:
-                        progress(said["rows"], said["of"])
+                    message = json.loads(line)
+                    if "rows" in message:
+                        progress(message["rows"], message["of"])
                     else:
-                        done = said
+                        done = message
         except BaseException:  # whoever stops this does not want to wait until it is done
             child.kill()
             raise
@@ -121,20 +121,20 @@ def _worked(pipeline: Pipeline) -> tuple[float, float]:
 
 @contextmanager
 def _watched(pid: int) -> Iterator[Callable[[], int]]:
-    """Look at the memory of a process and those that it starts; what is given tells the most of them together."""
+    """Measure the memory of a process and those that it starts; the result tells the most of them together."""
     ended, most = threading.Event(), 0
 
-    def look() -> None:
+    def measure() -> None:
         nonlocal most
         process = psutil.Process(pid)
         while not ended.wait(EVERY):
             try:
                 family = (process, *process.children(recursive=True))
-                most = max(most, sum(one.memory_full_info().pss for one in family))
+                most = max(most, sum(member.memory_full_info().pss for member in family))
             except psutil.Error:  # one of them has ended in between
                 continue
 
-    watcher = threading.Thread(target=look, daemon=True)
+    watcher = threading.Thread(target=measure, daemon=True)
     watcher.start()
     try:
         yield lambda: most
@@ -196,16 +196,16 @@ def bring_in(
 
 
 def _window(connections: Connections, hospital: Hospital, month: str) -> None:
-    """What the job window_records does: three steps, each under the window's lease, the guard, and the check."""
+    """The job window_records: three steps, each under the window's lease, and both checks."""
     settings, batches, passport = connections.settings, connections.batches, connections.passport
     key = hospital.key
-    held = partial(lease, passport, key, month, f"bench {month}", settings.lease_seconds)
-    with held() as token, connections.admitted(key) as source:
+    window_lease = partial(lease, passport, key, month, f"bench {month}", settings.lease_seconds)
+    with window_lease() as token, connections.admitted(key) as source:
         ours = partial(confirm, passport, key, month, token)
         extract_window(source, batches, month, batch_rows=settings.batch_rows, confirm=ours)
-    with held() as token, connections.admitted(key) as source:
+    with window_lease() as token, connections.admitted(key) as source:
         match_window(source, batches, passport, month, partial(confirm, passport, key, month, token))
-    with held() as token:
+    with window_lease() as token:
         compared = compare_window(hospital, batches, passport, month)
         if check_plausibility(settings, batches, passport, compared).faults:
             raise RuntimeError(f"{month} was held back")
@@ -232,9 +232,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.backfill")
     parser.add_argument("how", choices=HOW)
     parser.add_argument("--profile", type=Path)
-    given = parser.parse_args()
-    run = _through_dagster if given.how == "dagster" else _by_domain
-    with closing(Connections()) as connections, _profiled(given.profile) if given.profile else nullcontext():
+    arguments = parser.parse_args()
+    run = _through_dagster if arguments.how == "dagster" else _by_domain
+    with closing(Connections()) as connections, _profiled(arguments.profile) if arguments.profile else nullcontext():
         done = run(connections, lambda rows, of: _say(rows=rows, of=of))
     _say(**asdict(done))
 

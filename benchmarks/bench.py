@@ -4,14 +4,14 @@
     make bench SIZES="0.1 1 10"      and of ten million
 
 For each size a hospital is made (data), all of it is brought into an empty passport (backfill), and then it is
-verified, surveyed and looked at as the sensor does (verifying, ticks). At one size (the largest up to a million rows)
-the backfill is also held against what any program would have to do (floor), against the algorithm that is replaced
-(replaced), and against itself without Dagster; and the command line is started (startup). Nothing is asserted about
-times; what fails it is a backfill that is not complete, or a tick that walks over the whole of obs. In the end both
+verified, surveyed and checked as the sensor does it (verifying, ticks). At one size (the largest up to a million rows)
+the backfill is also compared with what any program would have to do (floor), with the algorithm that is replaced
+(replaced), and with itself without Dagster; and the command line is started (startup). Nothing is asserted about
+times; what fails it is a backfill that is not complete, or a tick that walks over the whole of obs. At the end both
 sensors tick over 300 small hospitals, and some that never answer, from a restart on (many). The last line is
 `BENCH floor=... seed=... bulk=... tick_ms=... verify_s=... growth=... peak_mb=... tick300_s=... inputs300_s=...`.
 
-What belongs here: the course of it. What does not: what is measured how (the modules named above), figures (report).
+What belongs here: the order of the steps. What does not: how things are measured (the modules above), figures (report).
 """
 
 from __future__ import annotations
@@ -57,14 +57,14 @@ OnRows = Callable[[int, int], None]
 
 
 class Telling:
-    """Says what is being done: in one line that changes at a terminal, and in a line for each step that is done."""
+    """Shows progress: in one line that changes at a terminal, and in a line for each step that is done."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
 
     @contextmanager
     def step(self, what: str) -> Iterator[OnRows]:
-        """A step; what is given is told how far it is."""
+        """A step; the result is called with its progress."""
         started = time.perf_counter()
         with self.console.status(what) as status:
             yield lambda done, of: status.update(f"{what}: {done:,} of {of:,}")
@@ -107,7 +107,7 @@ class Course:
     still: float
 
     def measure(self, rows: int, *, compare: bool) -> Measured:
-        """Make a hospital, measure it, and take it away."""
+        """Make a hospital, measure it, and remove it."""
         size, name = f"{rows / MILLION:g} M", f"bench_{rows}"
         with self.telling.step(f"{size}: making the hospital") as progress:
             hospital = build(self.where.admin, name, rows, self.seed, progress)
@@ -163,17 +163,17 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="of the generated hospitals")
     parser.add_argument("--mariadb-mb", type=int, default=2048, help="memory for what MariaDB holds")
     parser.add_argument("--mongodb-mb", type=int, default=1024, help="memory for what MongoDB holds")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     os.environ.pop("PASSPORT_MONGO_URI", None)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # with everything cleared away
     home = Path(tempfile.mkdtemp(prefix="passport-bench-"))
-    needed, free = max(given.sizes) * MILLION * BYTES_OF_A_ROW, shutil.disk_usage(home).free
+    needed, free = max(arguments.sizes) * MILLION * BYTES_OF_A_ROW, shutil.disk_usage(home).free
     if free < needed:
         home.rmdir()
         parser.error(f"{home.parent} has {free / 1e9:.0f} GB free, {needed / 1e9:.0f} may be needed; set TMPDIR")
-    file = given.json or home.parent / f"passport-bench-{datetime.now(UTC):%Y%m%d-%H%M%S}.json"
-    with place(home, given.mariadb_mb, given.mongodb_mb) as where:
-        report = bench(where, given.sizes, Console(stderr=True), seed=given.seed)
+    file = arguments.json or home.parent / f"passport-bench-{datetime.now(UTC):%Y%m%d-%H%M%S}.json"
+    with place(home, arguments.mariadb_mb, arguments.mongodb_mb) as where:
+        report = bench(where, arguments.sizes, Console(stderr=True), seed=arguments.seed)
     report.write(file)
     console = Console(width=None if sys.stdout.isatty() else 150)
     report.show(console)

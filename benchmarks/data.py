@@ -211,8 +211,8 @@ def national_id(number: int) -> str:
 
 def load_people(database: Database[dict[str, Any]], patients: int) -> None:
     """Register the hospital's patients in a passport, as its application does; nearly all of them."""
-    known = passport_patients(1, 20)
-    user, patient = known.users[0], known.patients[0]
+    patients_of_passport = passport_patients(1, 20)
+    user, patient = patients_of_passport.users[0], patients_of_passport.patients[0]
     for first in range(1, patients + 1, AT_ONCE):
         numbers = [n for n in range(first, min(first + AT_ONCE, patients + 1)) if n % WITHOUT_PASSPORT]
         ids = [(n, ObjectId(f"67{n:022x}"), ObjectId(f"68{n:022x}")) for n in numbers]
@@ -238,8 +238,8 @@ def edit_rows(admin: sa.Engine, hospital: BenchHospital, at_most: int = 100) -> 
             "AND value_numeric IS NOT NULL AND previous_version IS NULL "
             "AND NOT EXISTS (SELECT 1 FROM obs m WHERE m.obs_group_id = o.obs_id)"
         )
-        there = list(connection.execute(fit, {"first": first, "day": day}).scalars())
-        chosen = ", ".join(map(str, there[: min(at_most, max(1, len(there) // 4))]))
+        row_ids = list(connection.execute(fit, {"first": first, "day": day}).scalars())
+        chosen = ", ".join(map(str, row_ids[: min(at_most, max(1, len(row_ids) // 4))]))
         made = {"obs_id": "NULL", "uuid": "UUID()", "previous_version": "obs_id", "value_numeric": "value_numeric + 1"}
         names = [each.name for each in columns(VERSION, "obs")]
         values = ", ".join(made.get(name, f"`{name}`") for name in names)

@@ -74,8 +74,12 @@ def _statements(source: Opened) -> dict[str, list[sa.Select[Any]]]:
     columns = {"tuples": [rows.root_id, rows.dated, *each], "packed": [rows.packed]}
     inside = sa.between(rows.obs.c.obs_id, sa.bindparam("first"), sa.bindparam("last"))
     ways = {
-        way: [sa.select(*some, *rows.texts, rows.providers).select_from(rows.joined).where(inside, rows.live == 1)]
-        for way, some in columns.items()
+        way: [
+            sa.select(*columns_of_way, *rows.texts, rows.providers)
+            .select_from(rows.joined)
+            .where(inside, rows.live == 1)
+        ]
+        for way, columns_of_way in columns.items()
     }
     texts = [sa.cast(sa.func.ifnull(text, ""), sa.LargeBinary) for text in rows.texts]
     met = sa.select(rows.obs.c.encounter_id).where(inside).distinct().subquery("met")
@@ -102,9 +106,9 @@ def _read(source: Opened, statements: Sequence[sa.Select[Any]]) -> float:
         started = time.perf_counter()
         for first in range(0, last + 1, IDS_AT_ONCE):
             for statement in statements:
-                with connection.execute(statement, {"first": first, "last": first + IDS_AT_ONCE - 1}) as found:
-                    if found.cursor:  # the driver's own tuples: SQLAlchemy's rows would cost the floor time
-                        found.cursor.fetchall()
+                with connection.execute(statement, {"first": first, "last": first + IDS_AT_ONCE - 1}) as result:
+                    if result.cursor:  # the driver's own tuples: SQLAlchemy's rows would cost the floor time
+                        result.cursor.fetchall()
         return time.perf_counter() - started
 
 
@@ -117,11 +121,11 @@ def _insert(pipeline: Pipeline, *, contract: bool) -> tuple[int, float]:
         Passport(client, target).ensure()
     documents, seconds = 0, 0.0
     for name in sorted({*finished.list_collection_names()} - {CONTRACT_CHANGES}):
-        for some in _left_behind(finished, name):
+        for chunk in _left_behind(finished, name):
             started = time.perf_counter()
-            target[name].insert_many(some, ordered=False)
+            target[name].insert_many(chunk, ordered=False)
             seconds += time.perf_counter() - started
-            documents += len(some)
+            documents += len(chunk)
     client.drop_database(target.name)
     return documents, seconds
 
@@ -130,11 +134,11 @@ def _left_behind(finished: Database[dict[str, Any]], name: str) -> Iterator[list
     """The documents of a collection, some at a time; not those of the passport's own people."""
     if name == PATIENTS:
         return
-    some = []
+    chunk = []
     for document in finished[name].find({"role": {"$ne": "patient"}} if name == USERS else {}):
-        some.append(document)
-        if len(some) == DOCUMENTS_AT_ONCE:
-            yield some
-            some = []
-    if some:
-        yield some
+        chunk.append(document)
+        if len(chunk) == DOCUMENTS_AT_ONCE:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk

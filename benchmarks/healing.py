@@ -1,6 +1,7 @@
-"""How long it took under load and faults until the passport showed what had happened at a hospital.
+"""How long it took, under load and faults, until the passport showed the events of a hospital.
 
-What belongs here: these times, by kind of event. What does not: whether it is shown rightly (comparing).
+What belongs here: these times, by kind of event. What does not: whether it is shown correctly
+(passport_sample.comparing).
 """
 
 from __future__ import annotations
@@ -31,13 +32,13 @@ class Event:
 def times_to_heal(database: Database[dict[str, Any]], events: Iterable[Event]) -> dict[str, tuple[int, float, float]]:
     """By kind: how many events show, and the median and 95th percentile of the seconds until they did.
 
-    A row that came shows when its record is made, one that went when its record is taken out. What happens in place is
-    left out: the nightly survey finds it, whenever that is.
+    A new row shows when its record is made, one that is gone when its record is retracted. Changes in place are left
+    out: the nightly survey finds them.
     """
     made = _moments(database["medicalrecords"].find({}, {"source.hospital": 1, "source.obsId": 1, "createdAt": 1}))
     gone = _moments(
-        {"source": one["document"]["source"], "createdAt": one["retractedAt"]}
-        for one in database["retractedrecords"].find({}, {"document.source": 1, "retractedAt": 1})
+        {"source": retracted["document"]["source"], "createdAt": retracted["retractedAt"]}
+        for retracted in database["retractedrecords"].find({}, {"document.source": 1, "retractedAt": 1})
     )
     seconds: defaultdict[str, list[float]] = defaultdict(list)
     for event in events:
@@ -53,4 +54,6 @@ def times_to_heal(database: Database[dict[str, Any]], events: Iterable[Event]) -
 
 
 def _moments(documents: Iterable[Mapping[str, Any]]) -> dict[tuple[str, int], datetime]:
-    return {(one["source"]["hospital"], one["source"]["obsId"]): one["createdAt"] for one in documents}
+    return {
+        (document["source"]["hospital"], document["source"]["obsId"]): document["createdAt"] for document in documents
+    }

@@ -1,6 +1,7 @@
 """The hospitals of the soak: what is written in them, at a given rate, by one thread each.
 
-What belongs here: the mix of what happens. What does not: what each event leaves in the rows (sample.mutations).
+What belongs here: the mix of what happens. What does not: what each event leaves in the rows
+(passport_sample.mutations).
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ class Writer(threading.Thread):
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Nothing is written inside; a transaction that is held open is given up, as by a server that goes down."""
+        """Write nothing inside; an open transaction is given up, as by a server that goes down."""
         with self._working:
             if self._late:
                 self._late[0].give_up()
@@ -82,7 +83,7 @@ class Writer(threading.Thread):
         self.mutations.close()
 
     def run(self) -> None:
-        """Round after round, each as large as the rate wants it."""
+        """Round after round, each as large as the rate requires."""
         started = time.monotonic()
         try:
             while not self._ended.is_set():

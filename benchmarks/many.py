@@ -2,11 +2,11 @@
 
 One small hospital is brought in as a run does it. The others are copies of its database, each with uuids of its own, so
 none is another one under a second key. Each is surveyed; its lookups, raw batches and recorded days are copies, with
-the digests of its own rows, so all are in line. The silent ones are a port that accepts and never speaks.
+the digests of its own rows, so all are up to date. The silent ones are a port that accepts and never answers.
 
 What is timed is the whole evaluation of a sensor, with Dagster's part, in one process.
 
-What belongs here: making them, and these ticks. What does not: what one look costs its hospital (ticks).
+What belongs here: making them, and these ticks. What does not: what one check costs its hospital (ticks).
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def crowd(
     still: float = 0.0,
     progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> Crowd:
-    """Make them, tick, and take them away. `still` seconds lie between the last change and the first tick; `progress`
+    """Make them, tick, and remove them. `still` seconds lie between the last change and the first tick; `progress`
     is told the hospitals that are made and all of them.
     """
     with made(where, hospitals, silent, progress) as (connections, rows):
@@ -131,16 +131,16 @@ def _tick(
         result = sensor(context)
     took = time.perf_counter() - started
     if not isinstance(result, dg.SensorResult) or result.run_requests or not result.skip_reason:
-        raise RuntimeError(f"a tick of {sensor.name} asks for runs, though all hospitals are in line")
-    said = result.skip_reason.skip_message or ""
-    return result.cursor, took, int(said.partition(" in ")[2].partition(" of ")[0])
+        raise RuntimeError(f"a tick of {sensor.name} asks for runs, though all hospitals are up to date")
+    message = result.skip_reason.skip_message or ""
+    return result.cursor, took, int(message.partition(" in ")[2].partition(" of ")[0])
 
 
 @contextmanager
 def made(
     where: Place, hospitals: int, silent: int, progress: Callable[[int, int], None] = lambda done, of: None
 ) -> Iterator[tuple[Connections, int]]:
-    """The pipeline of that many hospitals that are in line, and the rows of obs that they have in all."""
+    """The pipeline of that many hospitals that are up to date, and the rows of obs that they have in all."""
     databases = [f"crowd_{number:03d}" for number in range(hospitals)]
     folder = where.home / "crowd"
     with socket.create_server(("127.0.0.1", 0), backlog=4096) as port, _room(where.admin):
@@ -174,14 +174,14 @@ def _spec() -> HospitalSpec:
 @contextmanager
 def _room(admin: sa.Engine) -> Iterator[None]:
     """The server has ROOM, and makes tables without a file for each, which takes a fraction of the time."""
-    wanted = ROOM | {"innodb_file_per_table": 0}
+    settings = ROOM | {"innodb_file_per_table": 0}
     with admin.connect() as connection:
-        before = {name: connection.exec_driver_sql(f"SELECT @@GLOBAL.{name}").scalar_one() for name in wanted}
-    for values in (wanted, before):
+        before = {name: connection.exec_driver_sql(f"SELECT @@GLOBAL.{name}").scalar_one() for name in settings}
+    for values in (settings, before):
         with admin.connect() as connection:
             for name, value in values.items():
                 connection.exec_driver_sql(f"SET GLOBAL {name} = {value}")
-        if values is wanted:
+        if values is settings:
             yield
 
 
@@ -259,11 +259,11 @@ def _batches(connections: Connections, hospital: Hospital) -> Path:
 
 
 def _with_digest(path: Path, digest: Digest) -> None:
-    """The file of a day of another hospital, as far as sensors read it: they go by what is noted at its end."""
+    """The file of a day of another hospital, as far as sensors read it: they use the metadata at its end."""
     with pq.ParquetFile(path) as parquet:
         table = parquet.read()
-    noted = (table.schema.metadata or {}) | {b"passport.digest": json.dumps(digest.to_json()).encode()}
-    pq.write_table(table.replace_schema_metadata(noted), path)
+    metadata = (table.schema.metadata or {}) | {b"passport.digest": json.dumps(digest.to_json()).encode()}
+    pq.write_table(table.replace_schema_metadata(metadata), path)
 
 
 def _day_of(key: str, day: Mapping[str, Any], digests: Mapping[date, Digest]) -> dict[str, Any]:

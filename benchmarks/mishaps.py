@@ -20,7 +20,7 @@ from passport_testing.operator import Operator, backfill
 
 
 class Mishaps:
-    """One fault after another, whenever `look` is called and it is time; `happened` counts them by name.
+    """One fault after another, whenever `inject_due` is called and it is time; `happened` counts them by name.
 
     They happen in the thread that calls, since a server that is started again ends with the thread that started it.
     """
@@ -41,8 +41,8 @@ class Mishaps:
         if self._backfill:
             self._backfill.kill()
 
-    def look(self) -> None:
-        """If it is time, something bad happens: each kind once before any comes again."""
+    def inject_due(self) -> None:
+        """Inject a fault if it is time: each kind once before any comes again."""
         if time.monotonic() < self._next:
             return
         if not self._kinds:

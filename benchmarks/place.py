@@ -1,4 +1,4 @@
-"""Where the benchmarks take place: private servers with memory as real ones have it, and a pipeline set up on them.
+"""Where the benchmarks take place: private servers with realistic memory, and a pipeline set up on them.
 
 What belongs here: starting, setting up, clearing away. What does not: hospitals (data), measuring.
 """

@@ -1,11 +1,11 @@
-"""What a backfill's time goes to.
+"""Where the time of a backfill goes.
 
     python -m benchmarks.profiling --size 0.1           as `passport-pipeline sync` does it
     python -m benchmarks.profiling --how domain         without Dagster
 
 A hospital is made and brought into an empty passport under cProfile, which sees every thread of the process and makes
-it slower, calls of small functions most of all. Its seconds are those at work: waiting for the servers is in none of
-them, and what the servers worked meanwhile is in the last line.
+it slower, calls of small functions most of all. Its seconds are of work: waiting for the servers is not in them, and
+the servers' own work is in the last line.
 
 What belongs here: the tables. What does not: the backfill, and how it is profiled (backfill).
 """
@@ -80,14 +80,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.profiling", description=__doc__.partition("\n")[0])
     parser.add_argument("--size", type=float, default=0.1, help="millions of observations")
     parser.add_argument("--how", choices=HOW, default="dagster")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     home, console = Path(tempfile.mkdtemp(prefix="passport-bench-")), Console(width=110)
     telling = Telling(Console(stderr=True))
     with place(home, 2048, 1024) as where:
         with telling.step("making the hospital") as progress:
-            hospital = build(where.admin, "bench", round(given.size * MILLION), 1, progress)
+            hospital = build(where.admin, "bench", round(arguments.size * MILLION), 1, progress)
         with pipeline(where, hospital, "profiled") as made, telling.step("backfill") as progress:
-            done = backfill(made, given.how, progress, profile=home / "profile")
+            done = backfill(made, arguments.how, progress, profile=home / "profile")
         stats: Any = pstats.Stats(str(home / "profile")).stats  # type: ignore[attr-defined]
     show(console, "own seconds by module", by_module(stats))
     show(console, "seconds of the pipeline's functions, with what they call", functions(stats))

@@ -1,4 +1,4 @@
-"""What a benchmark came to: its figures, the table, the JSON file, the last line.
+"""The results of a benchmark: its figures, the table, the JSON file, the last line.
 
 What belongs here: turning times into figures, each with its ratio, and showing them. What does not: measuring.
 """
@@ -85,10 +85,10 @@ class Report:
         each, compared = self.at
         rate = each.backfill.rate
         largest = self.measured[-1]
-        million = min(self.measured, key=lambda one: abs(one.hospital.rows - MILLION))
+        million = min(self.measured, key=lambda measured: abs(measured.hospital.rows - MILLION))
         smallest = self.measured[0].seconds_per_million
-        growth = max(one.seconds_per_million for one in self.measured) / smallest
-        peak = max(one.backfill.peak_bytes for one in self.measured)
+        growth = max(measured.seconds_per_million for measured in self.measured) / smallest
+        peak = max(measured.backfill.peak_bytes for measured in self.measured)
         return (
             f"BENCH floor={compared.floor.seconds / each.backfill.seconds:.2f} "
             f"seed={rate / compared.row_by_row.rate:.0f}x bulk={rate / compared.bulk.rate:.1f}x "
@@ -243,5 +243,5 @@ class Report:
 
 
 def _short(value: float) -> str:
-    """Three digits that mean something."""
+    """Three significant digits."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

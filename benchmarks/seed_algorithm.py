@@ -84,8 +84,8 @@ class SeedAlgorithm:
     def patient_of(self, connection: sa.Connection, person_id: int) -> ObjectId | None:
         """The patient whose national id is just what is written at the hospital."""
         identifier = connection.execute(sa.text(IDENTIFIER), {"number": person_id}).scalar()
-        found = self.database["patients"].find_one({"nationalId": identifier}, {"_id": 1}) if identifier else None
-        return found["_id"] if found else None
+        patient = self.database["patients"].find_one({"nationalId": identifier}, {"_id": 1}) if identifier else None
+        return patient["_id"] if patient else None
 
     def _sync(self, key: str, engine: sa.Engine, meanwhile: Callable[[], None]) -> None:
         state = self.database["syncstatus"].find_one({"hospitalId": key})
@@ -124,8 +124,8 @@ class SeedAlgorithm:
 
     def _stored(self, key: str, rows: Iterable[Mapping[str, Any]]) -> set[int]:
         numbers = [row["obs_id"] for row in rows]
-        found = self.database["medicalrecords"].find({"hospital": key, "obsId": {"$in": numbers}}, {"obsId": 1})
-        return {one["obsId"] for one in found}
+        records = self.database["medicalrecords"].find({"hospital": key, "obsId": {"$in": numbers}}, {"obsId": 1})
+        return {record["obsId"] for record in records}
 
     def _store(  # noqa: PLR0917 - the document's parts of a record
         self, key: str, row: Mapping[str, Any], patient: ObjectId, question: str, answer: str, by: str, at: str
@@ -138,7 +138,7 @@ class SeedAlgorithm:
             "type": kind,
             "data": {"name": question, "details": answer, "diagnosed": str(row["obs_datetime"]), "location": at},
             "createdBy": str(doctor),
-            # Not in the document: what is held against the oracle.
+            # Not in the document: compared with the oracle.
             "hospital": key,
             "obsId": row["obs_id"],
             "values": _values(row),
@@ -154,12 +154,12 @@ class SeedAlgorithm:
 
     def _doctor(self, creator: int, name: str) -> ObjectId:
         uuid = f"PROVIDER_{creator}"
-        found = self.database["doctors"].find_one({"openmrsProviderUuid": uuid})
-        if found is None:
+        doctor = self.database["doctors"].find_one({"openmrsProviderUuid": uuid})
+        if doctor is None:
             user = {"name": name, "email": f"provider{creator}@openmrs.auto", "role": "doctor"}
-            found = {"user": self.database["users"].insert_one(user).inserted_id, "openmrsProviderUuid": uuid}
-            found["_id"] = self.database["doctors"].insert_one(found).inserted_id
-        return found["_id"]
+            doctor = {"user": self.database["users"].insert_one(user).inserted_id, "openmrsProviderUuid": uuid}
+            doctor["_id"] = self.database["doctors"].insert_one(doctor).inserted_id
+        return doctor["_id"]
 
 
 @dataclass
@@ -172,11 +172,13 @@ class Loss:
 
 
 def losses(seed: SeedAlgorithm, hospitals: Iterable[SampleHospital], **months: str) -> Loss:
-    """What it came to: lost rows that lead a record; wrong ones that are no longer live, another patient's, or say
-    something else by now. Types, names and fields are not held against it.
+    """Its losses: rows that lead a record and are missing; wrong records, which are no longer live, another patient's,
+    or have changed since. Types, names and fields do not count.
     """
     loss = Loss()
-    patients = {one["nationalId"]: str(one["_id"]) for one in seed.database["patients"].find({}, {"nationalId": 1})}
+    patients = {
+        patient["nationalId"]: str(patient["_id"]) for patient in seed.database["patients"].find({}, {"nationalId": 1})
+    }
     for hospital in hospitals:
         key = hospital.spec.key
         oracle = expected(hospital, patients.keys(), **months).set_index("obs_id")
@@ -184,8 +186,8 @@ def losses(seed: SeedAlgorithm, hospitals: Iterable[SampleHospital], **months: s
         times = Counter(record["obsId"] for record in records)
         leads = oracle[oracle["outcome"].eq("lead")]
         with seed.hospitals[key].connect() as connection:
-            found = {person for person in leads["person_id"].unique() if seed.patient_of(connection, int(person))}
-        missing = leads.index[leads["person_id"].isin(found) & ~leads.index.isin(times.keys())]
+            matched = {person for person in leads["person_id"].unique() if seed.patient_of(connection, int(person))}
+        missing = leads.index[leads["person_id"].isin(matched) & ~leads.index.isin(times.keys())]
         loss.lost |= {(key, int(number)) for number in missing}
         loss.duplicated |= {(key, number) for number, n in times.items() if n > 1}
         present = hospital.obs.loc[hospital.obs.index.isin(times.keys())]
@@ -203,8 +205,8 @@ def losses(seed: SeedAlgorithm, hospitals: Iterable[SampleHospital], **months: s
 
 def _values(row: Mapping[str, Any]) -> dict[str, str]:
     """What a row says, to be compared."""
-    said = {name: row[name] for name in VALUES}
-    return {name: _plain(value) for name, value in said.items() if not _missing(value)}
+    values = {name: row[name] for name in VALUES}
+    return {name: _plain(value) for name, value in values.items() if not _missing(value)}
 
 
 def _missing(value: Any) -> bool:

@@ -5,11 +5,11 @@
 
 Three generated hospitals of different OpenMRS versions are written to at 200 rows a second, the application edits
 records and registers patients, a worker process does what Dagster's daemon does, and faults are injected. At the end
-the sensors settle what is left, and every passport is held against the oracle. The last line is `SOAK OK ...` or
+the sensors settle what is left, and every passport is compared with the oracle. The last line is `SOAK OK ...` or
 `SOAK FAILED ...`.
 
-What belongs here: the course of it. What does not: where it takes place (stage), writers (hospitals), the application,
-faults (mishaps), ticks (worker), what must be there (passport_sample.comparing).
+What belongs here: the order of the steps. What does not: where it takes place (stage), writers (hospitals), the
+application, faults (mishaps), ticks (worker), what must be there (passport_sample.comparing).
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ HOURS_TO_SETTLE = 4
 
 @dataclass
 class Result:
-    """What a soak came to. `errors` are what broke besides, `healed` the seconds to heal by kind (benchmarks.healing),
+    """The result of a soak. `errors` are what else broke, `healed` the seconds to heal by kind (benchmarks.healing),
     `replaced` is what the documented algorithm lost meanwhile.
     """
 
@@ -68,9 +68,9 @@ class Result:
     @property
     def line(self) -> str:
         """The last line."""
-        found, came_to = self.compared, "OK" if self.ok else "FAILED"
-        counts = f"lost={len(found.lost)} duplicated={len(found.duplicated)} wrong={len(found.wrong)}"
-        return f"SOAK {came_to} seconds={self.seconds} writes={self.writes} faults={self.faults} {counts}"
+        compared, outcome = self.compared, "OK" if self.ok else "FAILED"
+        counts = f"lost={len(compared.lost)} duplicated={len(compared.duplicated)} wrong={len(compared.wrong)}"
+        return f"SOAK {outcome} seconds={self.seconds} writes={self.writes} faults={self.faults} {counts}"
 
 
 def soak(seconds: int, seed: int, home: Path, console: Console, *, rate: float = RATE) -> Result:
@@ -108,7 +108,7 @@ def soak(seconds: int, seed: int, home: Path, console: Console, *, rate: float =
             writes=sum(writer.written for writer in writers),
             faults=sum(mishaps.happened.values()),
             compared=operator.compare(application.edited),
-            errors=[*errors, *_out_of_line(operator)],
+            errors=[*errors, *_remaining_differences(operator)],
             healed=times_to_heal(operator.database, (event for writer in writers for event in writer.log)),
             replaced=replaced.losses(),
         )
@@ -138,15 +138,15 @@ def _watch(
     every ten seconds.
     """
     with console.status("") if console.is_terminal else _nothing() as status:
-        told = time.time()
+        reported_at = time.time()
         while time.time() < until and not any(thread.error for thread in threads):
             time.sleep(min(0.2, max(0.0, until - time.time())))
-            mishaps.look()
+            mishaps.inject_due()
             if status:
                 status.update(f"{until - time.time():.0f} s left: {tell()}")
-            elif time.time() - told >= 10:
-                told = time.time()
-                console.print(f"{until - told:.0f} s left: {tell()}", highlight=False)
+            elif time.time() - reported_at >= 10:
+                reported_at = time.time()
+                console.print(f"{until - reported_at:.0f} s left: {tell()}", highlight=False)
 
 
 @contextmanager
@@ -156,7 +156,7 @@ def _nothing() -> Iterator[None]:
 
 def _told(worker: Worker, writers: Sequence[Writer], mishaps: Mishaps) -> str:
     written = sum(writer.written for writer in writers)
-    return f"{written} rows written, {worker.told()}, {sum(mishaps.happened.values())} faults"
+    return f"{written} rows written, {worker.progress()}, {sum(mishaps.happened.values())} faults"
 
 
 def _settle(operator: Operator, console: Console) -> list[str]:
@@ -183,14 +183,16 @@ def _settle(operator: Operator, console: Console) -> list[str]:
     return [f"something was requested in each of {HOURS_TO_SETTLE} hours", *dict.fromkeys(failures)]
 
 
-def _out_of_line(operator: Operator) -> list[str]:
+def _remaining_differences(operator: Operator) -> list[str]:
     """Where a hospital is not what its model says, and where `verify` finds a difference."""
-    found = [
+    problems = [
         f"{sample.spec.key}: its model is not its database: {table} {columns}"
         for sample in operator.samples
         for table, columns in differences(operator.admin, operator.databases[sample.spec.key], sample).items()
     ]
-    return found + [f"{key}: verify finds differences" for key, one in operator.verify().items() if not one.ok]
+    return problems + [
+        f"{key}: verify finds differences" for key, verification in operator.verify().items() if not verification.ok
+    ]
 
 
 def _counts(counts: Mapping[str, int]) -> str:
@@ -201,8 +203,8 @@ def _report(console: Console, result: Result) -> None:
     lines = [f"{'seconds from the hospital to the passport':<44}{'events':>8}{'median':>8}{'95 %':>8}"]
     lines += [f"  {kind:<42}{n:>8}{p50:>8.1f}{p95:>8.1f}" for kind, (n, p50, p95) in result.healed.items()]
     lines.append(f"{'at the end':<44}{'lost':>8}{'twice':>8}{'wrong':>8}")
-    for name, found in (("the algorithm that is replaced", result.replaced), ("this pipeline", result.compared)):
-        lines.append(f"  {name:<42}{len(found.lost):>8}{len(found.duplicated):>8}{len(found.wrong):>8}")
+    for name, comparison in (("the algorithm that is replaced", result.replaced), ("this pipeline", result.compared)):
+        lines.append(f"  {name:<42}{len(comparison.lost):>8}{len(comparison.duplicated):>8}{len(comparison.wrong):>8}")
     lines += result.errors
     if not result.compared.ok:
         lines.append(str(result.compared))
@@ -215,15 +217,15 @@ def main() -> int:
     parser.add_argument("--seconds", type=int, default=600)
     parser.add_argument("--seed", type=int, default=None, help="default: another one each time")
     parser.add_argument("--rate", type=float, default=RATE, help="rows a second, of all hospitals together")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     os.environ.pop("PASSPORT_MONGO_URI", None)
-    seed = given.seed if given.seed is not None else secrets.randbelow(10_000)
+    seed = arguments.seed if arguments.seed is not None else secrets.randbelow(10_000)
     console, home = Console(), Path(tempfile.mkdtemp(prefix="passport-soak-"))
     try:
-        result = soak(given.seconds, seed, home, console, rate=given.rate)
+        result = soak(arguments.seconds, seed, home, console, rate=arguments.rate)
     except Exception as error:  # noqa: BLE001 - whatever it is, the last line says that it failed
         console.print_exception()
-        console.print(Result(given.seconds, errors=[repr(error)]).line, highlight=False)
+        console.print(Result(arguments.seconds, errors=[repr(error)]).line, highlight=False)
         return 1
     return 0 if result.ok else 1
 

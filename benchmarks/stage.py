@@ -93,7 +93,7 @@ class Replaced(threading.Thread):
         self.join()
 
     def run(self) -> None:
-        """Poll; what a fault cuts off, it tries again the next time, as the document says."""
+        """Poll; what a fault interrupts is tried again the next time, as the document says."""
         try:
             while not self._ended.wait(POLL):
                 with suppress(sa.exc.DBAPIError, pymongo.errors.PyMongoError):
@@ -102,6 +102,6 @@ class Replaced(threading.Thread):
             self.error = error
 
     def losses(self) -> Loss:
-        """What it came to, after one more poll when everything is quiet."""
+        """Its losses, after one more poll when everything is quiet."""
         self._algorithm.poll()
         return losses(self._algorithm, self._hospitals, first_month=FIRST_MONTH, last_month=last_month())

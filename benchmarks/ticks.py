@@ -1,7 +1,7 @@
 """A tick: what the sensor `source_changes` does for one hospital, every minute.
 
 What is timed: reading hospitals.yaml and the hospital's state, one check of the hospital (detection.hospital), and
-noting what was found; Dagster's own part of a tick is not in it. Beside the time there is what it cost the hospital:
+storing the result; Dagster's own part of a tick is not in it. Beside the time there is what it cost the hospital:
 the rows that its server read (its Handler_read_* counters, of the whole server, on which nothing else happens), and
 every statement that reached it, whichever driver sent it, with what EXPLAIN says of it.
 
@@ -47,8 +47,8 @@ class Step:
 
 @dataclass(frozen=True)
 class Ticked:
-    """What a tick took, and read; `months` are the windows that the last one asked for, `steps` how its statements
-    read the hospital.
+    """The time of a tick, and what it read; `months` are the windows that the last one asked for, `steps` how its
+    statements read the hospital.
     """
 
     times: Times

@@ -43,12 +43,12 @@ class Times:
 
     @property
     def best(self) -> float:
-        """The shortest: least disturbed by whatever else the machine does."""
+        """The shortest: least disturbed by other work of the machine."""
         return min(self.seconds)
 
     @property
     def median(self) -> float:
-        """What is usual."""
+        """The median."""
         return statistics.median(self.seconds)
 
 
@@ -58,6 +58,6 @@ def timed(action: Callable[[], T], times: int = 1, *, before: Callable[[], objec
     for _ in range(times):
         before()
         started = time.perf_counter()
-        given = action()
+        result = action()
         seconds.append(time.perf_counter() - started)
-    return given, Times(tuple(seconds))
+    return result, Times(tuple(seconds))

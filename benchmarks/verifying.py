@@ -34,7 +34,7 @@ def verifying(pipeline: Pipeline, times: int = 3) -> Verified:
         with source.database.reading() as connection:
             _, count = timed(lambda: connection.exec_driver_sql("SELECT COUNT(*) FROM obs").scalar_one(), times)
         _, survey = timed(lambda: HospitalSurvey.take(source, datetime.now(UTC)), times)
-        found, verify = timed(lambda: verify_hospital(source, connections.passport, options), times)
-    if not found.ok:
-        raise RuntimeError(f"{len(found.differences)} days of the passport are not what the hospital holds")
+        verification, verify = timed(lambda: verify_hospital(source, connections.passport, options), times)
+    if not verification.ok:
+        raise RuntimeError(f"{len(verification.differences)} days of the passport are not what the hospital holds")
     return Verified(count, survey, verify)

@@ -83,12 +83,12 @@ class Worker:
         return self.child.pid if self.child else 0
 
     def kill(self) -> None:
-        """kill -9, whatever it is at, and a new one."""
+        """kill -9, at any moment, and a new one."""
         self.end()
         self.start()
 
     def terminate(self) -> None:
-        """SIGTERM, and a new one when it has ended."""
+        """SIGTERM, and a new one after its end."""
         if self.child:
             self.child.send(signal.SIGTERM)
             if self.child.join(20) is None:
@@ -96,7 +96,7 @@ class Worker:
         self.start()
 
     def revive(self) -> None:
-        """Start it again where it has died by itself."""
+        """Start it again if it died by itself."""
         if self.child and not self.child.alive:
             self.start()
 
@@ -105,8 +105,8 @@ class Worker:
         if self.child:
             self.child.kill()
 
-    def told(self) -> str:
-        """What it has done so far: ticks that came to their end, runs, and those that failed."""
+    def progress(self) -> str:
+        """What it has done so far: completed ticks, runs, and failed runs."""
         lines = [*self._lines()]
         runs = [line["run"] for line in lines if "run" in line]
         failed = sum(not run["success"] for run in runs)

@@ -84,7 +84,7 @@ def _digits(value: float, least: int) -> str:
 
 def status(hospital: SampleHospital, obs: pd.DataFrame) -> pd.Series:
     """Normal, Abnormal, Critical or None: what the laboratory said, else what the concept's ranges say."""
-    said = obs["interpretation"].map(_SAID).astype(object)
+    interpretations = obs["interpretation"].map(_SAID).astype(object)
     limits = hospital.tables["concept_numeric"]
     value = obs["value_numeric"]
     low, high, very_low, very_high = (
@@ -97,8 +97,10 @@ def status(hospital: SampleHospital, obs: pd.DataFrame) -> pd.Series:
         ["", "Critical", "Abnormal"],
         "Normal",
     )
-    found = said.where(said.notna(), pd.Series(ranges, index=obs.index, dtype=object).replace("", None))
-    return found.where(found.notna(), None)
+    statuses = interpretations.where(
+        interpretations.notna(), pd.Series(ranges, index=obs.index, dtype=object).replace("", None)
+    )
+    return statuses.where(statuses.notna(), None)
 
 
 def _seen_by(hospital: SampleHospital, obs: pd.DataFrame) -> pd.DataFrame:

@@ -1,6 +1,6 @@
-"""The whole passport held against what the oracle knows: every record, parked row, patient's list and audit entry.
+"""The whole passport compared with the oracle: every record, parked row, patient's list and audit entry.
 
-What belongs here: finding what is lost, there twice, or wrong. What does not: what must be there (oracle, answers).
+What belongs here: finding what is lost, duplicated or wrong. What does not: what must be there (oracle, answers).
 Nothing of the pipeline is imported; collections and fields are those that the application reads, and `source`.
 """
 
@@ -27,7 +27,7 @@ ARRAYS = {
 
 @dataclass
 class Comparison:
-    """What is not as the oracle has it, in words: hospital, obs_id, what; nothing that a patient said.
+    """The differences from the oracle, in words: hospital, obs_id, what; no value of a patient.
 
     lost         a live row that should be shown, and is not, or not in its patient's list
     duplicated   an observation that is there, or is listed, twice
@@ -58,81 +58,83 @@ def compare(
     last_month: str,
     edited: Mapping[ObjectId, Mapping[str, Any]] | None = None,
 ) -> Comparison:
-    """Everything in the passport that is not as it must be, now.
+    """Everything in the passport that is not as it must be at present.
 
-    Months are YYYY-MM, inclusive. `edited` is what the application left in the `data` of records that it changed, by
-    the records' _id: it must be there still. What else a record says that a user edited (`editedBy`) is his.
+    Months are YYYY-MM, inclusive. `edited` is what the application wrote into the `data` of records that it changed, by
+    the records' _id: it must still be there. The other `data` of a record that a user edited (`editedBy`) is not
+    compared.
     """
-    found = Comparison()
+    comparison = Comparison()
     patients = {each["nationalId"]: str(each["_id"]) for each in database["patients"].find({}, {"nationalId": 1})}
     users = {str(each["_id"]): each["name"] for each in database["users"].find({}, {"name": 1})}
     for hospital in hospitals:
         oracle = expected(hospital, patients.keys(), first_month=first_month, last_month=last_month)
-        found.rows += len(oracle)
+        comparison.rows += len(oracle)
         key = hospital.spec.key
         records = list(database["medicalrecords"].find({"source.hospital": key}))
-        _conflicts(found, database, key, records)
+        _conflicts(comparison, database, key, records)
         parked = list(database["parkedrows"].find({"hospital": key}))
-        _once(found, key, records, parked)
-        _rows(found, key, oracle, records, parked)
+        _once(comparison, key, records, parked)
+        _rows(comparison, key, oracle, records, parked)
         leads = oracle[oracle["outcome"].eq("lead")].assign(patient=lambda rows: rows["national_id"].map(patients))
-        _contents(found, hospital, leads, records, users=users, edited=edited or {})
-    _lists(found, database)
-    _audit(found, database)
+        _contents(comparison, hospital, leads, records, users=users, edited=edited or {})
+    _lists(comparison, database)
+    _audit(comparison, database)
     for day in database["sourcedays"].find({"writers": {"$nin": [None, {}]}}, {"_id": 1}):
-        found.wrong.append(f"{day['_id']}: still marked as being written")
-    return found
+        comparison.wrong.append(f"{day['_id']}: still marked as being written")
+    return comparison
 
 
-def _conflicts(found: Comparison, database: Database[Document], key: str, records: Sequence[Document]) -> None:
-    """Where a user and the hospital both changed a record, it is left alone; which rows it stands for now, the open
-    conflict knows.
-    """
+def _conflicts(comparison: Comparison, database: Database[Document], key: str, records: Sequence[Document]) -> None:
+    """A record that a user and the hospital both changed is left alone; the open conflict has its present rows."""
     conflicts = list(database["conflicts"].find({"hospital": key, "state": "open"}))
     rows = {each["record"]: each["rows"] for each in conflicts}
-    found.duplicated += [
-        f"{key}: {n} open conflicts of {one}" for one, n in _several(each["record"] for each in conflicts)
+    comparison.duplicated += [
+        f"{key}: {n} open conflicts of {record_id}" for record_id, n in _several(each["record"] for each in conflicts)
     ]
     for record in records:
         if record["_id"] in rows:
             record["source"]["rows"] = rows.pop(record["_id"])
             if not record.get("editedBy"):
-                found.wrong.append(f"{key} {record['source']['obsId']}: a conflict over what nobody edited")
-    found.wrong += [f"{key}: an open conflict over {record}, which is not there" for record in rows]
+                comparison.wrong.append(f"{key} {record['source']['obsId']}: a conflict over what nobody edited")
+    comparison.wrong += [f"{key}: an open conflict over {record}, which is not there" for record in rows]
 
 
 def _several(things: Iterable[Any]) -> list[tuple[Any, int]]:
     return [(each, n) for each, n in Counter(things).items() if n > 1]
 
 
-def _once(found: Comparison, key: str, records: Sequence[Document], parked: Sequence[Document]) -> None:
+def _once(comparison: Comparison, key: str, records: Sequence[Document], parked: Sequence[Document]) -> None:
     """Every row is in one record, or in one parked row."""
-    held = [row["obsUuid"] for each in records for row in each["source"]["rows"]]
-    held += [row["obsUuid"] for each in parked for row in each["rows"]]
-    found.duplicated += [f"{key} {uuid}: held {n} times" for uuid, n in _several(held)]
+    uuids = [row["obsUuid"] for each in records for row in each["source"]["rows"]]
+    uuids += [row["obsUuid"] for each in parked for row in each["rows"]]
+    comparison.duplicated += [f"{key} {uuid}: held {n} times" for uuid, n in _several(uuids)]
 
 
 def _rows(
-    found: Comparison, key: str, oracle: pd.DataFrame, records: Sequence[Document], parked: Sequence[Document]
+    comparison: Comparison, key: str, oracle: pd.DataFrame, records: Sequence[Document], parked: Sequence[Document]
 ) -> None:
     """Each live row is where it must be: shown by which row's record, or parked for which reason."""
-    there = {row["obsUuid"]: ("shown", each["source"]["obsUuid"]) for each in records for row in each["source"]["rows"]}
-    there |= {row["obsUuid"]: ("parked", each["reason"]) for each in parked for row in each["rows"]}
+    stored = {
+        row["obsUuid"]: ("shown", each["source"]["obsUuid"]) for each in records for row in each["source"]["rows"]
+    }
+    stored |= {row["obsUuid"]: ("parked", each["reason"]) for each in parked for row in each["rows"]}
     ids = dict(zip(oracle["obs_uuid"], oracle["obs_id"], strict=True))
     shown = oracle["outcome"].isin(["lead", "attached"])
-    wanted = {
+    expected = {
         uuid: ("shown", lead) for uuid, lead in oracle.loc[shown, ["obs_uuid", "lead_uuid"]].itertuples(index=False)
     }
     held_back = oracle["outcome"].eq("parked")
-    wanted |= {
+    expected |= {
         uuid: ("parked", why) for uuid, why in oracle.loc[held_back, ["obs_uuid", "reason"]].itertuples(index=False)
     }
-    for uuid in wanted.keys() | there.keys():
-        want, have = wanted.get(uuid), there.get(uuid)
+    for uuid in expected.keys() | stored.keys():
+        want, have = expected.get(uuid), stored.get(uuid)
         if want == have:
             continue
         what = f"{key} {ids.get(uuid, uuid)}: must be {_told(want)}, is {_told(have)}"
-        (found.lost if want and want[0] == "shown" and (not have or have[0] != "shown") else found.wrong).append(what)
+        lost = want and want[0] == "shown" and (not have or have[0] != "shown")
+        (comparison.lost if lost else comparison.wrong).append(what)
 
 
 def _told(place: tuple[str, str] | None) -> str:
@@ -140,7 +142,7 @@ def _told(place: tuple[str, str] | None) -> str:
 
 
 def _contents(
-    found: Comparison,
+    comparison: Comparison,
     hospital: SampleHospital,
     leads: pd.DataFrame,
     records: Sequence[Document],
@@ -148,7 +150,7 @@ def _contents(
     users: Mapping[str, str],
     edited: Mapping[ObjectId, Mapping[str, Any]],
 ) -> None:
-    """Each record says what it must, to whom it must, by whom it must."""
+    """Each record has its content, its patient and its author."""
     of = {each["source"]["obsUuid"]: each for each in records}
     for row in leads.itertuples(index=False):
         record = of.get(row.obs_uuid)
@@ -156,10 +158,10 @@ def _contents(
             continue
         where = f"{hospital.spec.key} {row.obs_id}"
         if record["patientId"] != row.patient:
-            found.wrong.append(f"{where}: another patient's")
-        kept = edited.get(record["_id"], {})
-        if any(record["data"].get(name) != value for name, value in kept.items()):
-            found.wrong.append(f"{where}: an edit of the application is gone")
+            comparison.wrong.append(f"{where}: another patient's")
+        edits = edited.get(record["_id"], {})
+        if any(record["data"].get(name) != value for name, value in edits.items()):
+            comparison.wrong.append(f"{where}: an edit of the application is gone")
         if record.get("editedBy"):
             continue
         have = record["data"] | {
@@ -173,35 +175,35 @@ def _contents(
         want = _content(hospital, row)
         differing = sorted(name for name in want if want[name] != have.get(name))
         if differing:
-            found.wrong.append(f"{where}: {', '.join(differing)} differ")
+            comparison.wrong.append(f"{where}: {', '.join(differing)} differ")
 
 
 def _content(hospital: SampleHospital, row: Any) -> Document:
     """The fields that an oracle's leading row decides."""
-    known = {name: None if pd.isna(value) else value for name, value in row._asdict().items()}
+    values = {name: None if pd.isna(value) else value for name, value in row._asdict().items()}
     want: Document = {
-        "type": known["type"],
-        "clinician": known["clinician"],
-        "providerUuid": known["clinician_key"],
-        "locationName": known["location"],
+        "type": values["type"],
+        "clinician": values["clinician"],
+        "providerUuid": values["clinician_key"],
+        "locationName": values["location"],
     }
-    name, shown, when = known["name"], known["shown"], known["when"]
-    match known["type"]:
+    name, shown, when = values["name"], values["shown"], values["when"]
+    match values["type"]:
         case "condition":
-            signed = f"Synced from OpenMRS - {known['clinician']}"
+            signed = f"Synced from OpenMRS - {values['clinician']}"
             return want | {"name": name, "details": shown, "diagnosed": when, "procedure": signed}
         case "medication":
-            return want | {"medicationName": shown, "startDate": when, "prescribedBy": known["clinician"]}
+            return want | {"medicationName": shown, "startDate": when, "prescribedBy": values["clinician"]}
         case "test":
-            return want | {"testName": name, "result": shown, "testDate": when, "testStatus": known["status"]}
+            return want | {"testName": name, "result": shown, "testDate": when, "testStatus": values["status"]}
         case "visit":
             return want | {"hospital": hospital.spec.name, "reason": f"{name}: {shown}", "visitDate": when}
         case _:
             return want | {"name": name, "details": shown, "date": when}
 
 
-def _lists(found: Comparison, database: Database[Document]) -> None:
-    """The patients' lists hold just their records, each once."""
+def _lists(comparison: Comparison, database: Database[Document]) -> None:
+    """The patients' lists hold exactly their records, each once."""
     own: defaultdict[tuple[str, str], set[ObjectId]] = defaultdict(set)
     for record in database["medicalrecords"].find({}, {"patientId": 1, "type": 1}):
         if record["type"] in ARRAYS:
@@ -209,26 +211,26 @@ def _lists(found: Comparison, database: Database[Document]) -> None:
     for patient in database["patients"].find({}, dict.fromkeys(ARRAYS.values(), 1)):
         for name in ARRAYS.values():
             listed, records = patient.get(name) or [], own.pop((str(patient["_id"]), name), set())
-            found.duplicated += [f"record {each}: listed {n} times in {name}" for each, n in _several(listed)]
-            found.lost += [f"record {each}: not in its patient's {name}" for each in records - set(listed)]
-            found.wrong += [f"record {each}: listed in {name}, where it is not" for each in set(listed) - records]
-    found.lost += [f"record {each}: its patient is not there" for records in own.values() for each in records]
+            comparison.duplicated += [f"record {each}: listed {n} times in {name}" for each, n in _several(listed)]
+            comparison.lost += [f"record {each}: not in its patient's {name}" for each in records - set(listed)]
+            comparison.wrong += [f"record {each}: listed in {name}, where it is not" for each in set(listed) - records]
+    comparison.lost += [f"record {each}: its patient is not there" for records in own.values() for each in records]
 
 
-def _audit(found: Comparison, database: Database[Document]) -> None:
-    """Every version of every record has its entry, no entry is there twice, and none is about nothing."""
+def _audit(comparison: Comparison, database: Database[Document]) -> None:
+    """Every version of every record has exactly one entry, and each entry a record."""
     versions = {
         each["_id"]: each["source"]["version"] for each in database["medicalrecords"].find({}, {"source.version": 1})
     }
-    kept = {each["_id"] for each in database["retractedrecords"].find({}, {"_id": 1})}
+    retracted = {each["_id"] for each in database["retractedrecords"].find({}, {"_id": 1})}
     entries: Counter[tuple[Any, ...]] = Counter()
     for entry in database["auditlogs"].find({"targetModel": "MedicalRecord"}):
         entries[entry["targetId"], entry.get("version"), entry["action"], entry["patient"]] += 1
-        if entry["targetId"] not in versions and entry["targetId"] not in kept:
-            found.wrong.append(f"audit entry {entry['_id']}: of a record that never was")
-    found.wrong += [f"record {key[0]}: {n} audit entries of {key[1:3]}" for key, n in entries.items() if n > 1]
+        if entry["targetId"] not in versions and entry["targetId"] not in retracted:
+            comparison.wrong.append(f"audit entry {entry['_id']}: of a record that never was")
+    comparison.wrong += [f"record {key[0]}: {n} audit entries of {key[1:3]}" for key, n in entries.items() if n > 1]
     made: Collection[tuple[ObjectId, int]] = {(key[0], key[1]) for key in entries if key[2] in {"create", "update"}}
     for record, version in versions.items():
         missing = [number for number in range(1, version + 1) if (record, number) not in made]
         if missing:
-            found.wrong.append(f"record {record}: no audit entry of version {missing[0]}")
+            comparison.wrong.append(f"record {record}: no audit entry of version {missing[0]}")

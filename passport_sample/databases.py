@@ -1,6 +1,6 @@
 """Databases and read-only accounts on a given MariaDB, private or not.
 
-What belongs here: what needs no more than an engine of an account that may do everything. What does not:
+What belongs here: what needs only an engine of an account that may do everything. What does not:
 running a server (mariadb.py), and what the tables hold (loading.py).
 """
 
@@ -15,7 +15,7 @@ def create_database(engine: sa.Engine, name: str) -> None:
 
 
 def grant_select(engine: sa.Engine, database: str, account: str, password: str) -> None:
-    """Have an account of this name and password, from any host, that has SELECT on `database`."""
+    """Make sure that an account of this name and password, from any host, has SELECT on `database`."""
     # The grant's database name is a pattern: an underscore would also match any other character.
     pattern = quoted(database.replace("_", r"\_").replace("%", r"\%")).replace("%", "%%")
     with engine.connect() as connection:
@@ -28,5 +28,5 @@ def grant_select(engine: sa.Engine, database: str, account: str, password: str) 
 
 
 def quoted(name: str) -> str:
-    """A name as MariaDB takes it for an identifier, whatever is in it."""
+    """Any name, quoted as an identifier of MariaDB."""
     return "`" + name.replace("`", "``") + "`"

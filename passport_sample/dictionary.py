@@ -148,7 +148,7 @@ def _names(spec: HospitalSpec, ids: dict[str, int]) -> tuple[list[dict[str, obje
     for n, each in enumerate(concepts().values()):
         concept_id = ids[each.key]
         english = (spec.variant % 2 and _OTHER_NAMES.get(each.key)) or each.en
-        found: dict[str, tuple[int, str]] = {}
+        names: dict[str, tuple[int, str]] = {}
         if each.former:
             add(concept_id, each.former, "en", "FULLY_SPECIFIED", preferred=1, voided=1)
         # Every seventh concept prefers a synonym, which does not make it the fully specified name.
@@ -156,7 +156,7 @@ def _names(spec: HospitalSpec, ids: dict[str, int]) -> tuple[list[dict[str, obje
         if synonym:
             add(concept_id, f"{english} (synonym)", "en", None, preferred=1)
         if english:
-            found["en"] = (
+            names["en"] = (
                 add(concept_id, english, "en", "FULLY_SPECIFIED", preferred=int(not synonym)),
                 english,
             )
@@ -164,28 +164,28 @@ def _names(spec: HospitalSpec, ids: dict[str, int]) -> tuple[list[dict[str, obje
             locale = "fr" if each.short_only else "en"
             row = add(concept_id, each.short, locale, "SHORT")
             if each.short_only:
-                found[locale] = row, each.short
+                names[locale] = row, each.short
         if each.fr:
-            found["fr"] = add(concept_id, each.fr, "fr", "FULLY_SPECIFIED", preferred=1), each.fr
-        wanted = [*(locale.partition("_")[0] for locale in spec.locales), "en", "fr"]
-        for locale in wanted:
-            if locale in found:
-                shown_row[concept_id], shown[concept_id] = found[locale]
+            names["fr"] = add(concept_id, each.fr, "fr", "FULLY_SPECIFIED", preferred=1), each.fr
+        locales = [*(locale.partition("_")[0] for locale in spec.locales), "en", "fr"]
+        for locale in locales:
+            if locale in names:
+                shown_row[concept_id], shown[concept_id] = names[locale]
                 break
     return rows, shown, shown_row
 
 
 def _mappings(ids: dict[str, int]) -> dict[str, list[dict[str, object]]]:
     """Reference sources, terms, types and the maps from concepts to terms."""
-    wanted: list[tuple[int, str, str, str]] = []
+    mappings: list[tuple[int, str, str, str]] = []
     for each in concepts().values():
         concept_id = ids[each.key]
         if not each.local:
-            wanted.append((concept_id, "CIEL", str(each.id), "SAME-AS"))
+            mappings.append((concept_id, "CIEL", str(each.id), "SAME-AS"))
         if each.loinc:
-            wanted.append((concept_id, "LOINC", each.loinc, "NARROWER-THAN"))
+            mappings.append((concept_id, "LOINC", each.loinc, "NARROWER-THAN"))
         if each.emrapi:
-            wanted.append((concept_id, EMRAPI, each.emrapi, "SAME-AS"))
+            mappings.append((concept_id, EMRAPI, each.emrapi, "SAME-AS"))
     return {
         "concept_reference_source": [
             {"concept_source_id": n, "name": name, "description": name} for n, name in enumerate(SOURCES, 1)
@@ -193,7 +193,7 @@ def _mappings(ids: dict[str, int]) -> dict[str, list[dict[str, object]]]:
         "concept_map_type": [{"concept_map_type_id": n, "name": name} for n, name in enumerate(MAP_TYPES, 1)],
         "concept_reference_term": [
             {"concept_reference_term_id": n, "concept_source_id": SOURCES.index(source) + 1, "code": code}
-            for n, (_, source, code, _) in enumerate(wanted, 1)
+            for n, (_, source, code, _) in enumerate(mappings, 1)
         ],
         "concept_reference_map": [
             {
@@ -202,6 +202,6 @@ def _mappings(ids: dict[str, int]) -> dict[str, list[dict[str, object]]]:
                 "concept_map_type_id": MAP_TYPES.index(kind) + 1,
                 "concept_id": concept_id,
             }
-            for n, (concept_id, _, _, kind) in enumerate(wanted, 1)
+            for n, (concept_id, _, _, kind) in enumerate(mappings, 1)
         ],
     }

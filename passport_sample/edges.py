@@ -1,7 +1,7 @@
-"""What years of real use do to the rows of obs: edits, voids, and the odd rows that break naive readers.
+"""The effects of years of real use on the rows of obs: edits, voids, and odd rows that break naive readers.
 
 What belongs here: changing drafted rows, and the list of odd ones. What does not: usual rows
-(observations), ids (generator), changes of a database that is already there (mutations).
+(observations), ids (generator), changes of an existing database (mutations).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def edit(
 ) -> pd.DataFrame:
     """Edit some rows, some of those again, and so on: a new row each time, the old one voided.
 
-    The new row keeps what was drafted (it is what must be seen in the end), the superseded one gets
+    The new row keeps the drafted value (it is the one to be seen at the end), the superseded one gets
     another value.
     """
     headers = drafts["parent"].unique()

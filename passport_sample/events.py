@@ -1,4 +1,4 @@
-"""What every event in a sample hospital needs: which rows are fit for it, copies of rows, a note of what
+"""What every event in a sample hospital needs: which rows are suitable, copies of rows, a note of what
 it touched.
 
 What belongs here: choosing and composing rows. What does not: the events (mutations), writing (ledger).
@@ -61,14 +61,14 @@ class Note:
         return Mutation(self._kind, tuple(self.obs_ids), tuple(sorted(self._people)), frozenset(self._days))
 
     def _look(self) -> None:
-        there = self._hospital.obs.index.intersection(self.obs_ids)
-        days = oracle.days_of(self._hospital, there).dropna()
+        present = self._hospital.obs.index.intersection(self.obs_ids)
+        days = oracle.days_of(self._hospital, present).dropna()
         self._days |= {day.date() for day in days.tolist()}
-        self._people |= {int(n) for n in self._hospital.obs.loc[there, "person_id"].tolist()}
+        self._people |= {int(n) for n in self._hospital.obs.loc[present, "person_id"].tolist()}
 
 
 class Events:
-    """Rows of one sample hospital, chosen by a seed unless they are named; LookupError where none is fit."""
+    """Rows of one sample hospital, chosen by a seed unless they are named; LookupError where none is suitable."""
 
     def __init__(
         self, engine: Engine, database: str, hospital: SampleHospital, seed: int = 1, now: Clock | None = None
@@ -88,7 +88,7 @@ class Events:
         return Note(self.hospital, kind, obs_ids, people)
 
     def _one(self, named: int | None, fit: Sequence[Any]) -> int:
-        """The one named, else one of those that are fit."""
+        """The one named, else one of the suitable ones."""
         if named is not None:
             return named
         if not len(fit):
@@ -194,7 +194,7 @@ class Events:
         return depth
 
     def _copy_identifiers(self, loser: int, winner: int, now: pd.Timestamp) -> list[int]:
-        """Give the winner of a merge the loser's identifiers, but for those that he has himself."""
+        """Give the winner of a merge the loser's identifiers, except those that the winner has already."""
         frame = self.hospital.tables["patient_identifier"]
         standing = frame[frame["voided"].eq(0)]
         own = set(

@@ -131,7 +131,7 @@ class Form:
 @cache
 def forms() -> tuple[Form, ...]:
     """All forms."""
-    found = []
+    parsed = []
     for (name, weight), text in _FORMS.items():
         questions: list[Question] = []
         depths: list[tuple[int, int]] = []
@@ -144,8 +144,8 @@ def forms() -> tuple[Form, ...]:
             parent = depths[-1][1] if depths else -1
             depths.append((depth, len(questions)))
             questions.append(Question(key, parent, float(f"0.{often}") if often else 1.0))
-        found.append(Form(name, weight, tuple(questions)))
-    return tuple(found)
+        parsed.append(Form(name, weight, tuple(questions)))
+    return tuple(parsed)
 
 
 VALUES = (
@@ -219,17 +219,17 @@ def _coded(
     if concept.key == "medicine":
         drug_of = {dictionary.id(each.concept): each.id for each in drugs()}
         stocked = rng.random(len(at)) < 0.7
-        found = pd.Series(chosen).map(drug_of).to_numpy(dtype="float64")
-        columns["value_drug"][at[stocked]] = found[stocked]
+        drug_ids = pd.Series(chosen).map(drug_of).to_numpy(dtype="float64")
+        columns["value_drug"][at[stocked]] = drug_ids[stocked]
 
 
 def _instants(when: np.ndarray, concept: Concept, rng: np.random.Generator) -> np.ndarray:
     days = rng.integers(1, 90, len(when)).astype("timedelta64[D]")
     minutes = rng.integers(0, 1440, len(when)).astype("timedelta64[m]")
     midnight = when.astype("datetime64[D]").astype("datetime64[us]")
-    found: np.ndarray = midnight + (days if concept.key == "return date" else -days)
+    instants: np.ndarray = midnight + (days if concept.key == "return date" else -days)
     if concept.datatype == "Time":
-        found = np.datetime64("1970-01-01", "us") + minutes
+        instants = np.datetime64("1970-01-01", "us") + minutes
     if concept.datatype == "Datetime":
-        found = found + minutes
-    return found
+        instants = instants + minutes
+    return instants

@@ -56,19 +56,19 @@ def table(name: str, rows: Iterable[dict[str, object]] | pd.DataFrame, *owner: o
     Missing: creator is the administrator, date_created long ago, voided/retired 0, uuid made of `owner`,
     table and row. Indexed by the table's numeric key where it has one (kept as a column too).
     """
-    given = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(list(rows))
+    given_rows = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(list(rows))
     kinds = _kinds(name)
     usual: dict[str, Any] = {"creator": ADMIN, "date_created": LONG_AGO}
     usual |= {"voided": 0, "retired": 0, "preferred": 0}
     made: dict[str, Any] = {}
     for column, kind in kinds.items():
-        if column in given:
-            values = given[column].reset_index(drop=True)
+        if column in given_rows:
+            values = given_rows[column].reset_index(drop=True)
             values = values.fillna(usual[column]) if column in usual else values
         elif column == "uuid":
-            values = pd.Series([uuid_of(*owner, name, n) for n in range(len(given))], dtype=object)
+            values = pd.Series([uuid_of(*owner, name, n) for n in range(len(given_rows))], dtype=object)
         else:
-            made[column] = _constant(usual.get(column), kind, len(given))
+            made[column] = _constant(usual.get(column), kind, len(given_rows))
             continue
         made[column] = _typed(values, kind)
     key = next(iter(kinds))
@@ -79,8 +79,8 @@ def table(name: str, rows: Iterable[dict[str, object]] | pd.DataFrame, *owner: o
 def _typed(values: pd.Series, kind: str) -> pd.Series:
     if kind == "text":
         return values.astype(object).where(values.notna(), None)
-    wanted: Any = _TYPES[kind]
-    typed: pd.Series[Any] = (pd.to_datetime(values) if kind == "time" else values).astype(wanted)
+    dtype: Any = _TYPES[kind]
+    typed: pd.Series[Any] = (pd.to_datetime(values) if kind == "time" else values).astype(dtype)
     return typed
 
 
@@ -95,18 +95,18 @@ def _constant(value: object, kind: str, count: int) -> Any:
 @cache
 def _kinds(name: str) -> dict[str, str]:
     """The columns that any version of a table has, in order, with int, double, time or text."""
-    found: dict[str, str] = {}
+    kinds: dict[str, str] = {}
     for version in VERSIONS:
         if name in tables(version):
             for each in columns(version, name):
                 kind = each.type.partition("(")[0]
-                found[each.name] = {
+                kinds[each.name] = {
                     "int": "int",
                     "tinyint": "int",
                     "double": "double",
                     "datetime": "time",
                 }.get(kind, "text")
-    return found
+    return kinds
 
 
 def is_zero(values: pd.Series) -> pd.Series:

@@ -1,7 +1,7 @@
-"""A sample hospital: what it is asked to be, and the model that holds all its rows and what they mean.
+"""A sample hospital: its specification, and the model that holds all its rows and what they mean.
 
-What belongs here: the words that the other modules of the sample share. What does not: making rows
-(generator), writing them (loading, mutations), saying what must become of them (oracle).
+What belongs here: the types that the other modules of the sample share. What does not: making rows (generator), writing
+them (loading, mutations), what must become of them (oracle).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ OLD_ID = "8d79403a-c2cc-11de-8d13-0010c6dffd0f"
 
 @dataclass(frozen=True)
 class HospitalSpec:
-    """What a sample hospital is asked to be.
+    """The specification of a sample hospital.
 
     `version` is one of schema.VERSIONS. Its patients are the `patients` citizens of the population from
     `first_citizen` on, so hospitals whose ranges overlap share patients. `patients * visits` encounters of

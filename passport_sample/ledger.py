@@ -66,7 +66,7 @@ class Ledger:
         return Held(self, self._engine.connect())
 
     def tick(self) -> pd.Timestamp:
-        """The hospital's time, no earlier than when it was asked last."""
+        """The hospital's time, never earlier than the last result."""
         if self._now is not None:
             self.hospital.clock = max(self.hospital.clock, self._now().floor("s"))
         else:
@@ -74,19 +74,19 @@ class Ledger:
         return self.hospital.clock
 
     def uuid(self) -> str:
-        """A uuid nobody has."""
+        """A new uuid."""
         self._made += 1
         return uuid_of(self.hospital.spec.key, "ledger", str(self.rng.integers(1 << 62)), self._made)
 
     def next_id(self, name: str) -> int:
-        """The next id of a table, above all that were ever there or given out."""
+        """The next id of a table, above all that were ever used or assigned."""
         if name not in self._given:
             ever = self.hospital.notes.index if name == "obs" else self.hospital.tables[name].index
             self._given[name] = int(ever.max()) if len(ever) else 0
         return self._given[name] + 1
 
     def leap(self, name: str, ids: int) -> None:
-        """Give out so many ids for nothing, as if others had written as many rows meanwhile."""
+        """Skip so many ids, as if others had written as many rows meanwhile."""
         self._given[name] = self.next_id(name) - 1 + ids
 
     def insert(self, name: str, row: dict[str, Any]) -> int:
@@ -113,39 +113,39 @@ class Ledger:
         first = self.next_id(name)
         frame = table(name, [{key: first + n, "uuid": self.uuid()} | row for n, row in enumerate(rows)])
         self._given[name] = max(self._given[name], int(frame.index.max()))
-        given = [c.name for c in columns(version, name) if c.name in frame and frame[c.name].notna().any()]
-        names, places = ", ".join(f"`{c}`" for c in given), ", ".join(f":{c}" for c in given)
-        values = zip(*(frame[c].tolist() for c in given), strict=True)
+        filled_names = [c.name for c in columns(version, name) if c.name in frame and frame[c.name].notna().any()]
+        names, places = ", ".join(f"`{c}`" for c in filled_names), ", ".join(f":{c}" for c in filled_names)
+        values = zip(*(frame[c].tolist() for c in filled_names), strict=True)
         return (
             frame,
             f"INSERT INTO `{name}` ({names}) VALUES ({places})",  # noqa: S608 - names of our own schema
-            [dict(zip(given, map(_plain, row), strict=True)) for row in values],
+            [dict(zip(filled_names, map(_plain, row), strict=True)) for row in values],
         )
 
     def keep(self, name: str, frame: pd.DataFrame) -> None:
-        """Have rows in the model that are in the database."""
+        """Add rows of the database to the model."""
         self.written += len(frame) if name == "obs" else 0
         self.hospital.tables[name] = pd.concat([self.hospital.tables[name], frame])
 
     def keep_notes(self, numbers: Sequence[int], notes: Sequence[tuple[str, str | None]]) -> None:
-        """Note what rows of obs become, and their faults."""
+        """Add notes on what rows of obs become, and their faults."""
         new = pd.DataFrame(notes, columns=["becomes", "fault"], index=list(numbers), dtype=object)
-        known = self.hospital.notes.astype({"becomes": str})
-        self.hospital.notes = pd.concat([known, new.astype({"becomes": str})])
+        earlier = self.hospital.notes.astype({"becomes": str})
+        self.hospital.notes = pd.concat([earlier, new.astype({"becomes": str})])
 
     def update(self, name: str, ids: Sequence[int], changes: dict[str, Any]) -> None:
         """Set columns of the rows with these ids; columns that the version lacks are left out."""
         if not len(ids):
             return
         key = columns(self.hospital.spec.version, name)[0].name
-        given = {c: v for c, v in changes.items() if has(self.hospital.spec.version, name, c)}
-        places = ", ".join(f"`{c}` = :{c}" for c in given)
+        applicable = {c: v for c, v in changes.items() if has(self.hospital.spec.version, name, c)}
+        places = ", ".join(f"`{c}` = :{c}" for c in applicable)
         self._execute(
             f"UPDATE `{name}` SET {places} WHERE `{key}` IN :ids",  # noqa: S608 - names of our own schema
-            {c: _plain(v) for c, v in given.items()} | {"ids": [int(n) for n in ids]},
+            {c: _plain(v) for c, v in applicable.items()} | {"ids": [int(n) for n in ids]},
         )
         self.written += len(ids) if name == "obs" else 0
-        for column, value in given.items():
+        for column, value in applicable.items():
             self.hospital.tables[name].loc[list(ids), column] = value
 
     def delete_obs(self, ids: Sequence[int]) -> None:
@@ -156,20 +156,20 @@ class Ledger:
 
     def below(self, obs_ids: Iterable[int]) -> list[int]:
         """These rows of obs and all that are in their groups, sorted."""
-        found = set(obs_ids)
+        ids = set(obs_ids)
         group = self.hospital.obs["obs_group_id"]
         for _ in range(DEPTH):
-            found |= set(group.index[group.isin(list(found))])
-        return sorted(found)
+            ids |= set(group.index[group.isin(list(ids))])
+        return sorted(ids)
 
     def versions(self, obs_ids: Iterable[int]) -> list[int]:
-        """Those of these rows of obs that are there, and the versions that came after them, sorted."""
+        """Those of these rows of obs that exist, and their later versions, sorted."""
         before = self.hospital.obs["previous_version"]
-        found, newer = set(obs_ids), set(obs_ids)
+        ids, newer = set(obs_ids), set(obs_ids)
         while newer:
-            newer = set(before.index[before.isin(list(newer))]) - found
-            found |= newer
-        return sorted(found & set(before.index))
+            newer = set(before.index[before.isin(list(newer))]) - ids
+            ids |= newer
+        return sorted(ids & set(before.index))
 
     def outermost(self, obs_id: int) -> int:
         """The row at the top of a row's groups."""
@@ -188,7 +188,7 @@ class Ledger:
 
 
 class Held:
-    """New rows in a transaction that is open: their ids are given out, but nobody sees them until `commit`."""
+    """New rows in a transaction that is open: their ids are assigned, but nobody sees them until `commit`."""
 
     def __init__(self, ledger: Ledger, connection: Connection) -> None:
         self._ledger = ledger
@@ -211,7 +211,7 @@ class Held:
         return numbers
 
     def give_up(self) -> None:
-        """The rows were never there."""
+        """Roll back: the rows never existed."""
         self._connection.close()
 
     def commit(self) -> None:
@@ -225,7 +225,7 @@ class Held:
 
 
 def _plain(value: Any) -> Any:
-    """As the driver takes it."""
+    """The value as the driver needs it."""
     if value is None or value is pd.NaT or value is pd.NA:
         return None
     if isinstance(value, float) and pd.isna(value):

@@ -1,7 +1,6 @@
 """Writing sample hospitals into MariaDB, and the passport's people into MongoDB.
 
-What belongs here: databases, tables, rows, as fast as the servers take them. What does not: what the rows
-are.
+What belongs here: writing databases, tables and rows fast. What does not: the content of the rows.
 """
 
 from __future__ import annotations
@@ -78,7 +77,7 @@ def create_schema(
 def engine_of(engine: Engine, database: str) -> Engine:
     """An engine of the same account for one database; its sessions take zero dates and local files.
 
-    It keeps no connection open that nobody uses.
+    It keeps no idle connection open.
     """
     url = engine.url.set(database=database).update_query_dict({"charset": "utf8mb4"})
     return create_engine(
@@ -93,8 +92,8 @@ def rows_of(tables_of: Mapping[str, pd.DataFrame], version: str, name: str) -> p
     left out,
     so that their defaults hold."""
     frame = tables_of.get(name, pd.DataFrame())
-    wanted = [each.name for each in columns(version, name)]
-    present = [each for each in wanted if each in frame and frame[each].notna().any()]
+    names = [each.name for each in columns(version, name)]
+    present = [each for each in names if each in frame and frame[each].notna().any()]
     return frame[present]
 
 
@@ -110,9 +109,9 @@ def _texts(values: pd.Series) -> list[str]:
     if missing.all():
         return list(repeat("\\N", len(values)))
     if pd.api.types.is_datetime64_dtype(values.dtype):
-        found = np.datetime_as_string(values.to_numpy().astype("datetime64[s]"))
-        found = np.where(values.eq(ZERO_DATE).to_numpy(), "0000-00-00 00:00:00", found)
-        return np.where(missing, "\\N", found).tolist()  # type: ignore[no-any-return]
+        texts = np.datetime_as_string(values.to_numpy().astype("datetime64[s]"))
+        texts = np.where(values.eq(ZERO_DATE).to_numpy(), "0000-00-00 00:00:00", texts)
+        return np.where(missing, "\\N", texts).tolist()  # type: ignore[no-any-return]
     plain: list[Any] = values.astype(object).tolist()
     if pd.api.types.is_float_dtype(values.dtype) and values.dtype != "Int64":
         return ["\\N" if gone else repr(each) for each, gone in zip(plain, missing.tolist(), strict=True)]
@@ -123,7 +122,7 @@ def _texts(values: pd.Series) -> list[str]:
 
 
 def load_passport(database: Database[dict[str, Any]], people: PassportPeople) -> None:
-    """Put the passport's users and patients into MongoDB; those who are there already stay as they are."""
+    """Put the passport's users and patients into MongoDB; existing ones stay as they are."""
     for name, documents in (("users", people.users), ("patients", people.patients)):
         collection = database[name]
         for first in range(0, len(documents), 5_000):

@@ -35,7 +35,7 @@ def find() -> tuple[str, str]:
 
 
 def ensure(home: Path, state: State, *, die_with_parent: bool) -> None:
-    """Have MariaDB running in `home`. Raises ConfigurationError, ServerFailed."""
+    """Start MariaDB in `home` unless it runs. Raises ConfigurationError, ServerFailed."""
     server, install = find()
     data, log = home / "mariadb", home / "mariadb.log"
     as_root = ["--user=root"] if os.geteuid() == 0 else []
@@ -112,8 +112,8 @@ def load_dump(home: Path, database: str, dump: Path) -> None:
             check=False,
         )
     if loaded.returncode or unpacked.returncode:
-        said = loaded.stderr.decode(errors="replace").strip()
-        raise ServerFailed(f"{dump.name} could not be loaded: {said or 'not a gzip file'}")
+        message = loaded.stderr.decode(errors="replace").strip()
+        raise ServerFailed(f"{dump.name} could not be loaded: {message or 'not a gzip file'}")
 
 
 def client_file(home: Path) -> Path:

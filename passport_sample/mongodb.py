@@ -28,7 +28,7 @@ MISSING = (
 def find() -> str:
     """The first mongod that runs here: the one on PATH, else the wheel's.
 
-    Raises ConfigurationError, one line, with what the loader said of the last one tried.
+    Raises ConfigurationError, one line, with the loader's message on the last one tried.
     """
     reason = ""
     for candidate in (program("mongod"), _of_wheel()):
@@ -43,13 +43,13 @@ def find() -> str:
             continue
         if tried.returncode == 0:
             return candidate
-        said = tried.stderr.strip().splitlines()
-        reason = f" ({said[-1].rpartition('mongod: ')[2] if said else f'exit code {tried.returncode}'})"
+        messages = tried.stderr.strip().splitlines()
+        reason = f" ({messages[-1].rpartition('mongod: ')[2] if messages else f'exit code {tried.returncode}'})"
     raise ConfigurationError(MISSING.format(reason=reason))
 
 
 def ensure(home: Path, state: State, *, die_with_parent: bool) -> str:
-    """Have a MongoDB running and return its URI. Raises ConfigurationError, ServerFailed."""
+    """Start a MongoDB unless one runs, and return its URI. Raises ConfigurationError, ServerFailed."""
     named = os.environ.get("PASSPORT_MONGO_URI")
     if named:
         _expect_answer(named)
@@ -98,8 +98,8 @@ def _is_primary(port: int) -> bool:
         with pymongo.MongoClient[dict[str, Any]](
             "127.0.0.1", port, directConnection=True, serverSelectionTimeoutMS=1_000
         ) as client:
-            said = client.admin.command("hello")
-            if said["isWritablePrimary"] and said.get("me") == member:
+            answer = client.admin.command("hello")
+            if answer["isWritablePrimary"] and answer.get("me") == member:
                 return True
             try:
                 config = client.admin.command("replSetGetConfig")["config"]

@@ -1,5 +1,4 @@
-"""What happens in a hospital after it was first read: in its database, and in the model that the oracle
-reads.
+"""Events in a hospital after it was first read: in its database, and in the model that the oracle reads.
 
 What belongs here: each event as OpenMRS (or an administrator with SQL) leaves it in the rows, by version.
 What does not: how both sides are written (ledger), what must become of it (oracle).
@@ -30,14 +29,14 @@ FIRST_MOMENT, LAST_MOMENT = pd.Timestamp("0001-01-01 00:30:00"), pd.Timestamp("9
 
 
 class Mutations(Events):
-    """Changes to one sample hospital; which rows, the seed decides unless they are named.
+    """Changes to one sample hospital, of rows that the seed chooses unless they are named.
 
-    Every method returns a Mutation and raises LookupError where no row is fit for it. They are in force at
-    once in the database and in the model; the hospital's clock moves on.
+    Every method returns a Mutation and raises LookupError where no row is suitable. It takes effect at
+    once in the database and in the model, and advances the hospital's clock.
     """
 
     def any(self) -> Mutation:
-        """One of all the kinds, drawn by the seed; another one where the hospital has no row fit for it."""
+        """One of all the kinds, drawn by the seed; another one where the hospital has no suitable row."""
         for number in self._ledger.rng.permutation(len(self.kinds())).tolist():
             try:
                 return self.kinds()[int(number)]()
@@ -46,7 +45,7 @@ class Mutations(Events):
         raise LookupError("an empty hospital")
 
     def kinds(self) -> list[Callable[[], Mutation]]:
-        """All that can happen."""
+        """All kinds of event."""
         return [
             self.edit, self.void, self.unvoid, self.purge, self.insert, self.late_row, self.merge, self.unmerge,
             self.void_patient, self.withdraw_identifier, self.change_person, self.change_datetime, self.change_value,
@@ -117,15 +116,15 @@ class Mutations(Events):
         are lower than those of what was written meanwhile.
         """
         person = self._one(person_id, self._standing())
-        note, held = self._note("late_commit", [], person), self._ledger.hold()
-        return LateCommit(note, held, self._type(held, [person], self._ledger.tick()))
+        note, transaction = self._note("late_commit", [], person), self._ledger.hold()
+        return LateCommit(note, transaction, self._type(transaction, [person], self._ledger.tick()))
 
     def late_row(self, days_ago: int = 200, person_id: int | None = None) -> Mutation:
         """The same, brought by a replication: new ids, a date_created of long ago."""
         return self._entered("late_row", [self._one(person_id, self._standing())], days_ago)
 
     def merge(self, winner: int | None = None, loser: int | None = None) -> Mutation:
-        """Merge two patients: the loser is voided, what was his becomes the winner's."""
+        """Merge two patients: the loser is voided, the winner gets the loser's rows."""
         lost = self._one(loser, self._standing())
         won = self._one(winner, [each for each in self._standing() if each != lost])
         obs, encounters = self.hospital.obs, self.hospital.tables["encounter"]
@@ -157,10 +156,10 @@ class Mutations(Events):
         if not self.hospital.merges:
             raise LookupError("nobody was merged")
         last = self.hospital.merges.pop()
-        there = self._ledger.versions(last.moved_obs)
-        note = self._note("unmerge", there, last.winner, last.loser)
+        obs_ids = self._ledger.versions(last.moved_obs)
+        note = self._note("unmerge", obs_ids, last.winner, last.loser)
         with self._ledger as ledger:
-            ledger.update("obs", there, {"person_id": last.loser})
+            ledger.update("obs", obs_ids, {"person_id": last.loser})
             ledger.update("encounter", last.moved_encounters, {"patient_id": last.loser})
             ledger.update("patient_identifier", last.copied_identifiers, voided(ledger.tick(), "unmerged"))
             ledger.update("patient", [last.loser], unvoided())
@@ -168,7 +167,7 @@ class Mutations(Events):
         return note.made()
 
     def void_patient(self, person_id: int | None = None) -> Mutation:
-        """Void a patient: his encounters and the rows in them are voided, rows in no encounter are not."""
+        """Void a patient: the encounters and the rows in them are voided, rows in no encounter are not."""
         chosen = self._one(person_id, self._standing())
         obs, encounters = self.hospital.obs, self.hospital.tables["encounter"]
         rows = obs.index[obs["person_id"].eq(chosen) & obs["voided"].eq(0)]
@@ -183,7 +182,7 @@ class Mutations(Events):
         return note.made()
 
     def withdraw_identifier(self, person_id: int | None = None) -> Mutation:
-        """Void a patient's identifiers; his rows stay as they are."""
+        """Void a patient's identifiers; the rows stay as they are."""
         frame = self.hospital.tables["patient_identifier"]
         standing = frame[frame["voided"].eq(0) & frame["patient_id"].isin(self._standing())]
         chosen = self._one(person_id, sorted(standing["patient_id"].unique()))
@@ -231,12 +230,12 @@ class Mutations(Events):
         day = oracle.days_of(self.hospital, obs.index)
         alike = [group.index for _, group in obs.groupby([obs["concept_id"], day]) if len(group) > 1]
         rows = alike[self._one(None, range(len(alike)))]
-        one, other = (int(n) for n in self._ledger.rng.choice(rows.to_numpy(), 2, replace=False))
-        note = self._note("exchange_values", [one, other])
+        first, second = (int(n) for n in self._ledger.rng.choice(rows.to_numpy(), 2, replace=False))
+        note = self._note("exchange_values", [first, second])
         with self._ledger as ledger:
-            values = {n: filled(obs.loc[n, list(VALUES)].to_dict()) for n in (one, other)}
-            ledger.update("obs", [one], values[other])
-            ledger.update("obs", [other], values[one])
+            values = {n: filled(obs.loc[n, list(VALUES)].to_dict()) for n in (first, second)}
+            ledger.update("obs", [first], values[second])
+            ledger.update("obs", [second], values[first])
         return note.made()
 
     def correct_many(self, count: int = 20) -> Mutation:
@@ -363,15 +362,15 @@ class Mutations(Events):
         return self._ledger.written
 
     def leap(self, ids: int) -> None:
-        """As if so many rows had been written meanwhile: what there is lies far below what comes."""
+        """As if so many rows had been written meanwhile: the ids of earlier rows are far below those of later ones."""
         self._ledger.leap("obs", ids)
 
 
 class LateCommit:
     """A new encounter whose transaction is still open; see Mutations.late_commit."""
 
-    def __init__(self, note: Note, held: Held, obs_ids: list[int]) -> None:
-        self._note, self._held, self._obs_ids = note, held, obs_ids
+    def __init__(self, note: Note, transaction: Held, obs_ids: list[int]) -> None:
+        self._note, self._held, self._obs_ids = note, transaction, obs_ids
 
     def commit(self) -> Mutation:
         """Let everybody see it."""
@@ -380,5 +379,5 @@ class LateCommit:
         return self._note.made()
 
     def give_up(self) -> None:
-        """Its server went down: it was never there."""
+        """Its server went down: the rows never existed."""
         self._held.give_up()

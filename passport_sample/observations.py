@@ -1,6 +1,6 @@
-"""Encounters and the observations made in them, before anything went wrong.
+"""Encounters and the observations made in them, before any edit, void or fault.
 
-What belongs here: who was seen when, by whom, where, with which form; the drafted rows of obs. What does
+What belongs here: the encounters (patient, time, clinician, place, form); the drafted rows of obs. What does
 not: the answers (forms), later changes (edges), ids (generator).
 """
 
@@ -183,9 +183,9 @@ def _drafts(spec: HospitalSpec, rng: np.random.Generator, seen: pd.DataFrame, di
     drafts.loc[alone, "encounter_id"] = np.nan
     if has(spec.version, "obs", "interpretation"):
         tests = drafts["key"].isin(["haemoglobin", "glucose", "potassium", "creatinine", "malaria smear", "urine"])
-        said = tests & (rng.random(count) < 0.25)
+        interpreted = tests & (rng.random(count) < 0.25)
         drafts["interpretation"] = drafts["interpretation"].astype(object)
-        drafts.loc[said, "interpretation"] = rng.choice(_INTERPRETATIONS, int(said.sum()))
+        drafts.loc[interpreted, "interpretation"] = rng.choice(_INTERPRETATIONS, int(interpreted.sum()))
         drafts.loc[rng.random(count) < 0.03, "status"] = "PRELIMINARY"
     return drafts
 

@@ -3,8 +3,8 @@
 What belongs here: reading the model's notes and its present state into the expected outcome of each row.
 What does not: the pipeline's code, whose answers are compared with these; nothing of it is imported.
 
-Where the rules leave room, this is what a clinician would call right:
-* a value's fault comes before the patient's identity; a row skipped by a rule is skipped whoever's it is;
+Where the rules leave room, a clinician's judgement decides:
+* a value's fault comes before the patient's identity; a row that a rule skips is skipped for any patient;
 * a row in an encounter of another patient is parked by itself, whatever it is, and says nothing of any other row;
 * the parts of a diagnosis and its header share the fate of the diagnosis, so the whole set is parked;
 * a header goes with the leading row below it (at any depth) of the lowest obs_id; where only faulty rows are
@@ -29,7 +29,7 @@ DEPTH = 4
 
 def expected(
     hospital: SampleHospital,
-    known: Collection[str],
+    national_ids: Collection[str],
     *,
     first_month: str | None = None,
     last_month: str | None = None,
@@ -56,7 +56,7 @@ def expected(
     rows = live(hospital)
     rows["day"] = days_of(hospital, rows.index)
     _assemble(rows)
-    people = identities(hospital, known)
+    people = identities(hospital, national_ids)
     rows = rows.join(people[["national_id", "unmatched"]], on="person_id")
     parked = rows["outcome"].isin(["lead", "attached"]) & rows["unmatched"].notna()
     rows.loc[parked, "reason"] = rows.loc[parked, "unmatched"]
@@ -120,7 +120,7 @@ def days_of(hospital: SampleHospital, obs_ids: pd.Index) -> pd.Series:
 
 
 def _assemble(rows: pd.DataFrame) -> None:
-    """Add outcome, reason and lead_id as if everybody were known, in place."""
+    """Add outcome, reason and lead_id as if every patient were matched, in place."""
     role = rows["becomes"]
     leads = role.isin(LEADING)
     faulty = leads & rows["fault"].notna()
@@ -135,12 +135,12 @@ def _assemble(rows: pd.DataFrame) -> None:
     best = rows.loc[leads, ["group", "obs_id"]].assign(faulty=faulty[leads])
     below = pd.Series(dtype="Int64")
     for _ in range(DEPTH):
-        known = best[best["group"].notna()].sort_values(["faulty", "obs_id"])
-        found = known.groupby("group").first()
-        below = found["obs_id"].astype("Int64")
-        headers = rows.loc[role.eq("header") & rows["obs_id"].isin(found.index), ["obs_id", "group"]]
+        grouped = best[best["group"].notna()].sort_values(["faulty", "obs_id"])
+        best_of_group = grouped.groupby("group").first()
+        below = best_of_group["obs_id"].astype("Int64")
+        headers = rows.loc[role.eq("header") & rows["obs_id"].isin(best_of_group.index), ["obs_id", "group"]]
         up = headers.assign(
-            faulty=headers["obs_id"].map(found["faulty"]), obs_id=headers["obs_id"].map(found["obs_id"])
+            faulty=headers["obs_id"].map(best_of_group["faulty"]), obs_id=headers["obs_id"].map(best_of_group["obs_id"])
         )
         best = pd.concat([best, up]).drop_duplicates()
     header = role.eq("header")
@@ -148,7 +148,7 @@ def _assemble(rows: pd.DataFrame) -> None:
 
 
 def _follow(rows: pd.DataFrame, which: pd.Series, lead: pd.Series, otherwise: str) -> None:
-    """Rows that have no record of their own: attached to their lead, parked with it, or skipped."""
+    """Rows without a record of their own: attached to their lead, parked with it, or skipped."""
     lead = lead[which].astype("Int64")
     fate = lead.map(rows["fault"])
     rows.loc[which, "lead_id"] = lead
@@ -156,29 +156,29 @@ def _follow(rows: pd.DataFrame, which: pd.Series, lead: pd.Series, otherwise: st
     rows.loc[which, "reason"] = fate.astype(object).where(lead.notna(), otherwise)
 
 
-def identities(hospital: SampleHospital, known: Collection[str]) -> pd.DataFrame:
-    """Who each person is: national_id str? and unmatched str? (the reason why not), indexed by person_id."""
+def identities(hospital: SampleHospital, national_ids: Collection[str]) -> pd.DataFrame:
+    """The identity of each person: national_id str? and unmatched str? (the reason why not), indexed by person_id."""
     table = hospital.tables["patient_identifier"]
     patient = hospital.tables["patient"]
     standing = set(patient.index[patient["voided"].eq(0)])
     valid = table["voided"].eq(0) & table["patient_id"].isin(standing)
-    held = pd.DataFrame(
+    identifiers = pd.DataFrame(
         {"person_id": table["patient_id"].astype("int64"), "means": table.index.map(hospital.identities)}
     )[valid]
-    held = held[held["means"].notna()].drop_duplicates()
-    good = held[held["means"].ne("")]
-    distinct = held.groupby("person_id")["means"].nunique()
+    identifiers = identifiers[identifiers["means"].notna()].drop_duplicates()
+    good = identifiers[identifiers["means"].ne("")]
+    distinct = identifiers.groupby("person_id")["means"].nunique()
     shared = good["means"].duplicated(keep=False)
     people = pd.DataFrame(index=hospital.tables["person"].index)
     people["national_id"] = good.drop_duplicates("person_id").set_index("person_id")["means"]
     several = people.index.isin(distinct.index[distinct > 1])
     people["unmatched"] = np.select(
         [
-            ~people.index.isin(held["person_id"]),
+            ~people.index.isin(identifiers["person_id"]),
             ~people.index.isin(good["person_id"]),
             several,
             people.index.isin(good.loc[shared, "person_id"]),
-            ~people["national_id"].isin(list(known)),
+            ~people["national_id"].isin(list(national_ids)),
         ],
         [
             "no_national_id",
@@ -194,21 +194,21 @@ def identities(hospital: SampleHospital, known: Collection[str]) -> pd.DataFrame
 
 
 def _described(hospital: SampleHospital, rows: pd.DataFrame, leads: pd.Series) -> pd.DataFrame:
-    """With what a record says, for those that lead one; columns in their documented order."""
+    """Add the content of the record for rows that lead one; columns in their documented order."""
     obs = hospital.obs.loc[rows.index[leads]]
-    said = answers.described(hospital, obs)
+    described = answers.described(hospital, obs)
     tests = rows.loc[leads, "type"].eq("test")
-    said["status"] = answers.status(hospital, obs).where(tests, None)
-    rows = rows.join(said)
+    described["status"] = answers.status(hospital, obs).where(tests, None)
+    rows = rows.join(described)
     order = [
         "obs_id", "obs_uuid", "person_id", "person_uuid", "day", "outcome", "reason", "lead_id", "lead_uuid", "type",
         "national_id", "clinician", "clinician_key", "providers", "location", "name", "shown", "status", "when",
     ]  # fmt: skip
-    found = rows[order].reset_index(drop=True)
+    ordered = rows[order].reset_index(drop=True)
     texts = ["reason", "lead_uuid", "type", "national_id", "clinician", "clinician_key", "location", "name"]
     for column in [*texts, "shown", "status", "when"]:
-        found[column] = found[column].astype("str")
-    return found
+        ordered[column] = ordered[column].astype("str")
+    return ordered
 
 
 def totals(frame: pd.DataFrame) -> dict[str, object]:

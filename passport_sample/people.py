@@ -127,7 +127,7 @@ def _staff(spec: HospitalSpec) -> tuple[pd.DataFrame, list[dict[str, object]], l
     """Persons who work there (and those who are only observed), providers, users."""
     people: list[dict[str, object]] = [_person(spec, 1, "System", "Administrator", None)]
     rng = rng_of("staff", spec.key)
-    given, family = rng.permutation(GIVEN), rng.permutation(FAMILY)
+    given_names, family_names = rng.permutation(GIVEN), rng.permutation(FAMILY)
     providers: list[dict[str, object]] = [
         {"provider_id": 1, "person_id": 1, "identifier": "UNKNOWN", "uuid": uuid_of("provider", 1)}
     ]
@@ -139,11 +139,11 @@ def _staff(spec: HospitalSpec) -> tuple[pd.DataFrame, list[dict[str, object]], l
             row |= {"person_id": None, "name": "Ward Placeholder"}
         else:
             prefix = "Prof." if number == 4 else None
-            people.append(_person(spec, person, str(given[number]), str(family[number]), prefix))
+            people.append(_person(spec, person, str(given_names[number]), str(family_names[number]), prefix))
             row |= {"person_id": person}
         providers.append(row)
-    people.append(_person(spec, 30, str(given[0]), "Keyboard", None))
-    people += [_person(spec, n, str(given[1]), "Relative", None) for n in PERSON_ONLY]
+    people.append(_person(spec, 30, str(given_names[0]), "Keyboard", None))
+    people += [_person(spec, n, str(given_names[1]), "Relative", None) for n in PERSON_ONLY]
     users = [
         account(ADMIN, 1, "admin", spec.key),
         account(DAEMON, 1, "daemon", spec.key) | {"uuid": "A4F30A1B-5EB9-11DF-A648-37A07F9C90FB"},

@@ -1,8 +1,7 @@
 """The citizens whom all sample hospitals share, and what the passport knows of them.
 
-What belongs here: who exists, with a national id, and the users and patients of the passport's own
-database. What does not: how a hospital writes a citizen down (people). Every name is made up, and meant to
-look it.
+What belongs here: the citizens, with a national id, and the users and patients of the passport's own
+database. What does not: how a hospital writes a citizen down (people). Every name is visibly made up.
 """
 
 from __future__ import annotations

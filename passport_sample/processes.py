@@ -1,6 +1,6 @@
 """Private server processes: found by their data folder, started on a free port, waited for, ended.
 
-What belongs here: what holds for any server program. What does not: what only MariaDB (mariadb.py) or only
+What belongs here: what is the same for any server program. What does not: what only MariaDB (mariadb.py) or only
 MongoDB (mongodb.py) needs.
 
 A running server is recognised by the data folder on its command line, never by a file with a process id,
@@ -25,7 +25,7 @@ from passport_pipeline.core.errors import PipelineError
 SECONDS_TO_START = 120
 SECONDS_TO_STOP = 30
 ATTEMPTS = 3
-# Debian keeps servers where an ordinary user's PATH does not lead.
+# Debian keeps servers outside of an ordinary user's PATH.
 PROGRAM_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/usr/bin", "/usr/local/bin", "/opt/homebrew/bin")
 
 # Kept so that they can be waited for: a dead child would stay a zombie and look alive.
@@ -33,12 +33,12 @@ _children: dict[int, subprocess.Popen[bytes]] = {}
 
 
 class ServerFailed(PipelineError):  # noqa: N818 - reads as a state
-    """A private server did not come up or refused its data; the message ends with what its log says."""
+    """A private server did not start or refused its data; the message ends with its log's last error."""
 
 
 @dataclass
 class State:
-    """What `home` has to remember between two starts: the ports and the password of MariaDB's root."""
+    """What `home` remembers between two starts: the ports and the password of MariaDB's root."""
 
     ports: dict[str, int] = field(default_factory=dict)
     password: str = field(default="", repr=False)
@@ -52,7 +52,7 @@ class State:
             return cls()
 
     def write(self, home: Path) -> None:
-        """Keep it, readable by this user only."""
+        """Store it, readable by this user only."""
         write_private(home / "servers.json", json.dumps(asdict(self)))
 
 
@@ -124,7 +124,7 @@ def dying_with_parent(command: list[str], with_signal: str) -> list[str]:
 def running(data: Path) -> list[psutil.Process]:
     """This user's server processes on that data folder."""
     named = {f"--datadir={data}", f"--dbpath={data}"}
-    found = []
+    processes = []
     for process in psutil.process_iter():
         try:
             if (
@@ -132,10 +132,10 @@ def running(data: Path) -> list[psutil.Process]:
                 and named.intersection(process.cmdline())
                 and process.status() != psutil.STATUS_ZOMBIE
             ):
-                found.append(process)
+                processes.append(process)
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue
-    return found
+    return processes
 
 
 def end(data: Path, *, at_once: bool = False) -> None:
@@ -168,11 +168,11 @@ def free_port(wanted: int | None) -> int:
 def program(*names: str) -> str | None:
     """The path of the first of these programs that is installed."""
     path = os.pathsep.join((os.environ.get("PATH", ""), *PROGRAM_FOLDERS))
-    return next((found for name in names if (found := shutil.which(name, path=path))), None)
+    return next((path_of_program for name in names if (path_of_program := shutil.which(name, path=path))), None)
 
 
 def write_private(path: Path, text: str) -> None:
-    """Put a file in place whole, readable by this user only."""
+    """Replace a file as a whole, readable by this user only."""
     draft = path.with_name(path.name + ".new")
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(text)

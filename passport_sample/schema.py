@@ -34,7 +34,7 @@ class Column:
     index: str
 
     def ddl(self) -> str:
-        """As CREATE TABLE wants it."""
+        """The column in CREATE TABLE."""
         parts = [f"`{self.name}`", self.type, "NULL" if self.null else "NOT NULL"]
         if self.default is not None:
             parts.append(f"DEFAULT '{self.default}'")
@@ -44,7 +44,7 @@ class Column:
 
 
 def _within(marks: list[str], version: str) -> bool:
-    """Whether the span among the marks of a line, if any, holds the version."""
+    """Whether the version is in the span among the marks of a line, if there is one."""
     rank = VERSIONS.index
     for mark in marks:
         if match := _SPAN.fullmatch(mark):
@@ -56,18 +56,18 @@ def _within(marks: list[str], version: str) -> bool:
 
 
 def _lines(table: str, version: str) -> list[list[str]]:
-    """The words of each line that holds for the version, shared columns written out."""
-    found: list[list[str]] = []
+    """The words of each line that applies to the version, with shared columns expanded."""
+    parsed: list[list[str]] = []
     for line in TABLES[table].strip().splitlines():
         words = line.split()
         if not words or not _within(words, version):
             continue
         if words[0].startswith("@"):
             shared = (text.split() for text in SHARED[words[0]].splitlines())
-            found.extend(each for each in shared if _within(each, version))
+            parsed.extend(each for each in shared if _within(each, version))
         elif not _SPAN.fullmatch(words[0]):
-            found.append(words)
-    return found
+            parsed.append(words)
+    return parsed
 
 
 @cache
@@ -75,12 +75,12 @@ def columns(version: str, table: str) -> tuple[Column, ...]:
     """The columns of a table in a version. Raises KeyError where the version lacks the table."""
     if table not in tables(version):
         raise KeyError(table)
-    found: list[Column] = []
+    parsed: list[Column] = []
     for name, kind, *marks in _lines(table, version):
         default = next((mark[1:] for mark in marks if mark.startswith("=")), None)
         index = next((mark for mark in marks if mark in {"primary", "unique", "key"}), "")
-        found.append(Column(name, _TYPES.get(kind, kind), "!" not in marks, default, "auto" in marks, index))
-    return tuple(found)
+        parsed.append(Column(name, _TYPES.get(kind, kind), "!" not in marks, default, "auto" in marks, index))
+    return tuple(parsed)
 
 
 @cache

@@ -1,7 +1,7 @@
-"""A hospital that holds just the example of the integration document: observation 12345, Jane Smith's
+"""A hospital that holds only the example of the integration document: observation 12345, Jane Smith's
 diagnosis.
 
-What belongs here: that example, row by row. What does not: hospitals as they really are (generator).
+What belongs here: that example, row by row. What does not: realistic hospitals (generator).
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def _name(number: int, person: int, given: str, family: str) -> dict[str, object
 
 
 def seed_passport() -> PassportPeople:
-    """A passport that knows the example's patient, and nobody else."""
+    """A passport that knows only the example's patient."""
     made = passport_patients(seed=0, count=4)
     user = made.users[0] | {"name": "John Doe", "email": "john.doe@passport.example.org"}
     return replace(made, users=[user], patients=[made.patients[0] | {"nationalId": NATIONAL_ID_NUMBER}])

@@ -64,7 +64,7 @@ class Servers:
 
 
 def start(home: Path, *, die_with_parent: bool = False) -> Servers:
-    """Bring both servers up in `home` and return where they are; one that runs already is used as it is.
+    """Start both servers in `home` and return where they are; one that runs already is used as it is.
 
     die_with_parent: the servers end with this process, however it ends (for tests).
     Raises ConfigurationError where a program is missing, ServerFailed where one does not come up.

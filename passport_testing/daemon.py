@@ -41,7 +41,7 @@ class Ran:
 
 @dataclass
 class Tick:
-    """What one round of all sensors (or schedules) asked for, and what became of it; which of them failed, and why."""
+    """The requests of one round of all sensors (or schedules) and their runs; which sensors failed, and why."""
 
     ran: list[Ran] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
@@ -77,9 +77,9 @@ class NotSettledError(AssertionError):
 
 
 class Daemon:
-    """Every sensor and schedule of the definitions, and the runs that they ask for. What it has to remember lies in
-    the Dagster instance, so another process can go on where one was killed. `on_run` is told of every run that ended;
-    `stop` is called then, and raises where the process was told to stop (automation.stopping).
+    """Every sensor and schedule of the definitions, and the runs that they ask for. Its state is in the
+    Dagster instance, so another process can continue where one was killed. `on_run` is told of every run that ended;
+    `stop` is called then, and raises where the process was told to stop (runner.signals).
     """
 
     def __init__(
@@ -136,14 +136,14 @@ class Daemon:
 
     def recover(self) -> list[Ran]:
         """Runs whose process died: marked as failed and run again, as `run_retries` in dagster.yaml has it; those
-        that were only queued are run. What an operator runs himself is left alone."""
+        that were only queued are run. What an operator started is left alone."""
         for run in self._own(dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED):
             self.instance.report_run_failed(run)
             self._again(run)
         return self._run_all()
 
     def _own(self, *statuses: dg.DagsterRunStatus) -> list[dg.DagsterRun]:
-        """The runs that sensors and schedules requested and that are so, oldest first."""
+        """The runs of this status that sensors and schedules requested, oldest first."""
         runs = self.instance.get_runs(dg.RunsFilter(statuses=list(statuses)), ascending=True)
         return [run for run in runs if SENSOR_NAME_TAG in run.tags or SCHEDULE_NAME_TAG in run.tags]
 
@@ -225,8 +225,8 @@ class Daemon:
         failures = []
         for event in result.all_events:
             if event.is_step_failure:
-                told = event.step_failure_data.user_failure_data
-                failures.append((told and told.description) or str(event.step_failure_data.error))
+                failure = event.step_failure_data.user_failure_data
+                failures.append((failure and failure.description) or str(event.step_failure_data.error))
         asked_by = run.tags.get(SENSOR_NAME_TAG) or run.tags.get(SCHEDULE_NAME_TAG) or ""
         partition = run.tags.get("dagster/partition", "")
         seconds = time.monotonic() - started
@@ -244,7 +244,7 @@ class Daemon:
 
 @contextmanager
 def later(hours: float) -> Iterator[None]:
-    """For sensors it is so many hours later: they ask once more for what has failed."""
+    """For sensors it is so many hours later: they request once more what has failed."""
 
     class Anytime(type):
         def __instancecheck__(cls, value):

@@ -1,8 +1,8 @@
 """A record system in memory: two streams of notes, which only the interface of sources ties to the pipeline.
 
-`notes` are read out of one moment, so a month's digests are known before its rows are read; `letters` are of a system
-without snapshots, whose days are only counted before. Either way a refresh sees new rows alone: what is changed in
-place further down, only a full survey finds.
+`notes` are read at one moment, so a month's digests are known before its rows are read; `letters` are of a system
+without snapshots, whose days are only counted before. In both a refresh sees new rows alone: only a full survey finds
+earlier rows that were changed in place.
 """
 
 from __future__ import annotations
@@ -64,17 +64,17 @@ class MemoryHospital:
     changes: int = 0
 
     def insert(self, stream: str, person_id: int, day: date, text: str) -> int:
-        """A new row; no two of a hospital have one number, whatever their streams."""
+        """A new row; its number is unique in the hospital, across all streams."""
         self.given_out += 1
         self.put(stream, Row(self.given_out, person_id, day, text))
         return self.given_out
 
     def change(self, stream: str, row_id: int, **values: Any) -> None:
-        """Changed in place: another text, another day, or no longer live."""
+        """Change it in place: another text, another day, or no longer live."""
         self.put(stream, replace(self.rows[stream][row_id], **values))
 
     def purge(self, stream: str, row_id: int) -> None:
-        """Taken away."""
+        """Delete it."""
         del self.rows[stream][row_id]
         self.changes += 1
 
@@ -82,9 +82,11 @@ class MemoryHospital:
         self.rows[stream][row.row_id] = row
         self.changes += 1
 
-    def frame(self, stream: str, wanted: Callable[[Row], bool] = lambda row: True) -> pd.DataFrame:
+    def frame(self, stream: str, condition: Callable[[Row], bool] = lambda row: True) -> pd.DataFrame:
         """The live rows, by day: COLUMNS."""
-        rows = sorted((row for row in self.rows[stream].values() if row.live and wanted(row)), key=lambda row: row.day)
+        rows = sorted(
+            (row for row in self.rows[stream].values() if row.live and condition(row)), key=lambda row: row.day
+        )
         values = [
             (row.row_id, f"{stream}-{row.row_id}", row.crc, row.day, row.person_id, f"person-{row.person_id}", row.text)
             for row in rows
@@ -94,7 +96,7 @@ class MemoryHospital:
 
 @dataclass(frozen=True)
 class MemorySurvey:
-    """Number, day and checksum of every live row, up to the highest number that there was."""
+    """Number, day and checksum of every live row, up to the highest number that was ever assigned."""
 
     held: pd.DataFrame
     taken_at: datetime
@@ -153,29 +155,29 @@ class MemoryStream:
         return rows.reset_index(drop=True).assign(created_at=created, root_id=rows["row_id"], parent=-1)
 
     def draft(self, rows: pd.DataFrame, lookups: neutral.Lookups, hospital: Any) -> Drafts:
-        known = self.identities(rows)
+        identified = self.identities(rows)
         texts = dict.fromkeys(["dosage", "test_status", "certainty", "order", "remark", "encounter_uuid"])
         texts |= dict.fromkeys(["location", "comment", "accession", "previous_row", "status", "group", "entered_by"])
-        records = known.assign(
-            position=range(len(known)),
+        records = identified.assign(
+            position=range(len(identified)),
             type=CONDITION,
             question=self.name,
-            answer=known["text"],
+            answer=identified["text"],
             value_type=TEXT,
             question_is_drug=False,
             hospital=hospital.name,
-            at=known["created_at"],
+            at=identified["created_at"],
             author_key="author",
             author_name="Dr. Ada Author",
             author_providers=None,
-            concept=[Concept(1, self.name, self.name, "Text", "Misc")] * len(known),
+            concept=[Concept(1, self.name, self.name, "Text", "Misc")] * len(identified),
             **texts,
         )
-        outcomes = known[ROW_COLUMNS].assign(
+        outcomes = identified[ROW_COLUMNS].assign(
             outcome=LEAD,
-            lead_row_id=known["row_id"].astype("Int64"),
+            lead_row_id=identified["row_id"].astype("Int64"),
             role=LEAD,
-            reason=pd.Series(None, known.index, dtype="str"),
+            reason=pd.Series(None, identified.index, dtype="str"),
         )
         authors = pd.DataFrame({"clinician_key": ["author"], "provider_uuid": [None], "name": ["Dr. Ada Author"]})
         return Drafts(outcomes, records, authors, self.rules_version)
@@ -257,13 +259,13 @@ class MemorySource:
     def filled(self) -> tuple[str, ...]:
         return tuple(sorted(name for name, rows in self.held.rows.items() if rows))
 
-    def replaced(self, known: Mapping[str, Any]) -> str | None:
-        return None if known["name"] == self.held.name else "it has another name"
+    def replaced(self, stored: Mapping[str, Any]) -> str | None:
+        return None if stored["name"] == self.held.name else "it has another name"
 
     def holders(self, others: Mapping[str, Mapping[str, Any]]) -> list[str]:
-        return [key for key, known in others.items() if known["name"] == self.held.name]
+        return [key for key, stored in others.items() if stored["name"] == self.held.name]
 
-    def fingerprint(self, known: Mapping[str, Any] | None, surveys: Mapping[str, Any]) -> Fingerprint:
+    def fingerprint(self, stored: Mapping[str, Any] | None, surveys: Mapping[str, Any]) -> Fingerprint:
         uuids = tuple(row for stream in self.held.rows for row in self.held.frame(stream)["row_uuid"])
         named = tuple(f"{self.held.name}:{uuid}" for uuid in uuids)
         return Fingerprint({"name": self.held.name}, named, named[-16:])

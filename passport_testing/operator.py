@@ -1,4 +1,4 @@
-"""A whole pipeline to play operator with: hospitals, their passport, and a Dagster instance of its own."""
+"""A whole pipeline for an operator in tests: hospitals, their passport, and a Dagster instance of its own."""
 
 import secrets
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ Documents = dict[str, list[dict[str, Any]]]
 
 @dataclass
 class Operator:
-    """A pipeline on real servers, with what an operator does to it and what he sees."""
+    """A pipeline on real servers, with what operators do to it and what they see."""
 
     samples: list[SampleHospital]
     databases: dict[str, str]
@@ -57,11 +57,11 @@ class Operator:
         return runs
 
     def tick(self) -> Tick:
-        """What the daemon does in a minute: every sensor, and the runs that they request."""
+        """A minute of the daemon: every sensor, and the runs that they request."""
         return Daemon(self.settings, self.instance).tick()
 
     def night(self) -> Tick:
-        """What the daemon does at night: every schedule, and the runs that they request."""
+        """A night of the daemon: every schedule, and the runs that they request."""
         return Daemon(self.settings, self.instance).night()
 
     def settle(self) -> Settled:
@@ -80,16 +80,16 @@ class Operator:
     def verify(self, *, lists: bool = False) -> dict[str, HospitalVerification]:
         connections = self.connections()
         options = VerifyOptions((FIRST_MONTH, last_month()), lists=lists)
-        found = {}
+        verified = {}
         for key in connections.hospitals:
             with connections.source(key) as source:
-                found[key] = verify_hospital(source, connections.passport, options)
+                verified[key] = verify_hospital(source, connections.passport, options)
         connections.close()
-        return found
+        return verified
 
     def oracle(self, sample: SampleHospital):
-        known = set(self.database["patients"].distinct("nationalId"))
-        return expected(sample, known, first_month=FIRST_MONTH, last_month=last_month())
+        national_ids = set(self.database["patients"].distinct("nationalId"))
+        return expected(sample, national_ids, first_month=FIRST_MONTH, last_month=last_month())
 
     def environment(self) -> dict[str, str]:
         """Its settings, as the command line reads them."""
@@ -120,7 +120,7 @@ def operating(
 ):
     """An Operator of these sample hospitals, loaded and registered, and of a passport that knows these people.
 
-    `dagster` is what its dagster.yaml says besides, `overrides` are settings.
+    `dagster` is what else its dagster.yaml says, `overrides` are settings.
     """
     databases = {sample.spec.key: make_database(f"operator_{sample.spec.key}") for sample in samples}
     environment = pytest.MonkeyPatch()

@@ -1,4 +1,4 @@
-"""What a database holds, to be compared with a sample hospital's model."""
+"""The content of a database, compared with a sample hospital's model."""
 
 import pandas as pd
 import sqlalchemy as sa
@@ -11,22 +11,22 @@ from passport_sample.schema import columns, tables
 def differences(admin: sa.Engine, database: str, hospital: SampleHospital) -> dict[str, list[str]]:
     """By table, the columns that differ from the model; every column that the version has is compared."""
     with engine_of(admin, database).connect() as connection:
-        found = {table: different(connection, hospital, table) for table in tables(hospital.spec.version)}
-    return {table: columns for table, columns in found.items() if columns}
+        columns_by_table = {table: different(connection, hospital, table) for table in tables(hospital.spec.version)}
+    return {table: columns for table, columns in columns_by_table.items() if columns}
 
 
 def different(connection: sa.Connection, hospital: SampleHospital, table: str) -> list[str]:
     version = hospital.spec.version
     names = [each.name for each in columns(version, table)]
     rows = connection.exec_driver_sql(f"SELECT {', '.join(f'`{n}`' for n in names)} FROM `{table}`").all()
-    there = pd.DataFrame(rows, columns=names, dtype=object).sort_values(names[0], ignore_index=True)
+    stored = pd.DataFrame(rows, columns=names, dtype=object).sort_values(names[0], ignore_index=True)
     model = rows_of(hospital.tables, version, table)
     if model.empty:
-        return [] if there.empty else [f"{len(there)} rows instead of none"]
+        return [] if stored.empty else [f"{len(stored)} rows instead of none"]
     model = model.sort_values(names[0], ignore_index=True)
-    if len(there) != len(model):
-        return [f"{len(there)} rows instead of {len(model)}"]
-    return [name for name in model.columns if texts(there[name]) != texts(model[name])]
+    if len(stored) != len(model):
+        return [f"{len(stored)} rows instead of {len(model)}"]
+    return [name for name in model.columns if texts(stored[name]) != texts(model[name])]
 
 
 def texts(values: pd.Series) -> list[str]:

@@ -1,7 +1,7 @@
 """The interface of record systems: what the pipeline asks of OpenMRS, and of any other.
 
-A record system keeps the rows of one or more streams (observations, conditions, ...). Each row has a number and a uuid
-of its own, a day, and a checksum over all that is read of it. A hospital's day is the sum of its streams' days.
+A record system holds the rows of one or more streams (observations, conditions, ...). Each row has a number, a uuid, a
+day, and a checksum over all that is read of it. A hospital's day is the sum of its streams' days.
 
 What belongs here: the protocols and the values that pass through them. What does not: how a system answers (its own
 package), and which systems there are (systems). No connection, schema or cell of a database leaves `sources`.
@@ -28,7 +28,7 @@ from passport_pipeline.sources.lookups import ConceptLookup, LocationLookup, Loo
 
 Document = dict[str, Any]
 Progress = Callable[[int, int], None]
-"""progress(done, all): so much of a survey is done."""
+"""progress(done, all): how much of a survey is done."""
 
 LookupKind = Literal["concepts", "providers", "locations"]
 Lookup = ConceptLookup | ProviderLookup | LocationLookup
@@ -38,16 +38,16 @@ class Activity(Protocol):
     """A cheap statement of what was last written; the system that gave it decides what counts as unchanged."""
 
     def unchanged_since(self, before: Any) -> bool:
-        """Whether nothing was written after `before`, read in the same session; False where nobody can tell."""
+        """Whether nothing was written after `before`, read in the same session; False where that is unknown."""
         ...
 
 
 class Survey(Protocol):
-    """What one stream of a hospital holds. Only its own stream knows how it is kept."""
+    """What one stream of a hospital holds. Its form is known to the stream alone."""
 
     @property
     def taken_at(self) -> datetime:
-        """When it was begun, in UTC."""
+        """When reading began, in UTC."""
         ...
 
     def digests(self, month: str | None = None) -> Mapping[date, Digest]:
@@ -59,25 +59,25 @@ class Survey(Protocol):
         ...
 
     def outside(self, first_month: str, last_month: str) -> int:
-        """Live rows of no month from the first to the last, those without a valid day among them."""
+        """Live rows before the first month or after the last one, or without a valid day."""
         ...
 
     @property
     def rows(self) -> int:
-        """All rows, those too that do not count."""
+        """All rows, live or not."""
         ...
 
     @property
     def live(self) -> int:
-        """The rows that count."""
+        """Live rows."""
         ...
 
     def part(self, month: str, read: Self) -> pd.DataFrame:
-        """What `read`, a later survey, holds of a month and a refresh of this survey would not read again."""
+        """What `read`, a later survey, holds of a month, but for what a refresh of this survey reads again anyhow."""
         ...
 
     def with_part(self, month: str, part: pd.DataFrame) -> Self:
-        """This survey with such a part in place of its own."""
+        """This survey with such a part instead of its own."""
         ...
 
     def to_frames(self) -> tuple[dict[str, pd.DataFrame], dict[str, str]]:
@@ -89,14 +89,14 @@ class MonthReader(Protocol):
     """One month of a stream, seen at one moment where the system can do that."""
 
     def digests(self, *, counted: bool = False) -> Mapping[date, Digest | int]:
-        """The digest of each day that holds live rows; a number of live rows where `counted` says that this is enough,
-        or where a digest is only known when the rows have been read. Raises SourceError.
+        """The digest of each day that holds live rows; the number of live rows where `counted` says that this is
+        enough, or where the digest is known only after the rows were read. Raises SourceError.
         """
         ...
 
     def rows(self, days: Collection[date], batch_rows: int) -> Generator[pd.DataFrame]:
         """Frames of the live rows of these days, ordered by day, about `batch_rows` rows each; rows of one root are
-        never split. To be exhausted or closed before anything else is asked. Columns as the stream's. Raises
+        never split. To be exhausted or closed before any other call. The columns are the stream's. Raises
         SourceError.
         """
         ...
@@ -106,27 +106,27 @@ class MonthReader(Protocol):
         ...
 
     def survey(self) -> Survey:
-        """What was read of the month so far, as a survey that holds this month alone."""
+        """What was read of the month so far, as a survey of this month alone."""
         ...
 
 
 class StreamReader(Protocol):
-    """A stream of a source that is open."""
+    """A stream of an open source."""
 
     def survey(self, taken_at: datetime, progress: Progress | None = None) -> Survey:
         """Survey the whole stream. `taken_at` is now, by the clock of all stored surveys. Raises SourceError."""
         ...
 
     def refresh(self, survey: Any) -> Survey:
-        """The survey with what is new since; may miss old rows that were changed in place. Raises SourceError."""
+        """The survey with later rows; may miss old rows that were changed in place. Raises SourceError."""
         ...
 
     def month(self, survey: Any, month: str) -> AbstractContextManager[MonthReader]:
-        """Read one month, whose rows `survey` tells where to find. Raises SourceError."""
+        """Read one month; `survey` says where its rows are. Raises SourceError."""
         ...
 
     def withdrawn(self) -> Mapping[str, int]:
-        """Rows that nobody voided and that are not live all the same, by reason. Raises SourceError."""
+        """Unvoided rows that are not live, by reason. Raises SourceError."""
         ...
 
 
@@ -147,11 +147,11 @@ class Stream(Drafter, Protocol):
 
     @property
     def rules_version(self) -> int:
-        """The version of the rules by which it drafts: another one lets every day be loaded anew."""
+        """The version of the rules by which it drafts: after a change every day is loaded again."""
         ...
 
     def load_survey(self, frames: Mapping[str, pd.DataFrame], texts: Mapping[str, str]) -> Survey | None:
-        """Read what Survey.to_frames gave; None where an earlier version gave it that cannot be read any more."""
+        """Read the result of Survey.to_frames; None where it comes from a version that cannot be read any more."""
         ...
 
     def references(self, rows: pd.DataFrame) -> References:
@@ -159,17 +159,17 @@ class Stream(Drafter, Protocol):
         ...
 
     def unknown_references(self, lookups: Lookups, rows: pd.DataFrame) -> Mapping[str, Collection[int]]:
-        """Those of the ids, by kind, that the lookups lack and a newer reading of them may hold."""
+        """The ids, by kind, that the lookups lack; lookups that are read again may hold them."""
         ...
 
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What is remembered of a database, to know it again.
+    """What is remembered of a database, to recognise it.
 
-    stored  as MongoDB keeps it; the content is the record system's
-    rows    uuids of rows that are remembered, the newest last; none where the database holds no row
-    newest  those of them that no other hospital's database has
+    stored  as MongoDB stores it; the record system decides the content
+    rows    uuids of the remembered rows, the newest last; none where the database holds no row
+    newest  the newest of them, which no other hospital's database has
     """
 
     stored: Document
@@ -178,21 +178,21 @@ class Fingerprint:
 
 
 class Source(Protocol):
-    """One hospital's record system, open for reading and for nothing else."""
+    """One hospital's record system, open for reading only."""
 
     @property
     def hospital(self) -> Hospital:
-        """Whose it is."""
+        """The hospital."""
         ...
 
     @property
     def system(self) -> RecordSystem:
-        """What kind it is of."""
+        """The kind of record system."""
         ...
 
     def session(self) -> object:
-        """The same as long as the connection is: over another one, nothing that was noted of this one holds. Raises
-        SourceError.
+        """An object that is the same as long as the connection is; activities are comparable within one session alone.
+        Raises SourceError.
         """
         ...
 
@@ -201,27 +201,27 @@ class Source(Protocol):
         ...
 
     def activity(self) -> Activity | None:
-        """What was last written; None where the system does not tell. Raises SourceError."""
+        """What was last written; None where the system does not know it. Raises SourceError."""
         ...
 
     def filled(self) -> tuple[str, ...]:
-        """The main tables that hold any row: of a copy that was loaded by half some do not. Raises SourceError."""
+        """The main tables that hold any row; in a copy that was loaded in part, some do not. Raises SourceError."""
         ...
 
-    def replaced(self, known: Mapping[str, Any]) -> str | None:
-        """Why this cannot be the database whose fingerprint `known` is, as it went on; None where it can. Raises
+    def replaced(self, stored: Mapping[str, Any]) -> str | None:
+        """Why this is not the database with the fingerprint `stored`, with later changes; None where it may be. Raises
         SourceError.
         """
         ...
 
     def holders(self, others: Mapping[str, Mapping[str, Any]]) -> list[str]:
-        """Those of the others (stored fingerprints by name) whose remembered rows this database holds. Raises
+        """Which of the others (stored fingerprints by name) have their remembered rows in this database. Raises
         SourceError.
         """
         ...
 
-    def fingerprint(self, known: Mapping[str, Any] | None, surveys: Mapping[str, Survey]) -> Fingerprint:
-        """What is to be remembered from now on; `known` is what was until now, `surveys` are those of the streams, as
+    def fingerprint(self, stored: Mapping[str, Any] | None, surveys: Mapping[str, Survey]) -> Fingerprint:
+        """What to remember from now on; `stored` is what was remembered so far, `surveys` are those of the streams, as
         far as there are any. Raises SourceError.
         """
         ...
@@ -241,7 +241,7 @@ class Source(Protocol):
         ...
 
     def identifiers_digest(self) -> str:
-        """A text that changes whenever `identifiers` would give something else. Raises SourceError."""
+        """A text that changes whenever the result of `identifiers` does. Raises SourceError."""
         ...
 
 
@@ -255,7 +255,7 @@ class RecordSystem(Protocol):
 
     @property
     def streams(self) -> Mapping[str, Stream]:
-        """Its streams by name, in the order in which they are read."""
+        """The streams by name, in the order in which they are read."""
         ...
 
     def open(self, hospital: Hospital, settings: Settings) -> AbstractContextManager[Source]:
@@ -263,5 +263,5 @@ class RecordSystem(Protocol):
         ...
 
     def preflight(self, hospital: Hospital, settings: Settings) -> Preflight:
-        """Look at one hospital before it is relied upon; what is wrong with it is a finding and no error."""
+        """Check one hospital before it is relied upon. What is wrong with it is a finding, not an error."""
         ...

@@ -1,7 +1,7 @@
 """A record system's clock against this machine's.
 
-What belongs here: the two, and how far they are apart. What does not: reading them (a record system), what is too far
-off (config.settings), what the hospital's zone should be (config.hospitals).
+What belongs here: the two clocks and their difference. What does not: reading them (a record system), which difference
+is too large (config.settings), the zone of the hospital (config.hospitals).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from datetime import datetime
 
 @dataclass(frozen=True)
 class Clock:
-    """The server's clock against this machine's, both taken at once.
+    """Both clocks, read at the same moment.
 
     `local` is the server's local time, `utc` its UTC, `here` this machine's UTC; all without a zone.
     """
@@ -25,5 +25,5 @@ class Clock:
 
     @property
     def skew(self) -> float:
-        """Seconds that the server's clock is ahead of this machine's; negative where it is behind."""
+        """Seconds by which the server's clock is ahead of this machine's; negative where it is behind."""
         return (self.utc - self.here).total_seconds()

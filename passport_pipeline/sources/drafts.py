@@ -1,8 +1,8 @@
-"""What rows of a record system come to, in words that no record system owns: records, still without their patient's
+"""What rows of a record system result in, in words that are the same for all: records, still without their patient's
 account in the passport, and an outcome for every row.
 
-What belongs here: the columns of a draft, and the words that stand in them (outcomes, roles, reasons, types, kinds of
-value). What does not: how a stream decides them (sources.openmrs.observations), the documents (records).
+What belongs here: the columns of a draft, and the words in them (outcomes, roles, reasons, types of record and value).
+What does not: how a stream decides them (sources.openmrs.observations), the documents (records).
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from passport_pipeline.sources.lookups import Lookups
 
 LEAD, ATTACHED, PARKED, SKIPPED = "lead", "attached", "parked", "skipped"
 
-# Why a row is parked that no record can be made of as it stands.
+# Why a row is parked of which no record can be made as it is.
 UNKNOWN_CONCEPT, INVALID_VALUE, INVALID_DATE = "unknown_concept", "invalid_value", "invalid_date"
 NO_VALUE = "no_value"
 UNREADABLE, ENCOUNTER_OF_ANOTHER_PATIENT = "unreadable", "encounter_of_another_patient"
 REASONS = (UNKNOWN_CONCEPT, INVALID_DATE, INVALID_VALUE, NO_VALUE, UNREADABLE, ENCOUNTER_OF_ANOTHER_PATIENT)
 
 NOT_MATCHED = "not_matched"
-"""Why a row is parked whose person nobody has matched yet; the other reasons are those of identity.matching."""
+"""Why a row is parked whose person is not matched yet; the other reasons are those of identity.matching."""
 
 UNBUILDABLE = "unbuildable"
-"""Why a row is parked of which no document can be made: something that nobody has foreseen was raised over it."""
+"""Why a row is parked of which no document can be made: making it raised an unforeseen exception."""
 
 EMPTY_GROUP = "empty_group"
 PART_WITHOUT_DIAGNOSIS = "diagnosis_part_without_diagnosis"
@@ -42,11 +42,11 @@ VALUE_TYPES = (CODED, TEXT, NUMERIC, BOOLEAN, DRUG, COMPLEX, DATE, TIME, DATETIM
 
 
 ROW_COLUMNS = ["row_id", "row_uuid", "row_crc", "day", "person_uuid", "created_at"]
-"""What an outcome says of its row; of the columns of Drafter.identities."""
+"""The columns of Drafter.identities that an outcome has."""
 
 
 class Concept(NamedTuple):
-    """What was asked, by the hospital's dictionary; a concept that it lacks has the id -1 and no words."""
+    """A question in the hospital's dictionary; a concept that it lacks has the id -1 and no words."""
 
     concept_id: int
     uuid: str | None
@@ -56,7 +56,7 @@ class Concept(NamedTuple):
 
 
 class Group(NamedTuple):
-    """The row that a record's rows are members of, and what it is called."""
+    """The row of which a record's rows are members, and its concept."""
 
     row_id: int
     row_uuid: str
@@ -65,7 +65,7 @@ class Group(NamedTuple):
 
 @dataclass(frozen=True)
 class Drafts:
-    """What became of a frame of rows.
+    """The records and outcomes of a frame of rows.
 
     outcomes    one row per source row, in the frame's order: ROW_COLUMNS as Drafter.identities gives them; outcome str
                 (lead, attached, parked, skipped); lead_row_id Int64 (its own for a lead; null where skipped); role str
@@ -75,14 +75,14 @@ class Drafts:
                 person_uuid as Drafter.identities gives them; position int64 (of its row in `outcomes`); type str (of
                 RECORD_TYPES); question, answer str; value_type str (of VALUE_TYPES); question_is_drug bool; hospital
                 str; at datetime64[us] (when it was observed, by the hospital's wall clock); author_key, author_name str
-                (who is answerable for it); concept (a Concept). Null where there is none: created_at; dosage str;
+                (the responsible clinician); concept (a Concept). Null where there is none: created_at; dosage str;
                 test_status str (of a test: Normal, Abnormal, Critical); certainty (confirmed, presumed) and order
                 (primary, secondary) str of a diagnosis; remark str (why a diagnosis is only a note); author_providers
-                (all that took part: a list of {uuid, role?}); entered_by str (who typed it); encounter_uuid str;
+                (all of the encounter: a list of {uuid, role?}); entered_by str (who typed it); encounter_uuid str;
                 location str; comment str; accession str; previous_row Int64; status str (as the source has it); group
                 (a Group)
-    clinicians  whom records of any of the rows name, by clinician_key: clinician_key, provider_uuid, name str
-    rules       the version of the rules that decided
+    clinicians  authors of the rows' records, by clinician_key: clinician_key, provider_uuid, name str
+    rules       the version of the rules that were applied
 
     Texts of `records` are Python objects, or str columns as they came from the source.
     """
@@ -94,10 +94,10 @@ class Drafts:
 
 
 class Drafter(Protocol):
-    """What a stream knows of its rows without a connection. Pure: nothing is read but the arguments."""
+    """What a stream knows of its rows without a connection. Pure: it reads nothing but its arguments."""
 
     def identities(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """What each row goes by, and which it belongs with, in the frame's order and with an index from 0.
+        """The identity of each row, and its group, in the frame's order and with an index from 0.
 
         row_id int64, row_uuid str, row_crc int64, day datetime64[s], person_id int64, person_uuid str, created_at
         datetime64[us] (by the hospital's wall clock; may be null), root_id int64 (rows with the same one are never
@@ -105,4 +105,4 @@ class Drafter(Protocol):
         """
 
     def draft(self, rows: pd.DataFrame, lookups: Lookups, hospital: Hospital) -> Drafts:
-        """What becomes of a frame of whole groups."""
+        """The drafts of a frame of whole groups."""

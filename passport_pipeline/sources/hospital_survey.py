@@ -1,4 +1,4 @@
-"""The survey of a hospital: those of its streams together, since a day is the sum of its streams' days.
+"""The survey of a hospital: the sum of its streams' surveys, as a day is the sum of its streams' days.
 
 What belongs here: taking, refreshing and adding up the surveys of all streams. What does not: the survey of one stream
 (a record system), storing surveys (windows.survey).
@@ -23,7 +23,7 @@ from passport_pipeline.sources.frames import ROW_CHECKSUMS, held
 
 @dataclass(frozen=True)
 class HospitalSurvey:
-    """The surveys of a hospital's streams, by the streams' names; never none."""
+    """The surveys of a hospital's streams, at least one, by the streams' names."""
 
     streams: Mapping[str, Survey]
 
@@ -34,11 +34,11 @@ class HospitalSurvey:
         return cls({name: source.reader(name).survey(taken_at, progress) for name in names})
 
     def refresh(self, source: Source) -> HospitalSurvey:
-        """The survey with what is new since; as StreamReader.refresh. Raises SourceError."""
+        """The survey with later rows; as StreamReader.refresh. Raises SourceError."""
         return HospitalSurvey({name: source.reader(name).refresh(survey) for name, survey in self.streams.items()})
 
     def read_months(self, source: Source, months: Iterable[str]) -> dict[date, Digest]:
-        """The digests of these months' days as the hospital has them now; the survey tells where their rows are.
+        """The present digests of these months' days at the hospital; the survey says where their rows are.
 
         Raises SourceError.
         """
@@ -51,37 +51,32 @@ class HospitalSurvey:
         return added_up(digests)
 
     def row_checksums(self, source: Source, days: Iterable[date]) -> Iterator[tuple[date, pd.DataFrame]]:
-        """The live rows of each of these days as the hospital has them now: core.digests.ROW_COLUMNS. Raises
+        """The present live rows of each of these days at the hospital: core.digests.ROW_COLUMNS. Raises
         SourceError.
         """
-        for month, some in groupby(sorted(days), month_of):
+        for month, days_of_month in groupby(sorted(days), month_of):
             with ExitStack() as months:
                 readers = [
                     months.enter_context(source.reader(name).month(survey, month))
                     for name, survey in self.streams.items()
                 ]
-                for day in some:
-                    yield (
-                        day,
-                        held(
-                            ROW_CHECKSUMS,
-                            pd.concat([reader.row_checksums(day) for reader in readers], ignore_index=True),
-                        ),
-                    )
+                for day in days_of_month:
+                    checksums = pd.concat([reader.row_checksums(day) for reader in readers], ignore_index=True)
+                    yield day, held(ROW_CHECKSUMS, checksums)
 
     @property
     def taken_at(self) -> datetime:
-        """When it was begun, in UTC."""
+        """When reading began, in UTC."""
         return min(survey.taken_at for survey in self.streams.values())
 
     @property
     def rows(self) -> int:
-        """All rows, those too that do not count."""
+        """All rows, live or not."""
         return sum(survey.rows for survey in self.streams.values())
 
     @property
     def live(self) -> int:
-        """The rows that count."""
+        """Live rows."""
         return sum(survey.live for survey in self.streams.values())
 
     def digests(self, month: str | None = None) -> dict[date, Digest]:
@@ -100,12 +95,12 @@ class HospitalSurvey:
         return sorted(self.live_by_month())
 
     def outside(self, first_month: str, last_month: str) -> int:
-        """Live rows of no month from the first to the last, those without a valid day among them."""
+        """Live rows before the first month or after the last one, or without a valid day."""
         return sum(survey.outside(first_month, last_month) for survey in self.streams.values())
 
 
 def withdrawn_rows(source: Source) -> dict[str, int]:
-    """Rows that nobody voided and that are not live all the same, by reason. Raises SourceError."""
+    """Unvoided rows that are not live, by reason. Raises SourceError."""
     rows: Counter[str] = Counter()
     for name in source.system.streams:
         rows.update(source.reader(name).withdrawn())

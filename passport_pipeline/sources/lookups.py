@@ -3,8 +3,8 @@ and users; locations.
 
 Each lookup can be stored and compared by content, so that a replay needs no hospital and a renamed concept is noticed.
 
-What belongs here: the lookups and their columns. What does not: reading them, and which of their entries a row names
-(each record system's own), what a concept means for a record (each stream's own).
+What belongs here: the lookups and their columns. What does not: reading them and finding the entries of a row (a record
+system), what a concept means for a record (a stream).
 """
 
 from __future__ import annotations
@@ -75,8 +75,8 @@ class ConceptLookup:
     @classmethod
     def from_frames(cls, frames: Mapping[str, pd.DataFrame]) -> Self:
         """Read what `frames` gave."""
-        ids = frames["booleans"].iloc[0]
-        true_id, false_id = (None if pd.isna(one) else int(one) for one in ids)
+        row = frames["booleans"].iloc[0]
+        true_id, false_id = (None if pd.isna(concept_id) else int(concept_id) for concept_id in row)
         return cls(frames["concepts"], frames["mappings"], frames["drugs"], true_id, false_id)
 
     def content_hash(self) -> str:
@@ -86,7 +86,7 @@ class ConceptLookup:
 
 @dataclass(frozen=True)
 class ProviderLookup:
-    """Who treats and who types.
+    """Clinicians, and users who type.
 
     providers  PROVIDERS; name is the person's, else the record's own; null may be all but provider_id
     users      USERS; provider_id is the provider record of the same person, null where there is none
@@ -113,7 +113,7 @@ class ProviderLookup:
 
 @dataclass(frozen=True)
 class LocationLookup:
-    """Where: locations LOCATIONS and encounter_types ENCOUNTER_TYPES, nothing null but perhaps a uuid."""
+    """Places and kinds of encounter: locations LOCATIONS, encounter_types ENCOUNTER_TYPES; only a uuid may be null."""
 
     locations: pd.DataFrame
     encounter_types: pd.DataFrame
@@ -142,8 +142,8 @@ class Lookups:
     _derived: dict[Callable[[Lookups], Any], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def derived(self, make: Callable[[Lookups], T]) -> T:
-        """What `make` makes of the lookups, made once and kept as long as they are: a frame has few rows, a dictionary
-        thousands of concepts.
+        """The result of `make`, computed once for these lookups: a frame has few rows, a dictionary thousands of
+        concepts.
         """
         if make not in self._derived:
             self._derived[make] = make(self)

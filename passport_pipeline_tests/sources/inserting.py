@@ -83,9 +83,9 @@ class Database:
                 connection.execute(sa.text(f"REPLACE INTO {table} ({columns}) VALUES ({places})"), filled)
 
     def persons(self, *ids: int, patients: bool = True, **more: Any) -> None:
-        self.insert("person", *({"person_id": one, "uuid": f"person-{one}", **more} for one in ids))
+        self.insert("person", *({"person_id": person_id, "uuid": f"person-{person_id}", **more} for person_id in ids))
         if patients:
-            self.insert("patient", *({"patient_id": one} for one in ids))
+            self.insert("patient", *({"patient_id": person_id} for person_id in ids))
 
     def obs(self, obs_id: int, **more: Any) -> None:
         """One observation of person 1, live unless told otherwise."""

@@ -46,12 +46,12 @@ def read_activity(connection, schema):
     return activity.read_activity(connection, [table for table in WATCHED if schema.has(table)], "obs")
 
 
-def read_fingerprint(connection, schema, known=None):
-    return fingerprint.read_fingerprint(connection, ObservationRows(schema), known)
+def read_fingerprint(connection, schema, stored=None):
+    return fingerprint.read_fingerprint(connection, ObservationRows(schema), stored)
 
 
-def replaced(connection, schema, known):
-    return fingerprint.replaced(connection, ObservationRows(schema), known)
+def replaced(connection, schema, stored):
+    return fingerprint.replaced(connection, ObservationRows(schema), stored)
 
 
 def holders(connection, schema, others):

@@ -12,31 +12,31 @@ from passport_pipeline.sources.openmrs.observations.reading import read_observat
 from passport_pipeline_tests.sources.observing import full_survey, read_row_checksums, tail_survey
 
 
-def everything(source: Database) -> dict[str, pd.DataFrame]:
+def everything(opened: Database) -> dict[str, pd.DataFrame]:
     """The surveys, every row, the checksums of one day, the lookups and the identifiers, as frames by name."""
-    survey = full_survey(source)
+    survey = full_survey(opened)
     cells = survey.cells[survey.cells["day"].notna()]
     day = cells["day"].iloc[-1]
-    with source.snapshot() as connection:
-        rows = pd.concat(read_observations(source, connection, cells), ignore_index=True)
-        checksums = read_row_checksums(connection, source.schema, cells[cells["day"] == day], day.date())
-    lookups = {"concepts": read_concepts(source), "providers": read_providers(source)}
-    frames = {f"{name} {part}": frame for name, one in lookups.items() for part, frame in one.frames().items()}
+    with opened.snapshot() as connection:
+        rows = pd.concat(read_observations(opened, connection, cells), ignore_index=True)
+        checksums = read_row_checksums(connection, opened.schema, cells[cells["day"] == day], day.date())
+    lookups = {"concepts": read_concepts(opened), "providers": read_providers(opened)}
+    frames = {f"{name} {part}": frame for name, lookup in lookups.items() for part, frame in lookup.frames().items()}
     return frames | {
-        "locations": read_locations(source).locations,
+        "locations": read_locations(opened).locations,
         "cells": survey.cells,
-        "tail": tail_survey(source, survey).cells,
+        "tail": tail_survey(opened, survey).cells,
         "rows": rows,
         "checksums": checksums,
-        "identifiers": read_identifiers(source),
-        "types": suggest_types(source),
-        "digest": pd.DataFrame([identifiers_digest(source)]),
+        "identifiers": read_identifiers(opened),
+        "types": suggest_types(opened),
+        "digest": pd.DataFrame([identifiers_digest(opened)]),
     }
 
 
-def assert_same(found: dict[str, pd.DataFrame], expected: dict[str, pd.DataFrame]) -> None:
+def assert_same(actual: dict[str, pd.DataFrame], expected: dict[str, pd.DataFrame]) -> None:
     """Raise AssertionError where two of what `everything` gives differ, or hold nothing."""
-    assert found.keys() == expected.keys()
-    for name, frame in found.items():
+    assert actual.keys() == expected.keys()
+    for name, frame in actual.items():
         pandas.testing.assert_frame_equal(frame, expected[name], obj=name)
-    assert not found["rows"].empty and not found["identifiers"].empty
+    assert not actual["rows"].empty and not actual["identifiers"].empty

@@ -8,9 +8,9 @@ from passport_pipeline_tests.sources.openmrs.observations.frames import concepts
 def test_what_is_derived_from_lookups_is_made_once_for_each():
     made = []
 
-    def names(known):
-        made.append(known)
-        return known.concepts.concepts["name"].tolist()
+    def names(lookups):
+        made.append(lookups)
+        return lookups.concepts.concepts["name"].tolist()
 
     first = lookups(concepts())
     assert first.derived(names) is first.derived(names)

@@ -1,1 +1,1 @@
-"""Faults: processes that die, servers that go away, lines that break, and the points at which they do."""
+"""Faults: processes that die, servers that go away, connections that break, and the points at which they do."""

@@ -1,4 +1,4 @@
-"""What befalls the servers under a run: connections are killed, a server restarts, steps down, a disk is full."""
+"""Faults of the servers under a run: connections are killed, a server restarts, steps down, a disk is full."""
 
 import errno
 import resource
@@ -19,7 +19,7 @@ FULL = 2048
 
 
 def kill_connections(admin: sa.Engine, account: str = "reader") -> int:
-    """End the MariaDB connections of the accounts whose name begins so; returns how many there were."""
+    """End the MariaDB connections of the accounts whose name begins with this; returns how many there were."""
     with admin.connect() as connection:
         of_readers = sa.text("SELECT ID FROM information_schema.PROCESSLIST WHERE USER LIKE :account")
         ids = connection.execute(of_readers, {"account": f"{account}%"}).scalars().all()

@@ -2,8 +2,8 @@
 
     mongodb:insert:medicalrecords   mariadb:select:obs   file:replace:obs_batch   file:remove:obs_batch
 
-Each has two stages: `before` it is sent, and `after` it was acknowledged. What belongs here: seeing them pass. What
-does not: what then goes wrong.
+Each has two stages: `before` it is sent, and `after` it was acknowledged. What belongs here: observing them. What does
+not: the faults.
 """
 
 import os
@@ -36,13 +36,13 @@ See = Callable[[str, str], None]
 
 
 def is_write(name: str) -> bool:
-    """Whether something is other after this point than before it."""
+    """Whether something is changed by passing this point."""
     kind, command, _ = name.split(":", 2)
     return kind == "file" or (kind == "mongodb" and command not in READS)
 
 
 def at(name: str, stage: str, number: int, happen: Callable[[], None]) -> See:
-    """Something happens when this point is passed for the `number`-th time."""
+    """Call something when this point is passed for the `number`-th time."""
     passed: Counter[tuple[str, str]] = Counter()
 
     def see(passing: str, where: str) -> None:
@@ -128,8 +128,8 @@ def _file(see: See, command: str, batches: str, place: Any, do: Callable[[], Non
     if not path.is_relative_to(batches) or path.suffix == ".partial":
         do()
         return
-    kept = re.match(r"[a-z]+(-[a-z]+)*", path.stem)
-    name = f"file:{command}:{kept[0] if kept else 'obs_batch'}"
+    stem = re.match(r"[a-z]+(-[a-z]+)*", path.stem)
+    name = f"file:{command}:{stem[0] if stem else 'obs_batch'}"
     see(name, BEFORE)
     do()
     see(name, AFTER)

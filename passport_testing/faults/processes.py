@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 CONTEXT = multiprocessing.get_context("forkserver")
-# The first process that is started in a session decides what all of them have imported; the rest is what a run imports
-# when it gets there.
+# The first process of a session decides what all of them have imported already; a run imports the rest when it needs
+# it.
 CONTEXT.set_forkserver_preload([
     "passport_testing.operator", "passport_pipeline_tests.passport.factory",
     "passport_testing.faults.child", "passport_pipeline.cli.commands",

@@ -9,9 +9,9 @@ CHUNK = 4096
 
 
 class Proxy:
-    """Passes on what comes to 127.0.0.1:`port`, as long as it is not told otherwise; a context manager.
+    """Forwards what 127.0.0.1:`port` receives, unless it is told otherwise; a context manager.
 
-    While it is `silent`, nothing of what the server answers is passed on, and every connection stays.
+    While it is `silent`, no answer of the server is forwarded, and every connection stays open.
     """
 
     silent = False
@@ -26,7 +26,7 @@ class Proxy:
 
     @property
     def port(self) -> int:
-        """Where it listens."""
+        """The port on which it listens."""
         return int(self._listening.getsockname()[1])
 
     def __enter__(self) -> Self:
@@ -38,7 +38,7 @@ class Proxy:
         self.drop()
 
     def drop(self) -> None:
-        """Cut every connection that there is; new ones are passed on."""
+        """Cut every present connection; new ones are forwarded."""
         with self._lock:
             pairs, self._pairs = self._pairs, []
         self.dropped += len(pairs)
@@ -63,15 +63,15 @@ class Proxy:
 
     def _pass(self, source: socket.socket, sink: socket.socket, answers: bool) -> None:
         with suppress(OSError):
-            while said := source.recv(CHUNK):
+            while chunk := source.recv(CHUNK):
                 if answers and self._answers_left is not None:
-                    self._answers_left -= len(said)
+                    self._answers_left -= len(chunk)
                     if self._answers_left < 0:
                         self._answers_left = None
                         self.drop()
                         break
                 if not (answers and self.silent):
-                    sink.sendall(said)
+                    sink.sendall(chunk)
         for end in (source, sink):
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)

@@ -10,17 +10,13 @@ import sqlalchemy as sa
 from passport_pipeline.sources.clock import Clock
 
 
-def read_clock(connection: sa.Connection, ours: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Clock:
-    """The server's clock, off by no more than half the time that the statement takes. Raises SourceError."""
-    before = ours()
+def read_clock(connection: sa.Connection, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Clock:
+    """The server's clock, exact to half the time that the statement takes. Raises SourceError."""
+    asked_at = now()
     local, utc, zone, system = connection.exec_driver_sql(
         "SELECT CAST(NOW(6) AS CHAR), CAST(UTC_TIMESTAMP(6) AS CHAR), @@session.time_zone, @@system_time_zone"
     ).one()
-    here = before + (ours() - before) / 2
+    here = asked_at + (now() - asked_at) / 2
     return Clock(
-        datetime.fromisoformat(local),
-        datetime.fromisoformat(utc),
-        here.replace(tzinfo=None),
-        str(zone),
-        str(system),
+        datetime.fromisoformat(local), datetime.fromisoformat(utc), here.replace(tzinfo=None), str(zone), str(system)
     )

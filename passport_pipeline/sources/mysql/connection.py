@@ -1,22 +1,21 @@
 """A hospital's database, open for reading and for nothing else.
 
 Every session is read-only, has a statement timeout, no sql_mode and speaks utf8mb4, whatever the URL or the server
-says, and an account that could write is refused. A session is made so before SQLAlchemy looks at it: SQLAlchemy quotes
-names by the sql_mode that it finds. Outside of a snapshot every statement is a transaction of its own.
+says, and an account that could write is refused. A session is set up before SQLAlchemy sees it: SQLAlchemy quotes names
+by the sql_mode that it finds. Outside of a snapshot every statement is a transaction of its own.
 
 Driver errors become SourceUnreachable or SourceRefused in one place, for every statement of the engine, in words that
-name neither URL nor account. A line that was closed while nobody used it is noticed, and another one is opened.
+name neither URL nor account. A connection that was closed while it was idle is noticed, and another one is opened.
 
 What belongs here: sessions, snapshots, errors. What does not: any statement about a table, what an error number means
-(known_errors).
+(known_errors), what is used of PyMySQL beyond its documentation (pymysql_connection).
 """
 
 from __future__ import annotations
 
 import re
-import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any, Self
 
 import sqlalchemy as sa
@@ -27,22 +26,22 @@ from passport_pipeline.config.settings import Settings
 from passport_pipeline.core.errors import ConfigurationError, PipelineError, SourceRefused, SourceUnreachable
 from passport_pipeline.sources.mysql.grants import read_rights
 from passport_pipeline.sources.mysql.known_errors import MARIADB, timed_out
-from passport_pipeline.sources.mysql.pymysql_lines import Line
+from passport_pipeline.sources.mysql.pymysql_connection import SharedContextConnection, set_timeouts
 from passport_pipeline.sources.mysql.schema import Schema
 
 CONNECT_TIMEOUT = 10
-"""Seconds for which each answer is waited for while a session is opened, or a line is asked whether it still lives."""
+"""Seconds to wait for each answer while a session is opened, or an idle connection is tested."""
 GRACE = 30
-"""Seconds for which a statement's answer is waited for after the server would have ended the statement."""
+"""Seconds to wait for a statement's answer after the time at which the server ends the statement."""
 LONGEST_TEXT = "passport.longest_text"
-"""Where the `info` of a connection says how many bytes one text has at most that the server puts together."""
+"""The key in the `info` of a connection: how many bytes a text has at most that the server puts together."""
 
 _TABLE = re.compile(r"(?:for table|Table) ([`'\w$.]+)")
 
 
 Probe = Callable[[sa.Connection, str], Schema]
-"""What looks up which tables and columns a hospital's database has; the text is the hospital's key. It raises
-SourceRefused where they are not those of the record system."""
+"""probe(connection, hospital key): which tables and columns the database has. Raises SourceRefused where they are not
+those of the record system."""
 
 
 class Database:
@@ -81,7 +80,7 @@ class Database:
             try:
                 yield connection
             except BaseException:
-                connection.invalidate()  # which ends the transaction too, and cannot hide what went wrong
+                connection.invalidate()  # ends the transaction too, and cannot hide the error
                 raise
             if not connection.invalidated:
                 connection.exec_driver_sql("ROLLBACK")
@@ -134,17 +133,6 @@ def connect(hospital: Hospital, settings: Settings) -> sa.Engine:
     return engine
 
 
-def hang_up(line: Any) -> None:
-    """Cut a driver's connection under a statement that another thread waits for; it is of no use afterwards.
-
-    Where the driver shows no socket, the statement is waited for.
-    """
-    end = getattr(line, "_sock", None)
-    if end is not None:
-        with suppress(OSError):
-            end.shutdown(socket.SHUT_RDWR)
-
-
 def refuse_writable(hospital: Hospital, beyond: list[str]) -> None:
     """Raise SourceRefused where the account can do more than read."""
     if beyond:
@@ -156,23 +144,23 @@ def refuse_writable(hospital: Hospital, beyond: list[str]) -> None:
 
 
 def _connector(hospital: Hospital, statement_timeout: int) -> Any:
-    def connect(dialect: sa.Dialect, record: Any, arguments: Any, named: Any) -> Any:
+    def connect(dialect: sa.Dialect, record: Any, arguments: Any, options: Any) -> Any:
         driver_error = dialect.loaded_dbapi.Error
         try:
-            opened = Line if dialect.driver == "pymysql" else dialect.connect
-            line: Any = opened(*arguments, **named)
+            open_connection = SharedContextConnection if dialect.driver == "pymysql" else dialect.connect
+            dbapi_connection: Any = open_connection(*arguments, **options)
         except driver_error:
             raise
-        except Exception as error:  # noqa: BLE001 - an unknown option, a certificate that is not there
+        except Exception as error:  # noqa: BLE001 - an unknown option, a missing certificate
             raise _unusable(hospital, error) from None
         try:
-            if named.get("defer_connect"):
-                line.connect()
-            _prepare(line, record, statement_timeout)
-        except Exception as error:  # noqa: BLE001 - whatever the driver makes of what it was answered
-            line.close()
+            if options.get("defer_connect"):
+                dbapi_connection.connect()
+            _prepare(dbapi_connection, record, statement_timeout)
+        except Exception as error:  # noqa: BLE001 - anything that the driver raises over an unexpected answer
+            dbapi_connection.close()
             raise _not_opened(hospital, error, isinstance(error, driver_error)) from None
-        return line
+        return dbapi_connection
 
     return connect
 
@@ -199,11 +187,11 @@ def _unusable(hospital: Hospital, error: Exception) -> ConfigurationError:
     )
 
 
-def _prepare(line: Any, record: Any, timeout: int) -> None:
-    """Set what holds for the whole session; `line` is the driver's connection, `record` the pool's note of it."""
-    cursor = line.cursor()
-    # The server's modes decide what a zero date and a quoted name mean; here they always mean the same.
-    # Joined texts may become as long as the server lets any become, and no answer is cut to some rows.
+def _prepare(dbapi_connection: Any, record: Any, timeout: int) -> None:
+    """Set what holds for the whole session; `record` is the pool's entry of the driver's connection."""
+    cursor = dbapi_connection.cursor()
+    # sql_mode decides what a zero date and a quoted name mean: it is the same for every server.
+    # Joined texts may become as long as the server lets any become, and no answer is cut to a number of rows.
     cursor.execute(f"SET SESSION sql_mode = '', sql_select_limit = {2**64 - 1}")
     cursor.execute("SET SESSION group_concat_max_len = @@max_allowed_packet")
     cursor.execute("SELECT VERSION(), @@max_allowed_packet")
@@ -211,7 +199,7 @@ def _prepare(line: Any, record: Any, timeout: int) -> None:
     if "mariadb" in str(version).lower():
         cursor.execute(f"SET SESSION max_statement_time = {timeout}")
     else:
-        # MySQL 8 would show an AUTO_INCREMENT of a day ago; for 5.7 what is between the marks is a comment.
+        # MySQL 8 would show an AUTO_INCREMENT of a day ago; MySQL 5.7 takes the setting for a comment.
         latest = "/*!80003 , information_schema_stats_expiry = 0 */"
         cursor.execute(f"SET SESSION max_execution_time = {timeout * 1000} {latest}")
     cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
@@ -220,12 +208,10 @@ def _prepare(line: Any, record: Any, timeout: int) -> None:
 
 
 def _waiting(seconds: int) -> Any:
-    """A listener that lets a line be waited for so long. PyMySQL knows one time for all reads, or none: a line that
-    nobody uses is not to be waited for as long as a statement is."""
+    """A listener that sets how long answers are waited for: an idle connection not as long as a statement."""
 
-    def wait(line: Any, *_: object) -> None:
-        if hasattr(line, "_read_timeout"):
-            line._read_timeout = line._write_timeout = seconds
+    def wait(dbapi_connection: Any, *_: object) -> None:
+        set_timeouts(dbapi_connection, seconds)
 
     return wait
 
@@ -234,8 +220,8 @@ def _translator(hospital_key: str) -> Any:
     def translate(context: ExceptionContext) -> None:
         error = context.original_exception
         if context.is_pre_ping and context.is_disconnect:
-            return  # another line is opened
-        # An interruption is no failure of the hospital's, and whoever interrupts has to see it.
+            return  # another connection is opened
+        # Ctrl-C is no failure of the hospital's, and goes on as it is.
         if isinstance(error, Exception) and not isinstance(error, PipelineError):
             raise translated(hospital_key, error)
 
@@ -244,6 +230,6 @@ def _translator(hospital_key: str) -> Any:
 
 def translated(hospital_key: str, error: BaseException) -> PipelineError:
     """The error that stands for a driver's: SourceUnreachable or SourceRefused."""
-    found = _TABLE.search(str(error.args[-1])) if error.args else None
-    table = found.group(1).strip("`'").replace("`", "").rpartition(".")[2] if found else "a table"
+    match = _TABLE.search(str(error.args[-1])) if error.args else None
+    table = match.group(1).strip("`'").replace("`", "").rpartition(".")[2] if match else "a table"
     return MARIADB.explained(hospital_key, error, table=table)

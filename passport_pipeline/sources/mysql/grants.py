@@ -1,7 +1,7 @@
-"""What an account may do beyond reading the OpenMRS database, as SHOW GRANTS tells it.
+"""What an account may do beyond reading its database, as SHOW GRANTS lists it.
 
-What belongs here: reading the grants, those of roles too. What does not: what follows from it (openmrs.source
-refuses an account that can write, hospitals.preflight warns of one that reads passwords).
+What belongs here: reading the grants, those of roles too. What does not: the consequences (connection refuses an
+account that can write, a preflight warns of one that reads passwords).
 """
 
 from __future__ import annotations
@@ -67,11 +67,11 @@ def parse_grants(lines: Iterable[str]) -> Grants:
 
 def read_rights(engine: sa.Engine) -> Rights:
     """Each privilege of the engine's account that is more than reading, or that lets it read the server's accounts,
-    with the object and the role it comes by; both empty for an account that reads the OpenMRS database alone.
+    with the object and the role that grants it; both empty for an account that only reads its database.
 
-    A role counts whether or not it is active, because the account may activate it; that is what is done
-    here where its grants are not shown otherwise, on a connection that is not used again. A role whose grants
-    stay hidden counts as a right to write. Raises SourceError.
+    A role counts whether or not it is active, because the account may activate it. Where its grants are not shown
+    otherwise, it is activated here, on a connection that is not used again. A role whose grants stay hidden counts as a
+    right to write. Raises SourceError.
     """
     with engine.connect() as connection:
         try:
@@ -83,12 +83,12 @@ def read_rights(engine: sa.Engine) -> Rights:
 def _rights(connection: sa.Connection) -> Rights:
     own = parse_grants(_show(connection, ""))
     rights = Rights(list(own.beyond), list(own.accounts))
-    # What a role shows includes what it has from other roles, so these are not looked at by themselves.
+    # The grants of a role include those that it has from other roles, so these are not asked for.
     for role in dict.fromkeys((*own.roles, _EVERYONE)):
         theirs = _of_role(connection, role)
-        for all_of_them, some in ((rights.beyond, theirs.beyond), (rights.accounts, theirs.accounts)):
-            all_of_them += [f"{privilege} (by the role {role})" for privilege in some]
-    return Rights(*(list(dict.fromkeys(some)) for some in rights))
+        for privileges, of_role in ((rights.beyond, theirs.beyond), (rights.accounts, theirs.accounts)):
+            privileges += [f"{privilege} (by the role {role})" for privilege in of_role]
+    return Rights(*(list(dict.fromkeys(privileges)) for privileges in rights))
 
 
 def _show(connection: sa.Connection, whose: str) -> list[str]:
@@ -96,7 +96,7 @@ def _show(connection: sa.Connection, whose: str) -> list[str]:
 
 
 def _of_role(connection: sa.Connection, role: str) -> Grants:
-    # MariaDB shows a role's grants to those in whom it is active, MySQL those that are asked for with USING.
+    # MariaDB shows a role's grants to accounts in which it is active, MySQL to those that ask with USING.
     for first, whose in (
         (None, f" FOR {role}"),
         (f"SET ROLE {role}", f" FOR {role}"),
@@ -112,12 +112,12 @@ def _of_role(connection: sa.Connection, role: str) -> Grants:
 
 
 def _parse_line(line: str, grants: Grants) -> None:
-    held = _QUOTED.findall(line)
-    counter = iter(range(len(held)))
+    quoted = _QUOTED.findall(line)
+    counter = iter(range(len(quoted)))
     plain = _QUOTED.sub(lambda _: f"\0{next(counter)}\0", line)
 
     def shown(text: str) -> str:
-        return _HELD.sub(lambda found: held[int(found.group(1))], text).strip()
+        return _HELD.sub(lambda match: quoted[int(match.group(1))], text).strip()
 
     if plain.startswith("REVOKE "):  # MySQL takes a part of a grant away again
         if re.search(r"\bSELECT\b.* ON [`\"]mysql[`\"]\.\*", line):
@@ -132,7 +132,7 @@ def _parse_line(line: str, grants: Grants) -> None:
             grants.beyond.append("a grant that is not understood")
         elif "@" in to.group(2) or to.group(2).strip() == _EVERYONE:
             grants.roles.extend(shown(role) for role in to.group(1).split(","))
-        # Else a role has a role; what the inner one grants stands among the lines already.
+        # Else a role has a role; the grants of the inner one are among the lines already.
         return
     privileges = re.sub(r"\([^)]*\)", "", on.group(1))
     where = shown(on.group(2))
@@ -145,11 +145,13 @@ def _parse_line(line: str, grants: Grants) -> None:
 
 
 def _reaches_accounts(where: str) -> bool:
-    """Whether an object of a grant holds the accounts; a database's name is a pattern of LIKE, but for one table's."""
-    found = _OBJECT.fullmatch(where)
-    if found is None:
+    """Whether an object of a grant holds the accounts. The database's name is a pattern of LIKE, but not before a
+    table's name.
+    """
+    match = _OBJECT.fullmatch(where)
+    if match is None:
         return False
-    database, table = found["database"], found["table"].strip('`"')
+    database, table = match["database"], match["table"].strip('`"')
     if database == "*":
         return True
     name = database.strip('`"')

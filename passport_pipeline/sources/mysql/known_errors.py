@@ -1,6 +1,6 @@
-"""What fails at a hospital's MariaDB or MySQL: numbers of the server (below 2000, from 3000) and of the client.
+"""The known errors of MariaDB and MySQL, by number: of the server (below 2000, from 3000) and of the client.
 
-What belongs here: the table, and what PyMySQL's errors are listed under. What does not: looking up (core.known_errors).
+What belongs here: the table, and the keys of PyMySQL's errors in it. What does not: looking up (core.known_errors).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _SOCKET = ("ConnectionError", "TimeoutError")
 
 
 def timed_out(error: BaseException) -> bool:
-    """Whether an error of PyMySQL comes of an answer that did not come; its number is that of any lost connection."""
+    """Whether PyMySQL raised it because no answer came in time; its number is that of any lost connection."""
     inner = error.__context__
     return isinstance(inner, TimeoutError) and any(number in error.args for number in (2003, 2006, 2013))
 
@@ -27,7 +27,7 @@ def _number(error: BaseException) -> int | None:
 def _keys(error: BaseException) -> Iterator[Key]:
     if timed_out(error):
         yield "TimeoutError"
-    # Where PyMySQL cannot connect, the error inside tells why.
+    # Where PyMySQL cannot connect, the inner error has the reason.
     yield from class_names(getattr(error, "original_exception", None))
     number = _number(error)
     if number:
@@ -40,15 +40,7 @@ def _keys(error: BaseException) -> Iterator[Key]:
 _ADVICE: Mapping[type[PipelineError], Mapping[str, tuple[Key, ...]]] = {
     SourceUnreachable: {
         "the server has no free connection; trying again later may help": (1040, 1203, 1135, 3168),
-        "the server is short of memory or files; trying again later may help": (
-            5,
-            23,
-            1037,
-            1038,
-            1041,
-            1206,
-            1637,
-        ),
+        "the server is short of memory or files; trying again later may help": (5, 23, 1037, 1038, 1041, 1206, 1637),
         "the server is starting, shutting down or offline": (1047, 1053, 1077, 1079, 1080, 3032),
         "the connection was cut": (1152, 1158, 1159, 1160, 1161, 1184, 2012, 2014, 2027, 4031),
         "the connection was ended by the server": (1927, 3169),

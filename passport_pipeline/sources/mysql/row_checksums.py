@@ -1,7 +1,7 @@
 """The rows of one day at a hospital, each with its checksum.
 
-What belongs here: reading ids and checksums of a day that differs. What does not: digests of days (survey), the rows'
-values (a stream's own reading), comparing (verification.row_diff).
+What belongs here: reading the ids and checksums of a day. What does not: digests of days (survey), the rows' values (a
+stream's own reading), comparing (verification.row_diff).
 """
 
 from __future__ import annotations
@@ -33,5 +33,5 @@ def read_row_checksums(connection: sa.Connection, rows: RowDefinition, cells: pd
         .where(within(rows.row_id, ranges), of_day, rows.live == 1)
         .order_by(rows.row_id)
     )
-    found = connection.execute(statement).all()
-    return pd.DataFrame(found, columns=list(ROW_COLUMNS)).astype(ROW_COLUMNS)
+    checksums = connection.execute(statement).all()
+    return pd.DataFrame(checksums, columns=list(ROW_COLUMNS)).astype(ROW_COLUMNS)

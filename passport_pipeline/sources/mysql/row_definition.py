@@ -1,8 +1,7 @@
-"""What a stream's table says of its rows, in SQL: the one definition that its survey, its checksums and its reading
-share.
+"""The definition of a stream's rows in SQL, shared by its survey, its checksums and its reading.
 
-What belongs here: what any table's definition gives. What does not: the definition of one table (a record system's own
-package), and folding its rows (survey_reading).
+What belongs here: what the definition of any table has. What does not: the definition of one table (a record system's
+own package), and folding its rows (survey_reading).
 """
 
 from __future__ import annotations
@@ -16,9 +15,9 @@ from sqlalchemy.sql.selectable import FromClause
 class RowDefinition(Protocol):
     """The joins and expressions of one table's rows in one database.
 
-    table    the table that gives out the rows' numbers, with its auto_increment
-    row_id   its own number of a row, an integer primary key
-    row_uuid what no other database's row has
+    table    the table that numbers the rows, with its auto_increment
+    row_id   the row's number in it, an integer primary key
+    row_uuid random, and so in no other database
     joined   the table with all that the expressions below need; never more rows than the table has
     root_id  the row_id of the row with which this one is read: members of a group have one root
     dated    the local time whose date is the row's day, the same for all rows of a root; may be NULL or a zero date

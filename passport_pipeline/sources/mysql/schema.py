@@ -1,6 +1,6 @@
 """Which tables, columns and indexes one database has: probed once, with one statement.
 
-What belongs here: the probe, and asking what it found. What does not: which tables a record system reads and requires
+What belongs here: the probe and its result. What does not: which tables a record system reads and requires
 (sources.openmrs.schema).
 """
 
@@ -32,8 +32,9 @@ _PROBE = sa.text(
 @dataclass(frozen=True)
 class Schema:
     """What one database has. All hold (table, column), lower-case; `indexed` are columns that an index starts with,
-    `recoded` texts whose stored bytes are not UTF-8, `bits` of type BIT, as Hibernate makes flags where it makes the
-    tables: as text they are a byte 0 or 1, and no digit."""
+    `recoded` texts whose stored bytes are not UTF-8, `bits` of type BIT: flags in tables that Hibernate created, which
+    as text are a byte 0 or 1, not a digit.
+    """
 
     columns: frozenset[tuple[str, str]]
     indexed: frozenset[tuple[str, str]] = frozenset()

@@ -1,13 +1,13 @@
-"""The survey: which day holds what, in digests that the hospital's own server computes.
+"""The survey: the digest of each day, computed by the hospital's own server.
 
-A survey is a frame of cells. A cell is what one block of 16,384 row ids holds of one day, and of one block of
-root ids within it. Because a cell belongs to one block of ids, a survey is brought up to date by reading some
+A survey is a frame of cells. A cell sums up the rows of one block of 16,384 row ids, of one day and of one block of
+root ids. Because a cell belongs to one block of ids, a survey is brought up to date by reading some
 blocks again and replacing their cells; because a cell gives its lowest and highest id, a window is read by id
 ranges, and no index on `date_created` is ever needed. Rows that arrive late only add a small cell.
 
 Measured on 2 cores for a million rows: 5 s; the tail above a known id takes milliseconds per thousand rows.
 
-What belongs here: cells, and what they say. What does not: getting them from a server (survey_reading), and what a
+What belongs here: cells and what they say. What does not: reading them from a server (survey_reading), what a
 row's day, liveness and checksum are (row_definition).
 """
 
@@ -25,8 +25,8 @@ import pandas as pd
 from passport_pipeline.core.digests import Digest, mixed
 
 BLOCK = 16_384
-# Neighbouring id ranges are read as one where fewer ids lie between them than a range costs; no statement
-# names more ranges than servers plan for without falling back to a scan.
+# Neighbouring id ranges are read as one where reading the ids between costs less than another range; no statement has
+# more ranges than servers plan for without a full scan.
 GAP, MOST_RANGES = 1_000, 400
 
 CELL_COLUMNS = {
@@ -61,7 +61,7 @@ class Survey:
 
     @property
     def tail(self) -> int:
-        """The block from which on a survey of the tail reads everything again."""
+        """The first block of the tail, which a survey of the tail reads again."""
         return max(0, self.max_row_id - BLOCK) // BLOCK
 
     @property
@@ -102,20 +102,20 @@ class Survey:
     def with_part(self, month: str, part: pd.DataFrame) -> Self:
         """The survey with other cells for the days of a month; `part` has CELL_COLUMNS and days of that month alone.
 
-        Its tail, which is read again anyhow, stays as it was, so that it tells what has come in there since.
+        Its tail, which is read again in any case, stays as it was, so that it still shows what is new there.
         """
         part = _renamed(part)
         stays = ~in_month(self.cells, month) | (self.cells["block"] >= self.tail)
         return replace(self, cells=folded([self.cells[stays], part[part["block"] < self.tail]]))
 
     def to_frames(self) -> tuple[dict[str, pd.DataFrame], dict[str, str]]:
-        """As Batches keeps it."""
+        """As batches.store stores it."""
         metadata = {"takenAt": self.taken_at.isoformat(), "maxObsId": str(self.max_row_id)}
         return {"cells": self.cells}, metadata
 
     @staticmethod
     def readable(frames: Mapping[str, pd.DataFrame]) -> bool:
-        """Whether these are what `to_frames` gives; earlier versions lack the third fold."""
+        """Whether `from_frames` can read them; those of earlier versions lack the third checksum."""
         return set(CELL_COLUMNS) <= set(_renamed(frames["cells"]).columns)
 
     @classmethod
@@ -126,7 +126,7 @@ class Survey:
 
 
 def with_checksums(cells: pd.DataFrame, checksums: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    """Cells that were taken without, and the checksums that their rows add to them; all have CELL_COLUMNS."""
+    """Cells that were read without checksums, with those that their rows add; all have CELL_COLUMNS."""
     return folded([cells, *checksums])
 
 
@@ -158,7 +158,7 @@ def checksum_cells(rows: pd.DataFrame) -> pd.DataFrame:
 def in_month(cells: pd.DataFrame, month: str) -> pd.Series:
     """Which cells are of a month's days."""
     first = pd.Timestamp(f"{month}-01")
-    # Its last day, not the next month's first: after 9999-12, which wrong clocks and typing errors reach, is none.
+    # Its last day, not the next month's first: none follows 9999-12, which wrong clocks and typing errors reach.
     return (cells["day"] >= first) & (cells["day"] <= first + pd.Timedelta(days=first.days_in_month - 1))
 
 
@@ -185,13 +185,13 @@ def cell_ranges(cells: pd.DataFrame) -> Ranges:
 
 def merged(ranges: Iterable[tuple[int, int]], gap: int = GAP) -> Ranges:
     """Ranges in order, those with fewer than `gap` ids between them as one."""
-    found: Ranges = []
+    joined: Ranges = []
     for low, high in sorted(ranges):
-        if found and low - found[-1][1] <= gap:
-            found[-1] = (found[-1][0], max(found[-1][1], high))
+        if joined and low - joined[-1][1] <= gap:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], high))
         else:
-            found.append((low, high))
-    return found
+            joined.append((low, high))
+    return joined
 
 
 def at_most(ranges: Ranges, most: int = MOST_RANGES) -> Ranges:
@@ -202,12 +202,11 @@ def at_most(ranges: Ranges, most: int = MOST_RANGES) -> Ranges:
     return merged(ranges, int(np.partition(gaps, len(ranges) - most - 1)[len(ranges) - most - 1]))
 
 
-def folded(found: list[pd.DataFrame]) -> pd.DataFrame:
+def folded(frames: list[pd.DataFrame]) -> pd.DataFrame:
     """Frames of cells as one, each (day, root_block, block) once."""
-    cells = pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=list(CELL_COLUMNS))
+    cells = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(CELL_COLUMNS))
     cells = cells.astype(CELL_COLUMNS)
-    # Zero dates and NULLs are one cell here that were several at the server; so are the pieces of a cut
-    # block.
+    # Zero dates and NULLs are one cell here and several at the server; so are the pieces of a cut block.
     if cells.duplicated(_KEYS).any():
         groups = cells.groupby(_KEYS, dropna=False, sort=False)
         cells = groups.agg(
@@ -223,5 +222,5 @@ def folded(found: list[pd.DataFrame]) -> pd.DataFrame:
 
 
 def _renamed(cells: pd.DataFrame) -> pd.DataFrame:
-    """Stored cells with the columns' names of today: until 0.1 they were named for observations."""
+    """Stored cells with the columns' present names: until 0.1 they were named after observations."""
     return cells.rename(columns={"min_obs_id": "min_row_id", "max_obs_id": "max_row_id"})

@@ -1,11 +1,11 @@
 """Taking surveys: the cells of a stream, read from the hospital's own server.
 
-The checksum is computed in a derived table that the server must not merge (hence its LIMIT), since each of the three
-folds would compute it otherwise: thrice the time. That table is narrow, which is worth a fifth of the time: the day
-is a number (20241231), and a row that is not live has no checksum.
+The checksum is computed in a derived table that the server must not merge (hence its LIMIT): otherwise each of the
+three folds would compute it, in three times the time. That table is narrow, which saves a fifth of the time: the day is
+a number (20241231), and a row that is not live has no checksum.
 
-What belongs here: the statements that give cells, for any row definition. What does not: cells as such (survey), and
-where older rows may have changed (a stream's own knowledge, handed in).
+What belongs here: the statements that give cells, for any row definition. What does not: cells as such (survey), where
+older rows may have changed (the stream says it, by `ChangedBlocks`).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ BLOCKS_AT_ONCE = 8
 
 ChangedBlocks = Callable[[sa.Connection, Survey, datetime], set[int]]
 """changed_blocks(connection, survey, since): the numbers of the blocks with older rows that may have changed since the
-survey; nothing that the survey does not show happened before `since` (local time), unless it came in late."""
+survey. The survey shows all changes before `since` (local time), but for those that came in late."""
 
 
 def full_survey(
@@ -45,8 +45,8 @@ def full_survey(
 ) -> Survey:
     """Survey the whole table, in ranges of the primary key; `taken_at` is in UTC.
 
-    Each range is a statement and sees its own moment, so no old row versions are kept alive at the hospital.
-    `progress` is told the ids done and all ids. Raises SourceError.
+    Each range is a statement and sees its own moment, so the hospital keeps no old row versions for it. `progress` is
+    called with the ids done and all ids. Raises SourceError.
     """
     cells: list[pd.DataFrame] = []
     with database.reading() as connection:
@@ -63,7 +63,7 @@ def tail_survey(database: Database, rows: RowDefinition, survey: Survey, changed
     """The survey brought up to date where that is cheap: at its tail and where the stream knows of changes.
 
     Read again are the blocks from BLOCK ids below the highest known one upwards (long transactions commit ids out of
-    order), and those below that `changed_blocks` names. What neither shows, a full survey finds. Raises SourceError.
+    order), and those below that `changed_blocks` names. A full survey finds the remaining changes. Raises SourceError.
     """
     taken_at = datetime.now(UTC)
     first = survey.tail
@@ -86,12 +86,12 @@ def window_cells(
     Reads only the id ranges that the survey names for the month. Without `checksums`, which take half of the server's
     time, they are 0. Raises SourceError.
     """
-    wanted = survey.cells[in_month(survey.cells, month)]
+    surveyed = survey.cells[in_month(survey.cells, month)]
     first = datetime.strptime(month, "%Y-%m")  # noqa: DTZ007 - the hospital's local time, which has no zone
     after = (first + timedelta(days=32)).replace(day=1)
-    ranges = cell_ranges(wanted)
-    found = [read_cells(connection, rows, chunk, (first, after), checksums=checksums) for chunk in _chunks(ranges)]
-    return folded(found)
+    ranges = cell_ranges(surveyed)
+    cells = [read_cells(connection, rows, chunk, (first, after), checksums=checksums) for chunk in _chunks(ranges)]
+    return folded(cells)
 
 
 def within(column: ColumnElement[int], ranges: Ranges) -> ColumnElement[bool]:
@@ -105,7 +105,7 @@ def highest_id(connection: sa.Connection, rows: RowDefinition) -> int:
 
 
 def _walk(connection: sa.Connection, rows: RowDefinition, last: int, first: int = 0) -> Iterator[tuple[int, int]]:
-    """Ranges of whole blocks that hold rows, from `first` to `last`; stretches without ids are leapt over."""
+    """Ranges of whole blocks that hold rows, from `first` to `last`; gaps between ids are skipped."""
     following = (
         sa.select(sa.func.min(rows.row_id))
         .select_from(rows.table)
@@ -146,8 +146,8 @@ def read_cells(
 ) -> pd.DataFrame:
     """The cells of the rows in these id ranges, and of days in `between` (half-open) where it is given."""
     statement = _statement(rows, ranges, between, checksums=checksums)
-    found = connection.execute(statement).all()
-    columns = zip(*found, strict=True) if found else ((),) * len(CELL_COLUMNS)
+    groups = connection.execute(statement).all()
+    columns = zip(*groups, strict=True) if groups else ((),) * len(CELL_COLUMNS)
     data: dict[str, Any] = dict(zip(CELL_COLUMNS, columns, strict=True))
     days = pd.Series(data["day"], dtype="Int64").astype("str").str.zfill(8)
     data["day"] = pd.to_datetime(days, format="%Y%m%d", errors="coerce")
@@ -157,10 +157,10 @@ def read_cells(
 def _statement(
     rows: RowDefinition, ranges: Ranges, between: tuple[datetime, datetime] | None, *, checksums: bool
 ) -> sa.Select[Any]:
-    wanted = within(rows.row_id, ranges)
+    condition = within(rows.row_id, ranges)
     if between is not None:
-        wanted = sa.and_(wanted, rows.dated >= between[0], rows.dated < between[1])
-    each = (
+        condition = sa.and_(condition, rows.dated >= between[0], rows.dated < between[1])
+    row = (
         sa.select(
             sa.type_coerce(sa.func.date(rows.dated) + 0, sa.Integer).label("day"),
             rows.root_id.op("DIV")(BLOCK).label("root_block"),
@@ -169,27 +169,27 @@ def _statement(
             sa.func.if_(rows.live, rows.checksum if checksums else 0, sa.null()).label("crc"),
         )
         .select_from(rows.joined)
-        .where(wanted)
+        .where(condition)
         .limit(2**63 - 1)
         .subquery("row")
     )
     return (
         sa.select(
-            each.c.day,
-            each.c.root_block,
-            each.c.block,
+            row.c.day,
+            row.c.root_block,
+            row.c.block,
             sa.func.count(),
-            sa.func.count(each.c.crc),
-            sa.func.min(each.c.row_id),
-            sa.func.max(each.c.row_id),
-            sa.func.bit_xor(each.c.crc),
-            sa.func.ifnull(sa.func.sum(each.c.crc), 0),
-            sa.func.ifnull(sa.func.sum(mixed(each.c.crc)), 0),
+            sa.func.count(row.c.crc),
+            sa.func.min(row.c.row_id),
+            sa.func.max(row.c.row_id),
+            sa.func.bit_xor(row.c.crc),
+            sa.func.ifnull(sa.func.sum(row.c.crc), 0),
+            sa.func.ifnull(sa.func.sum(mixed(row.c.crc)), 0),
         )
-        .group_by(each.c.day, each.c.root_block, each.c.block)
+        .group_by(row.c.day, row.c.root_block, row.c.block)
         .order_by(None)
     )
 
 
-def _max_of(found: list[pd.DataFrame]) -> int:
-    return max((int(cells["max_row_id"].max()) for cells in found if len(cells)), default=0)
+def _max_of(frames: list[pd.DataFrame]) -> int:
+    return max((int(cells["max_row_id"].max()) for cells in frames if len(cells)), default=0)

@@ -1,6 +1,6 @@
 """The reader of a stream that is one table of a MySQL database, by its row definition.
 
-What belongs here: surveys and months of such a stream, as the interface of sources asks for them. What does not: the
+What belongs here: surveys and months of such a stream, behind the interface of sources. What does not: the
 statements (survey_reading, row_checksums), what a row is and holds (the stream's own package).
 """
 
@@ -33,7 +33,7 @@ class TableReader:
 
     read_rows       gives frames with the columns day, root_id, row_crc, and the row's number in `id_column`
     changed_blocks  where older rows may have changed
-    count_withdrawn counts rows that nobody voided and that are not live all the same, by reason
+    count_withdrawn counts unvoided rows that are not live, by reason
     """
 
     database: Database
@@ -73,18 +73,18 @@ class TableMonth:
 
     @cached_property
     def _cells(self) -> pd.DataFrame:
-        """The month's cells; where nobody has asked for digests, without checksums."""
+        """The month's cells; without checksums where no digests were asked for."""
         rows = self._reader.rows
         return window_cells(self._connection, rows, self._survey, self._month, checksums=not self._counted)
 
     def digests(self, *, counted: bool = False) -> Mapping[date, Digest | int]:
-        """As MonthReader.digests: what is counted costs half the server's time."""
+        """As MonthReader.digests: counting takes half of the server's time."""
         self._counted = counted
         digests = cell_digests(self._cells)
         return {day: digest.live for day, digest in digests.items()} if counted else digests
 
     def rows(self, days: Collection[date], batch_rows: int) -> Generator[pd.DataFrame]:
-        """As MonthReader.rows; a frame is one statement, and the next is fetched while one is used."""
+        """As MonthReader.rows; a frame is one statement, and the next one is fetched while it is used."""
         chosen = self._cells[self._cells["day"].isin([pd.Timestamp(day) for day in days])]
         for frame in self._reader.read_rows(self._connection, chosen, batch_rows):
             if self._counted:

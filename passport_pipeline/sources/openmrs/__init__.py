@@ -6,7 +6,7 @@ observations       the stream of `obs` rows
 lookups            what rows refer to (lookup_queries: the statements; names: which of many)
 identifiers        national identifiers of patients
 filled             which main tables hold any row
-preflight          a hospital looked at before it is relied upon (preflight_queries: the statements)
+preflight          checks of a hospital before it is relied upon (preflight_queries: the statements)
 
-OpenMRS's own names end here: what leaves this package are frames with a stated schema.
+OpenMRS's own names stay in this package: others get frames with a stated schema.
 """

@@ -1,6 +1,6 @@
-"""Which of a hospital's main tables hold any row: a dump that was loaded by half leaves some of them empty.
+"""Which of a hospital's main tables hold any row: a dump that was loaded in part leaves some of them empty.
 
-What belongs here: this one statement. What does not: what an empty table means (windows.hospital_guard).
+What belongs here: this one statement. What does not: what an empty table means (windows.hospital_plausibility).
 """
 
 from __future__ import annotations
@@ -14,5 +14,6 @@ MAIN_TABLES = (obs, person, patient, encounter)
 
 def filled_tables(connection: sa.Connection) -> tuple[str, ...]:
     """The names of the main tables that hold a row, voided or not, in alphabetical order. Raises SourceError."""
-    found = connection.execute(sa.select(*(sa.exists().select_from(one).label(one.name) for one in MAIN_TABLES))).one()
-    return tuple(sorted(name for name, filled in found._mapping.items() if filled))
+    statement = sa.select(*(sa.exists().select_from(table).label(table.name) for table in MAIN_TABLES))
+    flags = connection.execute(statement).mappings().one()
+    return tuple(sorted(str(name) for name, has_row in flags.items() if has_row))

@@ -1,10 +1,10 @@
 """National identifiers: which identifier types hold them, and who has which.
 
-An OpenMRS number is not global, so only the types that a hospital is set to are read. Where it is set to
-none, the one type whose name says so is taken; where no name or several do, nothing is, and a
-person has to decide.
+An OpenMRS number is not global, so only the types in the hospital's settings are read. Where the settings have none,
+the one type whose name says that it is national is read; where no name or several say so, none is, and a person has to
+decide.
 
-What belongs here: reading identifiers. What does not: normalising them, and what follows (identity).
+What belongs here: reading identifiers. What does not: normalising and matching them (identity).
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ _OTHER = re.compile(
 def national(names: pd.Series) -> pd.Series:
     """Whether the name of an identifier type says that it holds a national id: bool."""
     plain = [_plain(name) for name in names.fillna("")]
-    found = [bool(_NATIONAL.search(name)) and not _OTHER.search(name) for name in plain]
-    return pd.Series(found, index=names.index, dtype=bool)
+    flags = [bool(_NATIONAL.search(name)) and not _OTHER.search(name) for name in plain]
+    return pd.Series(flags, index=names.index, dtype=bool)
 
 
 def suggest_types(database: Database) -> pd.DataFrame:
@@ -46,26 +46,29 @@ def suggest_types(database: Database) -> pd.DataFrame:
 
     Retired types are never suggested. One statement. Raises SourceError.
     """
-    kind, one = patient_identifier_type, patient_identifier
+    kind, identifier = patient_identifier_type, patient_identifier
     retired = sa.func.ifnull(database.schema.column(kind, "retired"), 0)
     statement = (
-        sa.select(kind.c.uuid, kind.c.name, retired, sa.func.count(one.c.patient_id))
+        sa.select(kind.c.uuid, kind.c.name, retired, sa.func.count(identifier.c.patient_id))
         .select_from(
-            kind.outerjoin(one, sa.and_(one.c.identifier_type == kind.c.patient_identifier_type_id, one.c.voided == 0))
+            kind.outerjoin(
+                identifier,
+                sa.and_(identifier.c.identifier_type == kind.c.patient_identifier_type_id, identifier.c.voided == 0),
+            )
         )
         .group_by(kind.c.patient_identifier_type_id, kind.c.uuid, kind.c.name, retired)
     )
     with database.reading() as connection:
         rows = connection.execute(statement).all()
-    found = pd.DataFrame(rows, columns=["uuid", "name", "retired", "count"])
-    found = found.astype({"uuid": "str", "name": "str", "retired": "int64", "count": "int64"})
-    found["suggested"] = national(found["name"]) & (found["retired"] == 0)
-    ordered = found.sort_values(["suggested", "count", "name"], ascending=[False, False, True], ignore_index=True)
+    types = pd.DataFrame(rows, columns=["uuid", "name", "retired", "count"])
+    types = types.astype({"uuid": "str", "name": "str", "retired": "int64", "count": "int64"})
+    types["suggested"] = national(types["name"]) & (types["retired"] == 0)
+    ordered = types.sort_values(["suggested", "count", "name"], ascending=[False, False, True], ignore_index=True)
     return ordered[["uuid", "name", "count", "suggested"]]
 
 
 def national_types(database: Database) -> tuple[str, ...]:
-    """The uuids of the types that are read: those that the hospital is set to, else the only one suggested.
+    """The uuids of the types to read: those in the hospital's settings, else the only one suggested.
 
     None where no type or several are suggested, with a warning in the log. Raises SourceError.
     """
@@ -97,29 +100,29 @@ def read_identifiers(database: Database) -> pd.DataFrame:
 
 
 def identifiers_digest(database: Database) -> str:
-    """A text that changes whenever `read_identifiers` would give something else. Raises SourceError."""
+    """A text that changes whenever the result of `read_identifiers` does. Raises SourceError."""
     types = national_types(database)
     if not types:
         return "none"
-    one = patient_identifier.c.patient_id
-    line = sa.func.crc32(sa.func.concat_ws("|", one, sa.cast(patient_identifier.c.identifier, sa.LargeBinary)))
-    sums = (sa.func.ifnull(sa.func.sum(part), 0) for part in (line, mixed(line)))
-    statement = _selected(types, sa.func.count(one), sa.func.bit_xor(line), *sums)
+    patient_id, identifier = patient_identifier.c.patient_id, patient_identifier.c.identifier
+    checksum = sa.func.crc32(sa.func.concat_ws("|", patient_id, sa.cast(identifier, sa.LargeBinary)))
+    sums = (sa.func.ifnull(sa.func.sum(part), 0) for part in (checksum, mixed(checksum)))
+    statement = _selected(types, sa.func.count(patient_id), sa.func.bit_xor(checksum), *sums)
     with database.reading() as connection:
         folds = "-".join(str(int(fold)) for fold in connection.execute(statement).one())
     return f"{folds}-{','.join(sorted(types))}"
 
 
 def _selected(types: tuple[str, ...], *columns: ColumnElement[Any]) -> sa.Select[Any]:
-    one, kind = patient_identifier, patient_identifier_type
+    identifier, kind = patient_identifier, patient_identifier_type
     return (
         sa.select(*columns)
         .select_from(
-            one.join(kind, kind.c.patient_identifier_type_id == one.c.identifier_type)
-            .join(patient, patient.c.patient_id == one.c.patient_id)
-            .join(person, person.c.person_id == one.c.patient_id)
+            identifier.join(kind, kind.c.patient_identifier_type_id == identifier.c.identifier_type)
+            .join(patient, patient.c.patient_id == identifier.c.patient_id)
+            .join(person, person.c.person_id == identifier.c.patient_id)
         )
-        .where(kind.c.uuid.in_(types), one.c.voided == 0, patient.c.voided == 0, person.c.voided == 0)
+        .where(kind.c.uuid.in_(types), identifier.c.voided == 0, patient.c.voided == 0, person.c.voided == 0)
     )
 
 
@@ -129,7 +132,7 @@ def _frame(rows: list[tuple[object, ...]]) -> pd.DataFrame:
 
 
 def _plain(name: str) -> str:
-    """Lower case, without accents, words parted by single blanks."""
+    """Lower case, without accents, words separated by single blanks."""
     decomposed = unicodedata.normalize("NFKD", name)
     letters = "".join(character for character in decomposed if not unicodedata.combining(character))
     return " ".join(re.findall(r"\w+", letters.casefold()))

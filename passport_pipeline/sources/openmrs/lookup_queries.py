@@ -1,8 +1,8 @@
 """The statements behind the lookups, each giving a frame.
 
-Of users there is who they are, and nothing that they log in with; of persons, the names of staff alone.
+Of users nothing is read that they log in with; of persons only the names of staff.
 
-What belongs here: selecting what observations refer to. What does not: putting it together (openmrs.lookups).
+What belongs here: selecting what observations refer to. What does not: combining it (openmrs.lookups).
 """
 
 from __future__ import annotations
@@ -26,31 +26,31 @@ class Statements:
         self.schema = schema
 
     def table(self, table: sa.Table, columns: tuple[str, ...]) -> pd.DataFrame:
-        """Columns of a whole table, missing ones as null; no rows where the table is missing."""
+        """Columns of a whole table, missing ones as null; empty where the table is missing."""
         if not self.schema.has(table.name):
             return pd.DataFrame({column: pd.Series(dtype="object") for column in columns})
         return self._frame(sa.select(*(self.schema.column(table, column).label(column) for column in columns)))
 
     def booleans(self) -> tuple[int | None, int | None]:
-        """The concepts of true and false; the properties hold an id, or a uuid."""
+        """The concepts of true and false; the properties hold an id or a uuid."""
         if not self.schema.has("global_property", "property_value"):
             return None, None
         names = ("concept.true", "concept.false")
-        given, concept = t.global_property, t.concept
-        same = sa.or_(
-            sa.cast(concept.c.concept_id, sa.LargeBinary) == sa.cast(given.c.property_value, sa.LargeBinary),
-            sa.cast(concept.c.uuid, sa.LargeBinary) == sa.cast(given.c.property_value, sa.LargeBinary),
+        properties, concept = t.global_property, t.concept
+        named = sa.or_(
+            sa.cast(concept.c.concept_id, sa.LargeBinary) == sa.cast(properties.c.property_value, sa.LargeBinary),
+            sa.cast(concept.c.uuid, sa.LargeBinary) == sa.cast(properties.c.property_value, sa.LargeBinary),
         )
         statement = (
-            sa.select(given.c.property, concept.c.concept_id)
-            .select_from(given.join(concept, same))
-            .where(given.c.property.in_(names))
+            sa.select(properties.c.property, concept.c.concept_id)
+            .select_from(properties.join(concept, named))
+            .where(properties.c.property.in_(names))
         )
-        found = {str(name): int(concept_id) for name, concept_id in self.connection.execute(statement)}
-        return found.get(names[0]), found.get(names[1])
+        concept_ids = {str(name): int(concept_id) for name, concept_id in self.connection.execute(statement)}
+        return concept_ids.get(names[0]), concept_ids.get(names[1])
 
     def used_concepts(self) -> set[int]:
-        """Concepts that any observation asks or answers with, or that a drug in use is made of."""
+        """Concepts that any observation has as question or answer, or a drug in use as its substance."""
         drugs = sa.select(t.drug.c.concept_id).where(t.drug.c.drug_id.in_(self._drugs_in_use()))
         statement = sa.union(
             sa.select(t.obs.c.concept_id).distinct(),
@@ -68,15 +68,11 @@ class Statements:
         return {int(concept_id) for (concept_id,) in self.connection.execute(statement)}
 
     def concepts(self, ids: list[int]) -> pd.DataFrame:
-        """CONCEPTS but for the name."""
+        """CONCEPTS without the name."""
         joined: Any = t.concept.outerjoin(
             t.concept_class, t.concept_class.c.concept_class_id == t.concept.c.class_id
         ).outerjoin(t.concept_datatype, t.concept_datatype.c.concept_datatype_id == t.concept.c.datatype_id)
-        numeric = (
-            "units",
-            "display_precision",
-            *(name for name in CONCEPTS if name.startswith(("low_", "hi_"))),
-        )
+        numeric = ("units", "display_precision", *(name for name in CONCEPTS if name.startswith(("low_", "hi_"))))
         decimal = "allow_decimal" if self.schema.has("concept_numeric", "allow_decimal") else "precise"
         if self.schema.has("concept_numeric"):
             joined = joined.outerjoin(t.concept_numeric, t.concept_numeric.c.concept_id == t.concept.c.concept_id)
@@ -92,7 +88,7 @@ class Statements:
         return self._frame(statement.select_from(joined).where(t.concept.c.concept_id.in_(ids)))
 
     def names(self, ids: list[int]) -> pd.DataFrame:
-        """Every unvoided name of these concepts, as openmrs.names takes them."""
+        """Every unvoided name of these concepts, as openmrs.names needs them."""
         table = t.concept_name
         columns = ("concept_id", "concept_name_id", "name", "locale", "concept_name_type", "locale_preferred")
         voided = sa.func.ifnull(self.schema.column(table, "voided"), 0)
@@ -105,21 +101,18 @@ class Statements:
         """MAPPINGS of these concepts."""
         if not self.schema.has("concept_reference_map") or not self.schema.has("concept_reference_term"):
             return shaped(pd.DataFrame(columns=list(MAPPINGS)), MAPPINGS)
-        one, term = t.concept_reference_map, t.concept_reference_term
+        mapping, term = t.concept_reference_map, t.concept_reference_term
         vocabulary, kind = t.concept_reference_source, t.concept_map_type
         statement = (
             sa.select(
-                one.c.concept_id,
-                vocabulary.c.name.label("source"),
-                term.c.code,
-                kind.c.name.label("map_type"),
+                mapping.c.concept_id, vocabulary.c.name.label("source"), term.c.code, kind.c.name.label("map_type")
             )
             .select_from(
-                one.join(term, term.c.concept_reference_term_id == one.c.concept_reference_term_id)
+                mapping.join(term, term.c.concept_reference_term_id == mapping.c.concept_reference_term_id)
                 .join(vocabulary, vocabulary.c.concept_source_id == term.c.concept_source_id)
-                .outerjoin(kind, kind.c.concept_map_type_id == one.c.concept_map_type_id)
+                .outerjoin(kind, kind.c.concept_map_type_id == mapping.c.concept_map_type_id)
             )
-            .where(one.c.concept_id.in_(ids))
+            .where(mapping.c.concept_id.in_(ids))
         )
         return shaped(self._frame(statement), MAPPINGS)
 
@@ -130,19 +123,17 @@ class Statements:
         strength = self.schema.column(t.drug, "strength")
         if not self.schema.has("drug", "strength") and self.schema.has("drug", "dose_strength"):
             strength = sa.func.nullif(
-                sa.func.trim(sa.func.concat_ws(" ", t.drug.c.dose_strength, self.schema.column(t.drug, "units"))),
-                "",
+                sa.func.trim(sa.func.concat_ws(" ", t.drug.c.dose_strength, self.schema.column(t.drug, "units"))), ""
             )
         statement = sa.select(t.drug.c.drug_id, t.drug.c.name, t.drug.c.concept_id, strength.label("strength"))
         return shaped(self._frame(statement.where(t.drug.c.drug_id.in_(self._drugs_in_use()))), DRUGS)
 
     def person_names(self) -> pd.DataFrame:
-        """Unvoided names of the persons that are providers or users, and of no one else."""
+        """Unvoided names of the persons that are providers or users, and of no other."""
         table = t.person_name
         columns = ("person_id", "person_name_id", "preferred", "given_name", "family_name", "prefix")
         staff = sa.union(
-            sa.select(t.provider.c.person_id).where(t.provider.c.person_id.is_not(None)),
-            sa.select(t.users.c.person_id),
+            sa.select(t.provider.c.person_id).where(t.provider.c.person_id.is_not(None)), sa.select(t.users.c.person_id)
         ).subquery("staff")
         statement = (
             sa.select(*(self.schema.column(table, name).label(name) for name in columns))
@@ -168,7 +159,7 @@ class Statements:
 
 def shaped(frame: pd.DataFrame, dtypes: Mapping[str, str]) -> pd.DataFrame:
     """The columns in their order and dtypes, sorted by all of them: the same content is the same frame."""
-    # MariaDB gives a boolean as a number, and what is not 0 is true: a column of it holds any.
+    # MariaDB gives a boolean as a number; any other than 0 is true.
     flags = [name for name, dtype in dtypes.items() if dtype in ("boolean", "bool")]
     typed = frame[list(dtypes)].assign(**{name: frame[name].astype("Int64") != 0 for name in flags})
     typed = typed.astype(dict(dtypes))

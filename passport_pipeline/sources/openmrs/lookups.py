@@ -1,9 +1,9 @@
-"""Reading what observations refer to, and which of it each observation names.
+"""Reading what observations refer to, and which of it a frame of observations names.
 
 Each lookup takes a fixed number of statements, whatever a hospital holds.
 
-What belongs here: lookups (sources.lookups), put together from frames. What does not: the statements (lookup_queries),
-which name a concept goes by (names), what a concept means for a record (observations.categories).
+What belongs here: lookups (sources.lookups), built from frames. What does not: the statements (lookup_queries),
+choosing a concept's name (names), what a concept means for a record (observations.categories).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def read_concepts(database: Database) -> ConceptLookup:
     with database.reading() as connection:
         read = Statements(connection, database.schema)
         true_id, false_id = read.booleans()
-        used = read.used_concepts() | {one for one in (true_id, false_id) if one is not None}
+        used = read.used_concepts() | {concept_id for concept_id in (true_id, false_id) if concept_id is not None}
         used |= read.members(used)
         ids = sorted(used)
         concepts = read.concepts(ids)
@@ -52,17 +52,17 @@ def read_providers(database: Database) -> ProviderLookup:
     """Read providers, users and encounter roles, with four statements. Raises SourceError."""
     with database.reading() as connection:
         read = Statements(connection, database.schema)
-        called = person_names(read.person_names())
+        names = person_names(read.person_names())
         providers = read.table(t.provider, ("provider_id", "person_id", "uuid", "name", "identifier", "retired"))
         users = read.table(t.users, ("user_id", "person_id", "uuid"))
         roles = read.table(t.encounter_role, ("encounter_role_id", "name"))
-    own = providers.sort_values(["retired", "provider_id"]).dropna(subset="person_id")
-    provider_of = own.drop_duplicates("person_id").set_index("person_id")["provider_id"]
+    preferred = providers.sort_values(["retired", "provider_id"]).dropna(subset="person_id")
+    provider_of = preferred.drop_duplicates("person_id").set_index("person_id")["provider_id"]
     users["provider_id"] = users["person_id"].map(provider_of)
-    users["name"] = users["person_id"].map(called["name"])
-    providers["name"] = providers["person_id"].map(called["name"]).fillna(clean(providers["name"]))
+    users["name"] = users["person_id"].map(names["name"])
+    providers["name"] = providers["person_id"].map(names["name"]).fillna(clean(providers["name"]))
     for frame in (providers, users):
-        frame["prefix"] = frame["person_id"].map(called["prefix"])
+        frame["prefix"] = frame["person_id"].map(names["prefix"])
     return ProviderLookup(shaped(providers, PROVIDERS), shaped(users, USERS), shaped(roles, ROLES))
 
 
@@ -80,7 +80,7 @@ def references(observations: pd.DataFrame) -> References:
     """What observations refer to, by kind.
 
     Kinds: concept (asked or answered), drug, provider and role (of the encounter), user (who typed), location,
-    encounter_type, person, boolean (1 and 0 as such, which go by the names of the concepts of true and false).
+    encounter_type, person, boolean (1 and 0, shown by the names of the concepts of true and false).
     """
     listed = " ".join(observations["providers"].dropna().unique().tolist()).split()
     parts = [entry.partition(":") for entry in listed]
@@ -104,15 +104,13 @@ def references(observations: pd.DataFrame) -> References:
 
 
 def _ids(texts: Iterable[str]) -> list[int]:
-    """Those of the texts that can be ids: nothing else is in a lookup."""
+    """The texts that can be ids, as numbers: no lookup holds any other."""
     return [int(text) for text in texts if text.isdecimal() and len(text) <= _LONGEST_ID]
 
 
 def unknown_references(lookups: Lookups, observations: pd.DataFrame) -> dict[str, set[int]]:
-    """The ids that observations name and the lookups lack, by kind as in `references`; empty where they lack
-    nothing.
-    """
-    known = {
+    """The ids that observations name and the lookups lack, by kind as in `references`; kinds without any are absent."""
+    looked_up = {
         "concept": lookups.concepts.concepts["concept_id"],
         "drug": lookups.concepts.drugs["drug_id"],
         "provider": lookups.providers.providers["provider_id"],
@@ -121,6 +119,6 @@ def unknown_references(lookups: Lookups, observations: pd.DataFrame) -> dict[str
         "location": lookups.locations.locations["location_id"],
         "encounter_type": lookups.locations.encounter_types["encounter_type_id"],
     }
-    named = references(observations)
-    found = {kind: set(named[kind].tolist()).difference(ids.tolist()) for kind, ids in known.items()}
-    return {kind: ids for kind, ids in found.items() if ids}
+    referred = references(observations)
+    unknown = {kind: set(referred[kind].tolist()).difference(ids.tolist()) for kind, ids in looked_up.items()}
+    return {kind: ids for kind, ids in unknown.items() if ids}

@@ -1,6 +1,6 @@
-"""Names: which of a concept's many, and how a person is called.
+"""Names: which of a concept's names is used, and the name of a person.
 
-What belongs here: choosing and putting together, on frames. What does not: reading them (openmrs.lookups).
+What belongs here: choosing and combining names, on frames. What does not: reading them (openmrs.lookups).
 """
 
 from __future__ import annotations
@@ -16,27 +16,28 @@ def concept_names(names: pd.DataFrame, locales: Sequence[str]) -> pd.Series:
 
     `names` has concept_id, concept_name_id int, name, locale str, concept_name_type str (null for a synonym),
     locale_preferred Int64 (null as 0), no voided rows. For each locale of the chain in order, first as it
-    stands, then by its language alone: the preferred fully specified name, a fully specified one, a preferred
-    one of any type, a short one, a synonym, an index term; at last the same in any other locale.
+    is, then by its language alone: the preferred fully specified name, a fully specified one, a preferred one of any
+    type, a short one, a synonym, an index term; last the same in any other locale.
     """
     locale = names["locale"].str.replace("-", "_").str.lower()
     language = locale.str.partition("_")[0] if len(names) else locale
-    wanted = [tuple(text.replace("-", "_").lower() for text in (one, one.partition("_")[0])) for one in locales]
-    conditions = [condition for exact, base in wanted for condition in (locale == exact, language == base)]
-    place = np.select([one.to_numpy(dtype=bool) for one in conditions], range(len(conditions)), len(conditions))
+    chain = [tuple(text.replace("-", "_").lower() for text in (name, name.partition("_")[0])) for name in locales]
+    conditions = [condition for exact, base in chain for condition in (locale == exact, language == base)]
+    flags = [condition.to_numpy(dtype=bool) for condition in conditions]
+    place = np.select(flags, range(len(flags)), len(flags))
     ranked = names.assign(place=place, kind=_kind(names)).sort_values(["place", "kind", "concept_name_id"])
     return ranked.drop_duplicates("concept_id").set_index("concept_id")["name"].sort_index()
 
 
 def in_chain(names: pd.DataFrame, locales: Sequence[str]) -> set[int]:
     """The concepts that have a name in one of the chain's languages; `names` as in `concept_names`."""
-    languages = [one.replace("-", "_").partition("_")[0].lower() for one in locales]
-    own = names["locale"].str.lower().str.replace("-", "_").str.split("_").str[0].isin(languages)
-    return set(names.loc[own, "concept_id"].tolist())
+    languages = [text.replace("-", "_").partition("_")[0].lower() for text in locales]
+    in_languages = names["locale"].str.lower().str.replace("-", "_").str.split("_").str[0].isin(languages)
+    return set(names.loc[in_languages, "concept_id"].tolist())
 
 
 def person_names(names: pd.DataFrame) -> pd.DataFrame:
-    """How each person is called: name str ("Jane Smith"), prefix str, both may be null, indexed by person_id.
+    """The name of each person: name str ("Jane Smith"), prefix str, both may be null, indexed by person_id.
 
     `names` has person_id, person_name_id int, preferred Int64, given_name, family_name, prefix str, no voided
     rows. The preferred name, else the oldest.
@@ -48,7 +49,7 @@ def person_names(names: pd.DataFrame) -> pd.DataFrame:
 
 
 def clean(texts: pd.Series) -> pd.Series:
-    """Texts without blanks around them and with single ones within; nothing left counts as null."""
+    """Texts without outer blanks and with single inner ones; null where nothing is left."""
     cleaned = texts.astype("str").str.replace(r"\s+", " ", regex=True).str.strip()
     return cleaned.where(cleaned != "")
 

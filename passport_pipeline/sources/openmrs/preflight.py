@@ -1,6 +1,6 @@
-"""The preflight: one hospital looked at before it is relied upon, in words for whoever runs it.
+"""The preflight: checks of one hospital before it is relied upon, in words for the operator.
 
-What belongs here: what is looked at, and what is well, doubtful or wrong about it. What does not: the looking
+What belongs here: what is checked, and which result is good, doubtful or wrong. What does not: the statements
 (preflight_queries), the printing (cli).
 """
 
@@ -26,14 +26,14 @@ from passport_pipeline.sources.openmrs.identifiers import suggest_types
 from passport_pipeline.sources.openmrs.observations.row_definition import ObservationRows
 from passport_pipeline.sources.openmrs.schema import degraded, probe, version_of
 
-# A survey that takes longer than this is not run at once.
+# A survey that would take longer than this is not made in a preflight.
 PATIENCE = 30  # seconds
 
 
 def check_hospital(hospital: Hospital, settings: Settings) -> Preflight:
-    """Look at one hospital: connection, encryption, grants, version, clock, indexes, locales, identifiers, rows, cost.
+    """Check one hospital: connection, encryption, grants, version, clock, indexes, locales, identifiers, rows, cost.
 
-    Reads only, and never raises for what is wrong with the hospital: that is a finding.
+    Only reads. What is wrong with the hospital is a finding and never raised.
     """
     report = Preflight(hospital.key)
     hospital = hospital.model_copy(update={"first_month": first_month_of(hospital, settings)})
@@ -45,27 +45,27 @@ def check_hospital(hospital: Hospital, settings: Settings) -> Preflight:
     try:
         database = _opened(report, hospital, settings, engine)
         if database is not None:
-            with _noted(report, "zone", hospital):
+            with _errors_as_findings(report, "zone", hospital):
                 _zone(report, database, settings.clock_skew)
-            for topic, look in _LOOKS:
-                with _noted(report, topic, hospital):
-                    look(report, database)
+            for topic, check in _CHECKS:
+                with _errors_as_findings(report, topic, hospital):
+                    check(report, database)
     finally:
         engine.dispose()
     return report
 
 
 def _opened(report: Preflight, hospital: Hospital, settings: Settings, engine: sa.Engine) -> Database | None:
-    """The database, or None where it cannot be read at all; what is in the way is noted."""
-    with _noted(report, "reachable", hospital), engine.connect() as connection:
+    """The database; None where it cannot be read at all, for reasons that are findings."""
+    with _errors_as_findings(report, "reachable", hospital), engine.connect() as connection:
         report.add("reachable", "ok", f"the server answers: {preflight_queries.read_version(connection)}")
     if not report.ok:
         return None
-    with _noted(report, "encryption", hospital):
+    with _errors_as_findings(report, "encryption", hospital):
         _encryption(report, hospital, engine)
-    with _noted(report, "grants", hospital):
+    with _errors_as_findings(report, "grants", hospital):
         _grants(report, hospital, read_rights(engine), may_write=settings.allow_writable_source)
-    with _noted(report, "version", hospital), engine.connect() as connection:
+    with _errors_as_findings(report, "version", hospital), engine.connect() as connection:
         schema = probe(connection, hospital.key)
         report.add("version", "ok", f"by its columns OpenMRS {version_of(schema)}")
         for warning in degraded(schema):
@@ -160,13 +160,13 @@ def _indexes(report: Preflight, database: Database) -> None:
 def _locales(report: Preflight, database: Database) -> None:
     chain = database.hospital.settings.locales
     used, named, counts = preflight_queries.locale_shares(database, chain)
-    there = ", ".join(f"{locale} {count}" for locale, count in list(counts.items())[:8])
+    listed = ", ".join(f"{locale} {count}" for locale, count in list(counts.items())[:8])
     share = named / used if used else 1.0
     report.add(
         "locales",
         "ok" if share >= 0.95 else "warning",
         f"{named} of {used} concepts in use ({share:.0%}) have a name in {', '.join(chain)}; "
-        f"names by locale: {there or 'none'}",
+        f"names by locale: {listed or 'none'}",
     )
 
 
@@ -180,15 +180,11 @@ def _identifiers(report: Preflight, database: Database) -> None:
     unknown = sorted(set(configured) - set(types["uuid"].dropna()))
     suggested = int(types["suggested"].sum())
     if unknown:
-        report.add(
-            "identifiers",
-            "fault",
-            f"no identifier type has the uuid {', '.join(unknown)}; there are: {listed}",
-        )
+        report.add("identifiers", "fault", f"no identifier type has the uuid {', '.join(unknown)}; there are: {listed}")
     elif configured:
-        held = int(types.loc[types["uuid"].isin(configured), "count"].sum())
-        state: State = "ok" if held else "warning"
-        report.add("identifiers", state, f"{held} identifiers of the types that are set; there are: {listed}")
+        identifiers = int(types.loc[types["uuid"].isin(configured), "count"].sum())
+        state: State = "ok" if identifiers else "warning"
+        report.add("identifiers", state, f"{identifiers} identifiers of the types that are set; there are: {listed}")
     elif suggested == 1:
         report.add("identifiers", "warning", f"national_id_types is not set; the one suggested is used: {listed}")
     else:
@@ -226,7 +222,7 @@ def _rows(report: Preflight, database: Database) -> None:
         )
 
 
-_LOOKS: tuple[tuple[str, Callable[[Preflight, Database], None]], ...] = (
+_CHECKS: tuple[tuple[str, Callable[[Preflight, Database], None]], ...] = (
     ("indexes", _indexes),
     ("locales", _locales),
     ("identifiers", _identifiers),
@@ -235,8 +231,8 @@ _LOOKS: tuple[tuple[str, Callable[[Preflight, Database], None]], ...] = (
 
 
 @contextmanager
-def _noted(report: Preflight, topic: str, hospital: Hospital) -> Iterator[None]:
-    """Turn what the hospital refuses into a finding."""
+def _errors_as_findings(report: Preflight, topic: str, hospital: Hospital) -> Iterator[None]:
+    """Turn a SourceError into a finding."""
     try:
         yield
     except SourceError as error:

@@ -1,6 +1,6 @@
-"""What a preflight wants to know of a hospital's database: its size, its newest row, its dictionary's languages.
+"""The statements of a preflight: the size of a hospital's database, its newest row, its dictionary's languages.
 
-What belongs here: looking. What does not: judging what is found (hospitals.preflight).
+What belongs here: reading. What does not: judging the results (preflight).
 """
 
 from __future__ import annotations
@@ -57,12 +57,12 @@ class SurveySample:
 
 
 def read_version(connection: sa.Connection) -> str:
-    """What the server calls itself. Raises SourceError."""
+    """The server's version, as it states it. Raises SourceError."""
     return str(connection.exec_driver_sql("SELECT VERSION()").scalar())
 
 
 def read_cipher(connection: sa.Connection) -> str:
-    """What the session is encrypted with; "" where it is not. Raises SourceError."""
+    """The cipher of the session; "" where it is not encrypted. Raises SourceError."""
     return str(connection.exec_driver_sql("SHOW SESSION STATUS LIKE 'Ssl_cipher'").one()[1])
 
 
@@ -83,8 +83,8 @@ def newest_created(database: Database) -> datetime | None:
     newest = sa.select(obs.c.date_created).order_by(obs.c.obs_id.desc()).limit(1000).subquery("newest")
     with database.reading() as connection:
         text = connection.execute(sa.select(sa.cast(sa.func.max(newest.c.date_created), sa.String))).scalar()
-    found = pd.to_datetime(text, format="ISO8601", errors="coerce") if text else pd.NaT
-    return None if pd.isna(found) else found.to_pydatetime()
+    created = pd.to_datetime(text, format="ISO8601", errors="coerce") if text else pd.NaT
+    return None if pd.isna(created) else created.to_pydatetime()
 
 
 def locale_shares(database: Database, locales: Sequence[str]) -> tuple[int, int, dict[str, int]]:

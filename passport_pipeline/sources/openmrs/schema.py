@@ -1,4 +1,4 @@
-"""What an OpenMRS database must have, which version its columns are of, and what an older version lacks.
+"""What an OpenMRS database must have, which version its columns belong to, and what an older version lacks.
 
 What belongs here: these three. What does not: asking the database for its columns (sources.mysql.schema), and the
 columns themselves (tables).
@@ -14,7 +14,7 @@ from passport_pipeline.core.errors import SourceRefused
 from passport_pipeline.sources.mysql.schema import Schema, read_schema
 from passport_pipeline.sources.openmrs.tables import MARKERS, metadata
 
-# Without these there is nothing to read; everything else degrades.
+# Required. Where other columns are missing, the result degrades.
 REQUIRED = {
     table: columns.split()
     for table, columns in {
@@ -37,7 +37,7 @@ REQUIRED = {
     }.items()
 }
 
-# Newest first; the first whose column is there names the version.
+# Newest first; the first with its column in the database names the version.
 _VERSIONS = (
     ("2.9", "outbox_event", "event_type"),
     ("2.7", "concept_reference_range", "concept_reference_range_id"),
@@ -55,11 +55,7 @@ _DEGRADED = (
     ("obs", "interpretation", "a test's status comes from its concept's ranges alone"),
     ("obs", "status", "preliminary observations cannot be told from final ones"),
     ("encounter_provider", "provider_id", "the clinician is the encounter's one provider, else who typed"),
-    (
-        "concept_reference_map",
-        "concept_id",
-        "concepts have no mappings; categories come from classes and names",
-    ),
+    ("concept_reference_map", "concept_id", "concepts have no mappings; categories come from classes and names"),
     ("concept_numeric", "units", "numeric values have neither units nor ranges"),
     ("drug", "name", "drugs go by their concept's name"),
     ("global_property", "property_value", "the concepts of true and false are unknown"),
@@ -72,7 +68,7 @@ def version_of(schema: Schema) -> str:
 
 
 def degraded(schema: Schema) -> list[str]:
-    """What degrades because this version lacks it, one sentence each."""
+    """What degrades for lack of a column, one sentence each."""
     return [
         f"{table}.{column} is missing (or not granted): {effect}"
         for table, column, effect in _DEGRADED
@@ -81,9 +77,9 @@ def degraded(schema: Schema) -> list[str]:
 
 
 def probe(connection: sa.Connection, hospital_key: str) -> Schema:
-    """What the database has, with one statement.
+    """The schema of the database, with one statement.
 
-    Raises SourceRefused where it is no OpenMRS database, or where tables that must be read are not granted.
+    Raises SourceRefused where it is no OpenMRS database, or where required tables are not granted.
     """
     schema = read_schema(connection, {*metadata.tables, *MARKERS})
     missing = _missing(schema)

@@ -1,6 +1,6 @@
 """OpenMRS behind the interface of record systems.
 
-What belongs here: which part of this package answers what. What does not: statements, sessions, rules.
+What belongs here: which part of this package answers which call. What does not: statements, sessions, rules.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ from passport_pipeline.sources.openmrs.observations.stream import OBSERVATIONS, 
 from passport_pipeline.sources.openmrs.preflight import check_hospital
 from passport_pipeline.sources.openmrs.schema import probe
 
-# Whatever decides which rows are live, on which day and with what checksum, and where the tail leads.
+# The tables that decide which rows are live, on which day and with what checksum, and which older blocks are read
+# again.
 WATCHED = ("obs", "encounter", "encounter_provider", "provider", "visit", "person", "patient", "person_merge_log")
 
 _READ_LOOKUP: dict[LookupKind, Callable[[Database], Lookup]] = {
@@ -46,7 +47,7 @@ class OpenMrs:
 
     @contextmanager
     def open(self, hospital: Hospital, settings: Settings) -> Iterator[OpenMrsSource]:
-        """As RecordSystem.open. Raises SourceRefused, too, where it is no OpenMRS database."""
+        """As RecordSystem.open. Also raises SourceRefused where it is no OpenMRS database."""
         with Database.open(hospital, settings, probe) as database:
             yield OpenMrsSource(self, database)
 
@@ -83,22 +84,22 @@ class OpenMrsSource:
         with self.database.reading() as connection:
             return filled_tables(connection)
 
-    def replaced(self, known: Mapping[str, Any]) -> str | None:
+    def replaced(self, stored: Mapping[str, Any]) -> str | None:
         """As Source.replaced."""
         with self.database.reading() as connection:
-            return fingerprint.replaced(connection, self._observations.rows, fingerprint.Fingerprint.from_json(known))
+            return fingerprint.replaced(connection, self._observations.rows, fingerprint.Fingerprint.from_json(stored))
 
     def holders(self, others: Mapping[str, Mapping[str, Any]]) -> list[str]:
         """As Source.holders."""
-        known = {name: fingerprint.Fingerprint.from_json(stored) for name, stored in others.items()}
+        fingerprints = {name: fingerprint.Fingerprint.from_json(stored) for name, stored in others.items()}
         with self.database.reading() as connection:
-            return fingerprint.holders(connection, self._observations.rows, known)
+            return fingerprint.holders(connection, self._observations.rows, fingerprints)
 
-    def fingerprint(self, known: Mapping[str, Any] | None, surveys: Mapping[str, Any]) -> Fingerprint:
+    def fingerprint(self, stored: Mapping[str, Any] | None, surveys: Mapping[str, Any]) -> Fingerprint:
         """As Source.fingerprint."""
-        before = fingerprint.Fingerprint.from_json(known) if known else None
+        previous = fingerprint.Fingerprint.from_json(stored) if stored else None
         with self.database.reading() as connection:
-            now = fingerprint.read_fingerprint(connection, self._observations.rows, before)
+            now = fingerprint.read_fingerprint(connection, self._observations.rows, previous)
         if OBSERVATIONS in surveys:
             now = now.reaching(surveys[OBSERVATIONS].max_row_id)
         return Fingerprint(now.to_json(), tuple(now.anchors.values()), tuple(now.newest))

@@ -1,7 +1,7 @@
 """The OpenMRS tables and columns that are read, declared once for all versions.
 
-What belongs here: every column that any version has and the pipeline reads. What does not: which of them one
-database has (openmrs.schema). The columns `password`, `salt` and `secret_*` of `users` are not declared, so
+What belongs here: every column of any version that the pipeline reads. What does not: which of them one database has
+(openmrs.schema). The columns `password`, `salt` and `secret_*` of `users` are not declared, so
 that no statement can select them.
 """
 
@@ -14,14 +14,7 @@ from sqlalchemy import Column, DateTime, Double, Integer, MetaData, String, Tabl
 metadata = MetaData()
 
 
-def _table(
-    name: str,
-    *,
-    numbers: str = "",
-    texts: str = "",
-    dates: str = "",
-    doubles: str = "",
-) -> Table:
+def _table(name: str, *, numbers: str = "", texts: str = "", dates: str = "", doubles: str = "") -> Table:
     columns: list[Column[Any]] = []
     columns += [Column(column, Integer) for column in numbers.split()]
     columns += [Column(column, Text if column == "value_text" else String) for column in texts.split()]
@@ -59,16 +52,10 @@ person_name = _table(
     texts="prefix given_name middle_name family_name",
 )
 person_merge_log = _table(
-    "person_merge_log",
-    numbers="person_merge_log_id winner_person_id loser_person_id",
-    dates="date_created",
+    "person_merge_log", numbers="person_merge_log_id winner_person_id loser_person_id", dates="date_created"
 )
 patient = _table("patient", numbers="patient_id voided", dates="date_voided")
-patient_identifier = _table(
-    "patient_identifier",
-    numbers="patient_id identifier_type voided",
-    texts="identifier",
-)
+patient_identifier = _table("patient_identifier", numbers="patient_id identifier_type voided", texts="identifier")
 patient_identifier_type = _table(
     "patient_identifier_type", numbers="patient_identifier_type_id retired", texts="uuid name"
 )
@@ -78,9 +65,7 @@ users = _table("users", numbers="user_id person_id", texts="uuid")
 
 concept = _table("concept", numbers="concept_id datatype_id class_id retired", texts="uuid")
 concept_name = _table(
-    "concept_name",
-    numbers="concept_name_id concept_id locale_preferred voided",
-    texts="name locale concept_name_type",
+    "concept_name", numbers="concept_name_id concept_id locale_preferred voided", texts="name locale concept_name_type"
 )
 concept_class = _table("concept_class", numbers="concept_class_id", texts="name")
 concept_datatype = _table("concept_datatype", numbers="concept_datatype_id", texts="name")
@@ -92,8 +77,7 @@ concept_numeric = _table(
 )
 concept_set = _table("concept_set", numbers="concept_id concept_set")
 concept_reference_map = _table(
-    "concept_reference_map",
-    numbers="concept_map_id concept_id concept_reference_term_id concept_map_type_id",
+    "concept_reference_map", numbers="concept_map_id concept_id concept_reference_term_id concept_map_type_id"
 )
 concept_reference_term = _table(
     "concept_reference_term", numbers="concept_reference_term_id concept_source_id", texts="code"
@@ -103,7 +87,7 @@ concept_map_type = _table("concept_map_type", numbers="concept_map_type_id", tex
 drug = _table("drug", numbers="drug_id concept_id", texts="name strength units", doubles="dose_strength")
 global_property = _table("global_property", texts="property property_value")
 
-# Columns that tell versions apart; they are probed and never read.
+# Columns that distinguish versions; they are probed and never read.
 MARKERS = {
     "drug": ("dose_limit_units",),
     "encounter_diagnosis": ("diagnosis_id", "dx_rank"),

@@ -1,4 +1,4 @@
-"""A hospital's pulse moves with whatever is committed, and with nothing else."""
+"""A hospital's activity changes with every commit, and with nothing else."""
 
 import time
 from dataclasses import replace
@@ -7,14 +7,14 @@ import pytest
 
 from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.config.settings import Settings
-from passport_pipeline.sources.mysql import activity as pulses
+from passport_pipeline.sources.mysql import activity as activities
 from passport_pipeline.sources.openmrs.source import WATCHED
 from passport_pipeline_tests.sources.observing import open_database, read_activity
 
 
 @pytest.fixture(scope="module")
 def beating(openmrs_database, readonly_url):
-    """A hospital with a few rows, and a source on it."""
+    """A hospital with a few rows, and the same opened."""
     database = openmrs_database("2.5", own=True)
     database.persons(2)
     database.insert("encounter", {"encounter_id": 1, "uuid": "enc-1"})
@@ -22,27 +22,27 @@ def beating(openmrs_database, readonly_url):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BEATING_URL", readonly_url(database.name))
         hospital = Hospital(key="beating", name="Beating", url_env="BEATING_URL", timezone="UTC")
-        with open_database(hospital, Settings()) as source:
-            yield database, source
+        with open_database(hospital, Settings()) as opened:
+            yield database, opened
 
 
 @pytest.fixture
 def settled(beating, monkeypatch):
-    """settled() -> the pulse of a hospital at which nothing was written in this second."""
+    """settled() -> the activity of a hospital at which nothing was written in this second."""
     # The server notes times by a clock that may be some milliseconds behind that of its statements.
-    monkeypatch.setattr(pulses, "SETTLED", 2)
+    monkeypatch.setattr(activities, "SETTLED", 2)
 
     def wait():
-        while not (found := read(beating[1])).unchanged_since(found):
+        while not (activity := read(beating[1])).unchanged_since(activity):
             time.sleep(0.05)
-        return found
+        return activity
 
     return wait
 
 
-def read(source):
-    with source.reading() as connection:
-        return read_activity(connection, source.schema)
+def read(opened):
+    with opened.reading() as connection:
+        return read_activity(connection, opened.schema)
 
 
 HAPPENINGS = {
@@ -64,34 +64,34 @@ HAPPENINGS = {
 
 
 @pytest.mark.parametrize("happening", HAPPENINGS)
-def test_whatever_is_committed_moves_the_pulse(beating, settled, happening):
-    database, source = beating
+def test_whatever_is_committed_changes_the_activity(beating, settled, happening):
+    database, opened = beating
     before = settled()
-    assert read(source).unchanged_since(before)
+    assert read(opened).unchanged_since(before)
     database.run(HAPPENINGS[happening])
-    assert not read(source).unchanged_since(before)
+    assert not read(opened).unchanged_since(before)
 
 
 def test_a_transaction_moves_it_when_it_is_committed_however_long_it_was_open(beating, settled):
-    database, source = beating
+    database, opened = beating
     with database.session() as connection:
         connection.exec_driver_sql("UPDATE obs SET voided = 1 WHERE obs_id = 6")
         before = settled()
-        assert read(source).unchanged_since(before)
-    assert not read(source).unchanged_since(before)
+        assert read(opened).unchanged_since(before)
+    assert not read(opened).unchanged_since(before)
 
 
 def test_what_was_written_just_before_a_look_may_be_seen_by_others_only_after_it(beating, settled):
-    _, source = beating
+    _, opened = beating
     last = max(at for at in settled().written.values() if at)
-    now = read(source)
-    assert not now.unchanged_since(replace(now, at=last + pulses.SETTLED - 1))
-    assert now.unchanged_since(replace(now, at=last + pulses.SETTLED))
+    now = read(opened)
+    assert not now.unchanged_since(replace(now, at=last + activities.SETTLED - 1))
+    assert now.unchanged_since(replace(now, at=last + activities.SETTLED))
 
 
 def test_every_table_that_decides_about_rows_counts(beating):
-    _, source = beating
-    assert set(read(source).written) == {table for table in WATCHED if source.schema.has(table)}
+    _, opened = beating
+    assert set(read(opened).written) == {table for table in WATCHED if opened.schema.has(table)}
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_every_table_that_decides_about_rows_counts(beating):
     ["ALTER TABLE patient ENGINE=Aria TRANSACTIONAL=0", "RENAME TABLE patient TO people", "ALTER TABLE obs FORCE"],
     ids=["another engine", "a view", "no time known"],
 )
-def test_where_the_server_does_not_tell_there_is_no_pulse(openmrs_database, database_of, change):
+def test_where_the_server_does_not_know_it_there_is_no_activity(openmrs_database, database_of, change):
     database = openmrs_database("2.3", own=True)
     database.obs(1)
     assert read(database_of(database)) is not None

@@ -88,8 +88,8 @@ READ = "GRANT SELECT ON {db}.* TO {account}"
 
 
 def open_it(hospital, settings=None):
-    with open_database(hospital, settings or Settings()) as source:
-        return version_of(source.schema)
+    with open_database(hospital, settings or Settings()) as opened:
+        return version_of(opened.schema)
 
 
 def test_an_account_that_can_read_everything_and_nothing_else_is_taken(account, hospital_of, openmrs_database):
@@ -126,7 +126,10 @@ def roles(mariadb_admin):
         name = f"r{secrets.token_hex(5)}"
         made.append(name)
         with mariadb_admin.connect() as connection:
-            for statement in (f"CREATE ROLE {name}", *(one.format(role=name) for one in statements)):
+            for statement in (
+                f"CREATE ROLE {name}",
+                *(statement_of_role.format(role=name) for statement_of_role in statements),
+            ):
                 connection.exec_driver_sql(statement)
         return name
 
@@ -161,14 +164,16 @@ def test_an_account_that_reads_by_a_role_is_taken(account, roles, hospital_of, o
 def test_missing_rights_are_named_table_by_table(account, hospital_of, openmrs_database):
     name = openmrs_database("2.3").name
     tables = sorted(REQUIRED.keys() - {"obs", "users"})
-    some = [f"GRANT SELECT ON {{db}}.{table} TO {{account}}" for table in tables]
+    granted = [f"GRANT SELECT ON {{db}}.{table} TO {{account}}" for table in tables]
     columns = "GRANT SELECT (user_id, person_id, uuid) ON {db}.users TO {account}"
     with pytest.raises(SourceRefused, match=r"not granted to the account: obs, users; grant SELECT"):
-        open_it(hospital_of(name, url=account(name, *some)))
+        open_it(hospital_of(name, url=account(name, *granted)))
     obs = "GRANT SELECT ON {db}.obs TO {account}"
     # Column rights are enough where they cover what is read; passwords need not be among them.
-    assert open_it(hospital_of(name, url=account(name, *some, obs, columns))) in ("2.1", "1.9", "1.8")
+    assert open_it(hospital_of(name, url=account(name, *granted, obs, columns))) in ("2.1", "1.9", "1.8")
     with pytest.raises(SourceRefused, match=r"not granted to the account: users.person_id;"):
         open_it(
-            hospital_of(name, url=account(name, *some, obs, "GRANT SELECT (user_id, uuid) ON {db}.users TO {account}"))
+            hospital_of(
+                name, url=account(name, *granted, obs, "GRANT SELECT (user_id, uuid) ON {db}.users TO {account}")
+            )
         )

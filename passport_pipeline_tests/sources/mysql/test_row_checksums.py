@@ -9,11 +9,11 @@ from passport_pipeline_tests.sources.observing import full_survey, read_row_chec
 DAY = pd.Timestamp("2025-11-06").date()
 
 
-def rows_of(source, day=DAY):
-    survey = full_survey(source)
+def rows_of(opened, day=DAY):
+    survey = full_survey(opened)
     cells = survey.cells[survey.cells["day"] == pd.Timestamp(day)]
-    with source.reading() as connection:
-        return read_row_checksums(connection, source.schema, cells, day), survey.digests().get(day, Digest())
+    with opened.reading() as connection:
+        return read_row_checksums(connection, opened.schema, cells, day), survey.digests().get(day, Digest())
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -48,9 +48,9 @@ def test_a_day_without_rows_is_an_empty_frame_of_the_same_kind(openmrs_database,
 def test_only_the_ranges_of_the_day_are_read(openmrs_database, database_of):
     database = openmrs_database("2.8")
     database.obs(1)
-    source = database_of(database)
-    survey = full_survey(source)
+    opened = database_of(database)
+    survey = full_survey(opened)
     database.obs(BLOCK * 9, date_created=CREATED)
-    with source.reading() as connection:
-        rows = read_row_checksums(connection, source.schema, survey.cells, DAY)
+    with opened.reading() as connection:
+        rows = read_row_checksums(connection, opened.schema, survey.cells, DAY)
     assert rows["row_id"].tolist() == [1]

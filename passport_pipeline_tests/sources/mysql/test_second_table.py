@@ -56,8 +56,10 @@ def read_rows(connection, cells, batch_rows):
     labels = (day, rows.root_id.label("root_id"), rows.row_id.label("row_id"), rows.checksum.label("row_crc"))
     days = sorted({moment.date() for moment in cells["day"]})
     chosen = sa.and_(within(rows.row_id, at_most(cell_ranges(cells))), rows.live == 1, day.in_(days))
-    found = connection.execute(sa.select(*labels, rows.table.c["title"]).where(chosen).order_by("day", "row_id")).all()
-    frame = pd.DataFrame(found).astype({"day": "datetime64[s]"})
+    records = connection.execute(
+        sa.select(*labels, rows.table.c["title"]).where(chosen).order_by("day", "row_id")
+    ).all()
+    frame = pd.DataFrame(records).astype({"day": "datetime64[s]"})
     yield from (frame[at : at + batch_rows] for at in range(0, len(frame), batch_rows))
 
 
@@ -134,9 +136,9 @@ def test_a_purge_is_found_by_a_full_survey_alone(openemr, reader):
 
 def test_a_database_that_was_restored_is_known_by_the_ids_that_it_gives_out_again(openemr, reader):
     with reader.database.reading() as connection:
-        known = fingerprint.read_fingerprint(connection, reader.rows, None)
-        assert fingerprint.replaced(connection, reader.rows, known) is None
+        stored = fingerprint.read_fingerprint(connection, reader.rows, None)
+        assert fingerprint.replaced(connection, reader.rows, stored) is None
     openemr(f"DELETE FROM lists WHERE id = {5 * BLOCK}")
     openemr("ALTER TABLE lists AUTO_INCREMENT = 4")
     with reader.database.reading() as connection:
-        assert "out id 4 next" in fingerprint.replaced(connection, reader.rows, known)
+        assert "out id 4 next" in fingerprint.replaced(connection, reader.rows, stored)

@@ -28,7 +28,7 @@ MODES = (
 
 @contextmanager
 def global_setting(admin, name, value):
-    """Every session that is opened meanwhile begins with it."""
+    """Every session that is opened meanwhile starts with it."""
     with admin.connect() as connection:
         before = connection.exec_driver_sql(f"SELECT @@global.{name}").scalar()
         connection.execute(sa.text(f"SET GLOBAL {name} = :value"), {"value": value})
@@ -58,10 +58,10 @@ def test_whatever_sql_mode_the_server_has_the_same_is_read(mariadb_admin, open_s
     expected = everything(open_sample())
     for mode in MODES:
         with global_setting(mariadb_admin, "sql_mode", mode):
-            source = open_sample()
-            with source.reading() as connection:
+            opened = open_sample()
+            with opened.reading() as connection:
                 assert connection.exec_driver_sql("SELECT @@sql_mode, @@global.sql_mode").one()[0] == ""
-            assert_same(everything(source), expected)
+            assert_same(everything(opened), expected)
 
 
 def test_a_server_that_quotes_otherwise_is_fit_to_be_read(mariadb_admin, sample, hospital_of):
@@ -94,7 +94,7 @@ def test_a_url_cannot_set_what_sessions_are_set_to(sample, hospital_of, readonly
     }
     url = sa.make_url(readonly_url(database)).update_query_dict(options)
     hospital = hospital_of(database, url=url.render_as_string(hide_password=False))
-    with open_database(hospital, Settings(statement_timeout=7)) as source, source.reading() as connection:
+    with open_database(hospital, Settings(statement_timeout=7)) as opened, opened.reading() as connection:
         settings = connection.exec_driver_sql(
             "SELECT @@sql_mode, @@tx_read_only, @@tx_isolation, @@group_concat_max_len = @@max_allowed_packet, "
             "@@max_statement_time, @@character_set_results, @@autocommit, @@sql_select_limit"
@@ -104,40 +104,40 @@ def test_a_url_cannot_set_what_sessions_are_set_to(sample, hospital_of, readonly
         assert connection.info[LONGEST_TEXT] == packet
 
 
-def test_a_statement_is_waited_for_longer_than_a_line_that_is_not_in_use(sample, database_of):
+def test_a_statement_is_waited_for_longer_than_an_idle_connection(sample, database_of):
     _, database = sample
-    source = database_of(database)
-    with source.reading() as connection:
-        line = connection.connection.dbapi_connection
-        assert line._read_timeout == line._write_timeout == Settings().statement_timeout + GRACE
-    assert line._read_timeout == line._write_timeout == CONNECT_TIMEOUT
+    opened = database_of(database)
+    with opened.reading() as connection:
+        dbapi_connection = connection.connection.dbapi_connection
+        assert dbapi_connection._read_timeout == dbapi_connection._write_timeout == Settings().statement_timeout + GRACE
+    assert dbapi_connection._read_timeout == dbapi_connection._write_timeout == CONNECT_TIMEOUT
 
 
 def test_each_statement_of_a_reading_sees_what_was_written_meanwhile_and_a_snapshot_does_not(
     openmrs_database, database_of
 ):
     database = openmrs_database("2.5")
-    source = database_of(database)
+    opened = database_of(database)
     count = "SELECT COUNT(*) FROM obs"
-    with source.snapshot() as still, source.reading() as moving:
-        assert [one.exec_driver_sql(count).scalar() for one in (still, moving)] == [0, 0]
+    with opened.snapshot() as still, opened.reading() as moving:
+        assert [connection.exec_driver_sql(count).scalar() for connection in (still, moving)] == [0, 0]
         database.obs(1)
-        assert [one.exec_driver_sql(count).scalar() for one in (still, moving)] == [0, 1]
-    # The line of the snapshot is given back without its transaction.
+        assert [connection.exec_driver_sql(count).scalar() for connection in (still, moving)] == [0, 1]
+    # The connection of the snapshot is given back without its transaction.
     for _ in range(2):
-        with source.reading() as connection:
+        with opened.reading() as connection:
             assert connection.exec_driver_sql(count).scalar() == 1
             assert connection.exec_driver_sql("SELECT @@in_transaction").scalar() == 0
 
 
 def test_a_snapshot_that_fails_leaves_no_transaction_behind(openmrs_database, database_of):
     database = openmrs_database("2.5")
-    source = database_of(database)
-    with pytest.raises(ZeroDivisionError), source.snapshot() as connection:
+    opened = database_of(database)
+    with pytest.raises(ZeroDivisionError), opened.snapshot() as connection:
         connection.exec_driver_sql("SELECT COUNT(*) FROM obs").scalar()
         raise ZeroDivisionError
     database.obs(1)
-    with source.reading() as connection:
+    with opened.reading() as connection:
         assert connection.exec_driver_sql("SELECT COUNT(*), @@in_transaction FROM obs").one() == (1, 0)
 
 

@@ -14,13 +14,13 @@ FLAGS = {"voided", "retired", "preferred", "locale_preferred", "value_boolean", 
 def turn_into_bits(admin, database):
     """Alter every flag that is read; returns them as (table, column)."""
     engine = engine_of(admin, database)
-    wanted = (
+    flag_columns = (
         "SELECT table_name, column_name, is_nullable FROM information_schema.columns WHERE table_schema = DATABASE() "
         "AND data_type = 'tinyint'"
     )
     altered = set()
     with engine.connect() as connection:
-        for table, column, null in connection.exec_driver_sql(wanted).all():
+        for table, column, null in connection.exec_driver_sql(flag_columns).all():
             if table in metadata.tables and column in FLAGS:
                 kind = "BIT(1) NULL" if null == "YES" else "BIT(1) NOT NULL DEFAULT b'0'"
                 connection.exec_driver_sql(f"ALTER TABLE `{table}` MODIFY `{column}` {kind}")
@@ -37,15 +37,15 @@ def test_flags_that_are_bits_are_read_as_if_they_were_numbers(mariadb_admin, mak
         hospital.tables["obs"].loc[1::3, "value_boolean"] = 0
     load(mariadb_admin, database, hospital)
     options = {"locales": hospital.spec.locales, "national_id_types": hospital.spec.national_id_types}
-    source = database_of(database, **options)
-    expected = everything(source)
-    assert source.schema.bits == frozenset()
-    source.engine.dispose()
+    opened = database_of(database, **options)
+    expected = everything(opened)
+    assert opened.schema.bits == frozenset()
+    opened.engine.dispose()
     altered = turn_into_bits(mariadb_admin, database)
-    source = database_of(database, **options)
+    opened = database_of(database, **options)
     assert {column for _, column in altered} >= {"voided", "retired", "preferred", "locale_preferred"}
-    assert source.schema.bits == altered
-    assert_same(everything(source), expected)
+    assert opened.schema.bits == altered
+    assert_same(everything(opened), expected)
 
 
 def test_a_bit_is_read_as_a_number_whatever_the_table_is_called():

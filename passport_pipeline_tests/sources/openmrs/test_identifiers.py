@@ -46,8 +46,8 @@ def database(openmrs_database):
         kind = {"patient_identifier_type_id": number, "name": name, "uuid": f"type-{number}"}
         database.insert("patient_identifier_type", kind)
     database.persons(2)
-    given = ((1, 1, "1 1990-8", 0), (1, 2, "100-1", 0), (2, 1, "12000 ", 0), (2, 1, "gone", 1))
-    for number, (patient, kind, identifier, voided) in enumerate(given, start=1):
+    identifiers = ((1, 1, "1 1990-8", 0), (1, 2, "100-1", 0), (2, 1, "12000 ", 0), (2, 1, "gone", 1))
+    for number, (patient, kind, identifier, voided) in enumerate(identifiers, start=1):
         ids = {"patient_identifier_id": number, "patient_id": patient, "identifier_type": kind}
         more = {"identifier": identifier, "voided": voided, "preferred": int(number == 1), "uuid": f"pi-{number}"}
         database.insert("patient_identifier", {**ids, **more})
@@ -64,28 +64,28 @@ def test_types_are_listed_with_counts_and_the_suggestion_first(database, databas
 
 
 def test_identifiers_of_the_suggested_type_are_read_as_they_were_typed(database, database_of):
-    found = read_identifiers(database_of(database))
-    assert found.values.tolist() == [
+    identifiers = read_identifiers(database_of(database))
+    assert identifiers.values.tolist() == [
         [1, "1 1990-8"],
         [2, "12000 "],
     ]
-    assert found.dtypes.astype(str).to_dict() == IDENTIFIERS
+    assert identifiers.dtypes.astype(str).to_dict() == IDENTIFIERS
 
 
 def test_the_types_that_a_hospital_is_set_to_go_before_any_name(database, database_of):
-    source = database_of(database, national_id_types=("type-2",))
-    assert national_types(source) == ("type-2",)
-    assert read_identifiers(source)["identifier"].tolist() == ["100-1"]
+    opened = database_of(database, national_id_types=("type-2",))
+    assert national_types(opened) == ("type-2",)
+    assert read_identifiers(opened)["identifier"].tolist() == ["100-1"]
 
 
 def test_where_several_types_look_alike_none_is_used_and_the_log_says_so(database, database_of, caplog):
     database.insert("patient_identifier_type", {"patient_identifier_type_id": 9, "name": "NIN", "uuid": "type-9"})
-    source = database_of(database)
+    opened = database_of(database)
     with caplog.at_level(logging.WARNING):
-        found = read_identifiers(source)
-    assert found.empty and found.dtypes.astype(str).to_dict() == IDENTIFIERS
+        identifiers = read_identifiers(opened)
+    assert identifiers.empty and identifiers.dtypes.astype(str).to_dict() == IDENTIFIERS
     assert "central: 2 identifier types look like a national id" in caplog.text
-    assert identifiers_digest(source) == "none"
+    assert identifiers_digest(opened) == "none"
 
 
 @pytest.mark.parametrize(
@@ -99,16 +99,16 @@ def test_where_several_types_look_alike_none_is_used_and_the_log_says_so(databas
     ],
 )
 def test_the_digest_changes_with_whatever_would_be_read(database, database_of, change):
-    source = database_of(database)
-    before = identifiers_digest(source), read_identifiers(source)
-    assert identifiers_digest(source) == before[0]
+    opened = database_of(database)
+    before = identifiers_digest(opened), read_identifiers(opened)
+    assert identifiers_digest(opened) == before[0]
     database.run(change)
-    assert identifiers_digest(source) != before[0]
-    assert not read_identifiers(source).equals(before[1])
+    assert identifiers_digest(opened) != before[0]
+    assert not read_identifiers(opened).equals(before[1])
 
 
 def test_the_digest_ignores_what_would_not_be_read(database, database_of):
-    source = database_of(database)
-    before = identifiers_digest(source)
+    opened = database_of(database)
+    before = identifiers_digest(opened)
     database.run("UPDATE patient_identifier SET identifier = 'x' WHERE identifier_type = 2 OR voided = 1")
-    assert identifiers_digest(source) == before
+    assert identifiers_digest(opened) == before

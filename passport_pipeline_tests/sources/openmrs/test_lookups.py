@@ -56,8 +56,8 @@ GIVEN = (
 def test_concepts_in_use_are_read_with_all_that_values_need_in_every_version(openmrs_database, database_of, version):
     database = openmrs_database(version)
     dictionary(database, version)
-    source = database_of(database)
-    lookup = read_concepts(source)
+    opened = database_of(database)
+    lookup = read_concepts(opened)
     concepts = lookup.concepts.set_index("concept_id")
     assert concepts["name"].to_dict() == {
         1: "Yes",
@@ -96,14 +96,14 @@ def test_a_flag_that_is_neither_0_nor_1_is_true_and_stops_nothing(openmrs_databa
 
 def test_every_lookup_takes_the_same_number_of_statements_however_much_there_is(openmrs_database, database_of):
     database = openmrs_database("2.5")
-    source = database_of(database)
+    opened = database_of(database)
 
     def statements():
         counts = []
         for read in (read_concepts, read_providers, read_locations):
-            before = source.statements
-            read(source)
-            counts.append(source.statements - before)
+            before = opened.statements
+            read(opened)
+            counts.append(opened.statements - before)
         return counts
 
     empty = statements()
@@ -149,25 +149,25 @@ def test_lookups_that_were_kept_have_the_same_content(openmrs_database, database
     database = openmrs_database("2.8")
     dictionary(database, "2.8")
     staff(database)
-    source = database_of(database)
+    opened = database_of(database)
     for read, kind in (
         (read_concepts, ConceptLookup),
         (read_providers, ProviderLookup),
         (read_locations, LocationLookup),
     ):
-        lookup = read(source)
+        lookup = read(opened)
         assert kind.from_frames(lookup.frames()).content_hash() == lookup.content_hash()
 
 
 def test_the_content_hash_sees_a_rename_and_not_the_order(openmrs_database, database_of):
     database = openmrs_database("2.8")
     dictionary(database, "2.8")
-    source = database_of(database)
-    before = read_concepts(source)
+    opened = database_of(database)
+    before = read_concepts(opened)
     shuffled = {name: frame.iloc[::-1] for name, frame in before.frames().items()}
     assert ConceptLookup.from_frames(shuffled).content_hash() == before.content_hash()
     database.run("UPDATE concept_name SET name = 'Body weight' WHERE name = 'WEIGHT'")
-    assert read_concepts(source).content_hash() != before.content_hash()
+    assert read_concepts(opened).content_hash() != before.content_hash()
 
 
 def test_what_observations_name_and_the_lookups_lack_is_told_by_kind(openmrs_database, database_of):
@@ -178,14 +178,14 @@ def test_what_observations_name_and_the_lookups_lack_is_told_by_kind(openmrs_dat
     database.insert("encounter", {"encounter_id": 1, "encounter_type": 44, "location_id": 1, "uuid": "enc-1"})
     ids = {"encounter_provider_id": 1, "encounter_id": 1, "provider_id": 55, "encounter_role_id": 1}
     database.insert("encounter_provider", {**ids, "uuid": "ep-1"})
-    source = database_of(database)
-    lookups = Lookups(read_concepts(source), read_providers(source), read_locations(source))
+    opened = database_of(database)
+    lookups = Lookups(read_concepts(opened), read_providers(opened), read_locations(opened))
 
     def rows():
-        survey = full_survey(source)
-        with source.snapshot() as connection:
-            cells = window_cells(connection, source.schema, survey, "2025-11")
-            return pd.concat(read_observations(source, connection, cells))
+        survey = full_survey(opened)
+        with opened.snapshot() as connection:
+            cells = window_cells(connection, opened.schema, survey, "2025-11")
+            return pd.concat(read_observations(opened, connection, cells))
 
     assert unknown_references(lookups, rows()) == {}
     database.obs(4, concept_id=99, value_coded=404, value_drug=77, creator=9, location_id=66)
@@ -209,11 +209,11 @@ def test_what_rows_refer_to_is_told_by_kind_and_once(openmrs_database, database_
         database.insert("encounter_provider", {"encounter_provider_id": number, **ids, "uuid": f"ep-{number}"})
     database.obs(1, concept_id=10, value_coded=11, value_drug=7, encounter_id=1)
     database.obs(2, concept_id=10, value_coded=10, creator=9, encounter_id=1)
-    source = database_of(database)
-    survey = full_survey(source)
-    with source.snapshot() as connection:
-        cells = window_cells(connection, source.schema, survey, "2025-11")
-        rows = pd.concat(read_observations(source, connection, cells))
+    opened = database_of(database)
+    survey = full_survey(opened)
+    with opened.snapshot() as connection:
+        cells = window_cells(connection, opened.schema, survey, "2025-11")
+        rows = pd.concat(read_observations(opened, connection, cells))
     named = references(rows.assign(value_boolean=pd.array([1, None], dtype="Int64")))
     assert {kind: ids.tolist() for kind, ids in named.ids.items()} == {
         "concept": [10, 11],

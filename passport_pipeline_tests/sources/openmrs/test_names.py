@@ -56,10 +56,10 @@ def test_a_person_goes_by_the_preferred_name_else_the_oldest():
         (3, 5, None, None, "", None),
     ]
     texts = dict.fromkeys(columns[3:], "str")
-    called = person_names(pd.DataFrame(rows, columns=columns).astype({**texts, "preferred": "Int64"}))
-    assert called.loc[1].tolist() == ["Jane van Dyk", "Prof."]
-    assert called.loc[2, "name"] == "Solo" and pd.isna(called.loc[2, "prefix"])
-    assert pd.isna(called.loc[3, "name"])
+    names = person_names(pd.DataFrame(rows, columns=columns).astype({**texts, "preferred": "Int64"}))
+    assert names.loc[1].tolist() == ["Jane van Dyk", "Prof."]
+    assert names.loc[2, "name"] == "Solo" and pd.isna(names.loc[2, "prefix"])
+    assert pd.isna(names.loc[3, "name"])
 
 
 def test_blanks_are_cleaned_and_nothing_left_is_null():

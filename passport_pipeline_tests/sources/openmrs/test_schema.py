@@ -21,9 +21,9 @@ def test_what_an_old_version_lacks_is_a_warning_and_a_new_one_has_none(openmrs_d
 
 
 def test_the_probe_is_one_statement(openmrs_database, database_of):
-    source = database_of(openmrs_database("2.5"))
-    assert source.statements == 0  # it ran before counting began
-    assert source.schema.has("obs") and not source.schema.has("nothing")
+    opened = database_of(openmrs_database("2.5"))
+    assert opened.statements == 0  # it ran before counting began
+    assert opened.schema.has("obs") and not opened.schema.has("nothing")
 
 
 def test_a_missing_column_is_null_of_its_type():

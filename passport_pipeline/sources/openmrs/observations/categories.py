@@ -1,7 +1,7 @@
-"""The table of evidence, applied to a frame of observations at once.
+"""The table of evidence, applied to a whole frame of observations.
 
-What belongs here: finding for each row the first rule that holds, and the vetoes. What does not: the rules
-themselves (evidence), what is done with parts of a diagnosis (grouping).
+What belongs here: the first rule that holds for each row, and the vetoes. What does not: the rules themselves
+(evidence), what is done with parts of a diagnosis (grouping).
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ _PICTURES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp", 
 
 @dataclass(frozen=True)
 class Categories:
-    """What each row of a frame is, one element a row.
+    """The category of each row of a frame, one element a row.
 
-    category  condition, medication, test, visit or image (of a row without a value it means nothing)
+    category  condition, medication, test, visit or image (without meaning for a row without a value)
     role      the row's role in the diagnosis construct, None where it has none
     rule      which row of EVIDENCE decided
     veto      which row of VETOES made it a visit, -1 where none did
@@ -59,8 +59,8 @@ class _CompiledVeto:
 class Tables:
     """The tables of evidence for one hospital's dictionary.
 
-    yes             which concepts answer yes, by position; `yes_name` is that of the true concept, where it has one
-    drug_questions  which concepts are drugs where they are asked about, by position
+    yes             by position, which concepts answer yes; `yes_name` is that of the true concept, where it has one
+    drug_questions  by position, which concepts are drugs when they are the question
     """
 
     def __init__(self, vocabulary: Vocabulary) -> None:
@@ -76,7 +76,7 @@ class Tables:
 
 
 def categorise(observations: pd.DataFrame, concepts: ConceptLookup) -> pd.DataFrame:
-    """What each observation is, with the reason: for reports and previews of rules.
+    """The category of each observation, with the reason: for reports and previews of rules.
 
     Takes a frame of OBSERVATION_COLUMNS. Gives, by its index: category str (condition, medication,
     test, visit, image), role str (in the diagnosis construct, null for none), point int64 (of the order of
@@ -99,12 +99,13 @@ def categorise(observations: pd.DataFrame, concepts: ConceptLookup) -> pd.DataFr
 
 
 def parents_of(observations: pd.DataFrame) -> Positions:
-    """Where in the frame each row's group stands; -1 where it is in none, in one that is not live, or in one of another
-    day: groups nested too deep, or in a circle, may be. A record's rows count for one day, in whatever frame they are.
+    """The position in the frame of each row's group; -1 where it is in none, in one that is not live, or in one of
+    another day, as groups that are nested too deep or in a circle may be. A record's rows count for one day, in any
+    frame.
     """
     index = pd.Index(observations["obs_id"].to_numpy(dtype=np.int64))
-    wanted = observations["obs_group_id"].to_numpy(dtype=np.int64, na_value=-1)
-    parents: Positions = np.asarray(index.get_indexer(pd.Index(wanted)), dtype=np.intp)
+    group_ids = observations["obs_group_id"].to_numpy(dtype=np.int64, na_value=-1)
+    parents: Positions = np.asarray(index.get_indexer(pd.Index(group_ids)), dtype=np.intp)
     day = observations["day"].to_numpy()
     parents[(parents == np.arange(len(parents))) | (day[parents] != day)] = -1
     return parents
@@ -137,7 +138,7 @@ def decide(observations: pd.DataFrame, values: Values, tables: Tables, parents: 
 
 
 def _roles(values: Values, rules: list[_CompiledRule]) -> Texts:
-    """The questions' roles in the diagnosis construct: theirs also where the answer is missing or odd."""
+    """The questions' roles in the diagnosis construct, also where the answer is missing or invalid."""
     role: Texts = np.full(len(values.question), None, dtype=object)
     for compiled in reversed(rules):
         if compiled.rule.role:
@@ -146,8 +147,8 @@ def _roles(values: Values, rules: list[_CompiledRule]) -> Texts:
 
 
 def _of_class(vocabulary: Vocabulary, classes: tuple[str, ...]) -> Flags:
-    wanted = {name.casefold() for name in classes}
-    return np.array([key in wanted for key in vocabulary.class_key], dtype=bool)
+    class_keys = {name.casefold() for name in classes}
+    return np.array([key in class_keys for key in vocabulary.class_key], dtype=bool)
 
 
 def _compile(rule: Rule, vocabulary: Vocabulary) -> _CompiledRule:
@@ -203,10 +204,10 @@ def _vetoed(
     values: Values, chosen: npt.NDArray[np.intp], vetoes: list[_CompiledVeto], parents: Positions
 ) -> npt.NDArray[np.intp]:
     """Which veto applies to each row that became a condition or a medication; -1 where none does."""
-    found = np.full(len(chosen), -1, dtype=np.intp)
+    vetoed = np.full(len(chosen), -1, dtype=np.intp)
     rows = np.flatnonzero(np.isin(chosen, _CLAIMING))
     if not len(rows):
-        return found
+        return vetoed
     mapped = np.isin(chosen[rows], _MAPPED)
     text = values.value_type[rows] == TEXT
     shown = values.display[rows]
@@ -225,19 +226,17 @@ def _vetoed(
             hit[text] |= np.array([answer in compiled.texts for answer in denied], dtype=bool)
         if veto.text_begins:
             hit[text] |= asked | np.array([answer.startswith(compiled.beginnings) for answer in denied], dtype=bool)
-        hit &= found[rows] < 0
-        found[rows[hit]] = number
-    return found
+        hit &= vetoed[rows] < 0
+        vetoed[rows[hit]] = number
+    return vetoed
 
 
 _DEEPEST = 8
-"""How many groups around a row are looked at; OpenMRS forms nest two or three."""
+"""How many groups around a row are considered; OpenMRS forms nest two or three."""
 
 
 def _around(rows: Positions, parents: Positions, flags: Flags) -> Flags:
-    """Whether one of the groups around each of these rows is flagged; ends also where groups go round in a
-    circle.
-    """
+    """Whether one of the groups around each of these rows is flagged; ends also where groups form a circle."""
     hit = np.zeros(len(rows), dtype=bool)
     at = parents[rows]
     for _ in range(_DEEPEST):

@@ -1,7 +1,7 @@
-"""Where older rows may have changed: what newer rows, recent voids, merges and voided encounters and patients say.
+"""Where older rows may have changed, judged by newer rows, recent voids, merges and voided encounters and patients.
 
 A survey of the tail reads the newest ids alone. Most changes of older rows leave a trace there or in a small table,
-and by it their blocks are found, so that these are read again, too.
+which names their blocks, so that these are read again too.
 
 What belongs here: finding the blocks. What does not: what a block is, and reading it (sources.mysql).
 """
@@ -17,9 +17,9 @@ from passport_pipeline.sources.mysql.schema import Schema
 from passport_pipeline.sources.mysql.survey import BLOCK, Survey
 from passport_pipeline.sources.openmrs.tables import encounter, obs, patient, person_merge_log, visit
 
-# Of whom older rows are looked for, and in how many blocks of them: 64 take about 5 s to read.
+# How many persons' older rows are looked up, and how many blocks of them: 64 take about 5 s to read.
 PERSONS, MOST_CHANGED = 100, 64
-# Voided encounters and visits are looked for among the newest ones: neither table has an index on the time.
+# Voided encounters and visits are looked up among the newest ones: neither table has an index on the time.
 NEWEST_ENCOUNTERS = 16_384
 
 
@@ -28,22 +28,20 @@ def changed_blocks(connection: sa.Connection, schema: Schema, survey: Survey, si
     name as their previous version, with the members of these rows, those of patients who were merged or voided since,
     and, where `date_voided` has an index, those of rows voided since. New are rows above the highest known id; all of
     the tail where it holds more or fewer rows than were counted; and any whose previous version was voided from a day
-    before the survey on. What this cannot see (an un-void, a purge, an in-place change further down) a full survey
-    finds.
+    before the survey on. Only a full survey finds the rest (an un-void, a purge, an in-place change further down).
 
-    `since` is a (local) time before which nothing happened that the survey does not show, unless it came in late.
-    Raises SourceError.
+    The survey shows all changes before `since` (local time), but for those that came in late. Raises SourceError.
     """
     first, width = survey.tail * BLOCK, BLOCK
     statements: list[sa.Select[Any]] = []
     if schema.has("obs", "previous_version"):
         new, old, member = obs.alias("new"), obs.alias("old"), obs.alias("member")
         voided_at = schema.column(old, "date_voided")
-        # A row that the survey counted was followed by it, unless the older one was voided while it was taken.
+        # What a counted row replaced was read again by that survey, unless it was voided during the survey.
         fresh = sa.or_(
             new.c.obs_id >= _first_new(connection, survey, first),
             voided_at >= since,
-            # Without a time nobody knows; a row that is gone has none either.
+            # Unknown without a time; a purged row has none either.
             sa.and_(sa.func.ifnull(old.c.voided, 1) == 1, voided_at.is_(None)),
         )
         replaced = new.outerjoin(old, old.c.obs_id == new.c.previous_version)
@@ -61,19 +59,19 @@ def changed_blocks(connection: sa.Connection, schema: Schema, survey: Survey, si
     }
     for column, ids in concerned.items():
         if ids:
-            theirs = sa.select(obs.c.obs_id.op("DIV")(width).label("block"))
-            theirs = theirs.where(column.in_(ids), obs.c.obs_id < first).distinct()
-            statements.append(theirs.order_by(sa.desc("block")).limit(MOST_CHANGED))
+            blocks = sa.select(obs.c.obs_id.op("DIV")(width).label("block"))
+            blocks = blocks.where(column.in_(ids), obs.c.obs_id < first).distinct()
+            statements.append(blocks.order_by(sa.desc("block")).limit(MOST_CHANGED))
     return {int(block) for statement in statements for (block,) in connection.execute(statement)}
 
 
 def _first_new(connection: sa.Connection, survey: Survey, first: int) -> int:
-    """The lowest obs_id at the tail of a row that may have come in since the survey: above its highest one, unless
-    there are more or fewer rows up to that than it counted.
+    """The lowest obs_id at the tail of a row that may be new since the survey: above its highest one, unless there are
+    more or fewer rows up to that than it counted.
     """
     counted = int(survey.cells["rows"][survey.cells["block"] >= survey.tail].sum())
-    there = sa.select(sa.func.count()).select_from(obs).where(obs.c.obs_id.between(first, survey.max_row_id))
-    return survey.max_row_id + 1 if connection.execute(there).scalar() == counted else first
+    rows_now = sa.select(sa.func.count()).select_from(obs).where(obs.c.obs_id.between(first, survey.max_row_id))
+    return survey.max_row_id + 1 if connection.execute(rows_now).scalar() == counted else first
 
 
 def _voided_encounters(connection: sa.Connection, schema: Schema, since: datetime) -> list[int]:
@@ -87,7 +85,7 @@ def _voided_encounters(connection: sa.Connection, schema: Schema, since: datetim
         voided = sa.or_(voided, visit.c.date_voided >= since)
     statement = sa.select(encounter.c.encounter_id).select_from(joined)
     statement = statement.where(encounter.c.encounter_id > newest, voided).order_by(encounter.c.encounter_id.desc())
-    return [int(one) for (one,) in connection.execute(statement.limit(PERSONS))]
+    return [int(encounter_id) for (encounter_id,) in connection.execute(statement.limit(PERSONS))]
 
 
 def _merged_or_voided(connection: sa.Connection, schema: Schema, since: datetime) -> list[int]:

@@ -1,7 +1,6 @@
-"""Who is answerable for a record: the encounter's clinician, else the one who typed it.
+"""The clinician who is responsible for a record: the encounter's, else the one who typed it.
 
-What belongs here: who it is and what the passport calls them. What does not: their accounts
-(passport.accounts).
+What belongs here: who it is, and their name in the passport. What does not: their accounts (passport.accounts).
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from passport_pipeline.sources.openmrs.observations.values import clean
 from passport_pipeline.sources.openmrs.observations.vocabulary import Positions, Texts, fold, objects
 
 TYPIST = "PROVIDER_"
-"""In front of the user id of a typist who is no provider, as the integration document writes it."""
+"""The prefix of the user id of a typist who is no provider, as in the integration document."""
 
 _TITLES = ("dr", "doctor", "docteur", "prof", "professor")
 _LONGEST = 50  # of a user's name in the passport
@@ -24,12 +23,12 @@ _LONGEST = 50  # of a user's name in the passport
 
 @dataclass(frozen=True)
 class Attribution:
-    """Who is answerable for the rows of a frame.
+    """The clinicians who are responsible for the rows of a frame.
 
-    pair       which pair of providers and typist each row has, one element a row; the others have one a pair
+    pair       which pair of providers and typist each row has, one element a row; the others have one element a pair
     key        the provider's uuid, or PROVIDER_<user id> of a typist who is no provider
     name       as the passport shows it ("Dr. Jane Smith"), 2 to 50 characters
-    typist     name of the account that typed, None where unknown
+    typist     the name of the account that typed it, None where unknown
     providers  all providers of the encounter: a list of {uuid, role?}, None where there are none
     """
 
@@ -40,7 +39,7 @@ class Attribution:
     providers: Texts
 
     def columns(self, rows: Positions) -> dict[str, Texts]:
-        """Of these rows, as a draft names them."""
+        """The columns of a draft for these rows."""
         pair = self.pair[rows]
         return {
             "author_key": self.key[pair],
@@ -50,8 +49,8 @@ class Attribution:
         }
 
     def clinicians(self) -> pd.DataFrame:
-        """Whom the rows' records name, by clinician_key: clinician_key str, provider_uuid str (what the passport's
-        doctor carries: the same), name str.
+        """The authors of the rows' records, by clinician_key: clinician_key str, provider_uuid str (the same, for the
+        passport's doctor), name str.
         """
         columns = {"clinician_key": self.key, "provider_uuid": self.key, "name": self.name}
         frame = pd.DataFrame(columns, dtype="str")
@@ -59,14 +58,12 @@ class Attribution:
 
 
 def shown_name(name: str | None, prefix: str | None, otherwise: str) -> str:
-    """A clinician's name with its title: that of the person's name, else "Dr."; `otherwise` where there is no
-    name.
-    """
+    """A clinician's name with its title: the person's prefix, else "Dr."; `otherwise` where there is no name."""
     words = " ".join((clean(name) or otherwise).split())
     title = clean(prefix)
     if title and not fold(words).startswith(fold(title)):
         words = f"{title} {words}"
-    elif not title and not fold(words).startswith(tuple(f" {known} " for known in _TITLES)):
+    elif not title and not fold(words).startswith(tuple(f" {known_title} " for known_title in _TITLES)):
         words = f"Dr. {words}"
     return words[:_LONGEST].strip()
 
@@ -84,11 +81,11 @@ class People:
         }
         self.written = {str(number): provider for number, provider in self.providers.items()}
         users = lookup.users
-        own = users["provider_id"].to_numpy(dtype=np.int64, na_value=-1).tolist()
+        provider_ids = users["provider_id"].to_numpy(dtype=np.int64, na_value=-1).tolist()
         self.users = {
             int(number): (name, prefix, provider)
             for number, name, prefix, provider in zip(
-                users["user_id"].tolist(), _texts(users, "name"), _texts(users, "prefix"), own, strict=True
+                users["user_id"].tolist(), _texts(users, "name"), _texts(users, "prefix"), provider_ids, strict=True
             )
         }
         roles = lookup.roles
@@ -120,19 +117,19 @@ def _texts(frame: pd.DataFrame, column: str) -> list[str | None]:
 
 
 def attribute(observations: pd.DataFrame, people: People) -> Attribution:
-    """Who is answerable for each row of a frame of OBSERVATION_COLUMNS."""
+    """Who is responsible for each row of a frame of OBSERVATION_COLUMNS."""
     encounter, written = pd.factorize(observations["providers"])
     creator, users = pd.factorize(observations["creator"])
     pair, pairs = pd.factorize(encounter * (len(users) + 1) + creator)
-    encounters = [*map(people.of_encounter, written.tolist()), (None, None)]  # no providers are found at -1
+    encounters = [*map(people.of_encounter, written.tolist()), (None, None)]  # the last, at -1: no providers
     typists = [people.of_typist(number) for number in users.tolist()]
     names = [people.users[number][0] if number in people.users else None for number in users.tolist()]
-    told = [divmod(number, len(users) + 1) for number in pairs.tolist()]
-    both = [encounters[at][0] or typists[user] for at, user in told]
+    positions = [divmod(number, len(users) + 1) for number in pairs.tolist()]
+    authors = [encounters[at][0] or typists[user] for at, user in positions]
     return Attribution(
         pair=pair,
-        key=objects(key for key, _ in both),
-        name=objects(name for _, name in both),
-        typist=objects(names[user] for _, user in told),
-        providers=objects(encounters[at][1] for at, _ in told),
+        key=objects(key for key, _ in authors),
+        name=objects(name for _, name in authors),
+        typist=objects(names[user] for _, user in positions),
+        providers=objects(encounters[at][1] for at, _ in positions),
     )

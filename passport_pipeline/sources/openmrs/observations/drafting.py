@@ -1,7 +1,7 @@
 """Observations as drafts of records: the one entry of the stream for rows that were read.
 
-What belongs here: putting together what the other modules decide, as columns of drafts. What does not: which row leads
-a record (grouping), what it is (evidence), what was answered (values), who is answerable (clinicians).
+What belongs here: combining the results of the other modules as columns of drafts. What does not: which row leads a
+record (grouping), what it is (evidence), what was answered (values), who is responsible (clinicians).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _DRUG_ANSWERED = [
 
 
 def draft(rows: pd.DataFrame, lookups: Lookups, hospital: Hospital) -> Drafts:
-    """Decide every row's outcome and gather what each record is made of.
+    """Decide every row's outcome and gather the content of each record.
 
     `rows` is a frame of OBSERVATION_COLUMNS: groups whole, obs_id unique, any order and index; batches of earlier
     versions may lack bad_datetime, unreadable and encounter_patient_id. Never raises for a row's content.
@@ -46,20 +46,20 @@ def draft(rows: pd.DataFrame, lookups: Lookups, hospital: Hospital) -> Drafts:
     identified = identities(rows)
     read = Rows.of(rows, interpretation, identified["parent"].to_numpy())
     grouped = group(read, interpretation)
-    who = attribute(rows, interpretation.people)
+    attribution = attribute(rows, interpretation.people)
     leads = grouped.leads
     columns: dict[str, Any] = {name: identified[name].to_numpy()[leads] for name in _OF_A_RECORD}
     columns |= {"position": leads.astype(np.int64), "hospital": np.full(len(leads), hospital.name, dtype=object)}
-    columns |= _said(read, grouped, interpretation) | who.columns(leads)
+    columns |= _content(read, grouped, interpretation) | attribution.columns(leads)
     columns |= _about(rows[_ABOUT].iloc[leads], interpretation)
     columns["group"] = _groups(read, identified, columns["type"], grouped, interpretation)
-    return Drafts(_outcomes(identified, grouped), _frame(columns), who.clinicians(), RULES_VERSION)
+    return Drafts(_outcomes(identified, grouped), _frame(columns), attribution.clinicians(), RULES_VERSION)
 
 
 def identities(rows: pd.DataFrame) -> pd.DataFrame:
-    """What each row goes by, and which it belongs with; columns as `sources.drafts.Drafter` has them.
+    """The identity of each row, and its group; columns as `sources.drafts.Drafter` has them.
 
-    A row without a uuid (1.9 allows it) goes by its number, and so does a person.
+    A row without a uuid (1.9 allows it) is identified by its number, and so is a person.
     """
     obs_id, person_id = rows["obs_id"].to_numpy(dtype=np.int64), rows["person_id"].to_numpy(dtype=np.int64)
     columns: dict[str, Any] = {
@@ -94,8 +94,8 @@ def _outcomes(identified: pd.DataFrame, grouped: Grouped) -> pd.DataFrame:
     )
 
 
-def _said(rows: Rows, grouped: Grouped, interpretation: Interpretation) -> dict[str, Any]:
-    """What each record says."""
+def _content(rows: Rows, grouped: Grouped, interpretation: Interpretation) -> dict[str, Any]:
+    """The content of each record, by column."""
     vocabulary, leads = interpretation.vocabulary, grouped.leads
     question = rows.values.question[leads]
     remark = grouped.remark[leads]
@@ -120,7 +120,7 @@ def _said(rows: Rows, grouped: Grouped, interpretation: Interpretation) -> dict[
 
 
 def _about(leading: pd.DataFrame, interpretation: Interpretation) -> dict[str, Any]:
-    """What is known of each record besides; `leading` are the rows that lead them."""
+    """What else is known of each record; `leading` are the rows that lead them."""
     columns: dict[str, Any] = {name: leading[column].array for name, column in _AS_THEY_ARE.items()}
     return columns | {
         "location": leading["location_id"].map(interpretation.locations).array,
@@ -144,5 +144,5 @@ def _groups(
 
 
 def _frame(columns: dict[str, Any]) -> pd.DataFrame:
-    # Texts stay Python objects: documents are made of them next, and a str column would only be undone.
+    # Texts stay Python objects: documents are made of them next, and need no str column.
     return pd.DataFrame({name: pd.Series(column, dtype=column.dtype) for name, column in columns.items()})

@@ -1,5 +1,5 @@
-"""Which observations lead a record, which belong to one, which are parked or skipped: every row has one
-outcome.
+"""Which observations lead a record, which belong to one, which are parked or skipped: every row has
+one outcome.
 
 What belongs here: assembling groups, above all the diagnosis construct (answer, certainty, order, header).
 What does not: what an observation is (evidence), what the record says (drafting), which person it is of (identity).
@@ -9,8 +9,8 @@ What does not: what an observation is (evidence), what the record says (drafting
               header of a group to the group's first record
     parked    it, or the row that it belongs to, cannot be shown (drafts.REASONS); the rows of one record are
               parked together. A row that is unreadable, or in an encounter of another patient, says nothing of any
-              other row: it is parked by itself, whatever it is
-    skipped   there is nothing in it to show: `empty_group`, `diagnosis_part_without_diagnosis`
+              other row: it is always parked by itself
+    skipped   it has nothing to show: `empty_group`, `diagnosis_part_without_diagnosis`
 """
 
 from __future__ import annotations
@@ -43,16 +43,13 @@ from passport_pipeline.sources.openmrs.observations.vocabulary import Flags, Pos
 
 PANEL = "panel"
 
-_CERTAINTIES = {
-    "confirmed": ("emrapi:Confirmed", "CIEL:159392"),
-    "presumed": ("emrapi:Presumed", "CIEL:159393"),
-}
+_CERTAINTIES = {"confirmed": ("emrapi:Confirmed", "CIEL:159392"), "presumed": ("emrapi:Presumed", "CIEL:159393")}
 _ORDERS = {"primary": ("emrapi:Primary", "CIEL:159943"), "secondary": ("emrapi:Secondary", "CIEL:159944")}
 
 
 @dataclass(frozen=True)
 class Rows:
-    """A frame's rows as arrays, and what each says by itself; one element a row."""
+    """A frame's rows as arrays, each interpreted by itself; one element a row."""
 
     observations: pd.DataFrame
     obs_id: npt.NDArray[np.int64]
@@ -78,22 +75,22 @@ class Rows:
 
     @property
     def size(self) -> int:
-        """How many there are."""
+        """The number of rows."""
         return len(self.obs_id)
 
 
 @dataclass(frozen=True)
 class Grouped:
-    """What each row of a frame is to a record; but for `leads` one element a row.
+    """What each row of a frame is to a record; one element a row, except for `leads`.
 
     outcome    lead, attached, parked or skipped
-    lead       where the row is that leads its record: its own place for a lead, -1 where skipped
+    lead       the position of the row that leads its record: its own for a lead, -1 where skipped
     role       lead, certainty, order, ruled_out, revised, set or panel
     reason     why it is parked or skipped, else None
-    leads      where the rows are that lead a record and are not parked, by obs_id
-    certainty  what its parts say of each diagnosis (confirmed, presumed), where that is certain, else None; so are
-    order      (primary, secondary) and
-    remark     (why a diagnosis is only a note)
+    leads      the positions of the rows that lead a record and are not parked, by obs_id
+    certainty  of each diagnosis as its parts say it (confirmed, presumed), None where that is not certain
+    order      the same (primary, secondary)
+    remark     the same (why a diagnosis is only a note)
     """
 
     outcome: Texts
@@ -125,25 +122,25 @@ def group(rows: Rows, interpretation: Interpretation) -> Grouped:
     outcome, reason = _outcomes(rows, lead=lead, leading=leading, parked=parked, header=header)
     leads = np.flatnonzero(leading & ~parked)
     leads = leads[np.argsort(rows.obs_id[leads], kind="stable")]
-    said = _said(rows, interpretation, part=part, lead=lead, diagnoses=diagnoses)
-    return Grouped(outcome, lead, _roles(rows, header, part, diagnoses), reason, leads, **said)
+    details = _diagnosis_details(rows, interpretation, part=part, lead=lead, diagnoses=diagnoses)
+    return Grouped(outcome, lead, _roles(rows, header, part, diagnoses), reason, leads, **details)
 
 
 def _withheld(rows: Rows) -> Flags:
-    """Rows that are for people to decide about, their reasons set. Batches of earlier versions lack the columns."""
+    """Rows that people have to decide about; sets their reasons. Batches of earlier versions lack the columns."""
     withheld = np.zeros(rows.size, dtype=bool)
     for column, why in (("unreadable", UNREADABLE), ("encounter_patient_id", ENCOUNTER_OF_ANOTHER_PATIENT)):
         if column in rows.observations:
             values = rows.observations[column]
-            told = values.to_numpy(dtype=bool) if values.dtype == bool else values.notna().to_numpy()
-            rows.reason[told] = why
-            withheld |= told
+            flags = values.to_numpy(dtype=bool) if values.dtype == bool else values.notna().to_numpy()
+            rows.reason[flags] = why
+            withheld |= flags
     return withheld
 
 
 def _groups(observations: pd.DataFrame) -> npt.NDArray[np.int64]:
-    """As a number of the frame. Rows of two days are in one group only where that is none of the database's rows: they
-    have nothing to do with each other, in whatever frame they come.
+    """The group of each row, numbered within the frame. Rows of two days share an obs_group_id only where the database
+    has no such row; they are separate groups, in any frame.
     """
     group, _ = pd.factorize(observations["obs_group_id"])
     day, days = pd.factorize(observations["day"])
@@ -151,7 +148,7 @@ def _groups(observations: pd.DataFrame) -> npt.NDArray[np.int64]:
 
 
 def _headers(rows: Rows, vocabulary: Vocabulary, empty: Flags) -> Flags:
-    """Rows that have members, or are of a datatype that holds no value, and hold none."""
+    """Rows without a value that have members or a datatype without values."""
     has_members = np.zeros(rows.size, dtype=bool)
     has_members[rows.parent[rows.parent >= 0]] = True
     holds_none = vocabulary.datatype_key[rows.values.question] == "n/a"
@@ -172,26 +169,26 @@ def _diagnosed(rows: Rows) -> Flags:
 def _diagnosis_of(rows: Rows, part: Flags, diagnoses: Flags, parked: Flags) -> Positions:
     """For each part the first diagnosis in its group, one that is not parked if there is one.
 
-    None (-1) where it is somebody else's: no row ever says something of another person's record.
+    None (-1) where it is another person's: no row ever says something of another person's record.
     """
     candidates = np.flatnonzero(diagnoses)
     candidates = candidates[np.lexsort((rows.obs_id[candidates], parked[candidates]))]
     groups, first = np.unique(rows.group[candidates], return_index=True)
-    wanted = rows.group[part]
-    at = np.searchsorted(groups, wanted)
+    group_of_part = rows.group[part]
+    at = np.searchsorted(groups, group_of_part)
     at = np.minimum(at, max(len(groups) - 1, 0))
     if not len(groups):
-        return np.full(len(wanted), -1, dtype=np.intp)
-    found = candidates[first[at]]
+        return np.full(len(group_of_part), -1, dtype=np.intp)
+    first_diagnosis = candidates[first[at]]
     person = rows.observations["person_id"].to_numpy()
-    same = (groups[at] == wanted) & (person[found] == person[part])
-    return np.where(same, found, -1).astype(np.intp)
+    same = (groups[at] == group_of_part) & (person[first_diagnosis] == person[part])
+    return np.where(same, first_diagnosis, -1).astype(np.intp)
 
 
 def _first_of_group(rows: Rows, header: Flags, leading: Flags, parked: Flags) -> Positions:
     """For each header the first leading row below it, however deep; one that is not parked if there is one.
 
-    Ranks only ever fall, so the walk ends also where rows are members of each other.
+    Ranks only fall, so the loop ends also where rows are members of each other.
     """
     order = np.lexsort((rows.obs_id, parked))
     none = rows.size
@@ -237,39 +234,35 @@ def _outcomes(rows: Rows, *, lead: Positions, leading: Flags, parked: Flags, hea
     return outcome, reason
 
 
-def _said(
+def _diagnosis_details(
     rows: Rows, interpretation: Interpretation, *, part: Flags, lead: Positions, diagnoses: Flags
 ) -> dict[str, Texts]:
-    """What its parts say of each diagnosis, where that is certain: certainty, order, remark; else None.
+    """The certainty, order and remark of each diagnosis as its parts say them; None where that is not certain.
 
-    Two diagnoses in one group: nobody can tell whose the certainty is. Two different certainties of one
-    diagnosis: nobody can tell which holds. In both cases nothing is said. A mark that a diagnosis was ruled
-    out, or replaced by a later one, counts for all of its group: rather a note too many than a false
-    condition.
+    With two diagnoses in one group it is unknown to which the certainty belongs; with two different certainties of one
+    diagnosis, which one holds. Both are None. That a diagnosis was ruled out, or replaced by a later one, counts for
+    all of its group: a note too many is better than a false condition.
     """
-    said = {name: np.full(rows.size, None, dtype=object) for name in ("certainty", "order", "remark")}
+    details = {name: np.full(rows.size, None, dtype=object) for name in ("certainty", "order", "remark")}
     if not part.any():
-        return said
+        return details
     vocabulary, role, answer = interpretation.vocabulary, rows.categories.role, rows.values.answer
     numbers, count = np.unique(rows.group[diagnoses], return_counts=True)
     alone = part & (lead >= 0) & np.isin(rows.group, numbers[count == 1])
-    for name, own_role, words in (
-        ("certainty", evidence.CERTAINTY, _CERTAINTIES),
-        ("order", evidence.ORDER, _ORDERS),
-    ):
-        mine = np.flatnonzero(alone & (role == own_role))
-        word = np.zeros(len(mine), dtype=np.int64)  # 0 for an answer that is none of the words
+    for name, part_role, words in (("certainty", evidence.CERTAINTY, _CERTAINTIES), ("order", evidence.ORDER, _ORDERS)):
+        parts = np.flatnonzero(alone & (role == part_role))
+        number_of_part = np.zeros(len(parts), dtype=np.int64)  # 0 for an answer that is none of the words
         for number, codes in enumerate(words.values(), start=1):
-            word[vocabulary.mapped_to(codes)[answer[mine]]] = number
+            number_of_part[vocabulary.mapped_to(codes)[answer[parts]]] = number
         lowest = np.full(rows.size, len(words) + 1, dtype=np.int64)
         highest = np.zeros(rows.size, dtype=np.int64)
-        np.minimum.at(lowest, lead[mine], word)
-        np.maximum.at(highest, lead[mine], word)
-        for number, shown in enumerate(words, start=1):
-            said[name][(lowest == number) & (highest == number)] = shown
+        np.minimum.at(lowest, lead[parts], number_of_part)
+        np.maximum.at(highest, lead[parts], number_of_part)
+        for number, word in enumerate(words, start=1):
+            details[name][(lowest == number) & (highest == number)] = word
     grouped = part & (rows.group >= 0)
-    ruled = grouped & (role == evidence.RULED_OUT) & pd.notna(rows.values.value_type)
+    ruled_out = grouped & (role == evidence.RULED_OUT) & pd.notna(rows.values.value_type)
     revised = grouped & (role == evidence.REVISED) & affirmed(rows.values, interpretation.tables)
-    for marks, remark in ((revised, "revised later"), (ruled, "ruled out")):
-        said["remark"][diagnoses & np.isin(rows.group, rows.group[marks])] = remark
-    return said
+    for flags, remark in ((revised, "revised later"), (ruled_out, "ruled out")):
+        details["remark"][diagnoses & np.isin(rows.group, rows.group[flags])] = remark
+    return details

@@ -1,4 +1,4 @@
-"""What one hospital's lookups mean for its observations, worked out once and looked up for every frame.
+"""What one hospital's lookups mean for its observations, computed once and used for every frame.
 
 What belongs here: what depends on the lookups alone. What does not: what depends on a row (the other modules).
 """
@@ -16,7 +16,7 @@ from passport_pipeline.sources.openmrs.observations.vocabulary import Vocabulary
 
 
 class Interpretation:
-    """Of one hospital's lookups; `Lookups.derived` makes one for all frames of a load."""
+    """The interpretation of one hospital's lookups; `Lookups.derived` makes one for all frames of a load."""
 
     def __init__(self, lookups: Lookups) -> None:
         self._lookups = lookups

@@ -1,26 +1,28 @@
-"""Thousands of rows in one field: how observations come from the server, whatever the driver is made of.
+"""Thousands of rows in one field: reading observations fast with a driver that is written in Python.
 
-A driver written in Python spends its time on each field of each row. So the server joins the rows into one long
-text (GROUP_CONCAT): each is the bytes that its checksum covers (row_definition) and ends with a mark that is drawn by
-lot, so that no value holds it. Texts stand behind their length, so they come apart with a few operations on whole
-arrays; those that are not stored as UTF-8 come once more as the server converts them. The providers come once an
-encounter. It is one statement, hence one moment and one journey there and back.
+Such a driver spends its time on each field of each row. So the server joins the rows into one long text (GROUP_CONCAT):
+each is the bytes that its checksum covers (row_definition), and ends with a random separator, so that no value holds
+it. Each text follows its length, so that texts are taken apart with a few operations on whole arrays; those that are
+not stored as UTF-8 are sent again as the server converts them. The providers are sent once for each encounter. All is
+one statement, hence one moment and one round trip.
 
-No text becomes longer than the server's `max_allowed_packet`; what is more, it cuts. The last mark and the number of
-rows show it, and the ids are read again in halves. One row that is too long by itself comes without its texts, with
-the checksum that the server gives it.
+The server cuts a text that is longer than its `max_allowed_packet`. The last separator and the number of rows show
+that, and the ids are read again in halves. One row that is too long by itself is read without its texts, with the
+checksum that the server computes.
 
-What belongs here: the statement, and taking its texts apart. What does not: which rows (reading), what
-is in one (row_definition).
+What belongs here: the statement, and taking its texts apart. What does not: which rows are read (reading), what a row
+holds (row_definition).
 """
 
 from __future__ import annotations
 
 import secrets
 import zlib
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -63,7 +65,7 @@ _Places = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Packed:
-    """ObservationRows, and the providers of their encounters, as they came from the server."""
+    """Observations, and the providers of their encounters, as the server sent them."""
 
     rows: bytes
     providers: bytes
@@ -71,7 +73,7 @@ class Packed:
 
 
 class Unreadable(NamedTuple):
-    """A row that is longer than the server can hand over: `packed`, its three uuids, and the server's checksum."""
+    """A row that is longer than the server can send: `packed`, its three uuids, and the server's checksum."""
 
     packed: bytes
     obs_uuid: str | None
@@ -85,17 +87,17 @@ def read_packed(connection: sa.Connection, schema: Schema, ranges: Ranges, first
     rows = ObservationRows(schema)
     whole: dict[str, list[bytes]] = {"rows": [], "providers": []}
     unreadable: list[Unreadable] = []
-    waiting = [ranges]
-    while waiting:
-        some = waiting.pop()
-        found = connection.execute(_statement(rows, some, first, after)).all()
-        if all(_is_whole(joined, number) for _, joined, number in found):
-            for kind, joined, _ in found:
+    parts = [ranges]
+    while parts:
+        part = parts.pop()
+        answers = connection.execute(_statement(rows, part, first, after)).all()
+        if all(_is_whole(joined, number) for _, joined, number in answers):
+            for kind, joined, _ in answers:
                 whole[kind].append(joined or b"")
-        elif halves := _halves(some):
-            waiting += halves
+        elif halves := _halves(part):
+            parts += halves
         else:
-            unreadable += map(Unreadable._make, connection.execute(_without_texts(rows, some, first, after)))
+            unreadable += map(Unreadable._make, connection.execute(_without_texts(rows, part, first, after)))
     return Packed(b"".join(whole["rows"]), b"".join(whole["providers"]), unreadable)
 
 
@@ -116,8 +118,8 @@ def unpacked(schema: Schema, packed: Packed) -> pa.Table:
     patients = _encounter_patients(lines, fields.passed)
     if rows.recoded or patients:
         lines = [line[:size] for line, size in zip(lines, covered.tolist(), strict=True)]
-    for name, found in texts.items():
-        columns[name] = _with([getattr(row, name, None) for row in unreadable], found.cast(pa.large_string()))
+    for name, text in texts.items():
+        columns[name] = _with([getattr(row, name, None) for row in unreadable], text.cast(pa.large_string()))
     crcs: Iterable[int] = map(zlib.crc32, lines)
     if rows.has_providers:
         columns["providers"], checksums = _providers(packed.providers, columns["encounter_id"])
@@ -140,13 +142,11 @@ def _statement(rows: ObservationRows, ranges: Ranges, first: datetime, after: da
     ]
     patient = sa.func.ifnull(sa.func.concat("|", rows.encounter_patient), "")
     line = sa.func.concat(joined_by_bars([*rows.own, rows.provider_of_encounter, *converted]), patient, f"|{_MARK}")
-    statements = [
-        _joined("rows", line).select_from(rows.joined).where(*_live(rows, ranges, first, after)),
-    ]
+    statements = [_joined("rows", line).select_from(rows.joined).where(*_live(rows, ranges, first, after))]
     if rows.has_providers:
         theirs = sa.select(obs.c.encounter_id).where(within(obs.c.obs_id, ranges), obs.c.encounter_id.is_not(None))
         joined, numbers = rows.entered_providers(theirs.distinct().subquery("theirs"))
-        # In this order, lest a server walk through the providers of all encounters that there are.
+        # Joined in this order: otherwise a server may read the providers of all encounters.
         providers = _joined("providers", sa.func.concat_ws("|", sa.func.concat_ws(",", *numbers), _MARK))
         statements.append(providers.select_from(joined).prefix_with("STRAIGHT_JOIN"))
     return sa.union_all(*statements)
@@ -164,40 +164,38 @@ def _without_texts(rows: ObservationRows, ranges: Ranges, first: datetime, after
 
 
 def _joined(kind: str, line: Any) -> Any:
-    """`kind`, the lines as one, and how many they are."""
+    """`kind`, the lines as one text, and their number."""
     joined = sa.func.aggregate_strings(sa.cast(line, sa.LargeBinary), "")
     return sa.select(sa.literal_column(f"'{kind}'", sa.String), joined, sa.func.count())
 
 
 def _is_whole(joined: bytes | None, number: int) -> bool:
-    """Whether the server has joined all lines, and cut nothing off."""
+    """Whether the server has joined all lines and cut nothing."""
     return (joined or b"").count(_END) == number and (not number or (joined or b"").endswith(_END))
 
 
 def _halves(ranges: Ranges) -> list[Ranges]:
-    """The ids in two parts; nothing where there is but one."""
-    half = sum(high - low + 1 for low, high in ranges) // 2
+    """The ids in two parts; nothing where there is only one."""
+    counts = list(accumulate(high - low + 1 for low, high in ranges))
+    half = counts[-1] // 2
     if not half:
         return []
-    left: Ranges = []
-    for number, (low, high) in enumerate(ranges):
-        if half <= high - low:
-            left += [(low, low + half - 1)] if half else []
-            return [left, [(low + half, high), *ranges[number + 1 :]]]
-        left.append((low, high))
-        half -= high - low + 1
-    return [left]
+    number = bisect_left(counts, half)  # the range in which the first half ends
+    low, high = ranges[number]
+    last = high - (counts[number] - half)
+    rest = [(last + 1, high)] if last < high else []
+    return [[*ranges[:number], (low, last)], [*rest, *ranges[number + 1 :]]]
 
 
 def _encounter_patients(lines: list[bytes], passed: _Places) -> dict[int, int]:
-    """Of the lines that go on behind what is `passed`, which are few, by position: the patient of the encounter."""
+    """By position, the patient of the encounter in the few lines that are longer than `passed`."""
     sizes = np.fromiter(map(len, lines), np.int64, len(lines))
     return {at: int(lines[at][passed[at] + 1 :]) for at in np.flatnonzero(sizes > passed).tolist()}
 
 
-def _with(values: Sequence[str | None], found: Any) -> Any:
-    """A column of texts, and these behind it."""
-    return pa.concat_arrays([found, pa.array(values, pa.large_string())])
+def _with(values: Sequence[str | None], column: Any) -> Any:
+    """A column of texts, with these appended."""
+    return pa.concat_arrays([column, pa.array(values, pa.large_string())])
 
 
 class _Fields:
@@ -228,7 +226,7 @@ class _Fields:
         return self._slices(start, end, start == end).cast(pa.large_string())
 
     def text(self) -> Any:
-        """What stands behind its length, as it is stored, or null."""
+        """The text that follows its length, as it is stored, or null."""
         missing = self._data[self._at] == _BAR
         size = np.zeros(len(self._at), np.int64)
         reading = np.flatnonzero(~missing)
@@ -247,23 +245,23 @@ class _Fields:
         return start, end
 
     def _slices(self, start: _Places, end: _Places, missing: npt.NDArray[np.bool_] | None = None) -> Any:
-        # What is wanted and what lies between, in turn, as one array on the bytes themselves.
+        # The slices and the bytes between them, alternating, as one array on the bytes themselves.
         offsets = np.append(np.stack((start, end), axis=1).ravel(), len(self._content))
         buffers = [None, pa.py_buffer(offsets.data), pa.py_buffer(self._content)]
         pieces = pa.LargeBinaryArray.from_buffers(pa.large_binary(), 2 * len(start), buffers)
-        wanted: Any = pa.array(np.arange(0, 2 * len(start), 2), mask=missing)
-        return pieces.take(wanted)
+        slices: Any = pa.array(np.arange(0, 2 * len(start), 2), mask=missing)
+        return pieces.take(slices)
 
 
 def _numbers(content: bytes) -> dict[str, Any]:
     try:
-        found = _csv(content, _AS_DATES)
-        valid = all(pc.min(pc.year(found[name])).as_py() != 0 for name in DATES)
+        table = _csv(content, _AS_DATES)
+        valid = all(pc.min(pc.year(table[name])).as_py() != 0 for name in DATES)
     except pa.ArrowInvalid:  # zero dates, days 0, months 13
         valid = False
     if not valid:
-        found = _csv(content, _AS_STORED)
-    return dict(zip(found.column_names, found.columns, strict=True))
+        table = _csv(content, _AS_STORED)
+    return dict(zip(table.column_names, table.columns, strict=True))
 
 
 def _csv(content: bytes, types: dict[str, pa.DataType]) -> pa.Table:
@@ -278,19 +276,19 @@ def _csv(content: bytes, types: dict[str, pa.DataType]) -> pa.Table:
 
 
 def _providers(content: bytes, encounters: Any) -> tuple[Any, Any]:
-    """Of each encounter its providers, null where it has none, and their checksum in digits, as it is covered."""
-    found = _csv(content.replace(_END, b"\n"), _ENTERED)
-    found = found.sort_by([("encounter_id", "ascending"), ("encounter_provider_id", "ascending")])
-    ids, starts = np.unique(found["encounter_id"].to_numpy(), return_index=True)
-    checksums = _entry_checksums(found, starts) if len(ids) else []
-    named = found.filter(found["provider_id"].is_valid())
+    """The providers of each encounter, null where it has none, and the digits of their checksum as rows cover them."""
+    entries = _csv(content.replace(_END, b"\n"), _ENTERED)
+    entries = entries.sort_by([("encounter_id", "ascending"), ("encounter_provider_id", "ascending")])
+    ids, starts = np.unique(entries["encounter_id"].to_numpy(), return_index=True)
+    checksums = _entry_checksums(entries, starts) if len(ids) else []
+    named = entries.filter(entries["provider_id"].is_valid())
     numbers = [named[name].cast(pa.large_string()) for name in ("provider_id", "role_id")]
-    each = pc.binary_join_element_wise(*numbers, _text(":"), null_handling="replace").combine_chunks()
-    offsets = np.append(np.searchsorted(named["encounter_id"].to_numpy(), ids), len(each))
-    listed = pc.binary_join(pa.LargeListArray.from_arrays(pa.array(offsets), each), _text(" "))
-    wanted = pc.index_in(encounters, pa.array(ids, pa.int64())).combine_chunks()
-    providers = pc.if_else(pc.equal(listed, _text("")), None, listed).take(wanted)
-    digits = pa.array(checksums, pa.large_string()).take(wanted)
+    pairs = pc.binary_join_element_wise(*numbers, _text(":"), null_handling="replace").combine_chunks()
+    offsets = np.append(np.searchsorted(named["encounter_id"].to_numpy(), ids), len(pairs))
+    listed = pc.binary_join(pa.LargeListArray.from_arrays(pa.array(offsets), pairs), _text(" "))
+    positions = pc.index_in(encounters, pa.array(ids, pa.int64())).combine_chunks()
+    providers = pc.if_else(pc.equal(listed, _text("")), None, listed).take(positions)
+    digits = pa.array(checksums, pa.large_string()).take(positions)
     return providers, pc.fill_null(digits, _text("0")).cast(pa.large_binary())
 
 

@@ -2,7 +2,7 @@
 
 One statement a frame, whatever the frame holds. A frame is a whole number of (day, root_block) pairs in their
 order, so that a group of observations is never split, and about as many rows as asked for: small days share a
-frame, a giant day is several. While one frame is used, the server is at work on the next.
+frame, a giant day is several. While one frame is used, the server reads the next.
 
 What belongs here: which rows are read when, and what a frame is. What does not: how rows come from the server
 (packed_rows), what a row is (row_definition).
@@ -22,7 +22,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
 
-from passport_pipeline.sources.mysql.connection import LONGEST_TEXT, Database, hang_up
+from passport_pipeline.sources.mysql.connection import LONGEST_TEXT, Database
+from passport_pipeline.sources.mysql.pymysql_connection import cut
 from passport_pipeline.sources.mysql.survey import BLOCK, at_most, cell_ranges
 from passport_pipeline.sources.openmrs.observations.packed_rows import DATES, Packed, read_packed, unpacked
 
@@ -78,7 +79,7 @@ value_datetime. `location_id` is the encounter's, else the observation's. `provi
 
 _EXTENSIONS = {"Int64": pd.Int64Dtype(), "str": pd.StringDtype(na_value=np.nan)}
 
-# Bytes that a row has on the way here, and then some; in sample hospitals 300.
+# Bytes that a row takes in transit, with a margin; 300 in sample hospitals.
 _ROW_BYTES = 512
 
 
@@ -88,13 +89,13 @@ def read_observations(
     """Frames of the live rows of these cells, with OBSERVATION_COLUMNS, by day, root_id, obs_id.
 
     `cells` are those of `survey_reading.window_cells` on the same connection, checksums or not: all cells of each (day,
-    root_block) that is wanted. Each frame is one statement, fetched whole before it is given; the next one is fetched
-    meanwhile, by a thread. So nothing else may use the connection until the frames have come to their end or are
-    closed. Raises SourceError.
+    root_block) to be read. Each frame is one statement, fetched whole before it is yielded; a thread fetches the next
+    one meanwhile. So nothing else may use the connection until the generator is exhausted or closed. Raises
+    SourceError.
     """
     batch_rows = max(1, min(batch_rows, connection.info[LONGEST_TEXT] // _ROW_BYTES))
-    for wanted, packed in _ahead(connection, database, _frames(cells, batch_rows)):
-        frame = _frame(unpacked(database.schema, packed), wanted)
+    for cells_of_frame, packed in _ahead(connection, database, _frames(cells, batch_rows)):
+        frame = _frame(unpacked(database.schema, packed), cells_of_frame)
         if len(frame):
             yield frame
 
@@ -104,26 +105,26 @@ def _ahead(
 ) -> Iterator[tuple[pd.DataFrame, Packed]]:
     """The cells of each frame and what was read of them, one read ahead."""
 
-    def read(wanted: pd.DataFrame) -> Packed:
-        first: datetime = wanted["day"].min().to_pydatetime()
-        after: datetime = wanted["day"].max().to_pydatetime() + timedelta(days=1)
-        return read_packed(connection, database.schema, at_most(cell_ranges(wanted)), first, after)
+    def read(cells: pd.DataFrame) -> Packed:
+        first: datetime = cells["day"].min().to_pydatetime()
+        after: datetime = cells["day"].max().to_pydatetime() + timedelta(days=1)
+        return read_packed(connection, database.schema, at_most(cell_ranges(cells)), first, after)
 
-    line = connection.connection.dbapi_connection
+    dbapi_connection = connection.connection.dbapi_connection
     with ThreadPoolExecutor(1, "hospital") as thread:
         reads: list[tuple[pd.DataFrame, Future[Packed]]] = []
         try:
-            for wanted in frames:
-                reads.append((wanted, thread.submit(read, wanted)))
+            for cells_of_frame in frames:
+                reads.append((cells_of_frame, thread.submit(read, cells_of_frame)))
                 if len(reads) > 1:
                     packed = reads[0][1].result()
                     yield reads.pop(0)[0], packed
-            for wanted, last in reads:
-                yield wanted, last.result()
+            for cells_of_frame, last in reads:
+                yield cells_of_frame, last.result()
         finally:
             thread.shutdown(wait=False, cancel_futures=True)
             if not all(future.done() for _, future in reads):
-                hang_up(line)
+                cut(dbapi_connection)
                 thread.shutdown()
                 connection.invalidate()
 
@@ -139,22 +140,22 @@ def _frames(cells: pd.DataFrame, batch_rows: int) -> Iterator[pd.DataFrame]:
         total += size
         numbers.append(number)
     frame_of_cell = np.array(numbers, dtype="int64")[pairs.ngroup().to_numpy()]
-    for _, wanted in live.groupby(frame_of_cell):
-        yield wanted
+    for _, cells_of_frame in live.groupby(frame_of_cell):
+        yield cells_of_frame
 
 
-def _frame(table: pa.Table, wanted: pd.DataFrame) -> pd.DataFrame:
-    """The rows of the wanted (day, root_block) pairs alone: id ranges may touch those of another frame."""
-    found: dict[str, Any] = dict(zip(table.column_names, table.columns, strict=True))
-    given = found["value_datetime"].is_valid()
-    found |= {name: _dates(found[name]) for name in DATES}
-    found["bad_datetime"] = pc.and_(given, found["value_datetime"].is_null())
-    found["day"] = pc.floor_temporal(found["root_created"], unit="day").cast(pa.timestamp("s"))
-    found["location_id"] = pc.coalesce(found["encounter_location_id"], found["obs_location_id"])
-    day, root, obs = (found[name].to_numpy() for name in ("day", "root_id", "obs_id"))
-    inside = np.isin(_pairs(day, root // BLOCK), _pairs(wanted["day"].to_numpy(), wanted["root_block"].to_numpy()))
+def _frame(table: pa.Table, cells: pd.DataFrame) -> pd.DataFrame:
+    """The rows of these cells' (day, root_block) pairs alone: id ranges may touch those of another frame."""
+    columns: dict[str, Any] = dict(zip(table.column_names, table.columns, strict=True))
+    has_datetime = columns["value_datetime"].is_valid()
+    columns |= {name: _dates(columns[name]) for name in DATES}
+    columns["bad_datetime"] = pc.and_(has_datetime, columns["value_datetime"].is_null())
+    columns["day"] = pc.floor_temporal(columns["root_created"], unit="day").cast(pa.timestamp("s"))
+    columns["location_id"] = pc.coalesce(columns["encounter_location_id"], columns["obs_location_id"])
+    day, root, obs = (columns[name].to_numpy() for name in ("day", "root_id", "obs_id"))
+    inside = np.isin(_pairs(day, root // BLOCK), _pairs(cells["day"].to_numpy(), cells["root_block"].to_numpy()))
     order = np.lexsort((obs, root, day))
-    rows = pa.table({name: found[name] for name in OBSERVATION_COLUMNS}).take(order[inside[order]])
+    rows = pa.table({name: columns[name] for name in OBSERVATION_COLUMNS}).take(order[inside[order]])
     return pd.DataFrame({name: _column(rows[name], dtype) for name, dtype in OBSERVATION_COLUMNS.items()}, copy=False)
 
 
@@ -163,19 +164,19 @@ def _pairs(days: npt.NDArray[np.datetime64], root_blocks: npt.NDArray[np.int64])
     return days.astype("datetime64[D]").astype(np.int64) * 2**40 + root_blocks
 
 
-def _dates(found: Any) -> Any:
+def _dates(values: Any) -> Any:
     """Dates in Arrow; zero dates, days 0 and months 13 are null."""
-    if pa.types.is_timestamp(found.type):
-        return found
-    found = pc.if_else(pc.starts_with(found, pattern="0000"), None, found)
+    if pa.types.is_timestamp(values.type):
+        return values
+    values = pc.if_else(pc.starts_with(values, pattern="0000"), None, values)
     try:
-        return found.cast(pa.timestamp("us"))
+        return values.cast(pa.timestamp("us"))
     except pa.ArrowInvalid:
-        dates = pd.to_datetime(found.to_pandas().astype("str"), format="ISO8601", errors="coerce")
+        dates = pd.to_datetime(values.to_pandas().astype("str"), format="ISO8601", errors="coerce")
         return pa.Array.from_pandas(dates.astype("datetime64[us]"))
 
 
 def _column(values: Any, dtype: str) -> Any:
-    """Values of Arrow in a dtype of OBSERVATION_COLUMNS, without a copy where that can be."""
+    """Values of Arrow in a dtype of OBSERVATION_COLUMNS, without a copy where possible."""
     extension: Any = _EXTENSIONS.get(dtype)
     return extension.__from_arrow__(values) if extension else values.to_numpy()

@@ -1,24 +1,24 @@
 """The one definition of an observation's row: its root, its day, whether it is live, and its checksum.
 
-Survey, window and extraction all select from `ObservationRows`, so a digest that MariaDB folds and one that is folded
-from extracted rows agree by construction.
+Survey, window and extraction all select from `ObservationRows`, so a digest that MariaDB folds and one of extracted
+rows are equal by construction.
 
 * The root is the outermost group, four parents up; `obs_group_id` that names no row, or the row itself, makes
   the row its own root. The day is that of the root's `date_created`.
 * A row is live when neither it, nor its encounter, nor the encounter's visit, nor its person, nor its patient is
-  voided. No encounter, visit or patient row is no obstacle, no person row is one.
+  voided. An encounter, visit or patient row may be missing, the person's may not.
 * `encounter_patient` is the patient of the row's encounter where that is not the row's own person. Such a row is live,
-  and for people to decide about.
-* `packed` is every number and date that is read, in one text: numbers and dates hold no comma, so it comes
-  apart again without loss.
-* `checksum` is a CRC32 over the row's own bytes (`packed` and every text that is read), its encounter's
-  providers and, behind these, `encounter_patient`. An empty text counts as `0=`, NULL as nothing, and every value has
-  its own place, so NULL, '' and a value in another column all differ. Where the server cannot put these bytes together,
-  because they are longer than its `max_allowed_packet`, the checksum is that of `packed` alone: the row still counts.
-  Texts count as the bytes that are stored: no conversion, hence no illegal mix of collations, and a third of the time.
-  The extraction reads these very bytes (packed_rows), so what it sums up is what arrived.
-* An encounter's providers are a subquery per row: for a range of ids of any width it costs as the
-  range does. The extraction reads them once an encounter.
+  and people have to decide about it.
+* `packed` is every number and date that is read, in one text: numbers and dates hold no comma, so it can be split
+  again without loss.
+* `checksum` is a CRC32 over the row's own bytes (`packed` and every text that is read), its encounter's providers and,
+  after these, `encounter_patient`. An empty text counts as `0=`, NULL as nothing, and every value has its own place, so
+  NULL, '' and a value in another column all differ. Where the server cannot put these bytes together, because they are
+  longer than its `max_allowed_packet`, the checksum is that of `packed` alone: the row still counts. Texts count as the
+  bytes that are stored: no conversion, hence no illegal mix of collations, and a third of the time. The extraction
+  reads these same bytes (packed_rows), so its digest is that of the bytes that arrived.
+* An encounter's providers are a subquery for each row: its cost grows with the range of ids alone. The extraction reads
+  them once for each encounter.
 
 What belongs here: these expressions. What does not: folding them (sources.mysql) or reading them
 (reading).
@@ -87,7 +87,7 @@ PACKED = ("root_id", "root_created", *(name for name, _, _ in NUMBERS_AND_DATES)
 
 
 class ObservationRows:
-    """The joins and expressions of one database's observations; see the module for what they mean."""
+    """The joins and expressions of one database's observations; the module's docstring explains them."""
 
     def __init__(self, schema: Schema) -> None:
         self.schema = schema
@@ -198,14 +198,14 @@ class ObservationRows:
     def covered(self) -> ColumnElement[Any]:
         """The bytes that the checksum covers; NULL where the server cannot put them together.
 
-        `encounter_patient` stands behind all else, as `@7`, and leaves nothing behind where there is none.
+        `encounter_patient` comes last, as `@7`, or as nothing where there is none.
         """
         patient = sa.func.concat("@", self.encounter_patient)
         return sa.func.concat_ws("|", *self.own, sa.func.ifnull(self._providers_checksum(), ""), patient)
 
     @cached_property
     def own(self) -> list[ColumnElement[Any]]:
-        """What the checksum covers but for the providers, in its order: `packed`, then TEXTS as `bytes=text`."""
+        """What the checksum covers, without the providers, in its order: `packed`, then TEXTS as `bytes=text`."""
         return [self.packed, *(sized(self._column(table, column)) for _, table, column in TEXTS)]
 
     @cached_property
@@ -220,7 +220,7 @@ class ObservationRows:
 
     def entered_providers(self, encounters: FromClause) -> tuple[FromClause, list[ColumnElement[Any]]]:
         """The providers of `encounters` (encounter_id): encounter_id, encounter_provider_id, checksum, provider_id,
-        role, all numbers, NULL as "". `_providers_checksum` says how the checksums of an encounter's are folded.
+        role, all numbers, NULL as "". `_providers_checksum` describes how an encounter's checksums are folded.
         """
         table = encounter_provider.alias("ep")
         matching = sa.and_(table.c.encounter_id == encounters.c.encounter_id, table.c.voided == 0)
@@ -233,7 +233,7 @@ class ObservationRows:
 
     def _providers_checksum(self) -> ColumnElement[Any]:
         """XOR of the entries' checksums; where there are several, `:` and the sum of their `place_of_provider`: two
-        that exchange their providers, or roles, leave XOR as it is.
+        that exchange their providers or roles do not change XOR.
         """
         if self.has_providers:
             table = encounter_provider.alias("ep")
@@ -276,19 +276,19 @@ class ObservationRows:
 
 
 def sized(text: ColumnElement[Any]) -> ColumnElement[Any]:
-    """The bytes of a text behind their number, as `5=bytes`; "" for NULL, NULL where the server cannot join them."""
+    """The number of a text's bytes and the bytes, as `5=bytes`; "" for NULL, NULL where the server cannot join them."""
     return sa.func.if_(text.is_(None), "", sa.func.concat(sa.func.length(text), "=", sa.cast(text, sa.LargeBinary)))
 
 
 def place_of_provider(entry: Any, provider: Any, role: Any) -> Any:
-    """A number that tells which entry of an encounter names which provider in which role; numbers, columns or arrays.
+    """A number for which entry of an encounter names which provider in which role; of numbers, columns or arrays.
 
-    What is multiplied has 31, 20 and 10 bits at most, so that no server finds the product out of range.
+    The factors have 31, 20 and 10 bits at most, so that the product is out of range on no server.
     """
     return entry * (provider % 2**20 + 31 * (role % 2**10))
 
 
 def joined_by_bars(values: Iterable[ColumnElement[Any]]) -> ColumnElement[Any]:
-    """The values with a bar between two; NULL where one is, so that none is ever left out."""
+    """The values with a bar between two; NULL where any is NULL, so that none is ever left out."""
     parts = [part for value in values for part in ("|", value)]
     return sa.func.concat(*parts[1:])

@@ -1,6 +1,6 @@
 """Observations as a stream of a record system.
 
-What belongs here: putting the parts of this package behind the interface. What does not: any statement or rule.
+What belongs here: the parts of this package behind the interface. What does not: any statement or rule.
 """
 
 from __future__ import annotations
@@ -10,8 +10,6 @@ from functools import partial
 
 import pandas as pd
 
-from passport_pipeline.core.row_references import References
-from passport_pipeline.sources.lookups import Lookups
 from passport_pipeline.sources.mysql.connection import Database
 from passport_pipeline.sources.mysql.survey import Survey
 from passport_pipeline.sources.mysql.table_reader import TableReader
@@ -34,18 +32,12 @@ class Observations:
     rules_version = RULES_VERSION
     identities = staticmethod(drafting.identities)
     draft = staticmethod(drafting.draft)
+    references = staticmethod(references)
+    unknown_references = staticmethod(unknown_references)
 
     def load_survey(self, frames: Mapping[str, pd.DataFrame], texts: Mapping[str, str]) -> Survey | None:
-        """As Stream.load_survey: surveys without the third fold cannot be read any more."""
+        """As Stream.load_survey: surveys without the third checksum cannot be read any more."""
         return Survey.from_frames(frames, texts) if Survey.readable(frames) else None
-
-    def references(self, rows: pd.DataFrame) -> References:
-        """As Stream.references."""
-        return references(rows)
-
-    def unknown_references(self, lookups: Lookups, rows: pd.DataFrame) -> Mapping[str, set[int]]:
-        """As Stream.unknown_references."""
-        return unknown_references(lookups, rows)
 
 
 def observation_reader(database: Database) -> TableReader:

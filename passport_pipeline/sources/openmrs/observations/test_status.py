@@ -29,21 +29,20 @@ INTERPRETATIONS = MappingProxyType(
         "CRITICALLY_HIGH": CRITICAL,
     }
 )
-"""OpenMRS's interpretations that answer the question. The others (NEGATIVE, POSITIVE, RESISTANT,
-OFF_SCALE_LOW, SIGNIFICANT_CHANGE_UP ...) say something else: a negative test may be the bad news, so they
-give no status."""
+"""OpenMRS's interpretations that give a status. The others (NEGATIVE, POSITIVE, RESISTANT, OFF_SCALE_LOW,
+SIGNIFICANT_CHANGE_UP ...) do not say what is normal: a negative test may be the bad news."""
 
 
 def test_statuses(observations: pd.DataFrame, values: Values, vocabulary: Vocabulary) -> Texts:
     """Normal, Abnormal, Critical or None for each row of an observations frame, as if it were a test.
 
-    An interpretation that is stated outranks the ranges, also where it gives no status. A concept without
-    a normal range gives no Normal, and neither does a result of which only a limit is known ("< 20").
+    A stated interpretation outranks the ranges, also where it gives no status. There is no Normal for a concept without
+    a normal range, or for a result of which only a limit is known ("< 20").
     """
     status = _by_ranges(observations, values, vocabulary)
-    said = cleaned(observations["interpretation"])
-    spoken = pd.notna(said)
-    status[spoken] = [INTERPRETATIONS.get(value.upper()) for value in said[spoken]]
+    interpretations = cleaned(observations["interpretation"])
+    stated = pd.notna(interpretations)
+    status[stated] = [INTERPRETATIONS.get(value.upper()) for value in interpretations[stated]]
     return status
 
 
@@ -65,10 +64,10 @@ def _by_ranges(observations: pd.DataFrame, values: Values, vocabulary: Vocabular
     abnormal = (exact | (modifier == "<=")) & (value < low) | (modifier == "<") & (value <= low)
     abnormal |= (exact | (modifier == ">=")) & (value > high) | (modifier == ">") & (value >= high)
     ranged = ~np.isnan(low) | ~np.isnan(high)
-    found: Texts = np.full(len(rows), None, dtype=object)
-    found[exact & ranged] = NORMAL
-    found[abnormal] = ABNORMAL
-    found[critical] = CRITICAL
-    found[low > high] = None  # a range entered the wrong way round says nothing
-    status[rows] = found
+    by_range: Texts = np.full(len(rows), None, dtype=object)
+    by_range[exact & ranged] = NORMAL
+    by_range[abnormal] = ABNORMAL
+    by_range[critical] = CRITICAL
+    by_range[low > high] = None  # a range entered the wrong way round says nothing
+    status[rows] = by_range
     return status

@@ -1,4 +1,4 @@
-"""What was answered, as text that a patient can read, whatever column of the observation it stands in.
+"""What was answered, as text that a patient can read, from any value column of the observation.
 
 What belongs here: which of the value columns counts, how numbers and dates are written, what is no valid
 value. What does not: whether a result is normal (test_status), what kind of record it makes (evidence).
@@ -29,7 +29,7 @@ from passport_pipeline.sources.drafts import (
 )
 from passport_pipeline.sources.openmrs.observations.vocabulary import Flags, Positions, Texts, Vocabulary
 
-_MOST_DECIMALS = 15  # a double has no more; a dictionary may ask for two thousand million
+_MOST_DECIMALS = 15  # a double has no more, but a dictionary may state two thousand million
 
 _BY_DATATYPE = {
     "coded": CODED,
@@ -67,16 +67,16 @@ class Values:
 def number(value: float, precision: float = math.nan) -> str:
     """A number as it was measured: "5" for 5.0, and "5.0" where the concept's display precision is 1.
 
-    The precision adds zeros, up to 15 decimals, and never rounds: a digit that somebody wrote is not dropped.
+    The precision adds zeros, up to 15 decimals, and never rounds: no written digit is dropped.
     """
-    text = f"{value:.15g}"  # the digits that a double is certain of: 0.1 + 0.2 reads 0.3
+    text = f"{value:.15g}"  # the exact digits of a double: 0.1 + 0.2 reads 0.3
     if "e" in text:
         text = f"{value:.15f}".rstrip("0").rstrip(".") if abs(value) < 1 else f"{value:.0f}"
     if text == "-0":
         text = "0"
     whole, _, decimals = text.partition(".")
-    wanted = 0 if math.isnan(precision) else int(min(max(0.0, precision), _MOST_DECIMALS))
-    padded = decimals.ljust(wanted, "0")
+    places = 0 if math.isnan(precision) else int(min(max(0.0, precision), _MOST_DECIMALS))
+    padded = decimals.ljust(places, "0")
     return f"{whole}.{padded}" if padded else whole
 
 
@@ -90,10 +90,10 @@ def clean(value: object) -> str | None:
 
 
 def cleaned(column: pd.Series) -> Texts:
-    """A column of texts, each `clean`; the null ones, which are most, cost nothing."""
-    known = np.flatnonzero(column.notna().to_numpy())
+    """A column of texts, each `clean`; most are null and take no time."""
+    filled = np.flatnonzero(column.notna().to_numpy())
     texts = np.full(len(column), None, dtype=object)
-    texts[known] = [clean(value) for value in column.iloc[known].tolist()]
+    texts[filled] = [clean(value) for value in column.iloc[filled].tolist()]
     return texts
 
 
@@ -171,13 +171,7 @@ def describe(observations: pd.DataFrame, vocabulary: Vocabulary) -> Values:
 
 
 def _show_drugs(
-    observations: pd.DataFrame,
-    vocabulary: Vocabulary,
-    rows: Flags,
-    answer: Positions,
-    *,
-    display: Texts,
-    dosage: Texts,
+    observations: pd.DataFrame, vocabulary: Vocabulary, rows: Flags, answer: Positions, *, display: Texts, dosage: Texts
 ) -> None:
     if not rows.any():
         return
@@ -188,7 +182,7 @@ def _show_drugs(
 
 
 def _show_flags(observations: pd.DataFrame, vocabulary: Vocabulary, rows: Flags, display: Texts, reason: Texts) -> None:
-    """Booleans that stand in value_boolean (1.9) or, older still, as 1 or 0 in value_numeric."""
+    """Booleans in value_boolean (1.9) or, before that, as 1 or 0 in value_numeric."""
     if not rows.any():
         return
     yes = _word(vocabulary, vocabulary.true_position, "Yes")

@@ -47,7 +47,7 @@ def texts(values: Iterable[Any]) -> Texts:
 
 
 def objects(values: Iterable[Any]) -> Texts:
-    """An array of what is no array itself, though it may be a sequence."""
+    """An object array with each value as one element, even where it is a sequence."""
     listed = list(values)
     array = np.empty(len(listed), dtype=object)
     for at, value in enumerate(listed):
@@ -56,8 +56,7 @@ def objects(values: Iterable[Any]) -> Texts:
 
 
 class Vocabulary:
-    """The concepts of one hospital by position. Every array ends with the unknown concept, so that -1 finds
-    it.
+    """The concepts of one hospital by position. Every array ends with the unknown concept, which is at -1.
 
     name, uuid, datatype, concept_class, units: str or None; datatype_key, class_key, words: folded for
     comparing; display_precision, low_absolute ... hi_absolute: float, NaN where not stated. `asked` has each as a
@@ -78,14 +77,7 @@ class Vocabulary:
         self.words = np.array([fold(name) for name in self.name], dtype=object)
         self.ranges = {
             column: _floats(concepts[column])
-            for column in (
-                "low_absolute",
-                "low_critical",
-                "low_normal",
-                "hi_normal",
-                "hi_critical",
-                "hi_absolute",
-            )
+            for column in ("low_absolute", "low_critical", "low_normal", "hi_normal", "hi_critical", "hi_absolute")
         }
         self.precision = _floats(concepts["display_precision"])
         whole = concepts["allow_decimal"].astype("boolean").eq(False).fillna(value=False)
@@ -119,9 +111,9 @@ class Vocabulary:
 
     def named(self, phrases: Iterable[str]) -> Flags:
         """Which concepts' names hold one of these whole words, or phrases of words."""
-        wanted = "|".join(sorted({re.escape(fold(phrase).strip()) for phrase in phrases} - {""}))
-        pattern = re.compile(f" (?:{wanted}) ")
-        return np.array([bool(wanted) and bool(pattern.search(words)) for words in self.words], dtype=bool)
+        alternatives = "|".join(sorted({re.escape(fold(phrase).strip()) for phrase in phrases} - {""}))
+        pattern = re.compile(f" (?:{alternatives}) ")
+        return np.array([bool(alternatives) and bool(pattern.search(words)) for words in self.words], dtype=bool)
 
     def _position(self, concept_id: int | None) -> int:
         if concept_id is None or pd.isna(concept_id):
@@ -155,5 +147,5 @@ def _floats(column: pd.Series) -> Floats:
 
 def _indexer(index: pd.Index, ids: pd.Series) -> Positions:
     """Positions of ids in an index; ids are positive, so -1 stands for null and is never found."""
-    wanted = ids.to_numpy(dtype=np.int64, na_value=-1)
-    return np.asarray(index.get_indexer(pd.Index(wanted)), dtype=np.intp)
+    numbers = ids.to_numpy(dtype=np.int64, na_value=-1)
+    return np.asarray(index.get_indexer(pd.Index(numbers)), dtype=np.intp)

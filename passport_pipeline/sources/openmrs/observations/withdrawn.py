@@ -1,7 +1,7 @@
-"""Rows that nobody voided and that are not live all the same, because what they belong to is gone.
+"""Unvoided rows that are not live, because their person, patient, encounter or visit is voided or merged.
 
 OpenMRS voids the rows of an encounter or a patient that it voids, but SQL, imports and older versions leave some. They
-are not shown, so somebody has to be told how many there are.
+are not shown, so the operator has to know how many there are.
 
 What belongs here: counting them. What does not: what is live (row_definition).
 """

@@ -75,8 +75,8 @@ def observations(*rows: Row) -> pd.DataFrame:
 
 
 def concept(concept_id: int, name: str | None, datatype: str = "N/A", cls: str = "Misc", **more: Any) -> dict[str, Any]:
-    known = {"concept_id": concept_id, "uuid": f"concept-{concept_id}", "name": name}
-    return known | {"datatype": datatype, "concept_class": cls} | more
+    identity = {"concept_id": concept_id, "uuid": f"concept-{concept_id}", "name": name}
+    return identity | {"datatype": datatype, "concept_class": cls} | more
 
 
 YES = concept(1, "Yes")
@@ -97,14 +97,14 @@ def concepts(
 
 
 def lookups(
-    known: ConceptLookup,
+    dictionary: ConceptLookup,
     *,
     providers: Iterable[Row] = (),
     users: Iterable[Row] = ({"user_id": 100, "uuid": "user-100", "name": "Jane Smith"},),
     roles: Iterable[Row] = (),
 ) -> Lookups:
     return Lookups(
-        concepts=known,
+        concepts=dictionary,
         providers=ProviderLookup(
             providers=frame(PROVIDERS, providers),
             users=frame(USERS, users),
@@ -123,12 +123,14 @@ def lookups(
 def matched(rows: pd.DataFrame, patients: Mapping[int, str] | None = None) -> pd.DataFrame:
     """Every person of the frame matched to PATIENT, or as told (a person left out is an unknown patient)."""
     persons = rows[["person_id", "person_uuid"]].drop_duplicates()
-    told = dict.fromkeys(persons["person_id"].tolist(), PATIENT) if patients is None else patients
+    accounts = dict.fromkeys(persons["person_id"].tolist(), PATIENT) if patients is None else patients
     identifiers = frame(
         {"person_id": "int64", "identifier": "str"},
         [{"person_id": p, "identifier": f"{p:012d}"} for p in persons["person_id"].tolist()],
     )
-    return match(persons, national_ids(identifiers), lambda ids: {i: [told[int(i)]] for i in ids if int(i) in told})
+    return match(
+        persons, national_ids(identifiers), lambda ids: {i: [accounts[int(i)]] for i in ids if int(i) in accounts}
+    )
 
 
 def drafts_of(rows: pd.DataFrame, known: ConceptLookup | Lookups) -> Drafts:

@@ -25,7 +25,7 @@ MALARIA, HEADACHE, PARACETAMOL, POSITIVE, NONE = 456, 457, 458, 459, 460
 def category(name, datatype="Coded", cls="Question", mapped=(), inside=None, more=None, **value):
     question = concept(100, name, datatype, cls, **(more or {}))
     header = concept(99, inside or "Group", "N/A", "ConvSet")
-    known = concepts(
+    dictionary = concepts(
         question,
         header,
         *ANSWERS,
@@ -33,7 +33,7 @@ def category(name, datatype="Coded", cls="Question", mapped=(), inside=None, mor
         drugs=[(7, "Paracetamol 500mg tablet", PARACETAMOL, "500mg")],
     )
     rows = observations(obs(1, 99), obs(2, 100, obs_group_id=1 if inside else None, **value))
-    return categorise(rows, known).iloc[1]["category"]
+    return categorise(rows, dictionary).iloc[1]["category"]
 
 
 @pytest.mark.parametrize(
@@ -86,11 +86,11 @@ def test_codes_are_compared_without_regard_to_case_and_narrower_maps_are_not_the
     ],
 )
 def test_the_diagnosis_construct_is_known_by_its_roles(code, role):
-    known = concepts(concept(100, "X", "Coded"), *ANSWERS, mappings=[(100, EMRAPI, code)])
-    found = categorise(observations(obs(1, 100, value_coded=HEADACHE)), known).iloc[0]
-    assert found["role"] == role
-    assert found["point"] == 2
-    assert (found["category"] == "condition") == (role in {"diagnosis", "non_coded_diagnosis"})
+    dictionary = concepts(concept(100, "X", "Coded"), *ANSWERS, mappings=[(100, EMRAPI, code)])
+    decision = categorise(observations(obs(1, 100, value_coded=HEADACHE)), dictionary).iloc[0]
+    assert decision["role"] == role
+    assert decision["point"] == 2
+    assert (decision["category"] == "condition") == (role in {"diagnosis", "non_coded_diagnosis"})
 
 
 def test_the_class_of_the_answer_comes_before_the_question():
@@ -155,7 +155,7 @@ def test_what_is_not_or_not_now_is_a_note(name, answer):
 
 @pytest.mark.parametrize("depth", [1, 2, 3])
 def test_a_family_history_around_the_row_counts_at_any_depth(depth):
-    known = concepts(
+    dictionary = concepts(
         concept(98, "Family history construct", "N/A", "ConvSet"),
         concept(99, "Details", "N/A", "ConvSet"),
         concept(100, "Disease", "Coded"),
@@ -163,7 +163,7 @@ def test_a_family_history_around_the_row_counts_at_any_depth(depth):
     )
     groups = [obs(n, 99, obs_group_id=n - 1) for n in range(2, depth + 1)]
     rows = observations(obs(1, 98), *groups, obs(50, 100, obs_group_id=depth, value_coded=MALARIA))
-    assert categorise(rows, known).iloc[-1]["category"] == "visit"
+    assert categorise(rows, dictionary).iloc[-1]["category"] == "visit"
 
 
 def test_immunizations_are_not_medications():
@@ -254,12 +254,12 @@ def test_whole_words_are_the_last_resort(name, value, expected):
 
 
 def test_every_decision_gives_its_point_and_reason():
-    known = concepts(concept(100, "Whatever", "Coded"), *ANSWERS)
+    dictionary = concepts(concept(100, "Whatever", "Coded"), *ANSWERS)
     rows = observations(obs(1, 100, value_coded=MALARIA), obs(2, 100, value_coded=POSITIVE))
-    found = categorise(rows.set_axis([5, 6]), known)
-    assert found.index.tolist() == [5, 6]
-    assert found["point"].tolist() == [3, 6]
-    assert found["why"].str.len().gt(0).all()
+    decisions = categorise(rows.set_axis([5, 6]), dictionary)
+    assert decisions.index.tolist() == [5, 6]
+    assert decisions["point"].tolist() == [3, 6]
+    assert decisions["why"].str.len().gt(0).all()
 
 
 def test_the_table_ends_with_an_honest_default_and_goes_in_order():

@@ -31,9 +31,9 @@ KNOWN = lookups(
 
 def who(**columns):
     rows = observations(obs(1, 20, value_text="x", **columns))
-    found = drafts_of(rows, KNOWN).clinicians
-    assert len(found) == 1
-    return tuple(found.iloc[0])
+    clinicians = drafts_of(rows, KNOWN).clinicians
+    assert len(clinicians) == 1
+    return tuple(clinicians.iloc[0])
 
 
 @pytest.mark.parametrize(

@@ -91,10 +91,10 @@ def test_what_nobody_said_is_null():
 
 
 def test_the_columns_are_the_same_whatever_the_rows_are():
-    some, none = drafted(FULL, *diagnosis(10)), drafted()
-    assert some.records.columns.tolist() == none.records.columns.tolist()
-    assert some.outcomes.dtypes.to_dict() == none.outcomes.dtypes.to_dict()
-    assert some.rules == none.rules == RULES_VERSION
+    full, empty = drafted(FULL, *diagnosis(10)), drafted()
+    assert full.records.columns.tolist() == empty.records.columns.tolist()
+    assert full.outcomes.dtypes.to_dict() == empty.outcomes.dtypes.to_dict()
+    assert full.rules == empty.rules == RULES_VERSION
 
 
 def test_a_record_knows_where_its_row_is_among_the_outcomes():
@@ -108,16 +108,16 @@ def test_the_rows_that_were_read_are_left_as_they_are():
     rows = observations(obs(1, NOTE, value_text="x", obs_uuid=None), obs(2, NOTE, value_text="y", person_uuid=""))
     rows["obs_uuid"], rows["person_uuid"] = rows["obs_uuid"].astype(object), rows["person_uuid"].astype(object)
     before = rows.copy(deep=True)
-    known = identities(rows)
+    identified = identities(rows)
     pd.testing.assert_frame_equal(rows, before)
-    assert known["row_uuid"].tolist() == ["obs-1", "obs-uuid-2"]
-    assert known["person_uuid"].tolist() == ["person-uuid-789", "person-789"]
+    assert identified["row_uuid"].tolist() == ["obs-1", "obs-uuid-2"]
+    assert identified["person_uuid"].tolist() == ["person-uuid-789", "person-789"]
 
 
 def test_identities_tell_which_rows_belong_together_in_any_order():
     rows = observations(FULL, obs(1, PANEL), obs(3, NOTE), obs(4, NOTE, obs_group_id=99))
-    known = identities(rows.set_axis([4, 4, 4, 4]))
-    assert known.index.tolist() == [0, 1, 2, 3]
-    assert known["root_id"].tolist() == [1, 1, 3, 4]
-    assert known["parent"].tolist() == [1, -1, -1, -1]
-    assert known["parent"].dtype == np.int64
+    identified = identities(rows.set_axis([4, 4, 4, 4]))
+    assert identified.index.tolist() == [0, 1, 2, 3]
+    assert identified["root_id"].tolist() == [1, 1, 3, 4]
+    assert identified["parent"].tolist() == [1, -1, -1, -1]
+    assert identified["parent"].dtype == np.int64

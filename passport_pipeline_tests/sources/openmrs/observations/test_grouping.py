@@ -40,8 +40,8 @@ def outcomes(*rows):
 
 
 def record(*rows):
-    (one,) = drafts_of(observations(*rows), DICTIONARY).records.to_dict("records")
-    return one
+    (only_record,) = drafts_of(observations(*rows), DICTIONARY).records.to_dict("records")
+    return only_record
 
 
 def test_a_diagnosis_leads_and_its_parts_and_header_belong_to_it():
@@ -49,9 +49,13 @@ def test_a_diagnosis_leads_and_its_parts_and_header_belong_to_it():
     assert drafts.outcomes["outcome"].tolist() == ["attached", "lead", "attached", "attached"]
     assert drafts.outcomes["lead_row_id"].tolist() == [2, 2, 2, 2]
     assert drafts.outcomes["role"].tolist() == ["set", "lead", "certainty", "order"]
-    (one,) = drafts.records.to_dict("records")
-    assert (one["type"], one["certainty"], one["order"]) == ("condition", "confirmed", "primary")
-    assert one["answer"] == "Malaria"
+    (diagnosis_record,) = drafts.records.to_dict("records")
+    assert (diagnosis_record["type"], diagnosis_record["certainty"], diagnosis_record["order"]) == (
+        "condition",
+        "confirmed",
+        "primary",
+    )
+    assert diagnosis_record["answer"] == "Malaria"
 
 
 def test_several_diagnoses_of_a_visit_stay_apart():
@@ -125,15 +129,15 @@ def test_rows_with_the_highest_numbers_there_are_lead_and_belong_as_all_others(a
 
 
 def test_parts_of_a_group_that_is_nowhere_belong_to_no_diagnosis_of_another_day():
-    there = [row | {"day": "2025-11-05"} for row in diagnosis(1, group=77)[1:]]
-    here = diagnosis(11, group=77, certainty=PRESUMED)[2:]
-    assert outcomes(*there, *here) == [
+    other_day = [row | {"day": "2025-11-05"} for row in diagnosis(1, group=77)[1:]]
+    own_day = diagnosis(11, group=77, certainty=PRESUMED)[2:]
+    assert outcomes(*other_day, *own_day) == [
         ("lead", 2, None),
         ("attached", 2, None),
         ("attached", 2, None),
         *[("skipped", None, "diagnosis_part_without_diagnosis")] * 2,
     ]
-    assert record(*there, *here)["certainty"] == "confirmed"
+    assert record(*other_day, *own_day)["certainty"] == "confirmed"
 
 
 def test_a_header_of_another_day_is_none_of_a_record_whatever_frame_they_come_in():
@@ -154,14 +158,14 @@ def test_a_certainty_that_is_no_known_word_says_nothing():
 
 
 def test_a_diagnosis_that_was_ruled_out_is_a_note_that_says_so():
-    one = record(*diagnosis(1), obs(9, RULED_OUT, obs_group_id=1, value_coded=RULED_OUT_ANSWER))
-    assert (one["type"], one["remark"]) == ("visit", "ruled out")
+    note = record(*diagnosis(1), obs(9, RULED_OUT, obs_group_id=1, value_coded=RULED_OUT_ANSWER))
+    assert (note["type"], note["remark"]) == ("visit", "ruled out")
 
 
 @pytest.mark.parametrize(("value", "expected"), [(1, "visit"), (2, "condition")])
 def test_a_diagnosis_that_was_replaced_is_a_note(value, expected):
-    one = record(*diagnosis(1), obs(9, REVISED, obs_group_id=1, value_coded=value))
-    assert one["type"] == expected
+    note = record(*diagnosis(1), obs(9, REVISED, obs_group_id=1, value_coded=value))
+    assert note["type"] == expected
 
 
 def panel(*members):

@@ -40,38 +40,38 @@ ODD_TEXTS = [
 ]
 
 
-def joined(source, cells_of=MONTH, batch_rows=20_000, **session):
+def joined(opened, cells_of=MONTH, batch_rows=20_000, **session):
     """The frames as the pipeline reads them."""
-    survey = full_survey(source)
-    with source.snapshot() as connection:
+    survey = full_survey(opened)
+    with opened.snapshot() as connection:
         for name, value in session.items():
             connection.exec_driver_sql(f"SET SESSION {name} = {value}")
-        cells = window_cells(connection, source.schema, survey, cells_of)
-        return pd.concat(read_observations(source, connection, cells, batch_rows), ignore_index=True)
+        cells = window_cells(connection, opened.schema, survey, cells_of)
+        return pd.concat(read_observations(opened, connection, cells, batch_rows), ignore_index=True)
 
 
-def field_by_field(source, month=MONTH):
+def field_by_field(opened, month=MONTH):
     """The same rows, each column by itself as the driver gives it."""
-    rows = ObservationRows(source.schema)
+    rows = ObservationRows(opened.schema)
     of = {"obs": rows.obs, "encounter": rows.encounter, "person": rows.person}
-    columns = [source.schema.column(of[table], column).label(name) for name, table, column in NUMBERS_AND_DATES]
+    columns = [opened.schema.column(of[table], column).label(name) for name, table, column in NUMBERS_AND_DATES]
     labelled = {"root_id": rows.root_id, "root_created": rows.dated, "providers": rows.providers}
     labelled |= {"encounter_patient_id": rows.encounter_patient, "unreadable": sa.literal(value=False)}
     statement = sa.select(
         *columns,
-        *(source.schema.column(of[table], column).label(name) for name, table, column in TEXTS),
+        *(opened.schema.column(of[table], column).label(name) for name, table, column in TEXTS),
         *(column.label(name) for name, column in labelled.items()),
         rows.checksum.label("row_crc"),
     ).where(rows.live == 1)
-    with source.reading() as connection:
+    with opened.reading() as connection:
         result = connection.execute(statement.select_from(rows.joined))
         frame = pd.DataFrame([tuple(row) for row in result.all()], columns=list(result.keys()), dtype="object")
-    given = frame["value_datetime"].notna()
+    has_datetime = frame["value_datetime"].notna()
     for name in ("root_created", *DATES):
         # PyMySQL gives what is no date as text.
         dates = [None if value is None else str(value) for value in frame[name]]
         frame[name] = pd.to_datetime(pd.Series(dates, dtype="str"), format="ISO8601", errors="coerce")
-    frame["bad_datetime"] = given & frame["value_datetime"].isna()
+    frame["bad_datetime"] = has_datetime & frame["value_datetime"].isna()
     frame["day"] = frame["root_created"].dt.floor("D")
     frame["location_id"] = frame["encounter_location_id"].where(
         frame["encounter_location_id"].notna(), frame["obs_location_id"]
@@ -81,9 +81,9 @@ def field_by_field(source, month=MONTH):
     return frame[list(OBSERVATION_COLUMNS)].astype(OBSERVATION_COLUMNS)
 
 
-def assert_identical(source, month=MONTH, **how):
-    frame = joined(source, month, **how)
-    pd.testing.assert_frame_equal(frame, field_by_field(source, month))
+def assert_identical(opened, month=MONTH, **how):
+    frame = joined(opened, month, **how)
+    pd.testing.assert_frame_equal(frame, field_by_field(opened, month))
     assert frame.dtypes.astype(str).to_dict() == OBSERVATION_COLUMNS
     return frame
 
@@ -103,8 +103,8 @@ def odd(openmrs_database):
         row = {"encounter_id": encounter, "provider_id": provider, "encounter_role_id": role, "voided": voided}
         database.insert("encounter_provider", {"encounter_provider_id": 10 - number, "uuid": f"ep-{number}"} | row)
     for number, text in enumerate(ODD_TEXTS, start=1):
-        some = {"comments": text[:200], "value_modifier": "<"} if number % 2 else {"accession_number": text[:200]}
-        database.obs(number, value_text=text, encounter_id=number % 6 or None, value_complex=text[:200], **some)
+        texts = {"comments": text[:200], "value_modifier": "<"} if number % 2 else {"accession_number": text[:200]}
+        database.obs(number, value_text=text, encounter_id=number % 6 or None, value_complex=text[:200], **texts)
     dates = ["0000-00-00 00:00:00", "2025-00-10 00:00:00", "9999-12-31 23:59:59", "1000-01-01 00:00:00", CREATED]
     for number, moment in enumerate(dates, start=100):
         database.obs(number, value_datetime=moment, obs_datetime=moment, value_numeric=-1 / number)
@@ -134,9 +134,9 @@ def test_texts_that_are_stored_in_other_bytes_are_converted_by_the_server(openmr
     for number, text in enumerate(("é Ä ß", "", None, "|2=é", "plain"), start=1):
         database.obs(number, value_text=text, comments=text, status="FINAL", encounter_id=number)
         database.insert("encounter", {"encounter_id": number, "uuid": f"enc-{number}", "encounter_datetime": CREATED})
-    source = database_of(database)
-    assert bool(source.schema.recoded) == (charset != "utf8mb3")
-    frame = assert_identical(source)
+    opened = database_of(database)
+    assert bool(opened.schema.recoded) == (charset != "utf8mb3")
+    frame = assert_identical(opened)
     assert frame["value_text"][3] == "|2=é" and frame["comments"][0] == "é Ä ß"
 
 
@@ -162,9 +162,9 @@ def test_the_oldest_and_the_newest_version_have_the_same_rows(openmrs_database, 
 def test_the_rows_of_a_sample_hospital_are_the_same(mariadb_admin, make_database, database_of, spec):
     database = make_database(spec.key)
     load(mariadb_admin, database, generate(spec, 5))
-    source = database_of(database)
-    assert_identical(source, batch_rows=150)
-    assert_identical(source, "2025-12")
+    opened = database_of(database)
+    assert_identical(opened, batch_rows=150)
+    assert_identical(opened, "2025-12")
 
 
 def test_what_the_server_cuts_off_is_read_again_in_halves(openmrs_database, database_of):
@@ -172,10 +172,10 @@ def test_what_the_server_cuts_off_is_read_again_in_halves(openmrs_database, data
     database.many_obs(1, 700)
     database.many_obs(900_000, 300, created="2025-11-07 08:00:00")
     database.run("UPDATE obs SET value_text = REPEAT('long ', 300) WHERE obs_id % 50 = 0")
-    source = database_of(database)
-    before = source.statements
-    assert_identical(source, group_concat_max_len=20_000)
-    assert source.statements - before > 30
+    opened = database_of(database)
+    before = opened.statements
+    assert_identical(opened, group_concat_max_len=20_000)
+    assert opened.statements - before > 30
 
 
 @pytest.fixture
@@ -204,15 +204,15 @@ def test_a_row_that_the_server_cannot_hand_over_counts_and_comes_without_its_tex
     database.obs(8, obs_group_id=7)
     database.obs(9, value_text="short")
     short_packets(65_536)
-    source = database_of(database)
-    frame = joined(source)
+    opened = database_of(database)
+    frame = joined(opened)
     assert frame["obs_id"].tolist() == [1, 7, 8, 9]
     assert frame.dtypes.astype(str).to_dict() == OBSERVATION_COLUMNS
     assert frame["unreadable"].tolist() == [False, True, False, False]
     long = frame.loc[1]
     assert [long["obs_uuid"], long["person_uuid"], long["encounter_uuid"]] == ["obs-7", "person-1", "enc-1"]
     assert long[["value_text", "comments"]].isna().all()
-    assert full_survey(source).digests() == {date(2025, 11, 6): Digest.of(frame["row_crc"].to_numpy())}
+    assert full_survey(opened).digests() == {date(2025, 11, 6): Digest.of(frame["row_crc"].to_numpy())}
 
 
 def test_a_change_of_a_row_that_cannot_be_handed_over_is_seen_as_far_as_its_numbers_go(
@@ -221,23 +221,23 @@ def test_a_change_of_a_row_that_cannot_be_handed_over_is_seen_as_far_as_its_numb
     database = openmrs_database("2.5")
     database.obs(7, value_text="x" * 65_535)
     short_packets(65_536)
-    source = database_of(database)
-    before = full_survey(source).digests()
+    opened = database_of(database)
+    before = full_survey(opened).digests()
     database.run("UPDATE obs SET value_coded = 3 WHERE obs_id = 7")
-    assert full_survey(source).digests() != before
+    assert full_survey(opened).digests() != before
 
 
 def test_frames_are_no_larger_than_one_text_can_be(openmrs_database, database_of):
     database = openmrs_database("2.5")
     for day in range(1, 11):
         database.many_obs(day * 1_000, 100, created=f"2025-11-{day:02} 00:00:00")
-    source = database_of(database)
-    survey = full_survey(source)
-    with source.snapshot() as connection:
+    opened = database_of(database)
+    survey = full_survey(opened)
+    with opened.snapshot() as connection:
         assert connection.info[LONGEST_TEXT] == 64 * 2**20
         connection.info[LONGEST_TEXT] = 250 * 512
-        cells = window_cells(connection, source.schema, survey, MONTH)
-        assert [len(frame) for frame in read_observations(source, connection, cells)] == [200] * 5
+        cells = window_cells(connection, opened.schema, survey, MONTH)
+        assert [len(frame) for frame in read_observations(opened, connection, cells)] == [200] * 5
         connection.info[LONGEST_TEXT] = 64 * 2**20
 
 
@@ -249,9 +249,9 @@ def two_days(openmrs_database):
     return database
 
 
-def opened_frames(source, connection, survey):
-    cells = window_cells(connection, source.schema, survey, MONTH, checksums=False)
-    return read_observations(source, connection, cells, 100)
+def opened_frames(opened, connection, survey):
+    cells = window_cells(connection, opened.schema, survey, MONTH, checksums=False)
+    return read_observations(opened, connection, cells, 100)
 
 
 def killed(database, connection):
@@ -261,15 +261,15 @@ def killed(database, connection):
 
 
 def test_a_connection_that_is_lost_between_frames_is_one_clear_error(two_days, database_of):
-    source = database_of(two_days)
-    survey = full_survey(source)
-    with pytest.raises(SourceUnreachable, match="central: the connection") as caught, source.snapshot() as connection:
-        frames = opened_frames(source, connection, survey)
+    opened = database_of(two_days)
+    survey = full_survey(opened)
+    with pytest.raises(SourceUnreachable, match="central: the connection") as caught, opened.snapshot() as connection:
+        frames = opened_frames(opened, connection, survey)
         killed(two_days, connection)
         list(frames)
     assert "reader" not in str(caught.value)
-    with source.snapshot() as connection:
-        assert len(list(opened_frames(source, connection, survey))) == 2
+    with opened.snapshot() as connection:
+        assert len(list(opened_frames(opened, connection, survey))) == 2
 
 
 @contextmanager
@@ -284,14 +284,14 @@ def providers_locked(database):
 
 
 def test_a_frame_that_takes_too_long_is_ended_and_may_be_tried_again(two_days, hospital_of):
-    with open_database(hospital_of(two_days.name), Settings(statement_timeout=1)) as source:
-        survey = full_survey(source)
+    with open_database(hospital_of(two_days.name), Settings(statement_timeout=1)) as opened:
+        survey = full_survey(opened)
         with (
             pytest.raises(SourceUnreachable, match="longer than PASSPORT_STATEMENT_TIMEOUT") as caught,
             providers_locked(two_days),
-            source.snapshot() as connection,
+            opened.snapshot() as connection,
         ):
-            list(opened_frames(source, connection, survey))
+            list(opened_frames(opened, connection, survey))
     assert caught.value.transient
 
 
@@ -301,16 +301,16 @@ class Interruption(BaseException):
 
 @pytest.mark.timeout(60)
 def test_an_interruption_does_not_wait_for_what_the_hospital_is_at(two_days, database_of):
-    source = database_of(two_days)
-    survey = full_survey(source)
+    opened = database_of(two_days)
+    survey = full_survey(opened)
 
     def interrupt(*_):
         raise Interruption
 
     usual = signal.signal(signal.SIGUSR1, interrupt)
     try:
-        with providers_locked(two_days), pytest.raises(Interruption), source.snapshot() as connection:
-            frames = opened_frames(source, connection, survey)
+        with providers_locked(two_days), pytest.raises(Interruption), opened.snapshot() as connection:
+            frames = opened_frames(opened, connection, survey)
             threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGUSR1)).start()
             list(frames)
     finally:
@@ -323,12 +323,12 @@ def readers():
 
 
 def test_frames_that_nobody_wants_any_more_are_closed_with_their_thread(two_days, database_of):
-    source = database_of(two_days)
-    survey = full_survey(source)
-    with source.snapshot() as connection:
-        frames = opened_frames(source, connection, survey)
+    opened = database_of(two_days)
+    survey = full_survey(opened)
+    with opened.snapshot() as connection:
+        frames = opened_frames(opened, connection, survey)
         assert len(next(frames)) == 100 and readers()
         frames.close()
         assert not readers()
-    with source.snapshot() as connection:
-        assert len(list(opened_frames(source, connection, survey))) == 2
+    with opened.snapshot() as connection:
+        assert len(list(opened_frames(opened, connection, survey))) == 2

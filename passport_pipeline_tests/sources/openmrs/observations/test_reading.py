@@ -11,13 +11,13 @@ from passport_pipeline_tests.sources.inserting import CREATED
 from passport_pipeline_tests.sources.observing import full_survey, window_cells
 
 
-def frames_of(source, month="2025-11", batch_rows=20_000):
-    survey = full_survey(source)
-    with source.snapshot() as connection:
-        cells = window_cells(connection, source.schema, survey, month)
-        before = source.statements
-        frames = list(read_observations(source, connection, cells, batch_rows))
-        return frames, cell_digests(cells), source.statements - before
+def frames_of(opened, month="2025-11", batch_rows=20_000):
+    survey = full_survey(opened)
+    with opened.snapshot() as connection:
+        cells = window_cells(connection, opened.schema, survey, month)
+        before = opened.statements
+        frames = list(read_observations(opened, connection, cells, batch_rows))
+        return frames, cell_digests(cells), opened.statements - before
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +125,7 @@ def test_every_frame_is_one_statement_and_no_root_is_in_two_frames(openmrs_datab
     days = rows.groupby("day")["row_crc"].agg(list)
     assert {day.date(): Digest.of(crcs) for day, crcs in days.items()} == digests
     assert rows["day"].is_monotonic_increasing and len(days[pd.Timestamp("2025-11-01")]) == 150
-    assert all(set(one["root_id"]).isdisjoint(other["root_id"]) for one, other in pairwise(frames))
+    assert all(set(frame["root_id"]).isdisjoint(following["root_id"]) for frame, following in pairwise(frames))
 
 
 def test_a_giant_day_is_several_frames(openmrs_database, database_of):
@@ -166,13 +166,13 @@ def test_rows_written_meanwhile_are_not_in_the_snapshot(openmrs_database, databa
     database = openmrs_database("2.5")
     database.obs(1)
     database.obs(3)
-    source = database_of(database)
-    survey = full_survey(source)
-    with source.snapshot() as connection:
+    opened = database_of(database)
+    survey = full_survey(opened)
+    with opened.snapshot() as connection:
         database.obs(2)
         database.run("UPDATE obs SET voided = 1 WHERE obs_id = 1")
-        cells = window_cells(connection, source.schema, survey, "2025-11")
-        (frame,) = read_observations(source, connection, cells)
+        cells = window_cells(connection, opened.schema, survey, "2025-11")
+        (frame,) = read_observations(opened, connection, cells)
     assert frame["obs_id"].tolist() == [1, 3]
     assert cell_digests(cells) == survey.digests()
 
@@ -185,11 +185,11 @@ def test_an_encounter_of_before_1_9_has_the_provider_of_the_person_it_names(open
     database.insert("encounter", {"encounter_id": 1, "uuid": "enc-1", "encounter_datetime": CREATED, "provider_id": 7})
     database.obs(1, encounter_id=1)
     database.obs(2)
-    source = database_of(database)
-    (frame,), digests, _ = frames_of(source)
+    opened = database_of(database)
+    (frame,), digests, _ = frames_of(opened)
     assert frame["providers"].tolist()[0] == "31:" and pd.isna(frame["providers"][1])
     assert digests == {pd.Timestamp(CREATED).date(): Digest.of(frame["row_crc"].to_numpy())}
-    assert version_of(source.schema) == "1.8"
+    assert version_of(opened.schema) == "1.8"
 
 
 def test_no_cells_give_no_frames(openmrs_database, database_of):

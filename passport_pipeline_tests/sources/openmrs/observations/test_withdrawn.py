@@ -7,9 +7,9 @@ from passport_pipeline_tests.sources.inserting import VERSIONS
 from passport_pipeline_tests.sources.observing import full_survey
 
 
-def counted(source):
-    with source.reading() as connection:
-        return withdrawn_rows(connection, source.schema)
+def counted(opened):
+    with opened.reading() as connection:
+        return withdrawn_rows(connection, opened.schema)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -35,9 +35,9 @@ def test_rows_whose_patient_encounter_or_visit_is_gone_are_counted_by_reason(ope
         database.insert("encounter", {"encounter_id": number, "uuid": f"enc-{number}"} | more)
         database.obs(number + 10, encounter_id=number)
     database.obs(20, person_id=2, encounter_id=1)
-    source = database_of(database)
-    assert counted(source) == {"merged_away": 1, "voided_patient": 2, "voided_encounter": 2, "voided_visit": 1}
-    survey = full_survey(source)
+    opened = database_of(database)
+    assert counted(opened) == {"merged_away": 1, "voided_patient": 2, "voided_encounter": 2, "voided_visit": 1}
+    survey = full_survey(opened)
     assert survey.cells["live"].sum() == 2  # rows 1 and 13
 
 

@@ -14,12 +14,12 @@ from passport_pipeline.sources.openmrs.observations.reading import read_observat
 from passport_pipeline_tests.sources.observing import full_survey
 
 
-def read_all(source: Database) -> tuple[pd.DataFrame, Lookups]:
+def read_all(opened: Database) -> tuple[pd.DataFrame, Lookups]:
     """Every live row that has a day, and what the rows refer to."""
-    cells = full_survey(source).cells
-    with source.snapshot() as connection:
-        frames = list(read_observations(source, connection, cells[cells["day"].notna()]))
-    lookups = Lookups(read_concepts(source), read_providers(source), read_locations(source))
+    cells = full_survey(opened).cells
+    with opened.snapshot() as connection:
+        frames = list(read_observations(opened, connection, cells[cells["day"].notna()]))
+    lookups = Lookups(read_concepts(opened), read_providers(opened), read_locations(opened))
     return pd.concat(frames, ignore_index=True), lookups
 
 
@@ -28,7 +28,7 @@ def patient_of(national_id: str) -> str:
     return f"{int(national_id):024x}"
 
 
-def match_known(rows: pd.DataFrame, identifiers: pd.DataFrame, known: Collection[str]) -> pd.DataFrame:
+def match_known(rows: pd.DataFrame, identifiers: pd.DataFrame, person_ids: Collection[str]) -> pd.DataFrame:
     """Matches of the rows' persons in a passport that knows these national ids."""
     persons = rows[["person_id", "person_uuid"]].drop_duplicates("person_id")
-    return match(persons, national_ids(identifiers), lambda ids: {i: [patient_of(i)] for i in ids if i in known})
+    return match(persons, national_ids(identifiers), lambda ids: {i: [patient_of(i)] for i in ids if i in person_ids})

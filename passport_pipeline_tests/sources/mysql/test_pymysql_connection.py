@@ -5,14 +5,14 @@ import ssl
 import pytest
 
 from passport_pipeline.config.hospitals import Hospital
-from passport_pipeline.sources.mysql.pymysql_lines import Line
+from passport_pipeline.sources.mysql.pymysql_connection import SharedContextConnection
 from passport_pipeline_tests.sources.observing import open_database
 
 
 @pytest.fixture
 def context():
     """context(**options) -> the SSL context of a new connection, which connects to nothing."""
-    return lambda **options: Line(defer_connect=True, **options).ctx
+    return lambda **options: SharedContextConnection(defer_connect=True, **options).ctx
 
 
 def test_connections_that_check_no_certificate_share_their_context(context):
@@ -27,13 +27,13 @@ def test_a_connection_that_checks_certificates_has_its_own(context):
     assert context().verify_mode == ssl.CERT_NONE
 
 
-def test_a_hospital_is_read_over_an_encrypted_line_where_its_server_offers_that_and_over_a_plain_one_where_not(
+def test_a_hospital_is_read_encrypted_where_its_server_offers_that_and_in_clear_where_not(
     openmrs_dump, readonly_url, mariadb_admin, settings, monkeypatch
 ):
-    monkeypatch.setenv("LINES_URL", readonly_url(openmrs_dump("schema-2.5")))
+    monkeypatch.setenv("HOSPITAL_URL", readonly_url(openmrs_dump("schema-2.5")))
     with mariadb_admin.connect() as connection:
         offered = connection.exec_driver_sql("SELECT @@have_ssl").scalar_one() == "YES"
-    hospital = Hospital(key="lines", name="Lines", url_env="LINES_URL", timezone="UTC")
-    with open_database(hospital, settings) as source, source.reading() as connection:
+    hospital = Hospital(key="hospital", name="Hospital", url_env="HOSPITAL_URL", timezone="UTC")
+    with open_database(hospital, settings) as opened, opened.reading() as connection:
         (_, cipher) = connection.exec_driver_sql("SHOW SESSION STATUS LIKE 'Ssl_cipher'").one()
     assert bool(cipher) == offered

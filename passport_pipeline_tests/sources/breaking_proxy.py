@@ -1,4 +1,4 @@
-"""A line to a server that breaks, or falls silent, at a chosen message."""
+"""A proxy to a server that breaks the connection, or falls silent, at a chosen message."""
 
 import socket
 import threading
@@ -6,25 +6,25 @@ from contextlib import suppress
 from typing import Literal, Self
 
 At = Literal["before", "after"]
-"""Before the server has heard the message, or after it has, and before its answer."""
+"""Before the server receives the message, or after it and before its answer."""
 
 
-class BreakingLine:
-    """Passes on what comes to 127.0.0.1:`port`; a context manager. Messages are counted over all connections.
+class BreakingProxy:
+    """Forwards what 127.0.0.1:`port` receives; a context manager. Messages are counted over all connections.
 
-    At message `at` (the greeting is 0) it breaks once, or stays silent from then on. None is never.
+    At message `at` (the greeting is 0) it breaks once, or stays silent from then on; at None it never does.
     """
 
     def __init__(self, server_port: int, at: int | None = None, when: At = "before", *, silent: bool = False) -> None:
         self.at, self.when, self.silent = at, when, silent
-        self.said = 0
+        self.messages = 0
         self._server_port = server_port
         self._listening = socket.create_server(("127.0.0.1", 0))
         self._ends: list[socket.socket] = []
 
     @property
     def port(self) -> int:
-        """Where it listens."""
+        """The port on which it listens."""
         return int(self._listening.getsockname()[1])
 
     def __enter__(self) -> Self:
@@ -36,8 +36,8 @@ class BreakingLine:
         self._break()
 
     def fall_silent(self) -> None:
-        """Swallow everything from now on."""
-        self.at, self.when, self.silent = self.said, "before", True
+        """Forward nothing from now on."""
+        self.at, self.when, self.silent = self.messages, "before", True
 
     def _accept(self) -> None:
         with suppress(OSError):  # closed
@@ -48,25 +48,25 @@ class BreakingLine:
                 threading.Thread(target=self._talk, args=(client, server), daemon=True).start()
 
     def _talk(self, client: socket.socket, server: socket.socket) -> None:
-        """One message and its answer at a time, as MySQL's protocol goes; the first answer is the greeting."""
+        """Forward messages and answers one by one, as in MySQL's protocol; the first answer is the greeting."""
         threading.Thread(target=self._answers, args=(server, client), daemon=True).start()
         with suppress(OSError):
-            while said := client.recv(1 << 20):
-                self.said += 1
+            while message := client.recv(1 << 20):
+                self.messages += 1
                 if not self._ends_here("before"):
-                    server.sendall(said)
+                    server.sendall(message)
         self._close(client, server)
 
     def _answers(self, server: socket.socket, client: socket.socket) -> None:
         with suppress(OSError):
-            while said := server.recv(1 << 20):
+            while answer := server.recv(1 << 20):
                 if not self._ends_here("after"):
-                    client.sendall(said)
+                    client.sendall(answer)
         self._close(client, server)
 
     def _ends_here(self, when: At) -> bool:
-        """Whether nothing more is passed on; breaks the line where it is to break."""
-        if self.at is None or self.said < self.at or (self.said == self.at and self.when != when):
+        """Whether nothing more is forwarded; breaks the connection where it is due."""
+        if self.at is None or self.messages < self.at or (self.messages == self.at and self.when != when):
             return False
         if self.silent:
             return True

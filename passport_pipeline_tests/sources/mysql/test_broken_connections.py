@@ -1,4 +1,4 @@
-"""Lines to a hospital that break, fall silent or speak something else: one kind of error, and not for ever."""
+"""Connections to a hospital that break, fall silent or speak another protocol: one error, and within limited time."""
 
 import itertools
 import logging
@@ -14,7 +14,7 @@ from passport_pipeline.config.settings import Settings
 from passport_pipeline.core.errors import SourceUnreachable
 from passport_pipeline.sources.mysql import connection as connections
 from passport_pipeline.sources.mysql.connection import LONGEST_TEXT
-from passport_pipeline_tests.sources.breaking import BreakingLine
+from passport_pipeline_tests.sources.breaking_proxy import BreakingProxy
 from passport_pipeline_tests.sources.observing import open_database
 
 pytestmark = pytest.mark.timeout(120)
@@ -24,7 +24,7 @@ SILENT = "no answer within 1 s while connecting; .*does it speak MySQL's protoco
 
 @pytest.fixture
 def impatient(monkeypatch):
-    """Lines are given up after a second, and statements after two."""
+    """Connections are given up after a second, and statements after two."""
     monkeypatch.setattr(connections, "CONNECT_TIMEOUT", 1)
     monkeypatch.setattr(connections, "GRACE", 1)
     return Settings(statement_timeout=1)
@@ -32,11 +32,11 @@ def impatient(monkeypatch):
 
 @pytest.fixture
 def through(openmrs_database, hospital_of, readonly_url):
-    """through(BreakingLine or port) -> a hospital that is reached so."""
+    """through(BreakingProxy or port) -> a hospital that is reached that way."""
     name = openmrs_database("2.5").name
 
-    def make(line):
-        port = line if isinstance(line, int) else line.port
+    def make(port_or_proxy):
+        port = port_or_proxy if isinstance(port_or_proxy, int) else port_or_proxy.port
         return hospital_of(name, url=sa.make_url(readonly_url(name)).set(port=port).render_as_string(False))
 
     return make
@@ -49,36 +49,36 @@ def server_port(servers):
 
 @pytest.fixture
 def saying():
-    """saying(bytes, then) -> the port of something that says so to whoever comes, and then calls `then(socket)`."""
-    listening = []
+    """saying(bytes, then) -> the port of a listener that sends each client the bytes and then calls `then(socket)`."""
+    listeners = []
 
-    def make(words, then=lambda client: client.recv(1 << 20)):
-        one = socket.create_server(("127.0.0.1", 0))
-        listening.append(one)
+    def make(greeting, then=lambda client: client.recv(1 << 20)):
+        listener = socket.create_server(("127.0.0.1", 0))
+        listeners.append(listener)
 
         def serve():
             try:
                 while True:
-                    client, _ = one.accept()
-                    held.append(client)
-                    client.sendall(words)
+                    client, _ = listener.accept()
+                    clients.append(client)
+                    client.sendall(greeting)
                     then(client)
             except OSError:
                 return
 
-        held = []
+        clients = []
         threading.Thread(target=serve, daemon=True).start()
-        return one.getsockname()[1]
+        return listener.getsockname()[1]
 
     yield make
-    for one in listening:
-        one.close()
+    for listener in listeners:
+        listener.close()
 
 
 def greeting(port):
-    """What the server says first."""
-    with socket.create_connection(("127.0.0.1", port)) as line:
-        return line.recv(1 << 16)
+    """The first message of the server."""
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        return connection.recv(1 << 16)
 
 
 def offering_tls(words):
@@ -87,21 +87,21 @@ def offering_tls(words):
     return words[: flags + 1] + bytes([words[flags + 1] | 0x08]) + words[flags + 2 :]
 
 
-def opened(hospital, settings):
-    with open_database(hospital, settings) as source, source.reading() as connection:
+def read_once(hospital, settings):
+    with open_database(hospital, settings) as opened, opened.reading() as connection:
         return connection.exec_driver_sql("SELECT 1").scalar()
 
 
 def test_a_server_that_greets_and_then_hangs_is_given_up(through, server_port, saying, impatient):
     with pytest.raises(SourceUnreachable, match=SILENT):
-        opened(through(saying(greeting(server_port))), impatient)
+        read_once(through(saying(greeting(server_port))), impatient)
 
 
 def test_a_server_that_hangs_in_the_tls_handshake_is_given_up(through, server_port, saying, impatient):
     asked = []
     port = saying(offering_tls(greeting(server_port)), lambda client: asked.append(client.recv(1 << 16)))
     with pytest.raises(SourceUnreachable, match=SILENT):
-        opened(through(port), impatient)
+        read_once(through(port), impatient)
     # The request for TLS, which holds no password; where the handshake has come with it, that begins behind it.
     assert int.from_bytes(asked[0][:3], "little") == 36 - 4 and asked[0][36:37] in (b"", b"\x16")
 
@@ -109,10 +109,10 @@ def test_a_server_that_hangs_in_the_tls_handshake_is_given_up(through, server_po
 @pytest.mark.parametrize("at", range(9))
 def test_a_server_that_falls_silent_at_any_message_while_connecting_is_given_up(through, server_port, impatient, at):
     with (
-        BreakingLine(server_port, at, "after", silent=True) as line,
+        BreakingProxy(server_port, at, "after", silent=True) as proxy,
         pytest.raises(SourceUnreachable, match=SILENT) as caught,
     ):
-        opened(through(line), impatient)
+        read_once(through(proxy), impatient)
     assert caught.value.transient
 
 
@@ -126,39 +126,39 @@ def test_a_server_that_falls_silent_at_any_message_while_connecting_is_given_up(
         b"\xff" * 64,
     ],
 )
-def test_a_port_that_speaks_something_else_is_said_so_or_unreachable(through, saying, impatient, words):
+def test_a_port_with_another_protocol_is_reported_as_such_or_as_unreachable(through, saying, impatient, words):
     with pytest.raises(SourceUnreachable, match=r"speak MySQL's protocol") as caught:
-        opened(through(saying(words, lambda client: client.close())), impatient)
+        read_once(through(saying(words, lambda client: client.close())), impatient)
     assert str(caught.value).startswith("central: ") and "\n" not in str(caught.value)
 
 
 def test_a_server_that_falls_silent_in_a_statement_is_given_up(through, server_port, impatient):
     with (
-        BreakingLine(server_port) as line,
-        open_database(through(line), impatient) as source,
-        source.reading() as connection,
+        BreakingProxy(server_port) as proxy,
+        open_database(through(proxy), impatient) as opened,
+        opened.reading() as connection,
     ):
         assert connection.exec_driver_sql("SELECT 1").scalar() == 1
-        line.fall_silent()
+        proxy.fall_silent()
         with pytest.raises(SourceUnreachable, match="central: the server does not answer"):
             connection.exec_driver_sql("SELECT 1")
 
 
-def test_a_silent_line_that_was_not_in_use_is_not_waited_for_as_long_as_a_statement(through, server_port, monkeypatch):
+def test_a_silent_idle_connection_is_not_waited_for_as_long_as_a_statement(through, server_port, monkeypatch):
     monkeypatch.setattr(connections, "CONNECT_TIMEOUT", 1)
     settings = Settings(statement_timeout=600)
-    with BreakingLine(server_port) as line, open_database(through(line), settings) as source:
-        with source.reading() as connection:
+    with BreakingProxy(server_port) as proxy, open_database(through(proxy), settings) as opened:
+        with opened.reading() as connection:
             connection.exec_driver_sql("SELECT 1")
-        line.fall_silent()
-        with pytest.raises(SourceUnreachable, match=SILENT), source.reading() as connection:
+        proxy.fall_silent()
+        with pytest.raises(SourceUnreachable, match=SILENT), opened.reading() as connection:
             connection.exec_driver_sql("SELECT 1")
 
 
-def test_a_line_that_was_closed_while_it_was_not_in_use_is_opened_again(through, server_port, mariadb_admin):
-    with open_database(through(server_port), Settings()) as source:
-        for way in (source.reading, source.snapshot, source.engine.connect):
-            with source.reading() as connection:
+def test_a_connection_that_was_closed_while_it_was_idle_is_opened_again(through, server_port, mariadb_admin):
+    with open_database(through(server_port), Settings()) as opened:
+        for way in (opened.reading, opened.snapshot, opened.engine.connect):
+            with opened.reading() as connection:
                 own = connection.exec_driver_sql("SELECT CONNECTION_ID()").scalar()
             with mariadb_admin.connect() as admin:
                 admin.exec_driver_sql(f"KILL {own}")
@@ -170,21 +170,21 @@ def test_a_line_that_was_closed_while_it_was_not_in_use_is_opened_again(through,
                 assert connection.info[LONGEST_TEXT] == packet
 
 
-def test_a_line_that_the_server_closed_for_being_idle_is_opened_again(through, server_port):
-    with open_database(through(server_port), Settings()) as source:
-        with source.reading() as connection:
+def test_a_connection_that_the_server_closed_for_being_idle_is_opened_again(through, server_port):
+    with open_database(through(server_port), Settings()) as opened:
+        with opened.reading() as connection:
             own = connection.exec_driver_sql("SELECT CONNECTION_ID()").scalar()
             connection.exec_driver_sql("SET SESSION wait_timeout = 1")
         time.sleep(2.5)
-        with source.snapshot() as connection:
+        with opened.snapshot() as connection:
             assert connection.exec_driver_sql("SELECT CONNECTION_ID()").scalar() != own
 
 
-def test_a_line_that_is_lost_in_the_middle_of_a_statement_is_unreachable_and_the_next_one_works(
+def test_a_connection_lost_during_a_statement_is_unreachable_and_the_next_one_works(
     through, server_port, mariadb_admin
 ):
-    with open_database(through(server_port), Settings()) as source:
-        for way in (source.reading, source.snapshot):
+    with open_database(through(server_port), Settings()) as opened:
+        for way in (opened.reading, opened.snapshot):
             with pytest.raises(SourceUnreachable), way() as connection:
                 own = connection.exec_driver_sql("SELECT CONNECTION_ID()").scalar()
 
@@ -204,54 +204,54 @@ def test_a_line_that_is_lost_in_the_middle_of_a_statement_is_unreachable_and_the
 
 
 def work(hospital):
-    """All that a session does, twice on one line: probing, grants, snapshots and single statements."""
-    with open_database(hospital, Settings()) as source:
+    """All that a session does, twice on one connection: probing, grants, snapshots and single statements."""
+    with open_database(hospital, Settings()) as opened:
         for _ in range(2):
-            with source.snapshot() as connection:
+            with opened.snapshot() as connection:
                 connection.exec_driver_sql("SELECT 1").all()
-            with source.reading() as connection:
+            with opened.reading() as connection:
                 connection.exec_driver_sql("SELECT COUNT(*) FROM obs").all()
     return "done"
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_whichever_message_a_line_breaks_at_it_is_one_kind_of_error_and_nothing_else_is_said(
+def test_a_connection_that_breaks_at_any_message_is_one_kind_of_error_and_nothing_is_logged(
     through, server_port, when, caplog, capfd
 ):
     caplog.set_level(logging.WARNING)
-    with BreakingLine(server_port) as whole:
+    with BreakingProxy(server_port) as whole:
         assert work(through(whole)) == "done"
     outcomes = []
-    for at in range(whole.said + 1):
-        with BreakingLine(server_port, at, when) as line:
+    for at in range(whole.messages + 1):
+        with BreakingProxy(server_port, at, when) as proxy:
             try:
-                outcomes.append(work(through(line)))
+                outcomes.append(work(through(proxy)))
             except SourceUnreachable as error:
                 outcomes.append("unreachable")
                 assert str(error).startswith("central: ") and "127.0.0.1" not in str(error)
-        assert line.at is None or at == whole.said
+        assert proxy.at is None or at == whole.messages
     assert set(outcomes) == {"done", "unreachable"}
     assert not caplog.records
     assert capfd.readouterr() == ("", "")
 
 
-def test_no_error_of_the_driver_gets_past_a_connection(through, server_port):
-    """Whatever the driver raises, from whatever it is asked to do."""
+def test_no_error_of_the_driver_leaves_a_connection_untranslated(through, server_port):
+    """Any error of the driver, from any call."""
     errors = (
         pymysql.err.InterfaceError(0, ""),
         pymysql.err.InternalError("odd"),
         ValueError("closed"),
         OSError(9, "x"),
     )
-    with open_database(through(server_port), Settings()) as source:
+    with open_database(through(server_port), Settings()) as opened:
         for error, when in itertools.product(errors, ("query", "_read_query_result")):
-            with source.reading() as connection:
-                line = connection.connection.dbapi_connection
+            with opened.reading() as connection:
+                dbapi_connection = connection.connection.dbapi_connection
 
                 def fail(*_, error=error, **__):
                     raise error
 
-                setattr(line, when, fail)
+                setattr(dbapi_connection, when, fail)
                 with pytest.raises(connections.PipelineError):
                     connection.exec_driver_sql("SELECT 1")
                 connection.invalidate()
