@@ -178,6 +178,14 @@ class Batches:
             with self.fs.open(path, "rb") as file, zipfile.ZipFile(file) as archive:
                 yield archive
 
+    def names(self, hospital_key: str) -> list[str]:
+        """The names under which there are frames or texts, in order. Raises BatchError."""
+        return [stem(path) for path in listed(self.fs, f"{self.root}/{hospital_key}/{_NAMED}") if path.endswith(".zip")]
+
+    def delete_frames(self, hospital_key: str, name: str) -> None:
+        """Remove what is kept under a name, if anything is. Raises BatchError."""
+        delete(self.fs, self._named(hospital_key, name))
+
     def _named(self, hospital_key: str, name: str) -> str:
         return f"{self.root}/{hospital_key}/{_NAMED}/{name}.zip"
 
@@ -257,10 +265,7 @@ class StreamBatches:
 
     def delete_day(self, day: date) -> None:
         """Remove a day's file, if there is one. Raises BatchError."""
-        path = self._day(day)
-        with explaining(path):
-            if self.fs.exists(path):
-                self.fs.rm_file(path)
+        delete(self.fs, self._day(day))
 
     def persons(self, month: str) -> pd.DataFrame:
         """The persons of a month, each once: person_id int64, person_uuid str. Raises BatchError."""
@@ -350,6 +355,13 @@ class StreamBatches:
                 for partial in Path(folder).glob("*.partial"):
                     if partial.stat().st_mtime < time.time() - 86_400:
                         partial.unlink(missing_ok=True)
+
+
+def delete(fs: AbstractFileSystem, path: str) -> None:
+    """Remove a file, if there is one. Raises BatchError."""
+    with explaining(path):
+        if fs.exists(path):
+            fs.rm_file(path)
 
 
 def listed(fs: AbstractFileSystem, folder: str) -> list[str]:

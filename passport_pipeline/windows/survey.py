@@ -1,9 +1,9 @@
 """Surveys that are stored: the last full one of a hospital, and what runs of windows have read since.
 
 A run of a window computes its digests anew, also for rows that a refresh of the survey does not read. These are stored
-beside the full survey, by month, in one file a stream: otherwise a window that a run has brought up to date would seem
-to differ until the next night. Runs of two windows at once may lose one of the two, which costs another request and no
-more. The full survey itself is written by full surveys alone, and what is older than it no longer counts.
+beside the full survey, a file for each month of a stream: otherwise a window that a run has brought up to date would
+seem to differ until the next night. The full survey itself is written by full surveys alone, and what is older than it
+no longer counts.
 
 What belongs here: storing surveys and putting them together. What does not: taking them (sources), where files lie
 (batches).
@@ -12,6 +12,7 @@ What belongs here: storing surveys and putting them together. What does not: tak
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -26,12 +27,12 @@ from passport_pipeline.sources.hospital_survey import HospitalSurvey
 from passport_pipeline.sources.systems import system_of
 from passport_pipeline.windows.restore_check import renewed_fingerprint
 
-SURVEY, SINCE = "survey", "survey-since"
+SURVEY, SINCE, PART = "survey", "survey-since", "part"
 TABLES = "tables"
 LOST_ROWS, LOST_SHARE = 5, 0.05
 """A stored survey that lacks the loss of so many rows of a window is too old to check plausibility by."""
 
-FINISHED, FILLED = "finishedAt", "filled"
+FINISHED, READ_AT, FILLED = "finishedAt", "readAt", "filled"
 
 
 def survey_hospital(source: Source, batches: Batches, passport: Passport) -> tuple[HospitalSurvey, CheckResult]:
@@ -63,6 +64,9 @@ def renew_survey(source: Source, batches: Batches, now: Callable[[], datetime] =
     for stream, stream_survey in survey.streams.items():
         frames, texts = stream_survey.to_frames()
         batches.write_frames(source.hospital.key, of_stream(SURVEY, stream), frames, texts | finished)
+        for name in _month_names(source.hospital.key, stream, batches).values():
+            if not _counts(batches.read_texts(source.hospital.key, name), finished[FINISHED]):
+                batches.delete_frames(source.hospital.key, name)
     return survey
 
 
@@ -77,8 +81,10 @@ def stored_survey(hospital: Hospital, batches: Batches) -> HospitalSurvey | None
         if stored is None or survey is None:
             return None
         finished = stored[1].get(FINISHED, stored[1]["takenAt"])
-        for month, part in _since(hospital.key, name, batches, finished)[0].items():
-            survey = survey.with_part(month, part)
+        for month, month_name in _month_names(hospital.key, name, batches).items():
+            part = batches.read_frames(hospital.key, month_name)
+            if part and _counts(part[1], finished):
+                survey = survey.with_part(month, part[0][PART])
         surveys[name] = survey
     return HospitalSurvey(surveys)
 
@@ -88,9 +94,10 @@ def survey_version(hospital: Hospital, batches: Batches) -> str:
 
     Raises BatchError.
     """
-    streams = system_of(hospital).streams
-    names = [of_stream(name, stream) for stream in streams for name in (SURVEY, SINCE)]
-    return json.dumps([batches.read_texts(hospital.key, name) for name in names], sort_keys=True)
+    names = []
+    for stream in system_of(hospital).streams:
+        names += [of_stream(SURVEY, stream), *_month_names(hospital.key, stream, batches).values()]
+    return json.dumps({name: batches.read_texts(hospital.key, name) for name in names}, sort_keys=True)
 
 
 def store_month(
@@ -99,10 +106,8 @@ def store_month(
     """Store what a stream's month held `at` a time beyond what refreshing its stored survey shows. Raises
     BatchError.
     """
-    stored = batches.read_texts(hospital_key, of_stream(SURVEY, stream))
-    parts, taken = _since(hospital_key, stream, batches, (stored or {}).get(FINISHED, ""))
-    parts, taken = parts | {month: part}, taken | {month: at.isoformat()}
-    batches.write_frames(hospital_key, of_stream(SINCE, stream), parts, taken)
+    name = of_stream(f"{SINCE}-{month}", stream)
+    batches.write_frames(hospital_key, name, {PART: part}, {READ_AT: at.isoformat()})
 
 
 def has_lost_rows(stored: Survey, read: Survey, month: str) -> bool:
@@ -128,10 +133,13 @@ def stored_tables(hospital_key: str, batches: Batches) -> tuple[str, ...] | None
     return None if texts is None else tuple(filter(None, texts[FILLED].split(",")))
 
 
-def _since(
-    hospital_key: str, stream: str, batches: Batches, finished: str
-) -> tuple[dict[str, pd.DataFrame], dict[str, str]]:
-    """The parts and times of the months that were read after the last full survey was finished."""
-    frames, taken = batches.read_frames(hospital_key, of_stream(SINCE, stream)) or ({}, {})
-    newer = {month: at for month, at in taken.items() if at > finished and month in frames}
-    return {month: frames[month] for month in newer}, newer
+def _month_names(hospital_key: str, stream: str, batches: Batches) -> dict[str, str]:
+    """The months of a stream that were read apart from the full survey, and the names under which they are stored."""
+    named = re.compile(rf"{SINCE}-(\d{{4}}-\d{{2}}){re.escape(of_stream('', stream))}")
+    matches = map(named.fullmatch, batches.names(hospital_key))
+    return {match[1]: match[0] for match in matches if match}
+
+
+def _counts(texts: dict[str, str] | None, finished: str) -> bool:
+    """Whether a month was read after the full survey was finished."""
+    return texts is not None and texts.get(READ_AT, "") > finished

@@ -53,7 +53,8 @@ def part(source, survey, month):
 
 
 def stored_months(batches):
-    return batches.read_frames("central", survey.SINCE)
+    """The months that are stored beside the full survey."""
+    return [name.removeprefix(f"{survey.SINCE}-") for name in batches.names("central") if survey.SINCE in name]
 
 
 @pytest.mark.parametrize(
@@ -90,7 +91,7 @@ def test_nothing_is_stored_where_a_refresh_of_the_survey_shows_all_changes(datab
     database.run("UPDATE obs SET voided = 1 WHERE obs_id = 3")
     for month in (OLD, NEW):
         extract_window(source, batches, month)
-    assert stored_months(batches) is None
+    assert stored_months(batches) == []
     assert refreshed(source, batches) == surveyed(source)
 
 
@@ -102,25 +103,26 @@ def test_a_month_read_before_the_last_full_survey_was_finished_is_ignored(databa
     renewed = renew_survey(source, batches)
     # A run that read the month while the full survey was taken, and stored it later.
     store_month("central", "observations", batches, month=OLD, part=before, at=during)
-    assert stored_months(batches) is not None
+    assert stored_months(batches) == [OLD]
     assert refreshed(source, batches) == surveyed(source)
     later = datetime.now(UTC) + timedelta(seconds=1)
     database.run("UPDATE obs SET value_numeric = 98 WHERE obs_id = 103")
     march = part(source, renewed, "2024-03")
     store_month("central", "observations", batches, month="2024-03", part=march, at=later)
-    assert set(stored_months(batches)[0]) == {"2024-03"}
+    assert stored_months(batches) == [OLD, "2024-03"]
+    assert refreshed(source, batches) == surveyed(source)
+    renew_survey(source, batches)
+    assert stored_months(batches) == ["2024-03"]
     assert refreshed(source, batches) == surveyed(source)
 
 
-def test_a_month_that_another_run_overwrote_is_only_read_again(database, source, batches):
+def test_a_run_of_one_month_leaves_what_another_stored_of_its_own(database, source, batches):
     database.run("UPDATE obs SET value_numeric = 99 WHERE obs_id IN (3, 103)")
     stored = stored_survey(source.hospital, batches)
-    extract_window(source, batches, OLD)
-    overwritten = stored_months(batches)
-    extract_window(source, batches, "2024-03")
-    batches.write_frames("central", survey.SINCE, *overwritten)
-    assert refreshed(source, batches) != surveyed(source)
-    extract_window(source, batches, "2024-03")
+    for month in (OLD, "2024-03"):
+        assert refreshed(source, batches) != surveyed(source)
+        extract_window(source, batches, month)
+    assert stored_months(batches) == [OLD, "2024-03"]
     assert refreshed(source, batches) == surveyed(source)
     cells = (
         survey.streams["observations"].cells
