@@ -160,17 +160,18 @@ def _told(worker: Worker, writers: Sequence[Writer], mishaps: Mishaps) -> str:
 
 
 def _settle(operator: Operator, console: Console) -> list[str]:
-    """A night, and ticks until nothing is requested; the same an hour later, until an hour has nothing to do. Returns
-    what went wrong.
+    """A night, and ticks until two in a row request nothing; the same an hour later, until an hour has nothing to do.
+    Returns what went wrong.
     """
     daemon = Daemon(operator.settings, operator.instance)
+    time.sleep(operator.settings.lease_seconds)  # no tick requests a window whose lease a killed run still has
     ran, failures = daemon.recover(), list[str]()
     for hour in range(1, HOURS_TO_SETTLE + 1):
         started = time.monotonic()
         with later(HOURS + hour):
             night = daemon.night()
             try:
-                settled = daemon.settle()
+                settled = daemon.settle(quiet=2)
             except NotSettledError as error:
                 return [str(error)]
         runs, failures = len(ran) + len(night.ran) + len(settled.ran), night.failures + settled.failures

@@ -123,14 +123,18 @@ class Daemon:
         tick.ran = self._run_all()
         return tick
 
-    def settle(self, *, rounds: int = 8) -> Settled:
-        """Tick until nothing is requested. Raises NotSettledError after so many rounds that ran something."""
-        settled, started = Settled(), time.monotonic()
+    def settle(self, *, rounds: int = 8, quiet: int = 1) -> Settled:
+        """Tick until nothing is requested in so many ticks in a row that are to be `quiet`: what one tick leaves to the
+        other sensor, because it saw rows change, is requested in the next. Raises NotSettledError after so many rounds
+        that ran something.
+        """
+        settled, started, quiet_ticks = Settled(), time.monotonic(), 0
         while settled.rounds < rounds:
             tick = self.tick()
             settled.add(tick)
             settled.seconds = time.monotonic() - started
-            if not tick.ran:
+            quiet_ticks = 0 if tick.ran else quiet_ticks + 1
+            if quiet_ticks == quiet:
                 return settled
         raise NotSettledError(f"something was requested in each of {rounds} rounds: {tick.ran}")
 
