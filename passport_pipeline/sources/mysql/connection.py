@@ -139,7 +139,7 @@ def refuse_writable(hospital: Hospital, beyond: list[str]) -> None:
         shown = ", ".join(beyond[:5]) + (f" and {len(beyond) - 5} more" if len(beyond) > 5 else "")
         raise SourceRefused(
             f"{hospital.key}: the account can do more than read ({shown}); give the pipeline an account "
-            "that has SELECT on the OpenMRS database and nothing else"
+            "that has SELECT on the hospital's database and nothing else"
         )
 
 

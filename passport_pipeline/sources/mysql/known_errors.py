@@ -60,7 +60,7 @@ _ADVICE: Mapping[type[PipelineError], Mapping[str, tuple[Key, ...]]] = {
         "the server refuses the account: a wrong user name or password": (1045,),
         "the server refuses the account: it does not log in with a password": (1698,),
         "there is no such database on the server; check the name at the end of the URL": (1049,),
-        "a column is missing that was there a moment ago; has OpenMRS been updated?": (1054,),
+        "a column is missing that was there a moment ago; has the record system been updated?": (1054,),
         "the account may not read {table}; GRANT SELECT on it": (1142,),
         "the account may not read a column of {table}; GRANT SELECT on it": (1143,),
         "{table} is missing": (1146,),
