@@ -1,26 +1,26 @@
-"""A TCP proxy before a server, which drops connections where it is told to."""
+"""A TCP proxy before a server, which drops connections where it is told to.
+
+What belongs here: accepting, forwarding and cutting. What does not: counting the messages of a server's own protocol
+(the tests of that protocol).
+"""
 
 import socket
 import threading
+from abc import ABC, abstractmethod
 from contextlib import suppress
 from typing import Self
 
-CHUNK = 4096
 
+class Forwarder(ABC):
+    """Forwards what 127.0.0.1:`port` receives, both ways, as far as `forwards` lets it; a context manager."""
 
-class Proxy:
-    """Forwards what 127.0.0.1:`port` receives, unless it is told otherwise; a context manager.
-
-    While it is `silent`, no answer of the server is forwarded, and every connection stays open.
-    """
-
-    silent = False
+    chunk = 4096
+    """The most bytes that are forwarded at once."""
 
     def __init__(self, port: int, host: str = "127.0.0.1") -> None:
         self._server = (host, port)
         self._listening = socket.create_server(("127.0.0.1", 0))
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
-        self._answers_left: int | None = None
         self._lock = threading.Lock()
         self.dropped = 0
 
@@ -47,9 +47,9 @@ class Proxy:
                 with suppress(OSError):
                     end.shutdown(socket.SHUT_RDWR)
 
-    def drop_after(self, answered: int) -> None:
-        """Cut every connection once, when the server has answered so many more bytes."""
-        self._answers_left = answered
+    @abstractmethod
+    def forwards(self, chunk: bytes, *, answer: bool) -> bool:
+        """Whether a chunk is forwarded; `answer`: it comes from the server."""
 
     def _accept(self) -> None:
         with suppress(OSError):  # closed
@@ -61,18 +61,36 @@ class Proxy:
                 threading.Thread(target=self._pass, args=(client, server, False), daemon=True).start()
                 threading.Thread(target=self._pass, args=(server, client, True), daemon=True).start()
 
-    def _pass(self, source: socket.socket, sink: socket.socket, answers: bool) -> None:
+    def _pass(self, source: socket.socket, sink: socket.socket, answer: bool) -> None:
         with suppress(OSError):
-            while chunk := source.recv(CHUNK):
-                if answers and self._answers_left is not None:
-                    self._answers_left -= len(chunk)
-                    if self._answers_left < 0:
-                        self._answers_left = None
-                        self.drop()
-                        break
-                if not (answers and self.silent):
+            while chunk := source.recv(self.chunk):
+                if self.forwards(chunk, answer=answer):
                     sink.sendall(chunk)
         for end in (source, sink):
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
             end.close()
+
+
+class Proxy(Forwarder):
+    """Forwards everything, unless it is told otherwise.
+
+    While it is `silent`, no answer of the server is forwarded, and every connection stays open.
+    """
+
+    silent = False
+    _answers_left: int | None = None
+
+    def drop_after(self, answered: int) -> None:
+        """Cut every connection once, when the server has answered so many more bytes."""
+        self._answers_left = answered
+
+    def forwards(self, chunk: bytes, *, answer: bool) -> bool:
+        """All but the answers of a silent server, and what follows where the connections are cut."""
+        if answer and self._answers_left is not None:
+            self._answers_left -= len(chunk)
+            if self._answers_left < 0:
+                self._answers_left = None
+                self.drop()
+                return False
+        return not (answer and self.silent)
