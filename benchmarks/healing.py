@@ -35,7 +35,7 @@ def times_to_heal(database: Database[dict[str, Any]], events: Iterable[Event]) -
     A new row shows when its record is made, one that is gone when its record is retracted. Changes in place are left
     out: the nightly survey finds them.
     """
-    made = _moments(database["medicalrecords"].find({}, {"source.hospital": 1, "source.obsId": 1, "createdAt": 1}))
+    made = _moments(database["medicalrecords"].find({}, {"source.hospital": 1, "source.rowId": 1, "createdAt": 1}))
     gone = _moments(
         {"source": retracted["document"]["source"], "createdAt": retracted["retractedAt"]}
         for retracted in database["retractedrecords"].find({}, {"document.source": 1, "retractedAt": 1})
@@ -55,5 +55,5 @@ def times_to_heal(database: Database[dict[str, Any]], events: Iterable[Event]) -
 
 def _moments(documents: Iterable[Mapping[str, Any]]) -> dict[tuple[str, int], datetime]:
     return {
-        (document["source"]["hospital"], document["source"]["obsId"]): document["createdAt"] for document in documents
+        (document["source"]["hospital"], document["source"]["rowId"]): document["createdAt"] for document in documents
     }

@@ -16,7 +16,7 @@ from bson import ObjectId
 from pymongo.database import Database
 
 from passport_sample.hospital import SampleHospital
-from passport_sample.oracle import expected
+from passport_sample.oracle import expected, identities
 
 Document = dict[str, Any]
 
@@ -68,21 +68,43 @@ def compare(
     patients = {each["nationalId"]: str(each["_id"]) for each in database["patients"].find({}, {"nationalId": 1})}
     users = {str(each["_id"]): each["name"] for each in database["users"].find({}, {"name": 1})}
     for hospital in hospitals:
-        oracle = expected(hospital, patients.keys(), first_month=first_month, last_month=last_month)
-        comparison.rows += len(oracle)
         key = hospital.spec.key
         records = list(database["medicalrecords"].find({"source.hospital": key}))
         _conflicts(comparison, database, key, records)
         parked = list(database["parkedrows"].find({"hospital": key}))
-        _once(comparison, key, records, parked)
-        _rows(comparison, key, oracle, records, parked)
-        leads = oracle[oracle["outcome"].eq("lead")].assign(patient=lambda rows: rows["national_id"].map(patients))
-        _contents(comparison, hospital, leads, records, users=users, edited=edited or {})
+        oracle = expected(hospital, patients.keys(), first_month=first_month, last_month=last_month)
+        compare_documents(
+            comparison, hospital, oracle, records, parked, patients=patients, users=users, edited=edited or {}
+        )
     _lists(comparison, database)
     _audit(comparison, database)
     for day in database["sourcedays"].find({"writers": {"$nin": [None, {}]}}, {"_id": 1}):
         comparison.wrong.append(f"{day['_id']}: still marked as being written")
     return comparison
+
+
+def compare_documents(
+    comparison: Comparison,
+    hospital: SampleHospital,
+    oracle: pd.DataFrame,
+    records: Sequence[Document],
+    parked: Sequence[Document],
+    *,
+    patients: Mapping[str, str],
+    users: Mapping[str, str],
+    edited: Mapping[ObjectId, Mapping[str, Any]],
+) -> None:
+    """Add what differs between a hospital's documents and `oracle`, as oracle.expected gives it. `patients` are their
+    ids by national id, `users` their names by id.
+    """
+    key = hospital.spec.key
+    comparison.rows += len(oracle)
+    _once(comparison, key, records, parked)
+    _rows(comparison, key, oracle, records, parked)
+    people = identities(hospital, patients.keys())
+    _visits(comparison, key, oracle.join(people[["unmatched"]], on="person_id"), records)
+    described = oracle[oracle["type"].notna()].assign(patient=lambda rows: rows["national_id"].map(patients))
+    _contents(comparison, hospital, described, records, users=users, edited=edited)
 
 
 def _conflicts(comparison: Comparison, database: Database[Document], key: str, records: Sequence[Document]) -> None:
@@ -96,7 +118,7 @@ def _conflicts(comparison: Comparison, database: Database[Document], key: str, r
         if record["_id"] in rows:
             record["source"]["rows"] = rows.pop(record["_id"])
             if not record.get("editedBy"):
-                comparison.wrong.append(f"{key} {record['source']['obsId']}: a conflict over what nobody edited")
+                comparison.wrong.append(f"{key} {record['source']['rowId']}: a conflict over what nobody edited")
     comparison.wrong += [f"{key}: an open conflict over {record}, which is not there" for record in rows]
 
 
@@ -106,8 +128,8 @@ def _several(things: Iterable[Any]) -> list[tuple[Any, int]]:
 
 def _once(comparison: Comparison, key: str, records: Sequence[Document], parked: Sequence[Document]) -> None:
     """Every row is in one record, or in one parked row."""
-    uuids = [row["obsUuid"] for each in records for row in each["source"]["rows"]]
-    uuids += [row["obsUuid"] for each in parked for row in each["rows"]]
+    uuids = [row["rowUuid"] for each in records for row in each["source"]["rows"]]
+    uuids += [row["rowUuid"] for each in parked for row in each["rows"]]
     comparison.duplicated += [f"{key} {uuid}: held {n} times" for uuid, n in _several(uuids)]
 
 
@@ -116,13 +138,13 @@ def _rows(
 ) -> None:
     """Each live row is where it must be: shown by which row's record, or parked for which reason."""
     stored = {
-        row["obsUuid"]: ("shown", each["source"]["obsUuid"]) for each in records for row in each["source"]["rows"]
+        row["rowUuid"]: ("shown", each["source"]["rowUuid"]) for each in records for row in each["source"]["rows"]
     }
-    stored |= {row["obsUuid"]: ("parked", each["reason"]) for each in parked for row in each["rows"]}
+    stored |= {row["rowUuid"]: ("parked", each["reason"]) for each in parked for row in each["rows"]}
     ids = dict(zip(oracle["obs_uuid"], oracle["obs_id"], strict=True))
     shown = oracle["outcome"].isin(["lead", "attached"])
     expected = {
-        uuid: ("shown", lead) for uuid, lead in oracle.loc[shown, ["obs_uuid", "lead_uuid"]].itertuples(index=False)
+        uuid: ("shown", lead) for uuid, lead in oracle.loc[shown, ["obs_uuid", "record_uuid"]].itertuples(index=False)
     }
     held_back = oracle["outcome"].eq("parked")
     expected |= {
@@ -141,19 +163,28 @@ def _told(place: tuple[str, str] | None) -> str:
     return " ".join(place) if place else "nowhere"
 
 
+def _visits(comparison: Comparison, key: str, oracle: pd.DataFrame, records: Sequence[Document]) -> None:
+    """There is a visit for every encounter with a live row, and no other; `oracle` has `unmatched` too."""
+    inside = oracle[oracle["outcome"].ne("outside") & oracle["unmatched"].isna()]
+    expected = set(inside["visit"].dropna())
+    stored = {each["source"]["rowUuid"] for each in records if each["source"]["stream"] == "encounters"}
+    comparison.lost += [f"{key} {visit}: no visit" for visit in expected - stored]
+    comparison.wrong += [f"{key} {visit}: a visit of nothing live" for visit in stored - expected]
+
+
 def _contents(
     comparison: Comparison,
     hospital: SampleHospital,
-    leads: pd.DataFrame,
+    described: pd.DataFrame,
     records: Sequence[Document],
     *,
     users: Mapping[str, str],
     edited: Mapping[ObjectId, Mapping[str, Any]],
 ) -> None:
-    """Each record has its content, its patient and its author."""
-    of = {each["source"]["obsUuid"]: each for each in records}
-    for row in leads.itertuples(index=False):
-        record = of.get(row.obs_uuid)
+    """Each record has its content, its patient and its author; each plain answer stands in its visit's notes."""
+    of = {each["source"]["rowUuid"]: each for each in records}
+    for row in described.itertuples(index=False):
+        record = of.get(row.record_uuid)
         if record is None:
             continue
         where = f"{hospital.spec.key} {row.obs_id}"
@@ -164,42 +195,80 @@ def _contents(
             comparison.wrong.append(f"{where}: an edit of the application is gone")
         if record.get("editedBy"):
             continue
-        have = record["data"] | {
-            "type": record["type"],
-            "clinician": users.get(record["createdBy"]),
-            "providerUuid": record["openmrsData"].get("providerUuid"),
-            "locationName": record["openmrsData"].get("locationName"),
-        }
-        # Certainty and order of a diagnosis stand behind the clinician; what they are is not the oracle's.
-        have |= {"procedure": have["procedure"].partition(" (")[0]} if "procedure" in have else {}
-        want = _content(hospital, row)
-        differing = sorted(name for name in want if want[name] != have.get(name))
+        differing = _differing(hospital, row, record, users.get(record["createdBy"]))
+        if row.type == "condition" and not _is_named(row, of.get(row.visit)):
+            differing.append("diagnosis of its visit")
         if differing:
             comparison.wrong.append(f"{where}: {', '.join(differing)} differ")
 
 
+def _is_named(row: Any, visit: Document | None) -> bool:
+    """Whether the visit's heading names a diagnosis; a user may have changed it."""
+    return visit is not None and (bool(visit.get("editedBy")) or row.shown in visit["data"]["diagnosis"])
+
+
+def _differing(hospital: SampleHospital, row: Any, record: Document, clinician: str | None) -> list[str]:
+    """The fields that are not as an oracle's row decides them."""
+    data, openmrs = record["data"], record["openmrsData"]
+    if row.type == "visit":
+        return [] if f"{row.name}: {row.shown}" in data.get("notes", "") else ["notes"]
+    have = data | {
+        "type": record["type"],
+        "clinician": clinician,
+        "providerUuid": openmrs.get("providerUuid"),
+        "location": record["source"].get("location"),
+    }
+    # Certainty and order of a diagnosis stand behind the clinician; what they are is not the oracle's.
+    have |= {"procedure": have["procedure"].partition(" (")[0]} if "procedure" in have else {}
+    want = _content(hospital, row)
+    # The groups around a question stand before it; a comment, a state or the normal range stands behind the answer.
+    asked, answered = want.pop("asked"), want.pop("answered")
+    differing = [name for name in asked if not str(have.get(name)).endswith(asked[name])]
+    differing += [name for name in answered if not _begins(str(have.get(name)), answered[name])]
+    return sorted([*differing, *(name for name in want if want[name] != have.get(name))])
+
+
+def _begins(text: str, answer: str) -> bool:
+    return text == answer or text.startswith(f"{answer} (")
+
+
 def _content(hospital: SampleHospital, row: Any) -> Document:
-    """The fields that an oracle's leading row decides."""
+    """The fields that an oracle's leading row decides: `asked` end with the question, `answered` begin with the
+    answer, all others are equal.
+    """
     values = {name: None if pd.isna(value) else value for name, value in row._asdict().items()}
+    when, clinician = values["when"], values["clinician"]
+    asked, answered = values["name"], values["shown"]
     want: Document = {
         "type": values["type"],
-        "clinician": values["clinician"],
+        "clinician": clinician,
         "providerUuid": values["clinician_key"],
-        "locationName": values["location"],
+        "location": values["location"],
+        "hospital": hospital.spec.name,
+        "doctor": clinician,
+        "date": when,
+        "asked": {},
+        "answered": {},
     }
-    name, shown, when = values["name"], values["shown"], values["when"]
     match values["type"]:
         case "condition":
-            signed = f"Synced from OpenMRS - {values['clinician']}"
-            return want | {"name": name, "details": shown, "diagnosed": when, "procedure": signed}
+            signed = f"Synced from OpenMRS - {clinician}"
+            # As in the integration document's example.
+            want |= {
+                "name": asked if asked == "DIAGNOSIS" else answered,
+                "diagnosed": when,
+                "diagnosedDate": when,
+                "diagnosedBy": clinician,
+            }
+            return want | {"procedure": signed, "answered": {"details": answered, "diagnosis": answered}}
         case "medication":
-            return want | {"medicationName": shown, "startDate": when, "prescribedBy": values["clinician"]}
+            return want | {"startDate": when, "prescribedBy": clinician, "answered": {"medicationName": answered}}
         case "test":
-            return want | {"testName": name, "result": shown, "testDate": when, "testStatus": values["status"]}
-        case "visit":
-            return want | {"hospital": hospital.spec.name, "reason": f"{name}: {shown}", "visitDate": when}
+            status = values["status"]
+            want |= {"testDate": when, "testStatus": status, "status": (status or "not interpreted").lower()}
+            return want | {"asked": {"testName": asked, "name": asked}, "answered": {"result": answered}}
         case _:
-            return want | {"name": name, "details": shown, "date": when}
+            return want | {"asked": {"name": asked}, "answered": {"details": answered}}
 
 
 def _lists(comparison: Comparison, database: Database[Document]) -> None:

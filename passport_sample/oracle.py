@@ -7,8 +7,10 @@ Where the rules leave room, a clinician's judgement decides:
 * a value's fault comes before the patient's identity; a row that a rule skips is skipped for any patient;
 * a row in an encounter of another patient is parked by itself, whatever it is, and says nothing of any other row;
 * the parts of a diagnosis and its header share the fate of the diagnosis, so the whole set is parked;
-* a header goes with the leading row below it (at any depth) of the lowest obs_id; where only faulty rows are
-  below it, it is parked as they are.
+* a header goes with the row below it (at any depth) of the lowest obs_id that is no header and no part; where only
+  faulty rows are below it, it is parked as they are;
+* a plain answer goes with the visit: that of its encounter; without an encounter, that of its person on its day;
+* rows of two encounters, or of two people without one, are no group.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from passport_sample import answers
 from passport_sample.hospital import ZERO_DATE, SampleHospital
 
 LEADING = ("condition", "medication", "test", "visit", "image")
+PLAIN = "visit"
 DEPTH = 4
 """How many groups may lie in each other."""
 
@@ -39,12 +42,13 @@ def expected(
     `known` are the national ids that the passport has; months are YYYY-MM, inclusive. Columns:
 
     obs_id int64, obs_uuid str, person_id int64, person_uuid str
-    day          datetime64[us] of the outermost group's date_created; NaT for a zero date
+    day          datetime64[us] of the encounter's date_created, else of the outermost group's; NaT for a zero date
     outcome      lead, attached, parked, skipped; outside: in no month, or in none from first to last
     reason       str? for parked and skipped
-    lead_id      Int64? obs_id of the row that leads: its own for a lead, also where both are parked
-    lead_uuid    str? the uuid of that row
-    type         str? the record's type; leads only, as is all that follows
+    lead_id      Int64? obs_id of the row that it goes with: its own for a lead, also where both are parked
+    visit        str? how the visit that it is of is named; null in an encounter of another patient
+    record_uuid  str? the uuid of the row that leads its record; of plain answers and what goes with them, `visit`
+    type         str? the record's type; leads and plain answers only, as is all that follows
     national_id  str
     clinician    str "Dr. Jane Smith"; clinician_key: the provider's uuid, or PROVIDER_<user id>
     providers    str? the uuids of all the encounter's providers
@@ -57,6 +61,7 @@ def expected(
     rows["day"] = days_of(hospital, rows.index)
     _assemble(rows)
     people = identities(hospital, national_ids)
+    rows["visit"] = visits_of(hospital, rows)
     rows = rows.join(people[["national_id", "unmatched"]], on="person_id")
     parked = rows["outcome"].isin(["lead", "attached"]) & rows["unmatched"].notna()
     rows.loc[parked, "reason"] = rows.loc[parked, "unmatched"]
@@ -65,12 +70,15 @@ def expected(
     inside = months.between(first_month or "0000", last_month or "9999") & rows["day"].notna()
     rows.loc[~inside, "outcome"] = "outside"
     rows.loc[~inside, "reason"] = None
-    uuids = hospital.obs["uuid"]
-    rows["lead_uuid"] = rows["lead_id"].map(uuids)
+    plain = rows["becomes"].eq(PLAIN) & rows["fault"].isna()
+    goes_with_visit = rows["lead_id"].map(plain).fillna(value=False).astype(bool)
+    rows["record_uuid"] = rows["lead_id"].map(hospital.obs["uuid"]).mask(goes_with_visit, rows["visit"])
     leads = rows["outcome"].eq("lead")
     rows["type"] = rows["becomes"].where(leads, None)
     rows["national_id"] = rows["national_id"].where(leads, None)
-    return _described(hospital, rows, leads)
+    described = _described(hospital, rows, leads)
+    described.loc[described["outcome"].eq("lead") & described["type"].eq(PLAIN), "outcome"] = "attached"
+    return described
 
 
 def live(hospital: SampleHospital) -> pd.DataFrame:
@@ -90,12 +98,22 @@ def live(hospital: SampleHospital) -> pd.DataFrame:
             "person_id": rows["person_id"].astype("int64"),
             "person_uuid": rows["person_id"].map(person["uuid"]),
             "concept_id": rows["concept_id"].astype("int64"),
-            "group": rows["obs_group_id"],
+            "group": rows["obs_group_id"].where(_in_one_unit(hospital, rows)),
             "becomes": notes["becomes"].astype(str).mask(theirs, "visit"),
             "fault": notes["fault"].mask(theirs, "encounter_of_another_patient"),
         },
         index=rows.index,
     ).sort_index()
+
+
+def _in_one_unit(hospital: SampleHospital, rows: pd.DataFrame) -> pd.Series:
+    """Which rows are in the encounter of their group; without one, of the same person."""
+
+    def units(of: pd.DataFrame) -> pd.Series:
+        encounters = of["encounter_id"].astype("float64")
+        return encounters.where(encounters.notna(), -of["person_id"].astype("float64"))
+
+    return units(rows).eq(rows["obs_group_id"].map(units(hospital.obs)))
 
 
 def withdrawn_encounters(hospital: SampleHospital) -> pd.Index:
@@ -109,14 +127,27 @@ def withdrawn_encounters(hospital: SampleHospital) -> pd.Index:
 
 
 def days_of(hospital: SampleHospital, obs_ids: pd.Index) -> pd.Series:
-    """The day of each row: that of its outermost group, voided or not; NaT for a zero date."""
+    """The day of each row: that of its encounter, else of its outermost group, voided or not; NaT for a zero date."""
     group = hospital.obs["obs_group_id"]
     root: pd.Series[Any] = pd.Series(obs_ids, index=obs_ids, dtype="Int64")
     for _ in range(DEPTH):
         root = root.map(group).fillna(root)
-    made: pd.Series[Any] = root.map(hospital.obs["date_created"])
+    encounters = hospital.obs["encounter_id"].reindex(obs_ids)
+    entered = hospital.tables["encounter"]["date_created"].reindex(encounters).set_axis(obs_ids)
+    entered = entered.where(entered != ZERO_DATE)
+    made: pd.Series[Any] = entered.fillna(root.map(hospital.obs["date_created"]))
     days: pd.Series[Any] = made.where(made != ZERO_DATE).dt.floor("D").astype("datetime64[us]")
     return days
+
+
+def visits_of(hospital: SampleHospital, rows: pd.DataFrame) -> pd.Series:
+    """How the visit of each row is named; null where it has none. `rows` as `expected` has them, with `day`."""
+    obs = hospital.obs.loc[rows.index]
+    met = obs["encounter_id"].map(hospital.tables["encounter"]["uuid"]).astype(object)
+    observed = obs["obs_datetime"].where(obs["obs_datetime"] != ZERO_DATE).dt.strftime("%Y-%m-%d")
+    alone = rows["person_uuid"].astype(object) + "@" + observed + "@" + rows["day"].dt.strftime("%Y-%m-%d")
+    visits: pd.Series[Any] = met.where(met.notna(), alone)
+    return visits.where(rows["fault"].ne("encounter_of_another_patient"), None)
 
 
 def _assemble(rows: pd.DataFrame) -> None:
@@ -201,11 +232,12 @@ def _described(hospital: SampleHospital, rows: pd.DataFrame, leads: pd.Series) -
     described["status"] = answers.status(hospital, obs).where(tests, None)
     rows = rows.join(described)
     order = [
-        "obs_id", "obs_uuid", "person_id", "person_uuid", "day", "outcome", "reason", "lead_id", "lead_uuid", "type",
-        "national_id", "clinician", "clinician_key", "providers", "location", "name", "shown", "status", "when",
+        "obs_id", "obs_uuid", "person_id", "person_uuid", "day", "outcome", "reason", "lead_id", "visit",
+        "record_uuid", "type", "national_id",
+        "clinician", "clinician_key", "providers", "location", "name", "shown", "status", "when",
     ]  # fmt: skip
     ordered = rows[order].reset_index(drop=True)
-    texts = ["reason", "lead_uuid", "type", "national_id", "clinician", "clinician_key", "location", "name"]
+    texts = ["reason", "visit", "record_uuid", "type", "national_id", "clinician", "clinician_key", "location", "name"]
     for column in [*texts, "shown", "status", "when"]:
         ordered[column] = ordered[column].astype("str")
     return ordered

@@ -152,35 +152,39 @@ class MemoryStream:
 
     def identities(self, rows: pd.DataFrame) -> pd.DataFrame:
         created = rows["day"].astype("datetime64[us]")
-        return rows.reset_index(drop=True).assign(created_at=created, root_id=rows["row_id"], parent=-1)
+        return rows.reset_index(drop=True).assign(created_at=created, unit_id=rows["row_id"], parent=-1)
 
     def draft(self, rows: pd.DataFrame, lookups: neutral.Lookups, hospital: Any) -> Drafts:
         identified = self.identities(rows)
-        texts = dict.fromkeys(["dosage", "test_status", "certainty", "order", "remark", "encounter_uuid"])
-        texts |= dict.fromkeys(["location", "comment", "accession", "previous_row", "status", "group", "entered_by"])
+        unknown = dict.fromkeys(["dosage", "test_status", "certainty", "order", "encounter_uuid"])
+        unknown |= dict.fromkeys(["location", "comment", "accession", "previous_row", "status", "group", "entered_by"])
+        unknown |= dict.fromkeys(["author_providers", "reason", "lines"])
         records = identified.assign(
-            position=range(len(identified)),
+            record=range(len(identified)),
+            stream=self.name,
             type=CONDITION,
             question=self.name,
+            label=self.name,
             answer=identified["text"],
+            shown=identified["text"],
             value_type=TEXT,
             question_is_drug=False,
             hospital=hospital.name,
             at=identified["created_at"],
             author_key="author",
             author_name="Dr. Ada Author",
-            author_providers=None,
+            visit=-1,
             concept=[Concept(1, self.name, self.name, "Text", "Misc")] * len(identified),
-            **texts,
+            **unknown,
         )
         outcomes = identified[ROW_COLUMNS].assign(
             outcome=LEAD,
-            lead_row_id=identified["row_id"].astype("Int64"),
+            record=range(len(identified)),
             role=LEAD,
             reason=pd.Series(None, identified.index, dtype="str"),
         )
         authors = pd.DataFrame({"clinician_key": ["author"], "provider_uuid": [None], "name": ["Dr. Ada Author"]})
-        return Drafts(outcomes, records, authors, self.rules_version)
+        return Drafts(outcomes, records, authors, self.rules_version, self.name)
 
 
 class MemoryMonth:

@@ -256,7 +256,7 @@ def _print_rows(listed: Sequence[Row], records: int) -> None:
     for name in ("id", "observation", "hospital", "day", "reason", "attempts", "waits for", "state"):
         table.add_column(name, no_wrap=True)
     for row in listed:
-        cells = (row.id, row.obs_uuid, row.hospital, row.day, row.reason, str(row.attempts))
+        cells = (row.id, row.row_uuid, row.hospital, row.day, row.reason, str(row.attempts))
         table.add_row(*cells, _waits_for(row), row.state)
     console = output()
     console.width = max(console.width, WIDTH_OF_A_ROW)  # ids are there to be copied: one line each

@@ -1,35 +1,65 @@
-"""The `data` of a record, which the application shows, by type of record.
+"""The `data` of a record, in the fields that the application's pages read, by type of record.
+
+The page of a patient's history shows a card for each visit: `diagnosis` as the heading, `notes`, the `medications` of
+the day's conditions, and tests of up to three days before and after. What it would not show by itself stands in the
+visit's notes: the medications of an encounter without a condition, and tests further away. No card says a thing twice,
+so the first condition of a visit alone carries its medications.
 
 What belongs here: the application's field names, and the value of each. What does not: where the record comes from
-(provenance).
+(provenance), what a row means (a stream's drafts).
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import pandas as pd
 
-from passport_pipeline.sources.drafts import CONDITION, IMAGE, MEDICATION, NUMERIC, TEST, TEXT, VISIT
+from passport_pipeline.sources.drafts import CONDITION, MEDICATION, NUMERIC, TEST, TEXT
 
 Document = dict[str, Any]
+
+NO_DIAGNOSIS = "No diagnosis recorded"
+"""The application's own words: without a diagnosis, its page prints the reason of a visit under "Diagnosis"."""
+
+NOT_INTERPRETED = "not interpreted"
+"""The status of a test of which nobody said whether it is normal: the page calls a test without a status normal."""
+
+SEED_QUESTION = "DIAGNOSIS"
+"""The question of the integration document's example, in which `name` is the question; elsewhere it is the answer."""
+
+NEAR = timedelta(days=3)
+"""How far from a visit the page still shows a test on its card."""
 
 
 class Row(NamedTuple):
     """The columns of a draft that `data` is made of, but with `at` as text."""
 
     at: str
-    author_name: str
-    question: str
-    answer: str
+    type: str
+    author_name: str | None
+    question: str | None
+    label: str | None
+    answer: str | None
+    shown: str | None
     hospital: str
-    remark: str | None
     certainty: str | None
     order: str | None
     test_status: str | None
     dosage: str | None
     question_is_drug: bool
     value_type: str
+    visit: int
+    reason: str | None
+    lines: list[str] | None
+
+    @property
+    def day(self) -> str:
+        """The calendar day, by the hospital's wall clock."""
+        return self.at[:10]
 
 
 def data_fields(records: pd.DataFrame, at: list[str]) -> list[Document]:
@@ -39,46 +69,130 @@ def data_fields(records: pd.DataFrame, at: list[str]) -> list[Document]:
     local midnight on the day before.
     """
     columns = [at, *(records[name].tolist() for name in Row._fields[1:])]
-    rows = map(Row._make, zip(*columns, strict=True))
-    return [_DATA[kind](row) for kind, row in zip(records["type"].tolist(), rows, strict=True)]
+    rows = [*map(Row._make, zip(*columns, strict=True))]
+    noted: defaultdict[int, defaultdict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
+    for row in rows:
+        if row.visit >= 0:
+            noted[row.visit][row.type].append(row)
+    return [_data(row, noted[row.visit] if row.visit >= 0 else {}) for row in rows]
 
 
-def _condition(row: Row) -> Document:
-    procedure = f"Synced from OpenMRS - {row.author_name}"
-    if row.certainty or row.order:
-        procedure += f" ({', '.join(word for word in (row.certainty, row.order) if word)})"
-    return {"name": row.question, "details": row.answer, "diagnosed": row.at, "procedure": procedure}
+def _data(row: Row, noted: Mapping[str, Sequence[Row]]) -> Document:
+    """One record's data; `noted` are the records of its visit, by type."""
+    match row.type:
+        case "condition":
+            data = _condition(row, noted)
+        case "medication":
+            data = _medication(row)
+        case "test":
+            data = _test(row)
+        case "visit":
+            data = _visit(row, noted)
+        case _:
+            data = _image(row)
+    if row.author_name:
+        data["doctor"] = row.author_name
+    return data | {"hospital": row.hospital, "date": row.at}
 
 
-def _test(row: Row) -> Document:
-    data = {"testName": row.question, "result": row.answer, "testDate": row.at}
-    if row.test_status:
-        data["testStatus"] = row.test_status
+def _condition(row: Row, noted: Mapping[str, Sequence[Row]]) -> Document:
+    data: Document = {
+        "name": row.question if row.question == SEED_QUESTION else row.answer,
+        "details": row.shown,
+        "diagnosis": row.shown,
+        "diagnosed": row.at,
+        "diagnosedDate": row.at,
+    }
+    signature = "Synced from OpenMRS"
+    if row.author_name:
+        data["diagnosedBy"] = row.author_name
+        signature += f" - {row.author_name}"
+    words = [word for word in (row.certainty, row.order) if word]
+    data["procedure"] = f"{signature} ({', '.join(words)})" if words else signature
+    if row.certainty:
+        data["status"] = row.certainty
+    medications = noted.get(MEDICATION, ())
+    if medications and row is _diagnoses(noted)[0]:
+        data["medications"] = _once([_prescribed(each) for each in medications])
     return data
 
 
 def _medication(row: Row) -> Document:
-    """The drug is the answer; or it is the question, and the answer is its dose (or just yes)."""
-    name, dosage = row.answer, row.dosage
-    if row.question_is_drug:
-        name, dosage = row.question, row.answer if row.value_type in {NUMERIC, TEXT} else None
-    data = {"medicationName": name}
+    name, dosage = _drug(row)
+    data: Document = {"name": name, "medicationName": name}
     if dosage:
         data["dosage"] = dosage
     data["startDate"] = row.at
-    data["prescribedBy"] = row.author_name
+    if row.author_name:
+        data["prescribedBy"] = row.author_name
     return data
 
 
-def _visit(row: Row) -> Document:
-    reason = f"{row.question}: {row.answer}"
-    if row.remark:
-        reason += f" ({row.remark})"
-    return {"hospital": row.hospital, "reason": reason, "visitDate": row.at}
+def _test(row: Row) -> Document:
+    data = {"name": row.label, "testName": row.label, "result": row.shown, "testDate": row.at}
+    if row.test_status:
+        data["testStatus"] = row.test_status
+    return data | {"status": (row.test_status or NOT_INTERPRETED).lower()}
 
 
 def _image(row: Row) -> Document:
-    return {"name": row.question, "details": row.answer, "date": row.at}
+    description = f"{row.label}: {row.shown}. The picture itself is kept at {row.hospital}."
+    return {"name": row.label, "details": row.shown, "description": description}
 
 
-_DATA = {CONDITION: _condition, TEST: _test, MEDICATION: _medication, VISIT: _visit, IMAGE: _image}
+def _visit(row: Row, noted: Mapping[str, Sequence[Row]]) -> Document:
+    diagnoses = ", ".join(dict.fromkeys(_dated(each, row, each.shown or "") for each in _diagnoses(noted)))
+    data = {
+        "name": diagnoses or row.reason,
+        "reason": row.reason,
+        "visitDate": row.at,
+        "diagnosis": diagnoses or NO_DIAGNOSIS,
+    }
+    lines = list(row.lines or ())
+    if not diagnoses:
+        lines += [f"Medication: {_dated(each, row, _words(each))}" for each in noted.get(MEDICATION, ())]
+    lines += [_test_line(each) for each in noted.get(TEST, ()) if _is_far(each, row)]
+    if lines:
+        data["notes"] = "\n".join(lines)
+    return data
+
+
+def _diagnoses(noted: Mapping[str, Sequence[Row]]) -> list[Row]:
+    """The conditions of a visit, the primary ones first."""
+    return sorted(noted.get(CONDITION, ()), key=lambda row: row.order != "primary")
+
+
+def _drug(row: Row) -> tuple[str | None, str | None]:
+    """Name and dosage: the drug is the answer; or it is the question, and the answer is its dose (or just yes)."""
+    if row.question_is_drug:
+        return row.question, row.shown if row.value_type in {NUMERIC, TEXT} else None
+    return row.shown, row.dosage
+
+
+def _prescribed(row: Row) -> Document:
+    """A medication as a condition lists it."""
+    name, dosage = _drug(row)
+    entry = {"name": name, "dosage": dosage, "startDate": row.at, "prescribedBy": row.author_name}
+    return {field: value for field, value in entry.items() if value}
+
+
+def _words(row: Row) -> str:
+    return ", ".join(word for word in _drug(row) if word)
+
+
+def _dated(row: Row, visit: Row, text: str) -> str:
+    """The text, with the day where it is another one than that of the visit."""
+    return text if row.day == visit.day else f"{text} ({row.day})"
+
+
+def _test_line(row: Row) -> str:
+    status = f" - {row.test_status.lower()}" if row.test_status else ""
+    return f"{row.label}: {row.shown}{status} ({row.day})"
+
+
+def _is_far(row: Row, visit: Row) -> bool:
+    return abs(datetime.fromisoformat(row.at) - datetime.fromisoformat(visit.at)) > NEAR
+
+
+def _once(entries: list[Document]) -> list[Document]:
+    return [entry for at, entry in enumerate(entries) if entry not in entries[:at]]

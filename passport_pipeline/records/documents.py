@@ -6,10 +6,10 @@ What belongs here: every field and its order. What does not: what a row means (a
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -48,8 +48,8 @@ class TooManyRows(Exception):  # noqa: N818 - its name is what an operator reads
 class Documents:
     """The documents of a frame of rows.
 
-    records   documents of medicalrecords, by row_id of the leading row
-    parked    documents of parkedrows, by row_id of the leading row
+    records   documents of medicalrecords
+    parked    documents of parkedrows, by stream and row_id
     skipped   one row per skipped source row: day datetime64, reason str, row_crc int64
     outcomes  Drafts.outcomes, but the rows of a record without a patient are parked
     """
@@ -76,30 +76,39 @@ def documents(  # noqa: PLR0917 - the parts of one step, in the order of the flo
     """
     patients = _patients(matches)
     outcomes = _with_identity(drafts, patients)
-    rows = _rows_of(outcomes)
-    loaded = (outcomes["outcome"] == LEAD).to_numpy()
-    records = drafts.records[loaded[drafts.records["position"].to_numpy()]]
-    now = _to_milliseconds(now)
-    patient = patients["patient_id"].reindex(records["person_id"]).tolist()
-    leads = Leads(records, hospital, rows)
+    rows = _rows_of(outcomes, drafts.stream)
+    patient = patients["patient_id"].reindex(drafts.records["person_id"])
+    matched = patient.notna().to_numpy()
+    records, now = drafts.records[matched], _to_milliseconds(now)
     record_documents = _records(
-        records, leads, drafts.rules, patient=patient, accounts=accounts, now=now, run_id=run_id
+        records,
+        Leads(records, hospital, rows),
+        drafts.rules,
+        patient=patient[matched].tolist(),
+        accounts=accounts,
+        now=now,
+        run_id=run_id,
     )
     skipped = outcomes.loc[outcomes["outcome"] == SKIPPED, ["day", "reason", "row_crc"]]
-    parked = _parked(outcomes, hospital, rows=rows, now=now, run_id=run_id)
+    leading = _leading(outcomes, drafts.stream, drafts.records)
+    parked = _parked(leading, hospital, rows=rows, now=now, run_id=run_id)
     return Documents(record_documents, parked, skipped.reset_index(drop=True), outcomes)
 
 
-def parked_rows(identities: pd.DataFrame, reason: str, hospital: Hospital, now: datetime, run_id: str) -> Documents:
+def parked_rows(  # noqa: PLR0917 - as `documents`
+    identities: pd.DataFrame, stream: str, reason: str, hospital: Hospital, now: datetime, run_id: str
+) -> Documents:
     """Every row of a frame, parked by itself for the same reason; `identities` as Drafter gives them."""
     row_id = identities["row_id"]
     outcomes = identities[ROW_COLUMNS].assign(
         outcome=pd.Series(PARKED, row_id.index, dtype="str"),
-        lead_row_id=row_id.astype("Int64"),
+        record=np.arange(len(row_id)),
         role=pd.Series(LEAD, row_id.index, dtype="str"),
         reason=pd.Series(reason, row_id.index, dtype="str"),
     )
-    parked = _parked(outcomes, hospital, rows=_rows_of(outcomes), now=_to_milliseconds(now), run_id=run_id)
+    leading = _leading(outcomes, stream)
+    rows = _rows_of(outcomes, stream)
+    parked = _parked(leading, hospital, rows=rows, now=_to_milliseconds(now), run_id=run_id)
     return Documents([], parked, outcomes.loc[[], ["day", "reason", "row_crc"]], outcomes)
 
 
@@ -116,8 +125,7 @@ def _with_identity(drafts: Drafts, patients: pd.DataFrame) -> pd.DataFrame:
     if not missing.any():
         return outcomes
     reasons = matched["reason"].fillna(NOT_MATCHED).to_numpy(dtype=object)[missing]
-    unmatched = pd.Index(records["row_id"].to_numpy()[missing])
-    at = unmatched.get_indexer(pd.Index(outcomes["lead_row_id"].to_numpy(dtype=np.int64, na_value=-1)))
+    at = pd.Index(records["record"].to_numpy()[missing]).get_indexer(pd.Index(outcomes["record"]))
     parked = (at >= 0) & outcomes["outcome"].isin([LEAD, ATTACHED]).to_numpy()
     reason = outcomes["reason"].copy()
     reason[parked] = reasons[at[parked]]
@@ -128,23 +136,31 @@ def _patients(matches: pd.DataFrame) -> pd.DataFrame:
     return matches.drop_duplicates("person_id").set_index("person_id")[["patient_id", "reason"]]
 
 
-def _rows_of(outcomes: pd.DataFrame) -> dict[int, list[Document]]:
-    """For each leading row_id the rows of its record, the leading one first, then by row_id."""
-    columns = [outcomes[name].tolist() for name in ("row_id", "row_uuid", "row_crc", "role")]
-    parts = [
-        {"obsId": row_id, "obsUuid": uuid, "crc": crc, "role": role}
-        for row_id, uuid, crc, role in zip(*columns, strict=True)
-    ]
-    leading = (outcomes["role"] == LEAD).to_numpy()
-    rows = {row_id: [part] for row_id, part in compress(zip(columns[0], parts, strict=True), leading.tolist())}
-    attached = np.flatnonzero(~leading & outcomes["lead_row_id"].notna().to_numpy())
-    attached = attached[np.argsort(outcomes["row_id"].to_numpy()[attached], kind="stable")]
-    leads = outcomes["lead_row_id"].to_numpy(dtype=np.int64, na_value=-1)[attached].tolist()
-    for lead, at in zip(leads, attached.tolist(), strict=True):
-        rows[lead].append(parts[at])
+def _rows_of(outcomes: pd.DataFrame, stream: str) -> dict[int, list[Document]]:
+    """For each record's number its rows, the leading one first, then by row_id."""
+    behind = (outcomes["role"] != LEAD).to_numpy()
+    numbers = outcomes["record"].to_numpy()
+    order = np.lexsort((outcomes["row_id"].to_numpy(), behind))
+    order = order[numbers[order] >= 0]
+    columns = [outcomes[name].iloc[order].tolist() for name in ("row_id", "row_uuid", "row_crc", "role")]
+    rows: defaultdict[int, list[Document]] = defaultdict(list)
+    for number, row_id, uuid, crc, role in zip(numbers[order].tolist(), *columns, strict=True):
+        rows[number].append({"stream": stream, "rowId": row_id, "rowUuid": uuid, "crc": crc, "role": role})
     if max(map(len, rows.values()), default=0) > MOST_ROWS:
         raise TooManyRows
     return rows
+
+
+def _leading(outcomes: pd.DataFrame, stream: str, records: pd.DataFrame | None = None) -> pd.DataFrame:
+    """What names the parked rows of each record, by row_id: the row that leads it, else, of a visit, its draft."""
+    parked = outcomes[outcomes["outcome"] == PARKED].drop_duplicates("record")
+    leading = outcomes[(outcomes["outcome"] == PARKED) & (outcomes["role"] == LEAD)].assign(stream=stream)
+    if records is not None:
+        reasons = parked.set_index("record")["reason"].drop(leading["record"])
+        visits = records[records["record"].isin(reasons.index)]
+        named = visits[leading.columns.intersection(visits.columns)].assign(reason=visits["record"].map(reasons))
+        leading = pd.concat([leading, named], ignore_index=True) if len(named) else leading
+    return leading.sort_values(["stream", "row_id"], kind="stable")
 
 
 def _records(
@@ -164,12 +180,15 @@ def _records(
     created = moments(leads.created)
     live = (leads.created > np.datetime64((now - LIVE).replace(tzinfo=None))).tolist()
     types = records["type"].tolist()
+    entered = [min(at, now) if at else now for at in created]
     data = data_fields(records, written(records["at"], "s"))
     openmrs = openmrs_data(records, leads, observed=observed, created=created)
     source = sources(records, leads, [doctor for _, doctor in account])
     documents = []
-    columns = (leads.ids, patient, types, data, account, openmrs, source, observed, live)
-    for id_, patient_id, type_, fields, (user, _), openmrs_fields, origin, at, is_live in zip(*columns, strict=True):
+    columns = (leads.ids, patient, types, data, account, openmrs, source, observed, entered, live)
+    for id_, patient_id, type_, fields, (user, _), openmrs_fields, origin, at, made, is_live in zip(
+        *columns, strict=True
+    ):
         compared = {"patientId": patient_id, "type": type_, "data": fields, "createdBy": user}
         compared |= {"openmrsData": openmrs_fields, "source": origin}
         origin |= {"checksum": hashed(compared), "dataChecksum": hashed(fields)}
@@ -186,7 +205,7 @@ def _records(
                 "syncDate": now if is_live else min(at, now),
                 "openmrsData": openmrs_fields,
                 "source": origin,
-                "createdAt": now,
+                "createdAt": made,
                 "updatedAt": now,
                 "__v": 0,
             }
@@ -195,20 +214,28 @@ def _records(
 
 
 def _parked(
-    outcomes: pd.DataFrame, hospital: Hospital, *, rows: Mapping[int, list[Document]], now: datetime, run_id: str
+    leading: pd.DataFrame, hospital: Hospital, *, rows: Mapping[int, list[Document]], now: datetime, run_id: str
 ) -> list[Document]:
-    parked = outcomes[(outcomes["outcome"] == PARKED) & (outcomes["role"] == LEAD)]
-    if parked.empty:
+    if leading.empty:
         return []
-    parked = parked.sort_values("row_id", kind="stable")
-    leads = Leads(parked, hospital, rows)
-    columns = (leads.ids, leads.row_uuid, leads.row_id, leads.person_uuid, leads.windows, leads.days, leads.rows)
+    leads = Leads(leading, hospital, rows)
+    columns = (
+        leads.ids,
+        leads.streams,
+        leads.row_uuid,
+        leads.row_id,
+        leads.person_uuid,
+        leads.windows,
+        leads.days,
+        leads.rows,
+    )
     return [
         {
             "_id": id_,
             "hospital": hospital.key,
-            "obsUuid": uuid,
-            "obsId": row_id,
+            "stream": stream,
+            "rowUuid": uuid,
+            "rowId": row_id,
             "personUuid": person,
             "window": window,
             "day": day,
@@ -221,7 +248,7 @@ def _parked(
             "lastSeen": now,
             "runId": run_id,
         }
-        for id_, uuid, row_id, person, window, day, parts, reason in zip(
-            *columns, parked["reason"].tolist(), strict=True
+        for id_, stream, uuid, row_id, person, window, day, parts, reason in zip(
+            *columns, leading["reason"].tolist(), strict=True
         )
     ]

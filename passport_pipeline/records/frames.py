@@ -3,7 +3,7 @@
 What belongs here: finding the rows that cause an error, whatever and wherever it is. What does not: how documents are
 made (sources.drafts, documents). No rule on what a row means may rely on this: it is for unforeseen errors.
 
-A frame that fails is halved, whole groups together, down to one outermost group. Of that group, the rows that fail by
+A frame that fails is halved, whole groups together, down to one unit. Of that unit, the rows that fail by
 themselves are parked, each with all of the group that it is directly in, since it might have taken back what the others
 say. Where no row fails by itself, the outermost group is parked whole.
 """
@@ -14,7 +14,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -71,12 +71,12 @@ class Making:
 
     def _parts(self, rows: pd.DataFrame, error: Exception, failures: list[_Failure]) -> Iterator[Documents]:
         """The documents of rows over which an error was raised, in parts; rows without any are added to `failures`."""
-        root_id = self.drafter.identities(rows)["root_id"]
-        roots = root_id.unique()
-        if len(roots) == 1:
-            yield from self._of_one_root(rows, error, failures)
+        unit_id = self.drafter.identities(rows)["unit_id"]
+        units = unit_id.unique()
+        if len(units) == 1:
+            yield from self._of_one_unit(rows, error, failures)
             return
-        first = root_id.isin(roots[: len(roots) // 2]).to_numpy()
+        first = unit_id.isin(units[: len(units) // 2]).to_numpy()
         for half in (_chosen(rows, first), _chosen(rows, ~first)):
             documents_or_error = self._made(half)
             if isinstance(documents_or_error, Documents):
@@ -92,7 +92,7 @@ class Making:
         accounts = self.accounts(drafts.clinicians)  # an error here is about the passport, not about a row
         return _attempted(lambda: documents(drafts, self.hospital, self.matches, accounts, self.now, self.run_id))
 
-    def _of_one_root(self, rows: pd.DataFrame, error: Exception, failures: list[_Failure]) -> Iterator[Documents]:
+    def _of_one_unit(self, rows: pd.DataFrame, error: Exception, failures: list[_Failure]) -> Iterator[Documents]:
         parents = self.drafter.identities(rows)["parent"].to_numpy()
         failing = _with_their_groups(parents, self._failing(rows))
         others = self._made(_chosen(rows, ~failing)) if not failing.all() else error
@@ -129,7 +129,7 @@ class Making:
             ", ".join(map(str, row_ids[:IDS_NAMED])) + (", ..." if len(row_ids) > IDS_NAMED else ""),
             unexpected(failures[0].error),
         )
-        parked = parked_rows(identities, UNBUILDABLE, self.hospital, self.now, self.run_id)
+        parked = parked_rows(identities, self.drafter.name, UNBUILDABLE, self.hospital, self.now, self.run_id)
         for row in parked.parked:
             row["error"] = kind
         return parked
@@ -176,8 +176,12 @@ def _with_their_groups(parents: npt.NDArray[np.int64], failing: Flags) -> Flags:
 def _joined(parts: Sequence[Documents], row_id: pd.Series) -> Documents:
     outcomes = pd.concat([part.outcomes for part in parts], ignore_index=True).set_index("row_id", drop=False)
     return Documents(
-        sorted((record for part in parts for record in part.records), key=lambda record: record["source"]["obsId"]),
-        sorted((parked for part in parts for parked in part.parked), key=lambda parked: parked["obsId"]),
+        sorted((record for part in parts for record in part.records), key=lambda record: _place(record["source"])),
+        sorted((parked for part in parts for parked in part.parked), key=_place),
         pd.concat([part.skipped for part in parts], ignore_index=True),
         outcomes.loc[row_id].reset_index(drop=True),
     )
+
+
+def _place(named: Mapping[str, Any]) -> tuple[str, int]:
+    return named["stream"], named["rowId"]

@@ -15,8 +15,8 @@ import pandas as pd
 
 from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.core.time_zones import utc_of, written
-from passport_pipeline.records.object_ids import object_id
-from passport_pipeline.sources.drafts import BOOLEAN, CODED, DRUG, NUMERIC, Group
+from passport_pipeline.records.object_ids import object_ids, unique_number
+from passport_pipeline.sources.drafts import BOOLEAN, CODED, DRUG, ENCOUNTERS, NUMERIC, Group
 
 Document = dict[str, Any]
 Column = Iterable[tuple[int, Any]]  # values by the position of their document
@@ -26,17 +26,23 @@ _APPLICATION_TYPES = {CODED: "coded", BOOLEAN: "coded", DRUG: "coded", NUMERIC: 
 
 
 class Leads:
-    """Columns of the leading rows of some records, as lists."""
+    """What names some records, as lists: the columns of the rows that lead them, or of their visits."""
 
     def __init__(self, leading: pd.DataFrame, hospital: Hospital, rows: Mapping[int, list[Document]]) -> None:
-        """Take the leading rows from Drafts.records or Drafts.outcomes, and all rows of each record by its row_id."""
+        """Take them from Drafts.records or Drafts.outcomes (with `stream`), and all rows of each record by its
+        number.
+        """
         self.hospital = hospital
+        self.streams: list[str] = leading["stream"].tolist()
         self.row_id: list[int] = leading["row_id"].tolist()
         self.row_uuid: list[str] = leading["row_uuid"].tolist()
         self.person_uuid: list[str] = leading["person_uuid"].tolist()
-        self.rows = [rows[row_id] for row_id in self.row_id]
+        self.rows = [rows.get(number, []) for number in leading["record"].tolist()]
         self.created = utc_of(leading["created_at"], hospital.zone)
-        self.ids = object_id(hospital.key, self.row_uuid, self.created)
+        # A visit's rows may be voided and entered again, so no time of theirs is part of its _id.
+        of_day = utc_of(leading["day"], hospital.zone)
+        seconds = np.where(leading["stream"] == ENCOUNTERS, of_day, self.created)
+        self.ids = object_ids(hospital.key, self.streams, self.row_uuid, seconds)
         self.days = written(leading["day"], "D")
         self.windows = written(leading["day"], "M")
 
@@ -46,27 +52,27 @@ def openmrs_data(
 ) -> list[Document]:
     """The application's own provenance block of each record; what is unknown is absent."""
     columns = (
-        leads.row_id,
-        [concept.concept_id for concept in records["concept"].tolist()],
+        map(unique_number, leads.ids),
         records["person_id"].tolist(),
         observed,
         records["author_key"].tolist(),
         [_APPLICATION_TYPES.get(kind, "text") for kind in records["value_type"].tolist()],
+        records["hospital"].tolist(),
     )
     documents: list[Document] = [
         {
-            "obsId": row_id,
-            "conceptId": concept,
+            "obsId": number,
             "personId": person,
             "obsDatetime": at,
             "providerUuid": by,
             "valueType": kind,
+            "locationName": hospital,
         }
-        for row_id, concept, person, at, by, kind in zip(*columns, strict=True)
+        for number, person, at, by, kind, hospital in zip(*columns, strict=True)
     ]
+    _add(documents, "conceptId", [(at, concept.concept_id) for at, concept in _not_null(records["concept"])])
     _add(documents, "dateCreated", enumerate(created))
-    _add(documents, "creatorName", _not_null(records["entered_by"]))
-    _add(documents, "locationName", _not_null(records["location"]))
+    _add(documents, "creatorName", _not_null(records["author_name"]))
     _add(documents, "encounterUuid", _not_null(records["encounter_uuid"]))
     return documents
 
@@ -74,27 +80,30 @@ def openmrs_data(
 def sources(records: pd.DataFrame, leads: Leads, doctors: list[str]) -> list[Document]:
     """The pipeline's own provenance of each record, without the fields that only the load decides."""
     key = leads.hospital.key
-    columns = (leads.row_uuid, leads.row_id, leads.person_uuid, leads.windows, leads.days, leads.rows, doctors)
-    described = (records["author_name"].tolist(), _concepts(records["concept"]), records["value_type"].tolist())
+    columns = (leads.streams, leads.row_uuid, leads.row_id, leads.person_uuid, leads.windows, leads.days, leads.rows)
+    described = (doctors, records["author_name"].tolist(), records["value_type"].tolist())
     documents: list[Document] = [
         {
             "hospital": key,
-            "obsUuid": uuid,
-            "obsId": row_id,
+            "stream": stream,
+            "rowUuid": uuid,
+            "rowId": row_id,
             "personUuid": person,
             "window": window,
             "day": day,
             "rows": rows,
             "doctorId": doctor,
             "clinician": name,
-            "concept": concept,
             "valueType": value_type,
         }
-        for uuid, row_id, person, window, day, rows, doctor, name, concept, value_type in zip(
+        for stream, uuid, row_id, person, window, day, rows, doctor, name, value_type in zip(
             *columns, *described, strict=True
         )
     ]
+    _add(documents, "concept", _concepts(records["concept"]))
     _add(documents, "encounterUuid", _not_null(records["encounter_uuid"]))
+    _add(documents, "enteredBy", _not_null(records["entered_by"]))
+    _add(documents, "location", _not_null(records["location"]))
     _add(documents, "providers", _not_null(records["author_providers"]))
     _add(documents, "previousVersion", _not_null(records["previous_row"]))
     _add(documents, "group", [(at, _group(group)) for at, group in _not_null(records["group"])])
@@ -103,17 +112,17 @@ def sources(records: pd.DataFrame, leads: Leads, doctors: list[str]) -> list[Doc
     return documents
 
 
-def _concepts(column: pd.Series) -> list[Document]:
+def _concepts(column: pd.Series) -> Column:
     fields = ("uuid", "name", "datatype", "conceptClass")
-    listed = column.tolist()
-    concepts = {concept: dict(zip(fields, concept[1:], strict=True)) for concept in set(listed)}
-    return [concepts[concept] for concept in listed]
+    listed = _not_null(column)
+    concepts = {concept: dict(zip(fields, concept[1:], strict=True)) for concept in {each for _, each in listed}}
+    return [(at, concepts[concept]) for at, concept in listed]
 
 
 def _group(group: Group) -> Document:
     return {
-        "obsId": group.row_id,
-        "obsUuid": group.row_uuid,
+        "rowId": group.row_id,
+        "rowUuid": group.row_uuid,
         "concept": group.concept.uuid,
         "name": group.concept.name,
     }

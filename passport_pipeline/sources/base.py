@@ -134,11 +134,6 @@ class Stream(Drafter, Protocol):
     """What is known of a stream without a connection, so that a replay needs no hospital. Pure."""
 
     @property
-    def name(self) -> str:
-        """`observations`, `conditions`: part of every stored key."""
-        ...
-
-    @property
     def columns(self) -> Mapping[str, str]:
         """The columns of its rows with their dtypes: at least row_crc int64, day datetime64[s], person_id int64 and
         person_uuid str, none of them null.

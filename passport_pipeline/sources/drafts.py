@@ -17,6 +17,12 @@ from passport_pipeline.sources.lookups import Lookups
 
 LEAD, ATTACHED, PARKED, SKIPPED = "lead", "attached", "parked", "skipped"
 
+ANSWER = "answer"
+"""The role of a row that is a plain answer of its visit."""
+
+ENCOUNTERS = "encounters"
+"""The stream of visits: a visit is no row of its own, but is named after its encounter."""
+
 # Why a row is parked of which no record can be made as it is.
 UNKNOWN_CONCEPT, INVALID_VALUE, INVALID_DATE = "unknown_concept", "invalid_value", "invalid_date"
 NO_VALUE = "no_value"
@@ -68,21 +74,27 @@ class Drafts:
     """The records and outcomes of a frame of rows.
 
     outcomes    one row per source row, in the frame's order: ROW_COLUMNS as Drafter.identities gives them; outcome str
-                (lead, attached, parked, skipped); lead_row_id Int64 (its own for a lead; null where skipped); role str
-                (lead, or what the row is to its record); reason str (of REASONS or SKIP_REASONS; null where lead or
-                attached)
-    records     one row per lead that is not parked, by row_id. Never null: row_id, row_uuid, day, person_id,
-                person_uuid as Drafter.identities gives them; position int64 (of its row in `outcomes`); type str (of
-                RECORD_TYPES); question, answer str; value_type str (of VALUE_TYPES); question_is_drug bool; hospital
-                str; at datetime64[us] (when it was observed, by the hospital's wall clock); author_key, author_name str
-                (the responsible clinician); concept (a Concept). Null where there is none: created_at; dosage str;
-                test_status str (of a test: Normal, Abnormal, Critical); certainty (confirmed, presumed) and order
-                (primary, secondary) str of a diagnosis; remark str (why a diagnosis is only a note); author_providers
-                (all of the encounter: a list of {uuid, role?}); entered_by str (who typed it); encounter_uuid str;
-                location str; comment str; accession str; previous_row Int64; status str (as the source has it); group
-                (a Group)
+                (lead, attached, parked, skipped); record int64 (the number of the record that the row leads, belongs
+                to or would lead; that of a row that leads one is its position in the frame; -1 where skipped); role str
+                (lead, answer, or what else the row is to its record); reason str (of REASONS or SKIP_REASONS; null
+                where lead or attached)
+    records     one row per lead that is not parked, by row_id, then one per visit. Never null: record int64 (its
+                number); stream str; row_id, row_uuid, day, person_id, person_uuid as Drafter.identities gives them, of
+                a visit its encounter's number and uuid; type str (of RECORD_TYPES); value_type str (of VALUE_TYPES);
+                question_is_drug bool; hospital str; at datetime64[us] (when it was observed, or the visit took place,
+                by the hospital's wall clock); visit int64 (the number of the visit in which it was noted, -1 for none;
+                a visit's own). Of all but visits: question, answer str; label str (the names of the groups around it,
+                then the question: "Left ear > Hearing"); shown str (the answer with what qualifies it, such as a
+                comment); concept (a Concept). Of visits alone: reason str (why the patient came, else the kind of
+                encounter); lines (list of str: the plain answers, as "label: shown", in the order of the form). Null
+                where there is none: created_at; dosage str; normal_range str of a test; test_status str (of a test:
+                Normal, Abnormal, Critical); certainty (confirmed, presumed) and order (primary, secondary) str of a
+                diagnosis; author_key, author_name str (the answerable clinician); author_providers (all of the
+                encounter: a list of {uuid, role?}); entered_by str (who typed it); encounter_uuid str; location str;
+                comment str; accession str; previous_row Int64; status str (as the source has it); group (a Group)
     clinicians  authors of the rows' records, by clinician_key: clinician_key, provider_uuid, name str
     rules       the version of the rules that were applied
+    stream      the name of the stream of the rows
 
     Texts of `records` are Python objects, or str columns as they came from the source.
     """
@@ -91,16 +103,22 @@ class Drafts:
     records: pd.DataFrame
     clinicians: pd.DataFrame
     rules: int
+    stream: str
 
 
 class Drafter(Protocol):
     """What a stream knows of its rows without a connection. Pure: it reads nothing but its arguments."""
 
+    @property
+    def name(self) -> str:
+        """`observations`, `conditions`: part of every stored key."""
+        ...
+
     def identities(self, rows: pd.DataFrame) -> pd.DataFrame:
         """The identity of each row, and its group, in the frame's order and with an index from 0.
 
         row_id int64, row_uuid str, row_crc int64, day datetime64[s], person_id int64, person_uuid str, created_at
-        datetime64[us] (by the hospital's wall clock; may be null), root_id int64 (rows with the same one are never
+        datetime64[us] (by the hospital's wall clock; may be null), unit_id int64 (rows with the same one are never
         drafted apart), parent int64 (where in the frame the header of its group is, -1 for none).
         """
 

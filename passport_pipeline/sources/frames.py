@@ -62,7 +62,7 @@ OUTCOMES = _contract(
     "outcomes",
     **_ROW,
     outcome=_one_of(LEAD, ATTACHED, PARKED, SKIPPED),
-    lead_row_id=pa.Column("Int64", nullable=True),
+    record=pa.Column(_INT),
     role=_text(),
     reason=_text(nullable=True),
 )
@@ -70,15 +70,15 @@ OUTCOMES = _contract(
 
 RECORDS = _contract(
     "records",
+    record=pa.Column(_INT),
+    stream=_text(),
     row_id=pa.Column(_INT),
+    row_uuid=_text(),
     person_id=pa.Column(_INT),
-    position=pa.Column(_INT),
     type=_one_of(*RECORD_TYPES),
-    question=_text(),
-    answer=_text(),
     value_type=_one_of(*VALUE_TYPES),
     at=pa.Column(_MOMENT),
-    author_key=_text(),
+    visit=pa.Column(_INT),
 )
 """Drafts.records, as far as every record has it."""
 

@@ -37,7 +37,7 @@ class RowIds:
 
     def to_json(self) -> dict[str, Any]:
         """As `verify --json` prints it."""
-        return {"count": self.count, "obsIds": list(self.row_ids)}
+        return {"count": self.count, "rowIds": list(self.row_ids)}
 
 
 @dataclass(frozen=True)

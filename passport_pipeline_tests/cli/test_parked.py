@@ -61,7 +61,7 @@ def test_rows_are_shown_one_by_one(parked, operator):
     assert code == 0
     assert str(found["_id"]) in table
     (row,) = json.loads(parked("list", "--rows", "--json", "--window", "2025-11")[1])["rows"]
-    assert (row["id"], row["obsUuid"], row["day"]) == (str(found["_id"]), found["obsUuid"], "2025-11-06")
+    assert (row["id"], row["rowUuid"], row["day"]) == (str(found["_id"]), found["rowUuid"], "2025-11-06")
 
 
 @pytest.mark.parametrize(

@@ -47,15 +47,15 @@ class Hospital:
         with suppress(LookupError):
             happen.unvoid()
         self.mistype_or_correct()
-        held_back = self.operator.database.parkedrows.distinct("obsId", {"hospital": WINDOW.hospital})
+        held_back = self.operator.database.parkedrows.distinct("rowId", {"hospital": WINDOW.hospital})
         happen.change_value(next(number for number in happen.answered() if number in held_back))
 
     def shown(self):
         """Rows that lead a record that no doctor has edited and whose answer may change, each once."""
         fit = set(self.mutations.answered())
         for record in self.records.find({"editedBy": None}).sort("source.checksum", 1):
-            if record["source"]["obsId"] in fit:
-                yield record["source"]["obsId"]
+            if record["source"]["rowId"] in fit:
+                yield record["source"]["rowId"]
 
     def measured(self):
         """Those of them that hold a number: another answer to them is hardly the one that they have."""
@@ -65,7 +65,7 @@ class Hospital:
     def contradict(self, obs_id):
         """The same record is changed by a doctor and at the hospital."""
         self.mutations.change_value(obs_id)
-        record = self.records.find_one({"source.obsId": obs_id})
+        record = self.records.find_one({"source.rowId": obs_id})
         change = {"data.details": "As the doctor says", "editedBy": "a doctor"}
         self.records.update_one({"_id": record["_id"]}, {"$set": change})
         self.edited[record["_id"]] = {"details": "As the doctor says"}

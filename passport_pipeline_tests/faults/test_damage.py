@@ -51,7 +51,7 @@ class Damaged:
         """A record of a row that the hospital may change, and that nobody has edited."""
         fit = set(self.mutations.answered())
         found = self.database.medicalrecords.find(wanted).sort([("source.day", 1), ("_id", 1)])
-        return next(one for one in found if one["source"]["obsId"] in fit)
+        return next(one for one in found if one["source"]["rowId"] in fit)
 
     def purge(self, obs_ids):
         for obs_id in sorted(obs_ids):
@@ -59,7 +59,7 @@ class Damaged:
                 self.mutations.purge(obs_id)
 
     def person_of(self, record):
-        return int(self.operator.samples[0].obs.loc[record["source"]["obsId"], "person_id"])
+        return int(self.operator.samples[0].obs.loc[record["source"]["rowId"], "person_id"])
 
     def keep_a_copy(self):
         self.yesterday = {name: list(self.database[name].find()) for name in EVERYTHING}
@@ -185,7 +185,7 @@ def days_lost_before_a_purge(damaged):
     rows += [row for one in damaged.database.parkedrows.find({"day": day}) for row in one["rows"]]
     damaged.database.sourcedays.delete_many({})
     of_day = damaged.operator.samples[0].obs
-    ids = {row["obsId"] for row in rows} | set(of_day.index[of_day["date_created"].astype(str).str[:10].eq(day)])
+    ids = {row["rowId"] for row in rows} | set(of_day.index[of_day["date_created"].astype(str).str[:10].eq(day)])
     damaged.purge(ids)
 
 

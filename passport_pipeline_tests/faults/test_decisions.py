@@ -123,7 +123,7 @@ def test_a_decision_on_what_a_run_changes_meanwhile_is_not_carried_out(hospital,
     conflict, record = disputed()
     before = conflict_of(hospital, conflict)
     (row,) = hospital.operator.database.medicalrecords.find({"_id": record})
-    hospital.mutations.change_value(row["source"]["obsId"])
+    hospital.mutations.change_value(row["source"]["rowId"])
     children = []
 
     def begin():
@@ -173,7 +173,7 @@ def test_a_conflict_over_somebody_who_is_merged_at_the_hospital_is_decided_or_wi
 ):
     conflict, record = disputed()
     database, happen = hospital.operator.database, hospital.mutations
-    obs_id = database.medicalrecords.find_one({"_id": record})["source"]["obsId"]
+    obs_id = database.medicalrecords.find_one({"_id": record})["source"]["rowId"]
     happen.merge(loser=int(happen.hospital.obs["person_id"][obs_id]))
     if not decided_first:
         hospital.bring_into_line()

@@ -58,7 +58,7 @@ def rows(number: int, count: int = 1, crc: int | None = None) -> list[dict[str, 
     first = number * 7919 % 2**32 if crc is None else crc
     roles = ["lead", *["certainty"] * (count - 1)]
     return [
-        {"obsId": number + i, "obsUuid": f"obs-{number}-{i}", "crc": first + i, "role": role}
+        {"stream": "observations", "rowId": number + i, "rowUuid": f"obs-{number}-{i}", "crc": first + i, "role": role}
         for i, role in enumerate(roles)
     ]
 
@@ -96,8 +96,9 @@ def record(
         },
         "source": {
             "hospital": hospital,
-            "obsUuid": uuid,
-            "obsId": number,
+            "stream": "observations",
+            "rowUuid": uuid,
+            "rowId": number,
             "personUuid": f"person-of-{patient}",
             "window": month_of(day),
             "day": day.isoformat(),
@@ -120,8 +121,9 @@ def parked(number: int, reason: str = "no_national_id", *, day: date = DAY, row_
     return {
         "_id": object_id(f"central{uuid}"),
         "hospital": "central",
-        "obsUuid": uuid,
-        "obsId": number,
+        "stream": "observations",
+        "rowUuid": uuid,
+        "rowId": number,
         "personUuid": "person",
         "window": month_of(day),
         "day": day.isoformat(),

@@ -86,7 +86,7 @@ def test_a_record_that_is_too_large_to_be_copied_stays_and_all_others_are_retrac
     with caplog.at_level(logging.WARNING, "passport_pipeline.passport.reconcile.retraction"):
         result = world.run(records[2:3])
     assert (result.loaded, result.retracted, result.agrees) == (2, 2, False)
-    assert [one["_id"] for one in world.passport[RECORDS].find({}, {"_id": 1}).sort("source.obsId")] == [
+    assert [one["_id"] for one in world.passport[RECORDS].find({}, {"_id": 1}).sort("source.rowId")] == [
         records[0]["_id"],
         records[2]["_id"],
     ]

@@ -29,8 +29,14 @@ def test_its_765_diagnoses_are_conditions_and_nothing_else_is(made):
 
 
 def test_certainty_order_and_header_belong_to_their_diagnosis(made):
-    assert Counter(made.outcomes["outcome"]) == {"lead": 5337, "attached": 3 * 765}
-    assert Counter(made.outcomes["role"]) == {"lead": 5337, "certainty": 765, "order": 765, "set": 765}
+    assert Counter(made.outcomes["outcome"]) == {"lead": 765 + 8 * 508, "attached": 3 * 765 + 508}
+    assert Counter(made.outcomes["role"]) == {
+        "lead": 765 + 8 * 508,
+        "answer": 508,
+        "certainty": 765,
+        "order": 765,
+        "set": 765,
+    }
     said = Counter(
         (record["source"]["certainty"], record["source"]["order"])
         for record in made.records
@@ -40,11 +46,14 @@ def test_certainty_order_and_header_belong_to_their_diagnosis(made):
     assert said.total() == 765
 
 
-def test_vital_signs_are_tests_and_notes_are_visits(made):
+def test_vital_signs_are_tests_and_every_encounter_is_a_visit(made):
     assert Counter(record["type"] for record in made.records) == {
         "condition": 765,
         "test": 8 * 508,
-        "visit": 508,
+        "visit": 2 * 508,
     }
+    visits = [record for record in made.records if record["type"] == "visit"]
+    assert Counter(len(record["source"]["rows"]) for record in visits) == {0: 508, 1: 508}
+    assert len({record["source"]["encounterUuid"] for record in visits}) == 2 * 508
     assert made.parked == []
     assert made.skipped.empty

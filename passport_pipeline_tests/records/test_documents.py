@@ -16,6 +16,7 @@ from passport_pipeline_tests.sources.openmrs.observations.dictionary import (
     CODED,
     DICTIONARY,
     MALARIA,
+    MEDICINES,
     NOTE,
     PANEL,
     POTASSIUM,
@@ -25,81 +26,54 @@ from passport_pipeline_tests.sources.openmrs.observations.dictionary import (
 from passport_pipeline_tests.sources.openmrs.observations.frames import (
     HOSPITAL,
     NOW,
-    concept,
-    concepts,
     documents_of,
+    in_encounter,
+    led_documents,
     lookups,
     matched,
     obs,
     observations,
-)
-
-MEDICINES = concepts(
-    concept(50, "MEDICATION ORDERS", "Coded"),
-    concept(51, "Paracetamol", cls="Drug"),
-    concept(52, "Aspirin", "Text", "Drug"),
-    concept(53, "Aspirin", "Boolean", "Drug"),
-    concept(54, "Aspirin", "Numeric", "Drug", units="mg"),
-    concept(55, "MEDICATION GIVEN", "Text"),
-    concept(60, "Chest X-ray", "Complex", "Radiology/Imaging Procedure"),
-    drugs=[(5, "Paracetamol 500mg tablet", 51, "500mg")],
+    visit_documents,
 )
 
 
-def data(*rows, known=MEDICINES, **more):
-    return [record["data"] for record in documents_of(observations(*rows), known, **more).records]
-
-
-@pytest.mark.parametrize(
-    ("row", "expected"),
-    [
-        (obs(1, 50, value_coded=51), {"medicationName": "Paracetamol"}),
-        (
-            obs(1, 50, value_coded=51, value_drug=5),
-            {"medicationName": "Paracetamol 500mg tablet", "dosage": "500mg"},
-        ),
-        (obs(1, 52, value_text="1 daily"), {"medicationName": "Aspirin", "dosage": "1 daily"}),
-        (obs(1, 53, value_coded=1), {"medicationName": "Aspirin"}),
-        (obs(1, 54, value_numeric=100.0), {"medicationName": "Aspirin", "dosage": "100 mg"}),
-        (obs(1, 55, value_text="Quinine 300mg"), {"medicationName": "Quinine 300mg"}),
-    ],
-)
-def test_a_medication_names_the_drug_and_only_a_dose_that_is_known(row, expected):
-    common = {
-        "startDate": "2025-11-06T10:30:00",
-        "prescribedBy": "Dr. Jane Smith",
-        "medicationStatus": "Active",
+def test_a_visit_is_named_after_its_encounter_and_has_the_rows_of_its_answers():
+    rows = in_encounter(
+        3, obs(2, NOTE, value_text="b"), obs(1, NOTE, value_text="a"), obs(5, SODIUM, value_numeric=1.0)
+    )
+    made = documents_of(observations(*rows), DICTIONARY)
+    (visit,) = visit_documents(made)
+    assert {name: visit["source"][name] for name in ("stream", "rowUuid", "rowId", "encounterUuid")} == {
+        "stream": "encounters",
+        "rowUuid": "encounter-uuid-3",
+        "rowId": 3,
+        "encounterUuid": "encounter-uuid-3",
     }
-    assert data(row) == [expected | common]
-
-
-def test_a_test_has_result_and_date_and_a_status_only_where_it_is_known():
-    rows = [obs(1, SODIUM, value_numeric=150.0), obs(2, POTASSIUM, value_numeric=4.0)]
-    assert data(*rows, known=DICTIONARY) == [
-        {"testName": "Sodium", "result": "150", "testDate": "2025-11-06T10:30:00", "testStatus": "Abnormal"},
-        {"testName": "Potassium", "result": "4", "testDate": "2025-11-06T10:30:00"},
+    assert [(row["stream"], row["rowId"], row["role"]) for row in visit["source"]["rows"]] == [
+        ("observations", 1, "answer"),
+        ("observations", 2, "answer"),
     ]
+    assert {"conceptId", "group", "concept"}.isdisjoint(visit["openmrsData"].keys() | visit["source"].keys())
+    assert visit["openmrsData"]["obsDatetime"] == datetime(2025, 11, 6, 8, 0, tzinfo=UTC)
 
 
-def test_a_visit_names_the_hospital_and_never_a_location():
-    rows = [obs(1, NOTE, value_text="came walking", location_id=5)]
-    assert data(*rows, known=DICTIONARY) == [
-        {"hospital": "Central Hospital", "reason": "Note: came walking", "visitDate": "2025-11-06T10:30:00"}
-    ]
-
-
-def test_an_image_shows_its_title():
-    assert data(obs(1, 60, value_complex="Chest|1.jpg")) == [
-        {"name": "Chest X-ray", "details": "Chest", "date": "2025-11-06T10:30:00"}
-    ]
+def test_a_visit_has_the_same_id_whenever_its_rows_were_entered():
+    first, second = (
+        visit_documents(documents_of(observations(*in_encounter(3, row)), DICTIONARY))[0]["_id"]
+        for row in (
+            obs(1, NOTE, value_text="a"),
+            obs(9, NOTE, value_text="b", date_created="2025-12-01 08:00:00", dated="2025-11-06 23:00:00"),
+        )
+    )
+    assert first == second
 
 
 def test_a_diagnosis_has_the_certainty_and_order_of_its_group():
-    (record,) = documents_of(observations(*diagnosis(1)), DICTIONARY).records
+    (record,) = led_documents(documents_of(observations(*diagnosis(1)), DICTIONARY))
     assert record["data"]["procedure"] == "Synced from OpenMRS - Dr. Jane Smith (confirmed, primary)"
     assert record["source"]["certainty"] == "confirmed"
     assert record["source"]["order"] == "primary"
-    assert [(row["obsId"], row["role"]) for row in record["source"]["rows"]] == [
+    assert [(row["rowId"], row["role"]) for row in record["source"]["rows"]] == [
         (2, "lead"),
         (1, "set"),
         (3, "certainty"),
@@ -115,15 +89,15 @@ def test_the_members_of_a_panel_name_their_group_and_the_first_carries_its_row()
         obs(3, SODIUM, obs_group_id=1, value_numeric=140.0),
         obs(4, SODIUM, value_numeric=140.0),
     )
-    sources = [record["source"] for record in documents_of(rows, DICTIONARY).records]
-    group = {"obsId": 1, "obsUuid": "obs-uuid-1", "concept": f"concept-{PANEL}", "name": "Renal panel"}
+    sources = [record["source"] for record in led_documents(documents_of(rows, DICTIONARY))]
+    group = {"rowId": 1, "rowUuid": "obs-uuid-1", "concept": f"concept-{PANEL}", "name": "Renal panel"}
     assert [source.get("group") for source in sources] == [group, group, None]
-    assert [[row["obsId"] for row in source["rows"]] for source in sources] == [[2, 1], [3], [4]]
+    assert [[row["rowId"] for row in source["rows"]] for source in sources] == [[2, 1], [3], [4]]
 
 
 def test_provenance_has_the_fields_that_are_known_and_lacks_unknown_ones():
     plain, full = (
-        documents_of(observations(obs(1, NOTE, value_text="x", **columns)), DICTIONARY).records[0]
+        led_documents(documents_of(observations(obs(1, POTASSIUM, value_numeric=4.0, **columns)), DICTIONARY))[0]
         for columns in (
             {},
             {
@@ -132,6 +106,7 @@ def test_provenance_has_the_fields_that_are_known_and_lacks_unknown_ones():
                 "status": "PRELIMINARY",
                 "comments": "second sample",
                 "accession_number": "A-1",
+                "location_id": 5,
             },
         )
     )
@@ -143,11 +118,18 @@ def test_provenance_has_the_fields_that_are_known_and_lacks_unknown_ones():
             "status": "PRELIMINARY",
             "comment": "second sample",
             "accession": "A-1",
-            "concept": {"uuid": f"concept-{NOTE}", "name": "Note", "datatype": "Text", "conceptClass": "Misc"},
-            "valueType": "text",
+            "concept": {
+                "uuid": f"concept-{POTASSIUM}",
+                "name": "Potassium",
+                "datatype": "Numeric",
+                "conceptClass": "Test",
+            },
+            "valueType": "numeric",
+            "location": "Outpatient Clinic",
+            "enteredBy": "Jane Smith",
         }.items()
     )
-    assert not {"encounterUuid", "previousVersion", "status", "group"} & plain["source"].keys()
+    assert not {"encounterUuid", "previousVersion", "status", "group", "location"} & plain["source"].keys()
     assert "encounterUuid" not in plain["openmrsData"]
     assert None not in plain["openmrsData"].values()
 
@@ -170,7 +152,7 @@ def test_documents_hold_plain_python_values_only():
 def created_before(hours):
     at = (NOW - timedelta(hours=hours) + timedelta(hours=2)).replace(tzinfo=None)  # Kigali's clock
     rows = observations(obs(1, 50, value_coded=51, date_created=at, obs_datetime="2025-11-01 00:00:00"))
-    (record,) = documents_of(rows, MEDICINES).records
+    (record,) = led_documents(documents_of(rows, MEDICINES))
     return record
 
 
@@ -179,6 +161,19 @@ def test_a_live_row_is_editable_from_now_and_an_old_one_is_locked_at_once():
     assert (live["syncDate"], live["data"]["medicationStatus"]) == (NOW, "Active")
     assert old["syncDate"] == datetime(2025, 10, 31, 22, 0, tzinfo=UTC)
     assert old["data"]["medicationStatus"] == "Past"
+
+
+def test_a_record_is_created_when_its_row_was_written_and_never_later_than_now():
+    assert created_before(2)["createdAt"] == NOW - timedelta(hours=2)
+    assert created_before(-2)["createdAt"] == NOW
+
+
+def test_a_visit_is_live_as_long_as_its_encounter_is_new():
+    made = (
+        documents_of(observations(*in_encounter(3, obs(1, NOTE, value_text="x"), dated=dated)), DICTIONARY).records[0]
+        for dated in ("2025-11-06 08:30:00", "2025-11-06 07:30:00")  # of 11:00 by Kigali's clock
+    )
+    assert [visit["syncDate"] == NOW for visit in made] == [True, False]
 
 
 def test_local_midnight_shows_the_same_day_wherever_it_is_read():
@@ -190,7 +185,7 @@ def test_local_midnight_shows_the_same_day_wherever_it_is_read():
 def test_times_are_cut_to_the_milliseconds_that_mongodb_stores():
     now = NOW.replace(microsecond=123_456)
     (record,) = documents_of(observations(obs(1, NOTE, value_text="x")), DICTIONARY, now=now).records
-    assert record["createdAt"] == NOW.replace(microsecond=123_000)
+    assert record["updatedAt"] == NOW.replace(microsecond=123_000)
 
 
 def test_the_checksum_covers_what_the_source_decides_and_nothing_else():
@@ -215,15 +210,17 @@ def test_a_document_read_back_from_mongodb_has_the_same_checksums():
 
 
 def test_a_person_without_a_patient_has_all_rows_of_the_record_parked():
-    rows = observations(*diagnosis(1), obs(9, NOTE, value_text="x", person_id=5, person_uuid="person-5"))
+    rows = observations(*diagnosis(1), obs(9, POTASSIUM, value_numeric=4.0, person_id=5, person_uuid="person-5"))
     made = documents_of(rows, DICTIONARY, matches=matched(rows, {5: "65f0c0ffee0000000000abcd"}))
-    assert [record["source"]["obsId"] for record in made.records] == [9]
+    assert [record["source"]["rowId"] for record in led_documents(made)] == [9]
+    assert [record["source"]["personUuid"] for record in visit_documents(made)] == ["person-5"]
     (parked,) = made.parked
     assert parked == {
         "_id": parked["_id"],
         "hospital": "central",
-        "obsUuid": "obs-uuid-2",
-        "obsId": 2,
+        "stream": "observations",
+        "rowUuid": "obs-uuid-2",
+        "rowId": 2,
         "personUuid": "person-uuid-789",
         "window": "2025-11",
         "day": "2025-11-06",
@@ -236,15 +233,28 @@ def test_a_person_without_a_patient_has_all_rows_of_the_record_parked():
         "lastSeen": NOW,
         "runId": "run-1",
     }
-    assert [row["obsId"] for row in parked["rows"]] == [2, 1, 3, 4]
+    assert [row["rowId"] for row in parked["rows"]] == [2, 1, 3, 4]
     assert made.outcomes["outcome"].tolist() == ["parked"] * 4 + ["lead"]
 
 
 def test_a_parked_row_has_the_id_that_its_record_will_have():
-    rows = observations(obs(1, NOTE, value_text="x"))
+    rows = observations(obs(1, POTASSIUM, value_numeric=4.0))
     (parked,) = documents_of(rows, DICTIONARY, matches=matched(rows, {})).parked
-    (record,) = documents_of(rows, DICTIONARY).records
+    (record,) = led_documents(documents_of(rows, DICTIONARY))
     assert parked["_id"] == record["_id"]
+
+
+@pytest.mark.parametrize("encounter", [None, 3])
+def test_the_plain_answers_of_a_person_without_a_patient_are_parked_as_their_visit(encounter):
+    answers = [obs(n, NOTE, value_text="x") for n in (1, 2)]
+    rows = observations(*(in_encounter(encounter, *answers) if encounter else answers))
+    made = documents_of(rows, DICTIONARY, matches=matched(rows, {}))
+    (parked,), (visit,) = made.parked, documents_of(rows, DICTIONARY).records
+    assert made.records == []
+    same = ("stream", "rowUuid", "rowId", "personUuid", "day", "rows")
+    assert {name: parked[name] for name in same} == {name: visit["source"][name] for name in same}
+    assert (parked["_id"], parked["reason"]) == (visit["_id"], "unknown_patient")
+    assert made.outcomes["outcome"].tolist() == ["parked"] * 2
 
 
 def test_rows_of_a_person_without_a_match_are_parked():
@@ -278,15 +288,16 @@ def test_the_rows_of_all_documents_are_the_rows_of_the_frame():
 
 
 def test_documents_come_in_the_order_of_their_observations_with_fixed_keys():
-    rows = observations(*(obs(n, NOTE, value_text="x") for n in (5, 3, 9, 1)))
-    made = documents_of(rows, DICTIONARY).records
-    assert [record["source"]["obsId"] for record in made] == [1, 3, 5, 9]
+    rows = observations(*(obs(n, POTASSIUM, value_numeric=4.0) for n in (5, 3, 9, 1)))
+    made = led_documents(documents_of(rows, DICTIONARY))
+    assert [record["source"]["rowId"] for record in made] == [1, 3, 5, 9]
     assert len({tuple(record) + tuple(record["source"]) for record in made}) == 1
 
 
 def test_a_row_without_a_uuid_gets_one_from_its_id():
-    (record,) = documents_of(observations(obs(1, NOTE, value_text="x", obs_uuid=None)), DICTIONARY).records
-    assert record["source"]["obsUuid"] == record["source"]["rows"][0]["obsUuid"] == "obs-1"
+    rows = observations(obs(1, POTASSIUM, value_numeric=4.0, obs_uuid=None))
+    (record,) = led_documents(documents_of(rows, DICTIONARY))
+    assert record["source"]["rowUuid"] == record["source"]["rows"][0]["rowUuid"] == "obs-1"
 
 
 def test_a_person_without_a_uuid_gets_one_from_its_id():
@@ -299,36 +310,41 @@ def test_a_person_without_a_uuid_gets_one_from_its_id():
 @pytest.mark.parametrize("observed", ["0001-01-01 00:00:00", "9999-12-31 23:59:59"])
 @pytest.mark.parametrize("zone", ["Africa/Kigali", "America/Lima", "UTC"])
 def test_an_observation_whose_time_has_no_utc_is_parked_and_no_other(observed, zone):
-    rows = pd.concat(
-        [observations(obs(1, NOTE, value_text="a")), observations(obs(2, NOTE, value_text="b"))], ignore_index=True
-    )
+    rows = observations(*(obs(n, POTASSIUM, value_numeric=4.0) for n in (1, 2)))
     rows.loc[0, "obs_datetime"] = np.datetime64(observed, "us")
     made = documents_of(rows, DICTIONARY, hospital=HOSPITAL.model_copy(update={"timezone": zone}))
-    assert [(row["obsId"], row["reason"]) for row in made.parked] == [(1, "invalid_date")]
-    assert [record["source"]["obsId"] for record in made.records] == [2]
+    assert [(row["rowId"], row["reason"]) for row in made.parked] == [(1, "invalid_date")]
+    assert [record["source"]["rowId"] for record in led_documents(made)] == [2]
+    assert len(visit_documents(made)) == 1
 
 
 @pytest.mark.parametrize("created", ["0001-01-01 00:00:00", "9999-12-31 23:59:59", "NaT"])
 @pytest.mark.parametrize("zone", ["Africa/Kigali", "America/Lima"])
 def test_a_row_whose_creation_time_has_no_utc_has_an_id_without_a_second_and_no_date_of_creation(created, zone):
-    rows = observations(obs(1, NOTE, value_text="a"))
+    rows = observations(obs(1, POTASSIUM, value_numeric=4.0))
     rows.loc[0, "date_created"] = np.datetime64(created, "us")
-    (record,) = documents_of(rows, DICTIONARY, hospital=HOSPITAL.model_copy(update={"timezone": zone})).records
+    made = documents_of(rows, DICTIONARY, hospital=HOSPITAL.model_copy(update={"timezone": zone}))
+    (record,), (visit,) = led_documents(made), visit_documents(made)
     assert record["_id"].binary[:4] == bytes(4)
     assert "dateCreated" not in record["openmrsData"]
     assert record["syncDate"] == min(record["openmrsData"]["obsDatetime"], NOW)
+    assert record["createdAt"] == visit["createdAt"] == NOW
+    assert "dateCreated" not in visit["openmrsData"]
 
 
 def test_rows_of_two_hospitals_with_the_same_ids_make_two_documents():
     other = Hospital(key="other", name="Other", url_env="X", timezone="Africa/Kigali")
-    rows = observations(obs(1, NOTE, value_text="x"))
-    ids = {documents_of(rows, DICTIONARY, hospital=hospital).records[0]["_id"] for hospital in (HOSPITAL, other)}
-    assert len(ids) == 2
+    rows = observations(obs(1, NOTE, value_text="x"), obs(2, POTASSIUM, value_numeric=4.0))
+    made = [
+        record for hospital in (HOSPITAL, other) for record in documents_of(rows, DICTIONARY, hospital=hospital).records
+    ]
+    assert len({record["_id"] for record in made}) == 4
+    assert len({record["openmrsData"]["obsId"] for record in made}) == 4
 
 
 def test_a_long_text_is_stored_whole_and_without_nul():
-    (shown,) = data(obs(1, NOTE, value_text="\x00ж" * 32_768), known=DICTIONARY)
-    assert shown["reason"] == "Note: " + "ж" * 32_768
+    (visit,) = documents_of(observations(obs(1, NOTE, value_text="\x00ж" * 32_768)), DICTIONARY).records
+    assert visit["data"]["notes"] == "Note: " + "ж" * 32_768
 
 
 def test_a_clinician_without_an_account_is_an_error_that_names_no_patient():

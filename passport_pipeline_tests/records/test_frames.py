@@ -1,6 +1,7 @@
 """Rows over which an unforeseen error is raised are parked, and all others are made into documents."""
 
 import logging
+from operator import itemgetter
 
 import pandas as pd
 import pytest
@@ -9,6 +10,7 @@ from passport_pipeline.core.errors import PassportUnreachable
 from passport_pipeline.records import documents as making_documents
 from passport_pipeline.records.frames import Making
 from passport_pipeline.sources.openmrs.observations import drafting
+from passport_pipeline.sources.openmrs.observations.stream import Observations
 from passport_pipeline_tests.sources.openmrs.observations.dictionary import (
     DICTIONARY,
     NOTE,
@@ -23,6 +25,7 @@ from passport_pipeline_tests.sources.openmrs.observations.frames import (
     NOW,
     USER,
     documents_of,
+    in_encounter,
     lookups,
     matched,
     obs,
@@ -33,11 +36,23 @@ NAME = "Ada Lovelace"
 
 
 def note(number, **more):
-    return obs(number, NOTE, value_text=f"note {number}", **more)
+    """A note in an encounter of its own."""
+    (row,) = in_encounter(number, obs(number, NOTE, value_text=f"note {number}", **more))
+    return row
+
+
+def result(number):
+    """A test result in an encounter of its own."""
+    return in_encounter(number, obs(number, POTASSIUM, value_numeric=4.0))[0]
+
+
+def diagnosed(first):
+    """A diagnosis in an encounter of its own."""
+    return in_encounter(first, *diagnosis(first))
 
 
 def panel(first):
-    """Two results and a group of two more below one header."""
+    """Two results and a group of two more below one header, in an encounter of their own."""
     rows = [
         obs(first, PANEL),
         obs(first + 1, POTASSIUM, obs_group_id=first, value_numeric=4.0),
@@ -46,7 +61,7 @@ def panel(first):
         obs(first + 4, POTASSIUM, obs_group_id=first + 3, value_numeric=5.0),
         obs(first + 5, SODIUM, obs_group_id=first + 3, value_numeric=141.0),
     ]
-    return [row | {"root_id": first} for row in rows]
+    return in_encounter(first, *rows)
 
 
 def accounts(clinicians):
@@ -54,7 +69,7 @@ def accounts(clinicians):
 
 
 def making(rows, accounts=accounts):
-    return Making(drafting, lookups(DICTIONARY), HOSPITAL, matched(rows), accounts, NOW, "run-1")
+    return Making(Observations(), lookups(DICTIONARY), HOSPITAL, matched(rows), accounts, NOW, "run-1")
 
 
 def made_of(rows):
@@ -74,30 +89,35 @@ def failing(monkeypatch):
                 raise error(f"about {NAME}")
             return draft(rows, *others)
 
-        monkeypatch.setattr(drafting, "draft", broken)
+        monkeypatch.setattr(Observations, "draft", staticmethod(broken))
         return tried
 
     return arrange
 
 
 def parked_in(made):
-    return {part["obsId"] for row in made.parked for part in row["rows"] if row["reason"] == "unbuildable"}
+    return {part["rowId"] for row in made.parked for part in row["rows"] if row["reason"] == "unbuildable"}
 
 
 def loaded_in(made):
-    return {part["obsId"] for record in made.records for part in record["source"]["rows"]}
+    return {part["rowId"] for record in made.records for part in record["source"]["rows"]}
 
 
 def test_the_one_row_that_fails_is_parked_and_the_documents_of_all_others_are_unchanged(failing):
-    rows = observations(*(note(number) for number in range(1, 101)), *diagnosis(200))
+    rows = observations(*(result(number) for number in range(1, 101)), *diagnosed(200))
     ordinary = documents_of(rows, DICTIONARY)
     tried = failing(77)
     made = made_of(rows)
-    assert made.records == [record for record in ordinary.records if record["source"]["obsId"] != 77]
+    key = itemgetter("_id")
+    others = [record for record in ordinary.records if record["source"]["rowId"] != 77]
+    assert sorted(made.records, key=key) == sorted(others, key=key)
     (parked,) = made.parked
-    assert parked["rows"] == [{"obsId": 77, "obsUuid": "obs-uuid-77", "crc": 77 * 7, "role": "lead"}]
+    assert parked["rows"] == [
+        {"stream": "observations", "rowId": 77, "rowUuid": "obs-uuid-77", "crc": 77 * 7, "role": "lead"}
+    ]
     assert (parked["reason"], parked["error"], parked["day"]) == ("unbuildable", "ZeroDivisionError", "2025-11-06")
-    assert {record["_id"] for record in ordinary.records} == {document["_id"] for document in (*made.records, parked)}
+    ids = {record["source"]["rowUuid"]: record["_id"] for record in ordinary.records}
+    assert parked["_id"] == ids["obs-uuid-77"]
     assert made.outcomes["row_id"].tolist() == rows["obs_id"].tolist()
     assert made.outcomes.set_index("row_id")["outcome"].value_counts().to_dict() == {
         "lead": 100,
@@ -105,6 +125,16 @@ def test_the_one_row_that_fails_is_parked_and_the_documents_of_all_others_are_un
         "attached": 3,
     }
     assert len(tried) < 20
+
+
+def test_the_other_answers_of_its_encounter_still_make_a_visit(failing):
+    rows = observations(*in_encounter(5, note(1), note(2), note(3)))
+    failing(2)
+    made = made_of(rows)
+    (visit,) = made.records
+    assert visit["data"]["notes"] == "Note: note 1\nNote: note 3"
+    assert [row["rowId"] for row in visit["source"]["rows"]] == [1, 3]
+    assert parked_in(made) == {2}
 
 
 def test_a_frame_that_does_not_fail_is_drafted_once(failing):
@@ -124,8 +154,7 @@ def test_the_log_has_the_obs_ids_and_the_type_of_the_error_but_not_its_text(fail
 
 
 def test_a_row_that_fails_is_parked_with_all_rows_of_its_group(failing):
-    rows = observations(note(1), *diagnosis(10), *panel(20), note(30))
-    rows.loc[rows["obs_id"].between(10, 13), "root_id"] = 10
+    rows = observations(note(1), *diagnosed(10), *panel(20), note(30))
     failing(12)
     made = made_of(rows)
     assert parked_in(made) == {10, 11, 12, 13}
@@ -151,9 +180,7 @@ def test_a_group_of_which_no_row_fails_by_itself_is_parked_whole(failing):
 
 
 def test_rows_in_each_others_groups_are_parked_together(failing):
-    rows = observations(
-        *(note(1, obs_group_id=2) | {"root_id": 2}, note(2, obs_group_id=1) | {"root_id": 2}, note(3, obs_group_id=3))
-    )
+    rows = observations(*in_encounter(1, note(1, obs_group_id=2), note(2, obs_group_id=1)), note(3, obs_group_id=3))
     failing(1)
     made = made_of(rows)
     assert (parked_in(made), loaded_in(made)) == ({1, 2}, {3})
@@ -176,7 +203,7 @@ def test_rows_that_fail_in_finding_their_clinician_or_in_hashing_are_parked(monk
     monkeypatch.setattr(drafting, "attribute", nobody)
     monkeypatch.setattr(making_documents, "hashed", unhashable)
     made = made_of(rows)
-    assert {row["obsId"]: row["error"] for row in made.parked} == {3: "KeyError", 5: "TypeError"}
+    assert {row["rowId"]: row["error"] for row in made.parked} == {3: "KeyError", 5: "TypeError"}
     assert loaded_in(made) == {1, 2, 4, 6, 7, 8}
 
 
@@ -195,7 +222,7 @@ def test_an_error_that_is_raised_even_without_rows_stops_the_run(monkeypatch):
     def broken(*_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(drafting, "draft", broken)
+    monkeypatch.setattr(Observations, "draft", staticmethod(broken))
     with pytest.raises(ZeroDivisionError):
         made_of(observations(note(1), note(2)))
 
@@ -209,7 +236,7 @@ def test_a_row_with_a_text_that_json_cannot_hold_is_parked_alone():
 
 def test_a_record_of_too_many_rows_is_parked_row_by_row(monkeypatch):
     monkeypatch.setattr(making_documents, "MOST_ROWS", 3)
-    rows = observations(note(1), *(row | {"root_id": 10} for row in diagnosis(10)), note(20))
+    rows = observations(note(1), *diagnosed(10), note(20))
     made = made_of(rows)
     assert parked_in(made) == {10, 11, 12, 13}
     assert {len(row["rows"]) for row in made.parked} == {1}

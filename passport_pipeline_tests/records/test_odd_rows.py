@@ -11,7 +11,7 @@ from passport_pipeline.passport.parked.retry_policy import WAITS_FOR
 from passport_pipeline.records.frames import Making
 from passport_pipeline.sources.drafts import SKIP_REASONS, UNBUILDABLE
 from passport_pipeline.sources.openmrs.lookups import references
-from passport_pipeline.sources.openmrs.observations import drafting
+from passport_pipeline.sources.openmrs.observations.stream import Observations
 from passport_pipeline_tests.sources.openmrs.observations.frames import (
     DOCTOR,
     HOSPITAL,
@@ -36,17 +36,21 @@ def accounts(clinicians):
 def made_of(rows, zone="Africa/Kigali"):
     known = matched(rows, dict.fromkeys(range(PERSONS - 5), PATIENT))
     hospital = HOSPITAL.model_copy(update={"timezone": zone})
-    return Making(drafting, EVERYTHING, hospital, known, accounts, NOW, "run-1").documents_of(rows)
+    return Making(Observations(), EVERYTHING, hospital, known, accounts, NOW, "run-1").documents_of(rows)
 
 
 def outcomes_in(made):
     """The rows of all documents, each with its outcome."""
     loaded = [
-        (part["obsId"], "loaded" if part["role"] == "lead" else "attached")
+        (part["rowId"], "loaded" if part["role"] == "lead" else "attached")
         for record in made.records
         for part in record["source"]["rows"]
     ]
-    return loaded + [(part["obsId"], "parked") for row in made.parked for part in row["rows"]]
+    return loaded + [(part["rowId"], "parked") for row in made.parked for part in row["rows"]]
+
+
+def origins_of(made):
+    return [*(record["source"] for record in made.records), *made.parked]
 
 
 @pytest.mark.parametrize("zone", ZONES)
@@ -67,8 +71,10 @@ def test_a_hundred_thousand_odd_rows_have_one_outcome_each_and_raise_no_error(zo
             assert set(made.skipped["reason"]) <= set(SKIP_REASONS)
             assert {row["reason"] for row in made.parked} <= WAITS_FOR.keys() - {UNBUILDABLE}
             day = dict(zip(rows["obs_id"].tolist(), rows["day"].dt.strftime("%Y-%m-%d").tolist(), strict=True))
-            for origin in (*(record["source"] for record in made.records), *made.parked):
-                assert {day[row["obsId"]] for row in origin["rows"]} == {origin["day"]}
+            for origin in origins_of(made):
+                assert {day[row["rowId"]] for row in origin["rows"]} <= {origin["day"]}
+            keys = Counter((origin["stream"], origin["rowUuid"]) for origin in origins_of(made))
+            assert keys.total() == len(keys) == len({document["_id"] for document in (*made.records, *made.parked)})
             for document in (*made.records, *made.parked):
                 assert bson.decode(bson.encode(document))["_id"] == document["_id"]
             counts += Counter(how for _, how in named) + Counter(skipped=len(skipped))

@@ -25,12 +25,12 @@ def outcomes_in(operator, key):
     """What the passport's documents say of each row: obs_id -> (outcome, reason or type)."""
     found = {}
     for record in operator.database.medicalrecords.find({"source.hospital": key}):
-        for number, row in enumerate(record["source"]["rows"]):
-            found[row["obsId"]] = ("attached", None) if number else ("lead", record["type"])
+        for row in record["source"]["rows"]:
+            found[row["rowId"]] = ("lead", record["type"]) if row["role"] == "lead" else ("attached", None)
     for parked in operator.database.parkedrows.find({"hospital": key}):
         for row in parked["rows"]:
-            assert row["obsId"] not in found
-            found[row["obsId"]] = ("parked", parked["reason"])
+            assert row["rowId"] not in found
+            found[row["rowId"]] = ("parked", parked["reason"])
     return found
 
 
@@ -51,7 +51,8 @@ def assert_as_the_oracle(operator):
         oracle = operator.oracle(sample)
         leads = oracle[oracle["outcome"] == "lead"].set_index("obs_id")
         patients = operator.people.patient_of()
-        records = {r["source"]["obsId"]: r for r in operator.database.medicalrecords.find({"source.hospital": key})}
+        led = {"source.hospital": key, "source.stream": "observations"}
+        records = {r["source"]["rowId"]: r for r in operator.database.medicalrecords.find(led)}
         assert {i: r["patientId"] for i, r in records.items()} == leads["national_id"].map(patients).to_dict()
         names = {str(user["_id"]): user["name"] for user in operator.database.users.find()}
         assert {i: names[r["createdBy"]] for i, r in records.items()} == leads["clinician"].to_dict()
@@ -167,7 +168,7 @@ def other_hospital(database, record):
 
 
 def made_up(database, record):
-    source = record["source"] | {"obsUuid": "made-up", "day": "2019-02-03", "window": "2019-02"}
+    source = record["source"] | {"rowUuid": "made-up", "day": "2019-02-03", "window": "2019-02"}
     database.medicalrecords.insert_one(record | {"_id": ObjectId(), "source": source})
 
 

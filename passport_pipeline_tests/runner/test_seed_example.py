@@ -15,26 +15,47 @@ def synced(operating_on, request):
         yield operator
 
 
-def test_the_diagnosis_is_the_one_record_and_says_what_the_document_says(synced):
-    (record,) = synced.database.medicalrecords.find()
+@pytest.fixture
+def record(synced):
+    """The diagnosis."""
+    (record,) = synced.database.medicalrecords.find({"type": "condition"})
+    return record
+
+
+def test_the_diagnosis_says_what_the_document_says(synced, record):
     (patient,) = synced.database.patients.find({"nationalId": "1234567890123"})
     assert record["patientId"] == str(patient["_id"])
     assert record["type"] == "condition"
-    assert record["data"] == {
+    as_documented = {
         "name": "DIAGNOSIS",
         "details": "Malaria",
         "diagnosed": "2025-11-06T10:30:00",
         "procedure": "Synced from OpenMRS - Dr. Jane Smith",
     }
+    assert record["data"] | as_documented == record["data"]
     assert patient["medicalHistory"] == [record["_id"]]
-    assert record["openmrsData"]["obsId"] == 12345
+    assert record["source"]["rowId"] == 12345
     assert record["openmrsData"]["conceptId"] == 102
     assert record["openmrsData"]["personId"] == 789
-    assert record["openmrsData"]["locationName"] == "Outpatient Clinic"
+    assert record["source"]["location"] == "Outpatient Clinic"
+    assert record["createdAt"] == record["openmrsData"]["dateCreated"]
 
 
-def test_the_clinician_is_a_placeholder_user_and_doctor_of_this_hospital(synced):
-    (record,) = synced.database.medicalrecords.find()
+def test_its_visit_says_the_diagnosis_the_doctor_and_the_hospital(synced):
+    (visit,) = synced.database.medicalrecords.find({"type": "visit"})
+    assert visit["data"] == {
+        "name": "Malaria",
+        "diagnosis": "Malaria",
+        "doctor": visit["data"]["doctor"],
+        "hospital": "Hospital 1",
+        "reason": "Visit",
+        "date": "2025-11-06T10:30:00",
+        "visitDate": "2025-11-06T10:30:00",
+    }
+    assert "Jane Smith" in visit["data"]["doctor"]
+
+
+def test_the_clinician_is_a_placeholder_user_and_doctor_of_this_hospital(synced, record):
     user = synced.database.users.find_one({"name": "Dr. Jane Smith"})
     doctor = synced.database.doctors.find_one({"user": user["_id"]})
     hospital = synced.database.hospitals.find_one({"name": "Hospital 1"})
@@ -47,9 +68,8 @@ def test_the_clinician_is_a_placeholder_user_and_doctor_of_this_hospital(synced)
     assert doctor["licenseNumber"].startswith("OPENMRS-HOSPITAL-1-")
 
 
-def test_the_audit_entry_is_valid_for_the_application_and_keeps_what_the_document_wants(synced):
-    (record,) = synced.database.medicalrecords.find()
-    (entry,) = synced.database.auditlogs.find()
+def test_the_audit_entry_is_valid_for_the_application_and_keeps_what_the_document_wants(synced, record):
+    (entry,) = synced.database.auditlogs.find({"targetId": record["_id"]})
     assert (entry["accessType"], entry["action"]) == ("regular", "create")
     assert str(entry["patient"]) == record["patientId"]
     assert entry["targetId"] == record["_id"]
@@ -57,8 +77,7 @@ def test_the_audit_entry_is_valid_for_the_application_and_keeps_what_the_documen
     assert entry["changes"]["providerName"] == "Dr. Jane Smith"
 
 
-def test_the_old_observation_is_locked_at_once_and_the_hospital_has_its_sync_status(synced):
-    (record,) = synced.database.medicalrecords.find()
+def test_the_old_observation_is_locked_at_once_and_the_hospital_has_its_sync_status(synced, record):
     hospital = synced.database.hospitals.find_one({"name": "Hospital 1"})
     when = datetime(2025, 11, 6, 10, 30, tzinfo=ZoneInfo("Africa/Kigali"))
     assert record["syncDate"] == when

@@ -52,7 +52,7 @@ def parked_instead(database):
 
 def there_twice(database):
     record = condition(database)
-    source = record["source"] | {"obsUuid": "another"}
+    source = record["source"] | {"rowUuid": "another"}
     database.medicalrecords.insert_one(record | {"_id": ObjectId(), "source": source})
 
 
@@ -90,8 +90,8 @@ def parked_row_gone(database):
 
 def shown_though_it_was_never_there(database):
     record = condition(database)
-    rows = [record["source"]["rows"][0] | {"obsUuid": "made-up"}]
-    source = record["source"] | {"obsUuid": "made-up", "rows": rows}
+    rows = [record["source"]["rows"][0] | {"rowUuid": "made-up"}]
+    source = record["source"] | {"rowUuid": "made-up", "rows": rows}
     database.medicalrecords.insert_one(record | {"_id": ObjectId(), "source": source})
 
 

@@ -32,7 +32,7 @@ def create_tables(engine: sa.Engine, database: str, dump: Path) -> None:
 
 
 class Database:
-    """One database, written to as a root would. An encounter is person 1's unless told otherwise."""
+    """One database, written to as a root would. Unless told otherwise, an encounter is person 1's and of CREATED."""
 
     def __init__(self, engine: sa.Engine, name: str) -> None:
         self.engine = engine
@@ -52,7 +52,7 @@ class Database:
                 self.tables.add(table)
                 value = "2000-01-01" if kind in ("datetime", "date") else 0 if "int" in kind or kind == "double" else ""
                 self._needed.setdefault(table, {})[column] = value
-            self._needed.get("encounter", {})["patient_id"] = 1
+            self._needed.get("encounter", {}).update(patient_id=1, date_created=CREATED)
 
     def clear(self) -> None:
         """Remove every row that a test may have inserted, so that the next one starts anew."""

@@ -38,7 +38,7 @@ def test_a_broken_contract_is_told_without_any_value(frame, message):
 
 def test_an_outcome_is_one_of_four_words():
     outcomes = rows(row_id=1, row_uuid="row-1", created_at=pd.Timestamp("2025-11-06").as_unit("us"), role="lead")
-    outcomes = outcomes.assign(lead_row_id=pd.array([1], "Int64"), reason=pd.Series([None], dtype="str"))
+    outcomes = outcomes.assign(record=0, reason=pd.Series([None], dtype="str"))
     held(OUTCOMES, outcomes.assign(outcome="lead"))
     with pytest.raises(FrameContractBroken, match="outcome"):
         held(OUTCOMES, outcomes.assign(outcome="lost"))

@@ -45,12 +45,12 @@ def test_the_rows_of_a_deleted_record_are_named(operator, verify):
 def test_an_extra_row_and_a_row_with_another_checksum_are_told_apart(operator, verify):
     (record,) = records_of(operator, LAST)
     rows = record["source"]["rows"]
-    changed = [rows[0] | {"crc": rows[0]["crc"] ^ 1}, *rows[1:], {**rows[0], "obsId": 999_999, "obsUuid": "nowhere"}]
+    changed = [rows[0] | {"crc": rows[0]["crc"] ^ 1}, *rows[1:], {**rows[0], "rowId": 999_999, "rowUuid": "nowhere"}]
     with without(operator, record):
         source = record["source"] | {"rows": changed}
         operator.database.medicalrecords.insert_one(record | {"source": source})
         (difference,) = verify().differences
-    assert difference.rows.different.row_ids == (rows[0]["obsId"],)
+    assert difference.rows.different.row_ids == (rows[0]["rowId"],)
     assert difference.rows.extra.row_ids == (999_999,)
 
 

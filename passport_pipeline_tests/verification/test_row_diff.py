@@ -66,5 +66,5 @@ def test_no_more_than_twenty_ids_are_shown():
 def test_the_json_names_every_state():
     differences = RowDifferences(missing=RowIds.of([1]))
     assert list(differences.by_state()) == list(ROW_STATES)
-    assert differences.to_json()["missing"] == {"count": 1, "obsIds": [1]}
+    assert differences.to_json()["missing"] == {"count": 1, "rowIds": [1]}
     assert set(differences.to_json()) == {"missing", "extra", "different", "skippedOrMissing"}

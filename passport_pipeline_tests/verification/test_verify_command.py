@@ -20,7 +20,7 @@ def test_the_command_lists_days_and_rows_that_differ_and_the_command_that_mends_
     assert f"`passport-pipeline sync --hospital central --from {FIRST} --to {FIRST} --full`" in shown.stdout
     (difference,) = json.loads(report.stdout)["hospitals"][0]["differences"]
     assert difference["day"] == record["source"]["day"]
-    row_ids = difference["rows"]["missing"]["obsIds"] + difference["rows"]["skippedOrMissing"]["obsIds"]
+    row_ids = difference["rows"]["missing"]["rowIds"] + difference["rows"]["skippedOrMissing"]["rowIds"]
     assert set(ids_in(record)) <= set(row_ids)
     assert json.loads(report.stdout)["hospitals"][0]["healing"] == [{"month": FIRST, "full": True}]
     assert json.loads(asked.stdout)["ok"]

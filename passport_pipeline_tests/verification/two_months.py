@@ -36,4 +36,4 @@ def sync_window(operator, day):
 
 
 def ids_in(record):
-    return [row["obsId"] for row in record["source"]["rows"]]
+    return [row["rowId"] for row in record["source"]["rows"]]

@@ -33,12 +33,12 @@ def two_rows(operator):
         }
         by_length = {}
         for source in records.values():
-            write(operator, {source["obsId"]: 1_000_000})
-            content = covered(operator, source["obsId"])
+            write(operator, {source["rowId"]: 1_000_000})
+            content = covered(operator, source["rowId"])
             length = len(content.partition(TEXT)[2])
             if length in by_length:
-                return dict([by_length[length], (source["obsId"], content)])
-            by_length[length] = source["obsId"], content
+                return dict([by_length[length], (source["rowId"], content)])
+            by_length[length] = source["rowId"], content
     raise AssertionError("no day has two such records")
 
 
@@ -61,7 +61,7 @@ def covered(operator, obs_id):
 
 def shown(operator, *obs_ids):
     """The numbers of seven digits in the records of these rows."""
-    records = {record["source"]["obsId"]: record["data"] for record in operator.database.medicalrecords.find()}
+    records = {record["source"]["rowId"]: record["data"] for record in operator.database.medicalrecords.find()}
     return [int(re.search(r"\b[1-9]\d{6}\b", str(records[obs_id])).group()) for obs_id in obs_ids]
 
 

@@ -36,8 +36,8 @@ VALUES (1001, 3, 5001, '9999-12-31 23:59:59', '2024-03-05 10:00:00', 1, 0, 'FINA
 def test_a_row_with_a_date_of_year_1_or_9999_is_parked_and_all_others_are_loaded(zone, case):
     connections = case("19-obs_datetime-year-1-or-9999.sql", NATIONAL_ID, zone=zone, more=MORE)
     passport = connections.passport
-    records = {record["source"]["obsUuid"]: record for record in passport["medicalrecords"].find()}
-    parked = {row["obsUuid"]: row["reason"] for row in passport["parkedrows"].find()}
+    records = {record["source"]["rowUuid"]: record for record in passport["medicalrecords"].find()}
+    parked = {row["rowUuid"]: row["reason"] for row in passport["parkedrows"].find()}
     bad = {"86ddb0a9-c468-440b-b9ee-55b62cefefe6", "obs-9999"}
     assert parked == dict.fromkeys(bad, "invalid_date")
     good = {"fc01bf57-8a94-40ad-ae6a-29d20957990e", "222821ce-57dd-46d8-b4bf-de7f1200de84"}
@@ -58,7 +58,7 @@ def test_records_whose_rows_get_odd_dates_are_parked_and_return_when_the_dates_a
         assert [run.failures for run in operator.sync()] == [[]]
         before = operator.database.medicalrecords.count_documents({})
         records = operator.database.medicalrecords.find().sort("_id").limit(40)
-        chosen = [record["source"]["obsId"] for record in records]
+        chosen = [record["source"]["rowId"] for record in records]
         with operator.admin.begin() as connection:
             connection.exec_driver_sql(f"USE `{operator.databases[spec.key]}`")
             connection.exec_driver_sql("CREATE TABLE true_dates AS SELECT obs_id, obs_datetime FROM obs")
@@ -66,8 +66,8 @@ def test_records_whose_rows_get_odd_dates_are_parked_and_return_when_the_dates_a
                 odd = ODD_DATES[number % len(ODD_DATES)]
                 connection.exec_driver_sql(f"UPDATE obs SET obs_datetime = '{odd}' WHERE obs_id = {obs_id}")
         assert [run.failures for run in operator.sync()] == [[]]
-        parked = operator.database.parkedrows.find({"obsId": {"$in": chosen}})
-        assert {row["obsId"]: row["reason"] for row in parked} == dict.fromkeys(chosen, "invalid_date")
+        parked = operator.database.parkedrows.find({"rowId": {"$in": chosen}})
+        assert {row["rowId"]: row["reason"] for row in parked} == dict.fromkeys(chosen, "invalid_date")
         assert operator.verify()[spec.key].ok
         with operator.admin.begin() as connection:
             connection.exec_driver_sql(f"USE `{operator.databases[spec.key]}`")
@@ -105,7 +105,7 @@ def test_a_row_that_cannot_be_drafted_is_parked_and_loaded_once_it_can_be(operat
     loaded = run_window(operator.settings)
     assert (loaded.outcomes["loaded"], loaded.outcomes["parked"]) == (300, 1)
     (parked,) = operator.database.parkedrows.find()
-    assert (parked["obsId"], parked["reason"], parked["error"]) == (20_123, "unbuildable", "ZeroDivisionError")
+    assert (parked["rowId"], parked["reason"], parked["error"]) == (20_123, "unbuildable", "ZeroDivisionError")
     verification = operator.verify()["hospital-1"]
     assert verification.ok
     assert verification.parked == {"unbuildable": 1}
@@ -132,15 +132,15 @@ def test_a_record_that_can_no_longer_be_drafted_is_retracted_and_returns_as_it_w
     failing.undo()
     add(operator, rows=200, a_second=10)
     assert run_window(operator.settings).outcomes["loaded"] == 201
-    (shown,) = operator.database.medicalrecords.find({"source.obsId": 20_123})
+    (shown,) = operator.database.medicalrecords.find({"source.rowId": 20_123})
     failing.setattr(Observations, "draft", staticmethod(broken))
     change(operator, "UPDATE obs SET value_coded = NULL, value_text = 'x' WHERE obs_id = 20001")
     loaded = run_window(operator.settings)
     assert (loaded.written["retracted"], loaded.outcomes["parked"]) == (1, 1)
-    assert operator.database.medicalrecords.count_documents({"source.obsId": 20_123}) == 0
+    assert operator.database.medicalrecords.count_documents({"source.rowId": 20_123}) == 0
     assert operator.verify()["hospital-1"].ok
     failing.undo()
     assert run_window(operator.settings, full=True).written["inserted"] == 1
-    (back,) = operator.database.medicalrecords.find({"source.obsId": 20_123})
+    (back,) = operator.database.medicalrecords.find({"source.rowId": 20_123})
     assert (back["_id"], back["data"]) == (shown["_id"], shown["data"])
     assert operator.verify()["hospital-1"].ok

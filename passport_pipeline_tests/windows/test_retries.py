@@ -52,7 +52,7 @@ def test_one_refused_document_of_a_thousand_is_parked_and_loaded_once_when_it_is
     assert (loaded.outcomes["loaded"], loaded.outcomes["parked"]) == (999, 1)
     assert run_window(operator.settings).days_loaded == 0
     (parked,) = operator.database[PARKED].find()
-    assert (parked["obsId"], parked["reason"], parked["fields"]) == (
+    assert (parked["rowId"], parked["reason"], parked["fields"]) == (
         OBS_ID,
         "invalid_document",
         ["openmrsData.obsId"],

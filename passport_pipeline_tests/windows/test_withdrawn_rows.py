@@ -18,11 +18,11 @@ def verified(connections):
 
 
 def shown(connections):
-    return {one["source"]["obsUuid"] for one in connections.passport["medicalrecords"].find()}
+    return {one["source"]["rowUuid"] for one in connections.passport["medicalrecords"].find()}
 
 
 def parked(connections):
-    return {one["obsUuid"]: one["reason"] for one in connections.passport["parkedrows"].find()}
+    return {one["rowUuid"]: one["reason"] for one in connections.passport["parkedrows"].find()}
 
 
 def write(connections, mariadb_admin, statement):

@@ -45,8 +45,8 @@ def typed(operator, key, rows):
 
 def records_of(operator, key):
     records = list(operator.database.medicalrecords.find({"source.hospital": key}))
-    assert len({record["source"]["obsUuid"] for record in records}) == len(records)
-    return {record["source"]["obsUuid"]: record for record in records}
+    assert len({record["source"]["rowUuid"] for record in records}) == len(records)
+    return {record["source"]["rowUuid"]: record for record in records}
 
 
 def load(operator, *keys, newest=None):

@@ -113,12 +113,12 @@ def latest(copies: Iterable[Document], incoming: Iterable[Document]) -> dict[Obj
     another person does not count: without uuids (1.9), one number may have been given to two observations.
     """
     copies = list(copies)
-    by_observation = {(copy["hospital"], copy["document"]["source"]["obsUuid"]): copy["document"] for copy in copies}
+    by_observation = {(copy["hospital"], copy["document"]["source"]["rowUuid"]): copy["document"] for copy in copies}
     by_id = {copy["_id"]: copy["document"] for copy in copies}
     archived = {}
     for record in incoming:
         record_id, source = record["_id"], record["source"]
-        last = by_observation.get((source["hospital"], source["obsUuid"]))
+        last = by_observation.get((source["hospital"], source["rowUuid"]))
         if last is None or last["source"]["personUuid"] != source["personUuid"]:
             last = by_id.get(record_id)
         if last is not None:

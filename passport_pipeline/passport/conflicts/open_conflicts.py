@@ -44,7 +44,7 @@ def open_or_revise(run: Run, record: Document, incoming: Document, conflict: Doc
     The outcome goes by the record's _id, and has matched nothing where the conflict changed at the same time.
     """
     source = incoming["source"]
-    about = {name: source[name] for name in ("hospital", "window", "day", "obsUuid", "rows", "checksum")}
+    about = {name: source[name] for name in ("hospital", "window", "day", "rowUuid", "rows", "checksum")}
     content = about | {"theirs": record["data"], "ours": incoming, "runId": run.run_id, "lastSeen": run.now}
     operation: UpdateOne | ReplaceOne[Document]
     if conflict:

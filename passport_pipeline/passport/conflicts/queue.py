@@ -64,7 +64,7 @@ class Conflict:
     hospital: str
     window: str
     day: str
-    obs_uuid: str
+    row_uuid: str
     types: tuple[str, str]
     fields: Sequence[str]
     since: datetime
@@ -83,7 +83,7 @@ class Conflict:
             hospital=conflict["hospital"],
             window=conflict["window"],
             day=conflict["day"],
-            obs_uuid=conflict["obsUuid"],
+            row_uuid=conflict["rowUuid"],
             types=(record_type or ours["type"], ours["type"]),
             fields=differing_fields(conflict["theirs"], ours["data"]),
             since=conflict["stateHistory"][0]["at"],
@@ -109,7 +109,7 @@ class Conflict:
             "hospital": self.hospital,
             "window": self.window,
             "day": self.day,
-            "obsUuid": self.obs_uuid,
+            "rowUuid": self.row_uuid,
             "type": self.type,
             "fields": list(self.fields),
             "since": self.since.isoformat(),

@@ -20,6 +20,7 @@ from passport_pipeline.passport.days.state import DayCount, held_months
 from passport_pipeline.passport.mongo.collections import CONFLICTS, DAYS, PARKED, RECORDS
 from passport_pipeline.passport.mongo.database import Document, Passport, answering
 from passport_pipeline.passport.mongo.states import CONFLICT
+from passport_pipeline.sources.drafts import LEAD
 
 # Rows whose ids lie in one such range come in one document, which MongoDB limits to 16 MB however many rows a day has.
 IDS_PER_DOCUMENT = 65_536
@@ -43,9 +44,9 @@ def recounted(passport: Passport, hospital_key: str, months: Iterable[str] | Non
             days[group["_id"]["day"]] += DayCount(Digest.of(group["crcs"]), parked=parked)
     conflicts, disputed = _in_conflict(passport, hospital_key)
     for conflict in conflicts:
-        days[conflict["day"]] += _count(_crcs(conflict), 1)
+        days[conflict["day"]] += _count(conflict["rows"])
     for record in disputed:
-        days[record["day"]] += _without(_crcs(record))
+        days[record["day"]] += _without(record["rows"])
     for document in passport[DAYS].find(_skipping(hospital_key, chosen), {"day": 1, "outcomes.skipped": 1}):
         for reason, part in document["outcomes"]["skipped"].items():
             digest = Digest.from_json(part)
@@ -65,8 +66,8 @@ def records_of_day(passport: Passport, hospital_key: str, day: str) -> DayCount:
 def conflicts_of_day(passport: Passport, hospital_key: str, day: str) -> tuple[int, DayCount]:
     """How many open conflicts a day (ISO) has, and what their rows add to its count in place of their records' own."""
     conflicts, disputed = _in_conflict(passport, hospital_key, day)
-    added = [_count(_crcs(conflict), 1) for conflict in conflicts]
-    removed = [_without(_crcs(record)) for record in disputed if record["day"] == day]
+    added = [_count(conflict["rows"]) for conflict in conflicts]
+    removed = [_without(record["rows"]) for record in disputed if record["day"] == day]
     return len(conflicts), sum([*added, *removed], DayCount())
 
 
@@ -79,27 +80,30 @@ def rows_of_day(passport: Passport, hospital_key: str, day: date) -> pd.DataFram
     disputed_ids = {record["record"] for record in disputed}
     rows = [row for conflict in conflicts if conflict["day"] == day.isoformat() for row in conflict["rows"]]
     of_day = {"source.hospital": hospital_key, "source.day": day.isoformat()}
-    for record in passport[RECORDS].find(of_day, {"source.rows.obsId": 1, "source.rows.crc": 1}):
+    for record in passport[RECORDS].find(of_day, {"source.rows": 1}):
         rows += record["source"]["rows"] if record["_id"] not in disputed_ids else ()
     of_day = {"hospital": hospital_key, "day": day.isoformat()}
-    for parked in passport[PARKED].find(of_day, {"rows.obsId": 1, "rows.crc": 1}):
+    for parked in passport[PARKED].find(of_day, {"rows": 1}):
         rows += parked["rows"]
-    data = {"row_id": [int(row["obsId"]) for row in rows], "row_crc": [int(row["crc"]) for row in rows]}
+    data = {"row_id": [number_of(row) for row in rows], "row_crc": [int(row["crc"]) for row in rows]}
     return pd.DataFrame(data).astype(ROW_COLUMNS)
 
 
-def _count(crcs: Sequence[int], documents: int, versions: int = 0) -> DayCount:
-    """What this number of records with these rows counts for."""
-    return DayCount(Digest.of(crcs), loaded=documents, attached=len(crcs) - documents, versions=versions)
+def number_of(row: Document) -> int:
+    """The number of a row of a document; versions before 0.2 called it obsId."""
+    return int(row["rowId"] if "rowId" in row else row["obsId"])
 
 
-def _without(crcs: Sequence[int]) -> DayCount:
-    """What removes a record with these rows from a count."""
-    return DayCount(-Digest.of(crcs), loaded=-1, attached=1 - len(crcs))
+def _count(rows: Sequence[Document]) -> DayCount:
+    """What these rows of a record count for."""
+    leading = sum(row["role"] == LEAD for row in rows)
+    return DayCount(Digest.of([row["crc"] for row in rows]), loaded=leading, attached=len(rows) - leading)
 
 
-def _crcs(document: Document) -> list[int]:
-    return [row["crc"] for row in document["rows"]]
+def _without(rows: Sequence[Document]) -> DayCount:
+    """What removes these rows from a count."""
+    count = _count(rows)
+    return DayCount(-count.digest, loaded=-count.loaded, attached=-count.attached)
 
 
 def _in_conflict(
@@ -107,13 +111,12 @@ def _in_conflict(
 ) -> tuple[list[Document], list[Document]]:
     """The open conflicts of a day (None: of all), whose rows count, and their records, whose own rows do not.
 
-    Either as documents of `record` (its _id), `day` and `rows` (obsId and crc of each).
+    Either as documents of `record` (its _id), `day` and `rows` (number, crc and role of each).
     """
     query = {"hospital": hospital_key, **CONFLICT.unfinished} | ({"day": day} if day else {})
-    conflicts = list(passport[CONFLICTS].find(query, {"record": 1, "day": 1, "rows.obsId": 1, "rows.crc": 1}))
+    conflicts = list(passport[CONFLICTS].find(query, {"record": 1, "day": 1, "rows": 1}))
     records = {"_id": {"$in": [conflict["record"] for conflict in conflicts]}}
-    content = {"source.day": 1, "source.rows.obsId": 1, "source.rows.crc": 1}
-    disputed = passport[RECORDS].find(records, content) if conflicts else ()
+    disputed = passport[RECORDS].find(records, {"source.day": 1, "source.rows": 1}) if conflicts else ()
     return conflicts, [{"record": record["_id"], **record["source"]} for record in disputed]
 
 
@@ -121,7 +124,13 @@ def _records_in(passport: Passport, hospital_key: str, days: str | Document) -> 
     """What the records of these days hold, in parts, each with its day."""
     of_days = {"$match": {"source.hospital": hospital_key, "source.day": days}}
     for group in passport[RECORDS].aggregate([of_days, *_collected("source.")], allowDiskUse=True):
-        yield group["_id"]["day"], _count(group["crcs"], group["documents"], group["versions"])
+        leading = group["leading"]
+        attached = len(group["crcs"]) - leading
+        digest, documents, versions = Digest.of(group["crcs"]), group["documents"], group["versions"]
+        yield (
+            group["_id"]["day"],
+            DayCount(digest, loaded=leading, attached=attached, versions=versions, records=documents),
+        )
 
 
 def _parked_in(hospital_key: str, month: str) -> list[Document]:
@@ -135,18 +144,25 @@ def _days(month: str) -> Document:
 
 def _collected(prefix: str, **also_by: str) -> list[Document]:
     """The stages that collect the rows' checksums by day and block of ids, and count the documents they are from."""
-    block = {"$floor": {"$divide": [f"${prefix}obsId", IDS_PER_DOCUMENT]}}
+    number = {"$ifNull": [f"${prefix}rows.rowId", f"${prefix}rows.obsId"]}
+    block = {"$floor": {"$divide": [number, IDS_PER_DOCUMENT]}}
+    first = {"$eq": [{"$ifNull": ["$place", 0]}, 0]}
     return [
-        {"$unwind": {"path": f"${prefix}rows", "includeArrayIndex": "place"}},
+        {
+            "$unwind": {
+                "path": f"${prefix}rows", "includeArrayIndex": "place", "preserveNullAndEmptyArrays": True
+            }
+        },
         {
             "$group": {
                 "_id": {"day": f"${prefix}day", "block": block, **also_by},
                 "crcs": {"$push": f"${prefix}rows.crc"},
-                "documents": {"$sum": {"$cond": [{"$eq": ["$place", 0]}, 1, 0]}},
-                "versions": {"$sum": {"$cond": [{"$eq": ["$place", 0]}, f"${prefix}version", 0]}},
+                "leading": {"$sum": {"$cond": [{"$eq": [f"${prefix}rows.role", LEAD]}, 1, 0]}},
+                "documents": {"$sum": {"$cond": [first, 1, 0]}},
+                "versions": {"$sum": {"$cond": [first, f"${prefix}version", 0]}},
             }
         },
-    ]
+    ]  # fmt: skip
 
 
 def _skipping(hospital_key: str, months: Collection[str] | None) -> Document:

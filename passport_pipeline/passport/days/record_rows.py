@@ -13,7 +13,7 @@ import numpy as np
 
 from passport_pipeline.core.row_references import Ids
 from passport_pipeline.passport.mongo.collections import RECORDS
-from passport_pipeline.passport.mongo.database import Passport, answering
+from passport_pipeline.passport.mongo.database import Document, Passport, answering
 
 RECORDS_PER_BATCH = 10_000
 
@@ -30,7 +30,10 @@ class RecordRows:
 def record_rows(passport: Passport, hospital_key: str, days: Iterable[date]) -> RecordRows:
     """The loaded and attached rows of these days, each once. Raises PassportError."""
     query = {"source.hospital": hospital_key, "source.day": {"$in": [day.isoformat() for day in days]}}
-    fields = {"_id": 0, "ids": "$source.rows.obsId", "person": "$source.personUuid"}
+    # Versions before 0.2 called the number of a row obsId.
+    number = {"$ifNull": ["$$this.rowId", "$$this.obsId"]}
+    ids = {"$map": {"input": "$source.rows", "in": number}}
+    fields: Document = {"_id": 0, "ids": ids, "person": "$source.personUuid"}
     numbers: dict[str, int] = {}
     rows: list[int] = []
     persons: list[int] = []

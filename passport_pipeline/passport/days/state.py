@@ -56,7 +56,8 @@ class DayRecord:
 class DayCount:
     """A day as its documents have it (counts): its digest, and its live rows by outcome.
 
-    Skipped rows have no document: they count as the day recorded them, with the digest `left_out`.
+    Skipped rows have no document: they count as the day recorded them, with the digest `left_out`. `records` counts
+    documents, also of those that no row leads.
     """
 
     digest: Digest = field(default_factory=Digest)
@@ -66,6 +67,7 @@ class DayCount:
     skipped: Mapping[str, int] = field(default_factory=dict)
     left_out: Digest = field(default_factory=Digest)
     versions: int = 0
+    records: int = 0
 
     def contradicts(self, day: DayRecord) -> bool:
         """Whether these cannot be the documents that a run left when it recorded the day: their rows have other
@@ -83,6 +85,7 @@ class DayCount:
             _summed(self.skipped, other.skipped),
             self.left_out + other.left_out,
             self.versions + other.versions,
+            self.records + other.records,
         )
 
 

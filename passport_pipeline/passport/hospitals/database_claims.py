@@ -28,7 +28,7 @@ def hospitals_with_records_of(passport: Passport, uuids: Sequence[str]) -> list[
     """
     hospitals = []
     for key in sorted(passport[RECORDS].distinct("source.hospital")):
-        query = {"source.hospital": key, "source.obsUuid": {"$in": list(uuids)}}
+        query = {"source.hospital": key, "source.rowUuid": {"$in": list(uuids)}}
         if passport[RECORDS].count_documents(query, limit=ENOUGH) >= min(ENOUGH, len(uuids)):
             hospitals.append(key)
     return hospitals

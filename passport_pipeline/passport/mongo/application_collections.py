@@ -46,12 +46,13 @@ STAMPS = {"createdAt": DATE, "updatedAt": DATE, "__v": NUMBER}
 
 SOURCE = document(
     (
-        *("hospital", "obsUuid", "obsId", "personUuid", "window", "day", "rows"),
+        *("hospital", "stream", "rowUuid", "rowId", "personUuid", "window", "day", "rows"),
         *("checksum", "dataChecksum", "rules", "runId", "version"),
     ),
     hospital=LINE,
-    obsUuid=LINE,
-    obsId=NUMBER,
+    stream=LINE,
+    rowUuid=LINE,
+    rowId=NUMBER,
     personUuid=LINE,
     encounterUuid=nullable(TEXT),
     window=WINDOW,
@@ -189,7 +190,7 @@ APPLICATION_COLLECTIONS = (
             Index(("patientId", "createdAt")),
             Index(("createdBy",)),
             Index(("syncDate",)),
-            Index(("source.hospital", "source.obsUuid"), unique=True, where_present="source.obsUuid"),
+            Index(("source.hospital", "source.stream", "source.rowUuid"), unique=True, where_present="source.rowUuid"),
             Index(("source.hospital", "source.day", "_id"), where_present="source.hospital"),
         ),
     ),

@@ -89,12 +89,13 @@ PIPELINE_COLLECTIONS = (
         PARKED,
         document(
             (
-                *("hospital", "obsUuid", "obsId", "personUuid", "window", "day", "reason", "rows"),
+                *("hospital", "stream", "rowUuid", "rowId", "personUuid", "window", "day", "reason", "rows"),
                 *("state", "stateHistory", "attempts", "firstSeen", "lastSeen", "runId"),
             ),
             hospital=LINE,
-            obsUuid=LINE,
-            obsId=NUMBER,
+            stream=LINE,
+            rowUuid=LINE,
+            rowId=NUMBER,
             personUuid=LINE,
             window=WINDOW,
             day=DAY,
@@ -166,7 +167,7 @@ PIPELINE_COLLECTIONS = (
             runId=LINE,
             document={"bsonType": "object"},
         ),
-        (Index(("hospital", "day")), Index(("hospital", "document.source.obsUuid"))),
+        (Index(("hospital", "day")), Index(("hospital", "document.source.rowUuid"))),
     ),
     Collection(
         LEASES,

@@ -92,6 +92,8 @@ EMAIL = text(pattern=r"^\w+([.-]\w+)*@\w+([.-]\w+)*\.\w{2,3}$")
 BCRYPT = text(pattern=r"^\$2[abxy]\$\d{2}\$[./A-Za-z0-9]{53}$")
 ISO_DATE = nullable(text(pattern=r"^(\d{4}-\d{2}-\d{2}.*)?$"))
 # Of a row only what the digest and a replay need; a value never leaves the record's own `data`.
-ROWS = array(document(("obsId", "obsUuid", "crc", "role"), obsId=NUMBER, obsUuid=LINE, crc=NUMBER, role=LINE)) | {
-    "minItems": 1
-}
+ROWS = array(
+    document(
+        ("stream", "rowId", "rowUuid", "crc", "role"), stream=LINE, rowId=NUMBER, rowUuid=LINE, crc=NUMBER, role=LINE
+    )
+)

@@ -23,7 +23,7 @@ from passport_pipeline.passport.mongo.states import PARKED_ROW
 from passport_pipeline.passport.parked.retry_policy import EXHAUSTED, Retries, due
 
 # What a parked row is about; everything else says when it was parked and tried.
-SUBJECT = ("hospital", "obsUuid", "obsId", "personUuid", "window", "day", "rows")
+SUBJECT = ("hospital", "stream", "rowUuid", "rowId", "personUuid", "window", "day", "rows")
 CONTENT = (*SUBJECT, "reason", "fields", "refused", "error")
 SCHEDULE = ("tries", "nextAttempt")
 IDS_PER_DELETE = 20_000

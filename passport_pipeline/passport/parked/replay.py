@@ -63,7 +63,7 @@ class Selection:
         query: Document = {}
         if self.ids:
             row_ids = [ObjectId(text) for text in self.ids if ObjectId.is_valid(text)]
-            query["$or"] = [{"_id": {"$in": row_ids}}, {"obsUuid": {"$in": list(self.ids)}}]
+            query["$or"] = [{"_id": {"$in": row_ids}}, {"rowUuid": {"$in": list(self.ids)}}]
         if self.reasons:
             query["reason"] = {"$in": list(self.reasons)}
         if self.hospitals:
@@ -116,7 +116,7 @@ class Row:
     """One parked row, without any of its patient's data."""
 
     id: str
-    obs_uuid: str
+    row_uuid: str
     hospital: str
     day: str
     reason: str
@@ -128,7 +128,7 @@ class Row:
         """As `passport-pipeline parked list --rows --json` prints it."""
         return {
             "id": self.id,
-            "obsUuid": self.obs_uuid,
+            "rowUuid": self.row_uuid,
             "hospital": self.hospital,
             "day": self.day,
             "reason": self.reason,
@@ -147,12 +147,12 @@ def groups(passport: Passport, selection: Selection) -> list[Group]:
 @answering("listing parked rows")
 def rows(passport: Passport, selection: Selection, limit: int) -> list[Row]:
     """At most `limit` of the selected rows, by hospital and day. Raises PassportError."""
-    content = dict.fromkeys(("obsUuid", "hospital", "day", "reason", "state", "attempts", "nextAttempt"), 1)
+    content = dict.fromkeys(("rowUuid", "hospital", "day", "reason", "state", "attempts", "nextAttempt"), 1)
     order = [("hospital", 1), ("day", 1), ("_id", 1)]
     return [
         Row(
             id=str(row["_id"]),
-            obs_uuid=row["obsUuid"],
+            row_uuid=row["rowUuid"],
             hospital=row["hospital"],
             day=row["day"],
             reason=row["reason"],

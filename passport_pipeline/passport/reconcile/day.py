@@ -169,7 +169,7 @@ class DayReconciler:
         """Retract the records that the day no longer holds; returns what the remaining ones hold."""
         held = counts.records_of_day(*self._where())
         # So many records with the very rows that were stored are those that were stored; else their ids tell.
-        if (held.loaded, held.digest) != (len(self._records), self._rows) and (gone := self._gone()):
+        if (held.records, held.digest) != (len(self._records), self._rows) and (gone := self._gone()):
             self._marker.mark_dirty()
             self._done["retracted"] += retraction.retract(self._run, gone, "not_live")
             held = counts.records_of_day(*self._where())

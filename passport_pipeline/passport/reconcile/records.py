@@ -156,8 +156,8 @@ class RecordStore:
         """Retract other records of the same observations: their creation second, so their _id, changed."""
         if not incoming:
             return
-        own, uuids = _ids(incoming), [record["source"]["obsUuid"] for record in incoming]
-        same = {"source.hospital": self._run.hospital.key, "source.obsUuid": {"$in": uuids}}
+        own, uuids = _ids(incoming), [record["source"]["rowUuid"] for record in incoming]
+        same = {"source.hospital": self._run.hospital.key, "source.rowUuid": {"$in": uuids}}
         records = self._run.passport[RECORDS].find(same, COMPARED_FIELDS)
         others = [record for record in records if record["_id"] not in own]
         self._marker.mark_dirty(record["source"]["day"] for record in others)

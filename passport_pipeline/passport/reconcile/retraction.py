@@ -161,8 +161,8 @@ def copies_of(run: Run, records: Iterable[Document]) -> list[Document]:
     # from the records, and has no copy now, did not exist to be retracted.
     if run.passport[RETRACTED].find_one({"hospital": run.hospital.key}, {"_id": 1}) is None:
         return []
-    uuids = {record["_id"]: record["source"]["obsUuid"] for record in records}
-    same = {"hospital": run.hospital.key, "document.source.obsUuid": {"$in": list(uuids.values())}}
+    uuids = {record["_id"]: record["source"]["rowUuid"] for record in records}
+    same = {"hospital": run.hospital.key, "document.source.rowUuid": {"$in": list(uuids.values())}}
     query = {"$or": [{"_id": {"$in": list(uuids)}}, same]}
     return sorted(
         run.passport[RETRACTED].find(query, batch_size=COPIES_PER_BATCH), key=lambda copy: copy["retractedAt"]

@@ -19,8 +19,8 @@ class RowDefinition(Protocol):
     row_id   the row's number in it, an integer primary key
     row_uuid random, and so in no other database
     joined   the table with all that the expressions below need; never more rows than the table has
-    root_id  the row_id of the row with which this one is read: members of a group have one root
-    dated    the local time whose date is the row's day, the same for all rows of a root; may be NULL or a zero date
+    unit_id  a number, at least 0, of what this row is read together with; below 2**54
+    dated    the local time whose date is the row's day, the same for all rows of a unit; may be NULL or a zero date
     live     1 where the row counts, else 0
     checksum CRC32 over everything that is read of the row; never NULL
     """
@@ -34,7 +34,7 @@ class RowDefinition(Protocol):
     @property
     def joined(self) -> FromClause: ...  # noqa: D102
     @property
-    def root_id(self) -> ColumnElement[int]: ...  # noqa: D102
+    def unit_id(self) -> ColumnElement[int]: ...  # noqa: D102
     @property
     def dated(self) -> ColumnElement[Any]: ...  # noqa: D102
     @property

@@ -1,9 +1,9 @@
 """The survey: the digest of each day, computed by the hospital's own server.
 
 A survey is a frame of cells. A cell sums up the rows of one block of 16,384 row ids, of one day and of one block of
-root ids. Because a cell belongs to one block of ids, a survey is brought up to date by reading some
-blocks again and replacing their cells; because a cell gives its lowest and highest id, a window is read by id
-ranges, and no index on `date_created` is ever needed. Rows that arrive late only add a small cell.
+units, which are what rows are read together with. Because a cell belongs to one block of ids, a survey is brought up
+to date by reading some blocks again and replacing their cells; because a cell gives its lowest and highest id, a window
+is read by id ranges, and no index on `date_created` is ever needed. Rows that arrive late only add a small cell.
 
 Measured on 2 cores for a million rows: 5 s; the tail above a known id takes milliseconds per thousand rows.
 
@@ -31,7 +31,7 @@ GAP, MOST_RANGES = 1_000, 400
 
 CELL_COLUMNS = {
     "day": "datetime64[s]",
-    "root_block": "int64",
+    "unit_block": "int64",
     "block": "int64",
     "rows": "int64",
     "live": "int64",
@@ -41,7 +41,7 @@ CELL_COLUMNS = {
     "crc_sum": "int64",
     "crc_mix": "int64",
 }
-_KEYS = ["day", "root_block", "block"]
+_KEYS = ["day", "unit_block", "block"]
 
 Ranges = list[tuple[int, int]]
 
@@ -50,8 +50,8 @@ Ranges = list[tuple[int, int]]
 class Survey:
     """What a hospital holds, by day and block of ids.
 
-    `cells` has CELL_COLUMNS, sorted by day, root_block, block, each combination once; nothing is null but
-    `day`, which is NaT for rows whose root has no valid `date_created`. `rows` counts voided rows too, `live`
+    `cells` has CELL_COLUMNS, sorted by day, unit_block, block, each combination once; nothing is null but
+    `day`, which is NaT for rows without a valid day. `rows` counts voided rows too, `live`
     and the checksums do not. `taken_at` is in UTC; `max_row_id` is 0 for an empty table.
     """
 
@@ -104,7 +104,6 @@ class Survey:
 
         Its tail, which is read again in any case, stays as it was, so that it still shows what is new there.
         """
-        part = _renamed(part)
         stays = ~in_month(self.cells, month) | (self.cells["block"] >= self.tail)
         return replace(self, cells=folded([self.cells[stays], part[part["block"] < self.tail]]))
 
@@ -115,13 +114,13 @@ class Survey:
 
     @staticmethod
     def readable(frames: Mapping[str, pd.DataFrame]) -> bool:
-        """Whether `from_frames` can read them; those of earlier versions lack the third checksum."""
-        return set(CELL_COLUMNS) <= set(_renamed(frames["cells"]).columns)
+        """Whether `from_frames` can read them; earlier versions had other cells."""
+        return set(CELL_COLUMNS) <= set(frames["cells"].columns)
 
     @classmethod
     def from_frames(cls, frames: Mapping[str, pd.DataFrame], metadata: Mapping[str, str]) -> Self:
         """Read what `to_frames` gave."""
-        cells = _renamed(frames["cells"])[list(CELL_COLUMNS)].astype(CELL_COLUMNS)
+        cells = frames["cells"][list(CELL_COLUMNS)].astype(CELL_COLUMNS)
         return cls(cells, datetime.fromisoformat(metadata["takenAt"]), int(metadata["maxObsId"]))
 
 
@@ -133,12 +132,12 @@ def with_checksums(cells: pd.DataFrame, checksums: Iterable[pd.DataFrame]) -> pd
 def checksum_cells(rows: pd.DataFrame) -> pd.DataFrame:
     """What rows add to the checksums of their cells: CELL_COLUMNS, counting no rows.
 
-    `rows` has day datetime64, root_id, row_id and row_crc int64, nothing null.
+    `rows` has day datetime64, unit_id, row_id and row_crc int64, nothing null.
     """
     each = pd.DataFrame(
         {
             "day": rows["day"],
-            "root_block": rows["root_id"] // BLOCK,
+            "unit_block": rows["unit_id"] // BLOCK,
             "block": rows["row_id"] // BLOCK,
             "row_id": rows["row_id"],
             "crc": rows["row_crc"],
@@ -203,7 +202,7 @@ def at_most(ranges: Ranges, most: int = MOST_RANGES) -> Ranges:
 
 
 def folded(frames: list[pd.DataFrame]) -> pd.DataFrame:
-    """Frames of cells as one, each (day, root_block, block) once."""
+    """Frames of cells as one, each (day, unit_block, block) once."""
     cells = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(CELL_COLUMNS))
     cells = cells.astype(CELL_COLUMNS)
     # Zero dates and NULLs are one cell here and several at the server; so are the pieces of a cut block.
@@ -219,8 +218,3 @@ def folded(frames: list[pd.DataFrame]) -> pd.DataFrame:
             crc_mix=("crc_mix", "sum"),
         ).reset_index()
     return cells.astype(CELL_COLUMNS)[list(CELL_COLUMNS)].sort_values(_KEYS, ignore_index=True)
-
-
-def _renamed(cells: pd.DataFrame) -> pd.DataFrame:
-    """Stored cells with the columns' present names: until 0.1 they were named after observations."""
-    return cells.rename(columns={"min_obs_id": "min_row_id", "max_obs_id": "max_row_id"})

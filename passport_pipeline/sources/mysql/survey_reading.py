@@ -163,7 +163,7 @@ def _statement(
     row = (
         sa.select(
             sa.type_coerce(sa.func.date(rows.dated) + 0, sa.Integer).label("day"),
-            rows.root_id.op("DIV")(BLOCK).label("root_block"),
+            rows.unit_id.op("DIV")(BLOCK).label("unit_block"),
             rows.row_id.op("DIV")(BLOCK).label("block"),
             rows.row_id.label("row_id"),
             sa.func.if_(rows.live, rows.checksum if checksums else 0, sa.null()).label("crc"),
@@ -176,7 +176,7 @@ def _statement(
     return (
         sa.select(
             row.c.day,
-            row.c.root_block,
+            row.c.unit_block,
             row.c.block,
             sa.func.count(),
             sa.func.count(row.c.crc),
@@ -186,7 +186,7 @@ def _statement(
             sa.func.ifnull(sa.func.sum(row.c.crc), 0),
             sa.func.ifnull(sa.func.sum(mixed(row.c.crc)), 0),
         )
-        .group_by(row.c.day, row.c.root_block, row.c.block)
+        .group_by(row.c.day, row.c.unit_block, row.c.block)
         .order_by(None)
     )
 

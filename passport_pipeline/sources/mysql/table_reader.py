@@ -31,7 +31,7 @@ ReadRows = Callable[[sa.Connection, pd.DataFrame, int], Generator[pd.DataFrame]]
 class TableReader:
     """Reads the rows of `rows` in `database`.
 
-    read_rows       gives frames with the columns day, root_id, row_crc, and the row's number in `id_column`
+    read_rows       gives frames with the columns day, unit_id, row_crc, and the row's number in `id_column`
     changed_blocks  where older rows may have changed
     count_withdrawn counts unvoided rows that are not live, by reason
     """

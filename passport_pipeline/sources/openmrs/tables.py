@@ -35,7 +35,7 @@ encounter = _table(
     "encounter",
     numbers="encounter_id patient_id encounter_type location_id visit_id provider_id voided",
     texts="uuid",
-    dates="encounter_datetime date_voided",
+    dates="encounter_datetime date_created date_voided",
 )
 visit = _table("visit", numbers="visit_id voided", dates="date_voided")
 encounter_provider = _table(

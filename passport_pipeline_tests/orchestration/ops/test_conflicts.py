@@ -31,7 +31,7 @@ def dispute(operator):
         def open_one():
             record = None
             while record is None:
-                leads = {"source.rows.0.obsId": {"$in": list(mutations.change_value().obs_ids)}, "editedBy": None}
+                leads = {"source.rows.0.rowId": {"$in": list(mutations.change_value().obs_ids)}, "editedBy": None}
                 record = operator.database.medicalrecords.find_one(leads)
             edited = {f"data.{name}": value for name, value in EDIT.items()}
             change = edited | {"editedBy": "a doctor", "lastEditedAt": datetime.now(UTC)}

@@ -103,7 +103,7 @@ def test_rows_made_due_are_requested_once_tried_counted_and_cleared_when_their_c
     assert (found["attempts"], found["reason"]) == (attempts + 1, "unknown_patient")
     assert requested(operator) == []
     load_passport(operator.database, seed_passport())
-    replay(operator, ids=[found["obsUuid"]])
+    replay(operator, ids=[found["rowUuid"]])
     (second,) = requested(operator)
     assert second.run_key != first.run_key
     run(operator, second)

@@ -46,7 +46,7 @@ def test_a_day_counts_the_same_whatever_the_number_of_documents_its_rows_come_in
 
 
 def test_a_document_that_was_inserted_by_hand_counts(world, two_months):
-    gone = world.passport[RECORDS].find_one_and_delete({"source.obsId": 1})
+    gone = world.passport[RECORDS].find_one_and_delete({"source.rowId": 1})
     assert digests_in(world.passport)[DAY] == two_months[DAY] - digest_of([gone])
     assert recounted(world.passport, "central")[DAY].loaded == 2
     world.passport[DAYS].delete_many({})

@@ -212,7 +212,7 @@ def test_a_run_that_was_taken_over_is_refused_also_where_the_other_had_nothing_t
             world.run(shown, token=new)
         with pytest.raises(WindowTakenOver):
             world.run([*shown, record(2, world.patients[1])], token=old)
-    assert [one["source"]["obsId"] for one in world.passport[RECORDS].find()] == [1]
+    assert [one["source"]["rowId"] for one in world.passport[RECORDS].find()] == [1]
     world.check()
 
 
@@ -230,7 +230,7 @@ def test_the_days_fence_stops_a_run_that_was_suspended_just_after_it_checked_its
         monkeypatch.setattr(leases, "confirm", suspended_after)
         with pytest.raises(WindowTakenOver):
             world.run([record(1, world.patients[0])], token=old)
-    assert [one["source"]["obsId"] for one in world.passport[RECORDS].find()] == [2]
+    assert [one["source"]["rowId"] for one in world.passport[RECORDS].find()] == [2]
     world.check()
 
 
@@ -254,7 +254,7 @@ def test_what_a_run_wrote_after_it_was_taken_over_is_removed_by_the_next_run(wor
     assert world.passport[DAYS].find_one()["writers"]
     with lease(world.passport, *WINDOW, "next", 30) as token:
         world.run([record(2, world.patients[1])], token=token)
-    assert [one["source"]["obsId"] for one in world.passport[RECORDS].find()] == [2]
+    assert [one["source"]["rowId"] for one in world.passport[RECORDS].find()] == [2]
     world.check()
 
 
@@ -319,7 +319,7 @@ def test_documents_carry_the_token_that_they_were_written_under_and_no_checksum_
     world.run(shown[:1])
     with lease(world.passport, *WINDOW, "one", 30) as token:
         world.run(shown, [parked(3)], token=token)
-    fences = {one["source"]["obsId"]: one["source"].get("fence") for one in world.passport[RECORDS].find()}
+    fences = {one["source"]["rowId"]: one["source"].get("fence") for one in world.passport[RECORDS].find()}
     assert fences == {1: None, 2: token}
     assert world.passport[PARKED].find_one()["fence"] == token
     found = world.get(shown[1])

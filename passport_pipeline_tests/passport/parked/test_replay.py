@@ -55,7 +55,7 @@ def test_every_field_of_a_selection_excludes_rows(held_back):
     assert set(counted(held_back, months=("2025-12", "2026-01"))) == {("central", "2025-12", "unknown_patient")}
     assert counted(held_back, months=("2025-12", "2026-01"), window="2025-11") == {}
     assert counted(held_back, state="exhausted") == {}
-    one = held_back.passport[PARKED].find_one({"obsUuid": "obs-2-0"})
+    one = held_back.passport[PARKED].find_one({"rowUuid": "obs-2-0"})
     for name in (str(one["_id"]), "obs-2-0"):
         assert [row.id for row in rows(held_back.passport, Selection(ids=[name]), 9)] == [str(one["_id"])]
     assert counted(held_back, ids=["obs-2-0", "obs-4-0"]) == {

@@ -31,12 +31,12 @@ FIRST, SECOND = date(2024, 2, 10), date(2024, 2, 11)
 
 
 class ListRows:
-    """An entry's root is itself, its day that of `date`, and it is live as long as it is active."""
+    """An entry's unit is itself, its day that of `date`, and it is live as long as it is active."""
 
     def __init__(self) -> None:
         self.table = self.joined = sa.table("lists", *(sa.column(name) for name in NAMES))
         columns = self.table.c
-        self.row_id = self.root_id = columns["id"]
+        self.row_id = self.unit_id = columns["id"]
         self.row_uuid = sa.func.hex(columns["uuid"])
         self.dated = columns["date"]
         self.live = sa.func.ifnull(columns["activity"], 0)
@@ -53,7 +53,7 @@ def changed_blocks(connection, survey, since):
 def read_rows(connection, cells, batch_rows):
     rows = ListRows()
     day = sa.func.date(rows.dated).label("day")
-    labels = (day, rows.root_id.label("root_id"), rows.row_id.label("row_id"), rows.checksum.label("row_crc"))
+    labels = (day, rows.unit_id.label("unit_id"), rows.row_id.label("row_id"), rows.checksum.label("row_crc"))
     days = sorted({moment.date() for moment in cells["day"]})
     chosen = sa.and_(within(rows.row_id, at_most(cell_ranges(cells))), rows.live == 1, day.in_(days))
     records = connection.execute(

@@ -37,7 +37,7 @@ def test_rows_read_fold_to_the_digest_that_the_server_computed_in_every_version(
     database = openmrs_database(version)
     insert_difficult_rows(database)
     rows, digests, survey = extracted(database_of(database))
-    assert list(rows["obs_id"]) == [1, 2, 3, 4, 5, 6, 7, 12, 8, 9, 10, 11, 15]
+    assert list(rows["obs_id"]) == [*range(1, 13), 15]
     assert {DAY: Digest.of(rows["row_crc"].to_numpy())} == digests == survey.digests()
     assert survey.outside("2005-01", "2030-01") == 1  # the one with the zero date
     assert rows.dtypes.astype(str).to_dict() == OBSERVATION_COLUMNS

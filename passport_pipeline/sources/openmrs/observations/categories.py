@@ -14,9 +14,17 @@ import pandas as pd
 
 from passport_pipeline.sources.drafts import BOOLEAN, COMPLEX, CONDITION, MEDICATION, TEXT, VALUE_TYPES, VISIT
 from passport_pipeline.sources.lookups import ConceptLookup
-from passport_pipeline.sources.openmrs.observations.evidence import DRUG_CLASSES, EVIDENCE, VETOES, Rule, Veto
+from passport_pipeline.sources.openmrs.observations.evidence import (
+    COMMENTS_THAT_TAKE_BACK,
+    DRUG_CLASSES,
+    EVIDENCE,
+    VETOES,
+    Rule,
+    Veto,
+)
+from passport_pipeline.sources.openmrs.observations.units import units_of
 from passport_pipeline.sources.openmrs.observations.values import Values, describe
-from passport_pipeline.sources.openmrs.observations.vocabulary import Flags, Positions, Texts, Vocabulary, fold
+from passport_pipeline.sources.openmrs.observations.vocabulary import Flags, Positions, Texts, Vocabulary, fold, phrases
 
 _KINDS = pd.Index(VALUE_TYPES, dtype=object)
 _YES_WORDS = frozenset({" yes ", " true ", " oui ", " vrai ", " si ", " sim ", " yego ", " ndiyo "})
@@ -67,6 +75,7 @@ class Tables:
         self.rules = [_compile(rule, vocabulary) for rule in EVIDENCE]
         self.vetoes = [_compile_veto(veto, vocabulary) for veto in VETOES]
         self.drug_questions = _of_class(vocabulary, DRUG_CLASSES)
+        self.takes_back = phrases(COMMENTS_THAT_TAKE_BACK)
         self.yes = vocabulary.mapped_to(("CIEL:1065",))
         self.yes |= np.array([words in _YES_WORDS for words in vocabulary.words], dtype=bool)
         self.yes_name = "Yes"
@@ -100,14 +109,13 @@ def categorise(observations: pd.DataFrame, concepts: ConceptLookup) -> pd.DataFr
 
 def parents_of(observations: pd.DataFrame) -> Positions:
     """The position in the frame of each row's group; -1 where it is in none, in one that is not live, or in one of
-    another day, as groups that are nested too deep or in a circle may be. A record's rows count for one day, in any
-    frame.
+    another unit or day, which may be in another frame. A record's rows count for one day, in any frame.
     """
     index = pd.Index(observations["obs_id"].to_numpy(dtype=np.int64))
     group_ids = observations["obs_group_id"].to_numpy(dtype=np.int64, na_value=-1)
     parents: Positions = np.asarray(index.get_indexer(pd.Index(group_ids)), dtype=np.intp)
-    day = observations["day"].to_numpy()
-    parents[(parents == np.arange(len(parents))) | (day[parents] != day)] = -1
+    day, unit = observations["day"].to_numpy(), units_of(observations)
+    parents[(parents == np.arange(len(parents))) | (day[parents] != day) | (unit[parents] != unit)] = -1
     return parents
 
 
@@ -133,7 +141,7 @@ def decide(observations: pd.DataFrame, values: Values, tables: Tables, parents: 
     category = np.array([rule.category for rule in EVIDENCE], dtype=object)[chosen]
     role = _roles(values, tables.rules)
     veto = _vetoed(values, chosen, tables.vetoes, parents)
-    category[veto >= 0] = VISIT
+    category[(veto >= 0) | _taken_back(observations, tables)] = VISIT
     return Categories(category, role, chosen, veto)
 
 
@@ -198,6 +206,15 @@ def _pictured(observations: pd.DataFrame, values: Values) -> Flags:
         for pointer in observations["value_complex"].to_numpy(dtype=object)[pictured]
     ]
     return pictured
+
+
+def _taken_back(observations: pd.DataFrame, tables: Tables) -> Flags:
+    """Rows whose comment takes back what they say."""
+    comments = observations["comments"]
+    taken_back = np.zeros(len(comments), dtype=bool)
+    commented = np.flatnonzero(comments.notna().to_numpy())
+    taken_back[commented] = [bool(tables.takes_back.search(fold(text))) for text in comments.iloc[commented].tolist()]
+    return taken_back
 
 
 def _vetoed(

@@ -1,29 +1,49 @@
 """Observations as drafts of records: the one entry of the stream for rows that were read.
 
 What belongs here: combining the results of the other modules as columns of drafts. What does not: which row leads a
-record (grouping), what it is (evidence), what was answered (values), who is responsible (clinicians).
+record (grouping), what it is (evidence), what was answered (values), how that reads (wording), which visit it is of
+(visits), who is answerable (clinicians).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from passport_pipeline.config.hospitals import Hospital
-from passport_pipeline.sources.drafts import CONDITION, MEDICATION, ROW_COLUMNS, TEST, VISIT, Drafts, Group
+from passport_pipeline.sources.drafts import (
+    CONDITION,
+    ENCOUNTERS,
+    MEDICATION,
+    ROW_COLUMNS,
+    TEST,
+    TEXT,
+    VISIT,
+    Drafts,
+    Group,
+)
 from passport_pipeline.sources.lookups import Lookups
+from passport_pipeline.sources.openmrs.observations import wording
 from passport_pipeline.sources.openmrs.observations.categories import parents_of
-from passport_pipeline.sources.openmrs.observations.clinicians import attribute
+from passport_pipeline.sources.openmrs.observations.clinicians import Attribution, attribute
 from passport_pipeline.sources.openmrs.observations.evidence import EVIDENCE, RULES_VERSION
 from passport_pipeline.sources.openmrs.observations.grouping import Grouped, Rows, group
 from passport_pipeline.sources.openmrs.observations.interpretation import Interpretation
 from passport_pipeline.sources.openmrs.observations.test_status import test_statuses
+from passport_pipeline.sources.openmrs.observations.units import units_of
 from passport_pipeline.sources.openmrs.observations.values import cleaned
-from passport_pipeline.sources.openmrs.observations.vocabulary import Texts, objects
+from passport_pipeline.sources.openmrs.observations.visits import Visits, visits_of
+from passport_pipeline.sources.openmrs.observations.vocabulary import Positions, Texts, objects
 
-_OF_A_RECORD = ["row_id", "row_uuid", "day", "person_id", "person_uuid", "created_at"]
+STREAM = "observations"
+UNNAMED_VISIT = "Visit"
+
+_OF_A_ROW = ["row_id", "row_uuid", "day", "person_id", "person_uuid", "created_at"]
 _AS_THEY_ARE = {
     "at": "obs_datetime",
     "encounter_uuid": "encounter_uuid",
@@ -39,21 +59,19 @@ _DRUG_ANSWERED = [
 def draft(rows: pd.DataFrame, lookups: Lookups, hospital: Hospital) -> Drafts:
     """Decide every row's outcome and gather the content of each record.
 
-    `rows` is a frame of OBSERVATION_COLUMNS: groups whole, obs_id unique, any order and index; batches of earlier
-    versions may lack bad_datetime, unreadable and encounter_patient_id. Never raises for a row's content.
+    `rows` is a frame of OBSERVATION_COLUMNS: units whole, obs_id unique, any order and index; batches of earlier
+    versions may lack dated, bad_datetime, unreadable and encounter_patient_id. Never raises for a row's content.
     """
     interpretation = lookups.derived(Interpretation)
     identified = identities(rows)
     read = Rows.of(rows, interpretation, identified["parent"].to_numpy())
-    grouped = group(read, interpretation)
+    visits = visits_of(rows, read.withheld)
+    grouped = group(read, interpretation, visits)
     attribution = attribute(rows, interpretation.people)
-    leads = grouped.leads
-    columns: dict[str, Any] = {name: identified[name].to_numpy()[leads] for name in _OF_A_RECORD}
-    columns |= {"position": leads.astype(np.int64), "hospital": np.full(len(leads), hospital.name, dtype=object)}
-    columns |= _content(read, grouped, interpretation) | attribution.columns(leads)
-    columns |= _about(rows[_ABOUT].iloc[leads], interpretation)
-    columns["group"] = _groups(read, identified, columns["type"], grouped, interpretation)
-    return Drafts(_outcomes(identified, grouped), _frame(columns), attribution.clinicians(), RULES_VERSION)
+    made = _Gathered(read, identified, grouped, visits, attribution, interpretation)
+    led = made.led()
+    records = pd.concat([led, made.visits_like(led)], ignore_index=True).assign(hospital=hospital.name)
+    return Drafts(_outcomes(identified, grouped), records, attribution.clinicians(), RULES_VERSION, STREAM)
 
 
 def identities(rows: pd.DataFrame) -> pd.DataFrame:
@@ -70,7 +88,7 @@ def identities(rows: pd.DataFrame) -> pd.DataFrame:
         "person_id": person_id,
         "person_uuid": _named(rows["person_uuid"], "person", person_id),
         "created_at": rows["date_created"].to_numpy(),
-        "root_id": rows["root_id"].to_numpy(dtype=np.int64),
+        "unit_id": units_of(rows),
         "parent": parents_of(rows),
     }
     return _frame(columns)
@@ -84,63 +102,135 @@ def _named(uuids: pd.Series, kind: str, numbers: np.ndarray) -> Texts:
 
 
 def _outcomes(identified: pd.DataFrame, grouped: Grouped) -> pd.DataFrame:
-    row_id = identified["row_id"].to_numpy()
-    lead_row_id = row_id[grouped.lead] if len(row_id) else row_id
     return identified[ROW_COLUMNS].assign(
         outcome=pd.Series(grouped.outcome, dtype="str"),
-        lead_row_id=pd.arrays.IntegerArray(lead_row_id, grouped.lead < 0),
+        record=grouped.record.astype(np.int64),
         role=pd.Series(grouped.role, dtype="str"),
         reason=pd.Series(grouped.reason, dtype="str"),
     )
 
 
-def _content(rows: Rows, grouped: Grouped, interpretation: Interpretation) -> dict[str, Any]:
-    """The content of each record, by column."""
-    vocabulary, leads = interpretation.vocabulary, grouped.leads
-    question = rows.values.question[leads]
-    remark = grouped.remark[leads]
-    record_type = rows.categories.category[leads]
-    record_type[pd.notna(remark)] = VISIT
-    status = test_statuses(rows.observations, rows.values, vocabulary)[leads]
-    status[record_type != TEST] = None
-    return {
-        "type": record_type,
-        "question": vocabulary.name[question],
-        "answer": rows.values.display[leads],
-        "value_type": rows.values.value_type[leads],
-        "dosage": rows.values.dosage[leads],
-        "test_status": status,
-        "certainty": grouped.certainty[leads],
-        "order": grouped.order[leads],
-        "remark": remark,
-        "question_is_drug": interpretation.tables.drug_questions[question]
-        & ~np.isin(rows.categories.rule[leads], _DRUG_ANSWERED),
-        "concept": vocabulary.asked[question],
-    }
+@dataclass(frozen=True)
+class _Gathered:
+    """What the other modules say of a frame's rows."""
+
+    rows: Rows
+    identified: pd.DataFrame
+    grouped: Grouped
+    visits: Visits
+    attribution: Attribution
+    interpretation: Interpretation
+
+    @cached_property
+    def labels(self) -> Texts:
+        return wording.labels(self.rows, self.interpretation.vocabulary)
+
+    def led(self) -> pd.DataFrame:
+        """The records that rows lead, one row each."""
+        leads = self.grouped.leads
+        columns = {name: self.identified[name].to_numpy()[leads] for name in _OF_A_ROW}
+        columns |= {"record": leads.astype(np.int64), "stream": _each(STREAM, len(leads))}
+        columns |= self._content(leads) | self.attribution.columns(leads) | self._about(leads)
+        columns["visit"] = self.visits.number[leads].astype(np.int64)
+        columns["group"] = self._groups(columns["type"])
+        columns |= {"reason": _each(None, len(leads)), "lines": _each(None, len(leads))}
+        return _frame(columns)
+
+    def visits_like(self, led: pd.DataFrame) -> pd.DataFrame:
+        """The visits, one row each, with the same columns."""
+        visits = self.visits
+        numbers = np.arange(len(visits.first), dtype=np.int64) + self.rows.size
+        columns = {name: self.identified[name].to_numpy()[visits.first] for name in ("day", "person_id", "person_uuid")}
+        columns |= {"row_id": visits.row_id, "row_uuid": visits.uuid, "created_at": visits.made, "at": visits.at}
+        columns |= {"record": numbers, "visit": numbers, "stream": _each(ENCOUNTERS, len(numbers))}
+        columns |= {"type": _each(VISIT, len(numbers)), "value_type": _each(TEXT, len(numbers))}
+        columns |= {"question_is_drug": np.zeros(len(numbers), dtype=bool), "lines": self._lines()}
+        columns |= {"reason": self._reasons(), **self.attribution.columns(visits.first)}
+        about = self._about(visits.first)
+        columns |= {name: about[name] for name in ("encounter_uuid", "location")}
+        lacking = led.columns.difference(list(columns))
+        columns |= {name: pd.Series([None] * len(numbers), dtype=led[name].dtype).array for name in lacking}
+        return _frame({name: columns[name] for name in led.columns})
+
+    def _content(self, leads: Positions) -> dict[str, Any]:
+        """The content of each record, by column."""
+        rows, grouped, vocabulary = self.rows, self.grouped, self.interpretation.vocabulary
+        question = rows.values.question[leads]
+        record_type = rows.categories.category[leads]
+        status = test_statuses(rows.observations, rows.values, vocabulary)[leads]
+        status[record_type != TEST] = None
+        return {
+            "type": record_type,
+            "question": vocabulary.name[question],
+            "label": self.labels[leads],
+            "answer": rows.values.display[leads],
+            "shown": wording.shown(rows, grouped, vocabulary, leads),
+            "value_type": rows.values.value_type[leads],
+            "dosage": rows.values.dosage[leads],
+            "test_status": status,
+            "certainty": grouped.certainty[leads],
+            "order": grouped.order[leads],
+            "question_is_drug": self.interpretation.tables.drug_questions[question]
+            & ~np.isin(rows.categories.rule[leads], _DRUG_ANSWERED),
+            "concept": vocabulary.asked[question],
+        }
+
+    def _about(self, positions: Positions) -> dict[str, Any]:
+        """What else is known of the rows at these positions."""
+        rows = self.rows.observations[_ABOUT].iloc[positions]
+        columns: dict[str, Any] = {name: rows[column].array for name, column in _AS_THEY_ARE.items()}
+        return columns | {
+            "location": rows["location_id"].map(self.interpretation.locations).array,
+            "comment": cleaned(rows["comments"]),
+            "accession": cleaned(rows["accession_number"]),
+        }
+
+    def _groups(self, record_type: Texts) -> Texts:
+        """The header of the group that each record is in; not that of a diagnosis, which is one of its rows."""
+        rows, leads = self.rows, self.grouped.leads
+        headers = rows.parent[leads]
+        members = np.flatnonzero((headers >= 0) & (record_type != CONDITION))
+        headers = headers[members]
+        asked = self.interpretation.vocabulary.asked[rows.values.question[headers]]
+        uuids = self.identified["row_uuid"].to_numpy()[headers]
+        groups: Texts = _each(None, len(leads))
+        groups[members] = objects(map(Group, rows.obs_id[headers].tolist(), uuids, asked))
+        return groups
+
+    def _lines(self) -> Texts:
+        """The plain answers of each visit, in the order in which they were entered: OpenMRS saves a form's in its
+        order.
+        """
+        lines: list[list[str]] = [[] for _ in self.visits.first]
+        for visit, label, shown in self._answers():
+            lines[visit].append(f"{label}: {shown}")
+        return objects(lines)
+
+    def _reasons(self) -> Texts:
+        """Why the patient came: the chief complaints, else the kind of encounter, else that it was a visit."""
+        complaints: list[dict[str, None]] = [{} for _ in self.visits.first]
+        positions = self.grouped.answers
+        asked = self.interpretation.complaints[self.rows.values.question[positions]] & (self.rows.parent[positions] < 0)
+        for (visit, _, shown), is_complaint in zip(self._answers(), asked.tolist(), strict=True):
+            if is_complaint:
+                complaints[visit][shown] = None
+        kinds = self.rows.observations["encounter_type_id"].iloc[self.visits.first]
+        kinds = kinds.map(self.interpretation.encounter_types)
+        return objects(
+            ", ".join(told) or (kind if isinstance(kind, str) and kind else UNNAMED_VISIT)
+            for told, kind in zip(complaints, kinds.tolist(), strict=True)
+        )
+
+    def _answers(self) -> Iterator[tuple[int, str, str]]:
+        """Each plain answer: which visit it is of, its label, and what it shows."""
+        positions = self.grouped.answers
+        visits = (self.visits.number[positions] - self.rows.size).tolist()
+        shown = wording.shown(self.rows, self.grouped, self.interpretation.vocabulary, positions)
+        return zip(visits, self.labels[positions].tolist(), shown.tolist(), strict=True)
 
 
-def _about(leading: pd.DataFrame, interpretation: Interpretation) -> dict[str, Any]:
-    """What else is known of each record; `leading` are the rows that lead them."""
-    columns: dict[str, Any] = {name: leading[column].array for name, column in _AS_THEY_ARE.items()}
-    return columns | {
-        "location": leading["location_id"].map(interpretation.locations).array,
-        "comment": cleaned(leading["comments"]),
-        "accession": cleaned(leading["accession_number"]),
-    }
-
-
-def _groups(
-    rows: Rows, identified: pd.DataFrame, record_type: Texts, grouped: Grouped, interpretation: Interpretation
-) -> Texts:
-    """The header of the group that each record is a member of; not that of a diagnosis, which is one of its rows."""
-    headers = rows.parent[grouped.leads]
-    members = np.flatnonzero((headers >= 0) & (record_type != CONDITION))
-    headers = headers[members]
-    asked = interpretation.vocabulary.asked[rows.values.question[headers]]
-    uuids = identified["row_uuid"].to_numpy()[headers]
-    groups: Texts = np.full(len(grouped.leads), None, dtype=object)
-    groups[members] = objects(map(Group, rows.obs_id[headers].tolist(), uuids, asked))
-    return groups
+def _each(value: str | None, times: int) -> Texts:
+    return np.full(times, value, dtype=object)
 
 
 def _frame(columns: dict[str, Any]) -> pd.DataFrame:

@@ -7,8 +7,8 @@ EVIDENCE is read from the top, and the first row whose conditions all hold decid
 the order of evidence: 2 what the question is mapped to, 3 the class of the coded answer, 4 the question's
 class and the type of its value, 5 words in the question's name, 6 the honest default. (1, a hospital's own
 override, is not built yet.) VETOES are read after it: a row that became a condition or a medication, and to
-which one of them applies, is a visit note after all. A note shows the patient the same words and claims
-nothing; a false condition or medication does harm. Raise RULES_VERSION with every change of either table.
+which one of them applies, is a note after all, and so is any whose comment takes it back. A note shows the
+patient the same words and claims nothing; a false condition or medication does harm. Raise RULES_VERSION with every change of either table.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from passport_pipeline.sources.drafts import (
     VISIT,
 )
 
-RULES_VERSION = 2
+RULES_VERSION = 3
 
 # Roles in the diagnosis construct: the two kinds of diagnosis lead a record, the others belong to it.
 DIAGNOSIS, NON_CODED_DIAGNOSIS = "diagnosis", "non_coded_diagnosis"
@@ -250,4 +250,21 @@ VETOES: tuple[Veto, ...] = (
              "insurance, complaint, complaints, plainte, plaintes, abuse, stock, available, availability, "
              "comment, comments, desensitization, duration, frequency, route, quantity, dispensed, units")),
 )
+# fmt: on
+
+# fmt: off
+COMMENTS_THAT_TAKE_BACK = _list(
+    "ruled out, rule out, excluded, not confirmed, unconfirmed, wrong patient, wrong person, wrong result, disregard, "
+    "ignore, in error, error, mistake, mistaken, mistakenly, invalid, cancelled, canceled, rejected, void, voided, "
+    "do not use, exclu, ecarte, infirme, non confirme, mauvais patient, ne pas tenir compte, a ignorer, erreur, "
+    "par erreur, invalide, annule, rejete, paciente errado, paciente equivocado, descartado, excluido, nao confirmado, "
+    "no confirmado, ignorar, desconsiderar, erro, por engano, por error, equivocado, anulado, cancelado, invalido")
+"""A comment with one of these words takes back what its row says, whatever that is: it is shown as a note."""
+
+COMPLAINT_CODES = _list("CIEL:160531, CIEL:5219, CIEL:162169")
+COMPLAINT_NAMES = _list(
+    "chief complaint, chief complaints, presenting complaint, presenting complaints, reason for visit, "
+    "reason for encounter, reason for consultation, motif de consultation, motif de la visite, plainte principale, "
+    "queixa principal, motivo de consulta, motivo da consulta, motivo de la consulta")
+"""Questions that ask why the patient came."""
 # fmt: on

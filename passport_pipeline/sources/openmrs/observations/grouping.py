@@ -5,8 +5,8 @@ What belongs here: assembling groups, above all the diagnosis construct (answer,
 What does not: what an observation is (evidence), what the record says (drafting), which person it is of (identity).
 
     lead      a record is built from it
-    attached  it belongs to the record that another row leads: the certainty and order of a diagnosis, the
-              header of a group to the group's first record
+    attached  it belongs to another record: a plain answer to its visit, the certainty and order of a diagnosis to
+              that, the header of a group to the group's first record
     parked    it, or the row that it belongs to, cannot be shown (drafts.REASONS); the rows of one record are
               parked together. A row that is unreadable, or in an encounter of another patient, says nothing of any
               other row: it is always parked by itself
@@ -23,6 +23,7 @@ import pandas as pd
 
 from passport_pipeline.core.time_zones import are_instants
 from passport_pipeline.sources.drafts import (
+    ANSWER,
     ATTACHED,
     CONDITION,
     EMPTY_GROUP,
@@ -34,11 +35,14 @@ from passport_pipeline.sources.drafts import (
     PART_WITHOUT_DIAGNOSIS,
     SKIPPED,
     UNREADABLE,
+    VISIT,
 )
 from passport_pipeline.sources.openmrs.observations import evidence
 from passport_pipeline.sources.openmrs.observations.categories import Categories, affirmed, decide
 from passport_pipeline.sources.openmrs.observations.interpretation import Interpretation
+from passport_pipeline.sources.openmrs.observations.units import units_of
 from passport_pipeline.sources.openmrs.observations.values import Values, describe
+from passport_pipeline.sources.openmrs.observations.visits import Visits
 from passport_pipeline.sources.openmrs.observations.vocabulary import Flags, Positions, Texts, Vocabulary
 
 PANEL = "panel"
@@ -58,11 +62,13 @@ class Rows:
     values: Values
     categories: Categories
     reason: Texts
+    withheld: Flags  # people have to decide about it
 
     @classmethod
     def of(cls, observations: pd.DataFrame, interpretation: Interpretation, parent: Positions) -> Rows:
         """Read a frame of OBSERVATION_COLUMNS; `parent` as `categories.parents_of` gives it."""
         values = describe(observations, interpretation.vocabulary)
+        reason = values.reason.copy()
         return cls(
             observations=observations,
             obs_id=observations["obs_id"].to_numpy(dtype=np.int64),
@@ -70,7 +76,8 @@ class Rows:
             parent=parent,
             values=values,
             categories=decide(observations, values, interpretation.tables, parent),
-            reason=values.reason.copy(),
+            reason=reason,
+            withheld=_withheld(observations, reason),
         )
 
     @property
@@ -84,29 +91,32 @@ class Grouped:
     """What each row of a frame is to a record; one element a row, except for `leads`.
 
     outcome    lead, attached, parked or skipped
-    lead       the position of the row that leads its record: its own for a lead, -1 where skipped
-    role       lead, certainty, order, ruled_out, revised, set or panel
+    record     the number of its record: the position of the row that leads it, of a visit `Visits.number`; -1 where
+               skipped
+    role       lead, answer, certainty, order, ruled_out, revised, set or panel
     reason     why it is parked or skipped, else None
     leads      the positions of the rows that lead a record and are not parked, by obs_id
+    answers    the same of the plain answers
     certainty  of each diagnosis as its parts say it (confirmed, presumed), None where that is not certain
     order      the same (primary, secondary)
     remark     the same (why a diagnosis is only a note)
     """
 
     outcome: Texts
-    lead: Positions
+    record: Positions
     role: Texts
     reason: Texts
     leads: Positions
+    answers: Positions
     certainty: Texts
     order: Texts
     remark: Texts
 
 
-def group(rows: Rows, interpretation: Interpretation) -> Grouped:
+def group(rows: Rows, interpretation: Interpretation, visits: Visits) -> Grouped:
     """Decide every row's outcome, and what the parts of each diagnosis say of it. Never raises for a row's content."""
     empty = pd.isna(rows.values.value_type)
-    withheld = _withheld(rows)
+    withheld = rows.withheld
     header = _headers(rows, interpretation.vocabulary, empty) & ~withheld
     part = pd.Index(rows.categories.role, dtype=object).isin(evidence.PARTS) & ~header & ~withheld
     leading = ~header & ~part
@@ -120,31 +130,40 @@ def group(rows: Rows, interpretation: Interpretation) -> Grouped:
     lead[part] = _diagnosis_of(rows, part, diagnoses, parked)
     lead[header] = _first_of_group(rows, header, leading, parked)
     outcome, reason = _outcomes(rows, lead=lead, leading=leading, parked=parked, header=header)
-    leads = np.flatnonzero(leading & ~parked)
-    leads = leads[np.argsort(rows.obs_id[leads], kind="stable")]
+    role = _roles(rows, header, part, diagnoses)
     details = _diagnosis_details(rows, interpretation, part=part, lead=lead, diagnoses=diagnoses)
-    return Grouped(outcome, lead, _roles(rows, header, part, diagnoses), reason, leads, **details)
+    plain = leading & ~parked & ((rows.categories.category == VISIT) | pd.notna(details["remark"]))
+    outcome[plain], role[plain] = ATTACHED, ANSWER
+    record = np.where((lead >= 0) & plain[lead], visits.number[lead], lead)
+    leads, answers = (_by_id(rows, flags) for flags in (leading & ~parked & ~plain, plain))
+    return Grouped(outcome, record, role, reason, leads, answers, **details)
 
 
-def _withheld(rows: Rows) -> Flags:
+def _by_id(rows: Rows, flags: Flags) -> Positions:
+    positions = np.flatnonzero(flags)
+    return positions[np.argsort(rows.obs_id[positions], kind="stable")]
+
+
+def _withheld(observations: pd.DataFrame, reason: Texts) -> Flags:
     """Rows that people have to decide about; sets their reasons. Batches of earlier versions lack the columns."""
-    withheld = np.zeros(rows.size, dtype=bool)
+    withheld = np.zeros(len(observations), dtype=bool)
     for column, why in (("unreadable", UNREADABLE), ("encounter_patient_id", ENCOUNTER_OF_ANOTHER_PATIENT)):
-        if column in rows.observations:
-            values = rows.observations[column]
+        if column in observations:
+            values = observations[column]
             flags = values.to_numpy(dtype=bool) if values.dtype == bool else values.notna().to_numpy()
-            rows.reason[flags] = why
+            reason[flags] = why
             withheld |= flags
     return withheld
 
 
 def _groups(observations: pd.DataFrame) -> npt.NDArray[np.int64]:
-    """The group of each row, numbered within the frame. Rows of two days share an obs_group_id only where the database
-    has no such row; they are separate groups, in any frame.
+    """The group of each row, numbered within the frame. Rows of two units or days that share an obs_group_id are
+    separate groups, in any frame.
     """
     group, _ = pd.factorize(observations["obs_group_id"])
+    unit, units = pd.factorize(units_of(observations))
     day, days = pd.factorize(observations["day"])
-    return np.where(group < 0, -1, group.astype(np.int64) * len(days) + day)
+    return np.where(group < 0, -1, (group.astype(np.int64) * len(units) + unit) * len(days) + day)
 
 
 def _headers(rows: Rows, vocabulary: Vocabulary, empty: Flags) -> Flags:

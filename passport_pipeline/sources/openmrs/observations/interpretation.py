@@ -12,7 +12,8 @@ import pandas as pd
 from passport_pipeline.sources.lookups import Lookups
 from passport_pipeline.sources.openmrs.observations.categories import Tables
 from passport_pipeline.sources.openmrs.observations.clinicians import People
-from passport_pipeline.sources.openmrs.observations.vocabulary import Vocabulary
+from passport_pipeline.sources.openmrs.observations.evidence import COMPLAINT_CODES, COMPLAINT_NAMES
+from passport_pipeline.sources.openmrs.observations.vocabulary import Flags, Vocabulary
 
 
 class Interpretation:
@@ -35,6 +36,16 @@ class Interpretation:
     def people(self) -> People:
         """Providers and users."""
         return People(self._lookups.providers)
+
+    @cached_property
+    def complaints(self) -> Flags:
+        """By position, which concepts ask why the patient came."""
+        return self.vocabulary.mapped_to(COMPLAINT_CODES) | self.vocabulary.named(COMPLAINT_NAMES)
+
+    @cached_property
+    def encounter_types(self) -> pd.Series:
+        """The names of kinds of encounter, str, by encounter_type_id."""
+        return self._lookups.locations.encounter_types.set_index("encounter_type_id")["name"]
 
     @cached_property
     def locations(self) -> pd.Series:

@@ -46,7 +46,7 @@ from passport_pipeline.sources.openmrs.observations.row_definition import (
 )
 from passport_pipeline.sources.openmrs.tables import obs
 
-DATES = ("root_created", "encounter_datetime", "obs_datetime", "value_datetime", "date_created")
+DATES = ("dated", "encounter_datetime", "obs_datetime", "value_datetime", "date_created")
 
 UUIDS = ("obs_uuid", "person_uuid", "encounter_uuid")
 
@@ -83,7 +83,7 @@ class Unreadable(NamedTuple):
 
 
 def read_packed(connection: sa.Connection, schema: Schema, ranges: Ranges, first: datetime, after: datetime) -> Packed:
-    """The live rows in these id ranges whose root was created from `first` until before `after`. Raises SourceError."""
+    """The live rows in these id ranges of days from `first` until before `after`. Raises SourceError."""
     rows = ObservationRows(schema)
     whole: dict[str, list[bytes]] = {"rows": [], "providers": []}
     unreadable: list[Unreadable] = []

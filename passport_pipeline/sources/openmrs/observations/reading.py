@@ -1,7 +1,7 @@
 """The rows themselves: live observations of chosen cells, in frames of a stated schema.
 
-One statement a frame, whatever the frame holds. A frame is a whole number of (day, root_block) pairs in their
-order, so that a group of observations is never split, and about as many rows as asked for: small days share a
+One statement a frame, whatever the frame holds. A frame is a whole number of (day, unit_block) pairs in their
+order, so that no encounter is ever split, and about as many rows as asked for: small days share a
 frame, a giant day is several. While one frame is used, the server reads the next.
 
 What belongs here: which rows are read when, and what a frame is. What does not: how rows come from the server
@@ -26,12 +26,14 @@ from passport_pipeline.sources.mysql.connection import LONGEST_TEXT, Database
 from passport_pipeline.sources.mysql.pymysql_connection import cut
 from passport_pipeline.sources.mysql.survey import BLOCK, at_most, cell_ranges
 from passport_pipeline.sources.openmrs.observations.packed_rows import DATES, Packed, read_packed, unpacked
+from passport_pipeline.sources.openmrs.observations.units import units_of
 
 OBSERVATION_COLUMNS = {
     "obs_id": "int64",
     "obs_uuid": "str",
-    "root_id": "int64",
+    "unit_id": "int64",
     "day": "datetime64[s]",
+    "dated": "datetime64[us]",
     "person_id": "int64",
     "person_uuid": "str",
     "concept_id": "int64",
@@ -66,7 +68,7 @@ OBSERVATION_COLUMNS = {
     "unreadable": "bool",
     "row_crc": "int64",
 }
-"""One row a live observation. Never null: obs_id, root_id, day, person_id, person_uuid, concept_id,
+"""One row a live observation. Never null: obs_id, unit_id, day, dated, person_id, person_uuid, concept_id,
 bad_datetime, creator, unreadable, row_crc; obs_uuid where the database enforces it (1.9 does not).
 
 Datetimes are the hospital's local time; a zero or impossible one is NaT, and `bad_datetime` says so of
@@ -86,10 +88,10 @@ _ROW_BYTES = 512
 def read_observations(
     database: Database, connection: sa.Connection, cells: pd.DataFrame, batch_rows: int = 20_000
 ) -> Generator[pd.DataFrame]:
-    """Frames of the live rows of these cells, with OBSERVATION_COLUMNS, by day, root_id, obs_id.
+    """Frames of the live rows of these cells, with OBSERVATION_COLUMNS, by day, unit_id, obs_id.
 
     `cells` are those of `survey_reading.window_cells` on the same connection, checksums or not: all cells of each (day,
-    root_block) to be read. Each frame is one statement, fetched whole before it is yielded; a thread fetches the next
+    unit_block) to be read. Each frame is one statement, fetched whole before it is yielded; a thread fetches the next
     one meanwhile. So nothing else may use the connection until the generator is exhausted or closed. Raises
     SourceError.
     """
@@ -130,9 +132,9 @@ def _ahead(
 
 
 def _frames(cells: pd.DataFrame, batch_rows: int) -> Iterator[pd.DataFrame]:
-    """The cells in groups of whole (day, root_block) pairs, of about `batch_rows` live rows each."""
+    """The cells in groups of whole (day, unit_block) pairs, of about `batch_rows` live rows each."""
     live = cells[cells["day"].notna() & (cells["live"] > 0)]
-    pairs = live.groupby(["day", "root_block"], sort=True)["live"]
+    pairs = live.groupby(["day", "unit_block"], sort=True)["live"]
     number, total, numbers = 0, 0, []
     for size in pairs.sum().tolist():
         if total and total + size > batch_rows:
@@ -145,23 +147,25 @@ def _frames(cells: pd.DataFrame, batch_rows: int) -> Iterator[pd.DataFrame]:
 
 
 def _frame(table: pa.Table, cells: pd.DataFrame) -> pd.DataFrame:
-    """The rows of these cells' (day, root_block) pairs alone: id ranges may touch those of another frame."""
+    """The rows of these cells' (day, unit_block) pairs alone: id ranges may touch those of another frame."""
     columns: dict[str, Any] = dict(zip(table.column_names, table.columns, strict=True))
     has_datetime = columns["value_datetime"].is_valid()
     columns |= {name: _dates(columns[name]) for name in DATES}
     columns["bad_datetime"] = pc.and_(has_datetime, columns["value_datetime"].is_null())
-    columns["day"] = pc.floor_temporal(columns["root_created"], unit="day").cast(pa.timestamp("s"))
+    columns["day"] = pc.floor_temporal(columns["dated"], unit="day").cast(pa.timestamp("s"))
     columns["location_id"] = pc.coalesce(columns["encounter_location_id"], columns["obs_location_id"])
-    day, root, obs = (columns[name].to_numpy() for name in ("day", "root_id", "obs_id"))
-    inside = np.isin(_pairs(day, root // BLOCK), _pairs(cells["day"].to_numpy(), cells["root_block"].to_numpy()))
-    order = np.lexsort((obs, root, day))
+    day, obs = (columns[name].to_numpy() for name in ("day", "obs_id"))
+    unit = units_of(pd.DataFrame({name: _column(columns[name], "Int64") for name in ("encounter_id", "person_id")}))
+    columns["unit_id"] = pa.array(unit)
+    inside = np.isin(_pairs(day, unit // BLOCK), _pairs(cells["day"].to_numpy(), cells["unit_block"].to_numpy()))
+    order = np.lexsort((obs, unit, day))
     rows = pa.table({name: columns[name] for name in OBSERVATION_COLUMNS}).take(order[inside[order]])
     return pd.DataFrame({name: _column(rows[name], dtype) for name, dtype in OBSERVATION_COLUMNS.items()}, copy=False)
 
 
-def _pairs(days: npt.NDArray[np.datetime64], root_blocks: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def _pairs(days: npt.NDArray[np.datetime64], unit_blocks: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Each pair as one number; there are fewer than 2**40 blocks."""
-    return days.astype("datetime64[D]").astype(np.int64) * 2**40 + root_blocks
+    return days.astype("datetime64[D]").astype(np.int64) * 2**40 + unit_blocks
 
 
 def _dates(values: Any) -> Any:

@@ -1,10 +1,13 @@
-"""The one definition of an observation's row: its root, its day, whether it is live, and its checksum.
+"""The one definition of an observation's row: its unit, its day, whether it is live, and its checksum.
 
 Survey, window and extraction all select from `ObservationRows`, so a digest that MariaDB folds and one of extracted
 rows are equal by construction.
 
+* The unit is what is read and drafted together: the row's encounter; all of its person where it has none.
+* The day is that of the encounter's `date_created`, so that all of an encounter is in one day, whenever it was entered.
+  Without an encounter, or where that holds no date, it is that of the root's `date_created`.
 * The root is the outermost group, four parents up; `obs_group_id` that names no row, or the row itself, makes
-  the row its own root. The day is that of the root's `date_created`.
+  the row its own root.
 * A row is live when neither it, nor its encounter, nor the encounter's visit, nor its person, nor its patient is
   voided. An encounter, visit or patient row may be missing, the person's may not.
 * `encounter_patient` is the patient of the row's encounter where that is not the row's own person. Such a row is live,
@@ -35,6 +38,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import FromClause
 
 from passport_pipeline.sources.mysql.schema import Schema
+from passport_pipeline.sources.openmrs.observations.units import unit_of_encounter, unit_of_person
 from passport_pipeline.sources.openmrs.tables import (
     encounter,
     encounter_provider,
@@ -83,7 +87,7 @@ TEXTS = (
     ("status", "obs", "status"),
     ("interpretation", "obs", "interpretation"),
 )
-PACKED = ("root_id", "root_created", *(name for name, _, _ in NUMBERS_AND_DATES))
+PACKED = ("root_id", "dated", *(name for name, _, _ in NUMBERS_AND_DATES))
 
 
 class ObservationRows:
@@ -134,12 +138,21 @@ class ObservationRows:
         return sa.func.coalesce(*(table.c.obs_id for table in (*reversed(self.parents), self.obs)))
 
     @cached_property
+    def unit_id(self) -> ColumnElement[int]:
+        """The number of the row's unit, as units.units_of gives it."""
+        return sa.func.ifnull(unit_of_encounter(self.obs.c.encounter_id), unit_of_person(self.obs.c.person_id))
+
+    @cached_property
     def dated(self) -> ColumnElement[Any]:
-        """date_created of the outermost group; may be NULL or a zero date."""
-        return sa.case(
+        """date_created of the encounter, else of the outermost group; may be NULL or a zero date."""
+        of_root = sa.case(
             *((parent.c.obs_id.is_not(None), parent.c.date_created) for parent in reversed(self.parents)),
             else_=self.obs.c.date_created,
         )
+        if not self.schema.has("encounter", "date_created"):
+            return of_root
+        of_encounter = self.encounter.c.date_created
+        return sa.case((sa.func.year(of_encounter) > 0, of_encounter), else_=of_root)
 
     @cached_property
     def live(self) -> ColumnElement[Any]:
@@ -155,7 +168,7 @@ class ObservationRows:
 
     @cached_property
     def packed(self) -> ColumnElement[str]:
-        """root_id, root_created, NUMBERS_AND_DATES as one text with commas; NULL is nothing between two."""
+        """root_id, dated, NUMBERS_AND_DATES as one text with commas; NULL is nothing between two."""
         values = [self._column(table, column) for _, table, column in NUMBERS_AND_DATES]
         return sa.func.concat_ws(",", *(sa.func.ifnull(value, "") for value in (self.root_id, self.dated, *values)))
 

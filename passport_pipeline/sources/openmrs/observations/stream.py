@@ -21,7 +21,7 @@ from passport_pipeline.sources.openmrs.observations.reading import OBSERVATION_C
 from passport_pipeline.sources.openmrs.observations.row_definition import ObservationRows
 from passport_pipeline.sources.openmrs.observations.withdrawn import withdrawn_rows
 
-OBSERVATIONS = "observations"
+OBSERVATIONS = drafting.STREAM
 
 
 class Observations:
@@ -36,7 +36,7 @@ class Observations:
     unknown_references = staticmethod(unknown_references)
 
     def load_survey(self, frames: Mapping[str, pd.DataFrame], texts: Mapping[str, str]) -> Survey | None:
-        """As Stream.load_survey: surveys without the third checksum cannot be read any more."""
+        """As Stream.load_survey: surveys of versions before 0.2 cannot be read any more."""
         return Survey.from_frames(frames, texts) if Survey.readable(frames) else None
 
 

@@ -36,6 +36,12 @@ def fold(name: str | None) -> str:
     return f" {' '.join(words)} " if words else ""
 
 
+def phrases(wanted: Iterable[str]) -> re.Pattern[str]:
+    """A pattern that finds any of these whole words, or phrases of words, in folded text; none of none."""
+    alternatives = "|".join(sorted({re.escape(fold(phrase).strip()) for phrase in wanted} - {""}))
+    return re.compile(f" (?:{alternatives}) " if alternatives else "(?!)")
+
+
 def code_of(source: str, code: str) -> str:
     """How a mapping is written in the evidence table and compared: `CIEL:1284`, in lower case."""
     return f"{source.strip().removeprefix('org.openmrs.module.')}:{code.strip()}".casefold()
@@ -109,11 +115,10 @@ class Vocabulary:
             flags[self._codes.get(code.casefold(), [])] = True
         return flags
 
-    def named(self, phrases: Iterable[str]) -> Flags:
+    def named(self, wanted: Iterable[str]) -> Flags:
         """Which concepts' names hold one of these whole words, or phrases of words."""
-        alternatives = "|".join(sorted({re.escape(fold(phrase).strip()) for phrase in phrases} - {""}))
-        pattern = re.compile(f" (?:{alternatives}) ")
-        return np.array([bool(alternatives) and bool(pattern.search(words)) for words in self.words], dtype=bool)
+        pattern = phrases(wanted)
+        return np.array([bool(pattern.search(words)) for words in self.words], dtype=bool)
 
     def _position(self, concept_id: int | None) -> int:
         if concept_id is None or pd.isna(concept_id):

@@ -44,6 +44,19 @@ DICTIONARY = concepts(
     ],
 )
 
+MEDICINES = concepts(
+    *DICTIONARY.concepts.iloc[2:].to_dict("records"),
+    concept(50, "MEDICATION ORDERS", "Coded"),
+    concept(51, "Paracetamol", cls="Drug"),
+    concept(52, "Aspirin", "Text", "Drug"),
+    concept(53, "Aspirin", "Boolean", "Drug"),
+    concept(54, "Aspirin", "Numeric", "Drug", units="mg"),
+    concept(55, "MEDICATION GIVEN", "Text"),
+    concept(60, "Chest X-ray", "Complex", "Radiology/Imaging Procedure"),
+    mappings=DICTIONARY.mappings.itertuples(index=False, name=None),
+    drugs=[(5, "Paracetamol 500mg tablet", 51, "500mg")],
+)
+
 
 def diagnosis(
     first: int,

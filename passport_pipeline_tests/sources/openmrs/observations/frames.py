@@ -11,7 +11,7 @@ import pandas as pd
 from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.identity.matching import match, national_ids
 from passport_pipeline.records.documents import Documents, documents
-from passport_pipeline.sources.drafts import Drafts
+from passport_pipeline.sources.drafts import ENCOUNTERS, Drafts
 from passport_pipeline.sources.lookups import (
     CONCEPTS,
     DRUGS,
@@ -58,8 +58,9 @@ def obs(obs_id: int, concept_id: int, **columns: Any) -> dict[str, Any]:
     return {
         "obs_id": obs_id,
         "obs_uuid": f"obs-uuid-{obs_id}",
-        "root_id": obs_id,
+        "unit_id": 0,
         "day": "2025-11-06",
+        "dated": "2025-11-06 10:20:00",
         "person_id": 789,
         "person_uuid": "person-uuid-789",
         "concept_id": concept_id,
@@ -68,6 +69,13 @@ def obs(obs_id: int, concept_id: int, **columns: Any) -> dict[str, Any]:
         "date_created": "2025-11-06 10:35:00",
         "row_crc": obs_id * 7,
     } | columns
+
+
+def in_encounter(encounter_id: int, *rows: Row, **columns: Any) -> list[dict[str, Any]]:
+    """The rows, all of one encounter."""
+    encounter = {"encounter_id": encounter_id, "encounter_uuid": f"encounter-uuid-{encounter_id}"}
+    encounter |= {"encounter_datetime": "2025-11-06 10:00:00"}
+    return [{**row, **encounter, **columns} for row in rows]
 
 
 def observations(*rows: Row) -> pd.DataFrame:
@@ -102,6 +110,7 @@ def lookups(
     providers: Iterable[Row] = (),
     users: Iterable[Row] = ({"user_id": 100, "uuid": "user-100", "name": "Jane Smith"},),
     roles: Iterable[Row] = (),
+    encounter_types: Iterable[Row] = (),
 ) -> Lookups:
     return Lookups(
         concepts=dictionary,
@@ -115,7 +124,7 @@ def lookups(
                 LOCATIONS,
                 [{"location_id": 5, "uuid": "location-5", "name": "Outpatient Clinic"}],
             ),
-            encounter_types=frame(ENCOUNTER_TYPES, []),
+            encounter_types=frame(ENCOUNTER_TYPES, encounter_types),
         ),
     )
 
@@ -135,6 +144,26 @@ def matched(rows: pd.DataFrame, patients: Mapping[int, str] | None = None) -> pd
 
 def drafts_of(rows: pd.DataFrame, known: ConceptLookup | Lookups) -> Drafts:
     return draft(rows, known if isinstance(known, Lookups) else lookups(known), HOSPITAL)
+
+
+def led(drafts: Drafts) -> pd.DataFrame:
+    """The records that rows lead."""
+    return drafts.records[drafts.records["stream"] != ENCOUNTERS].reset_index(drop=True)
+
+
+def visits(drafts: Drafts) -> pd.DataFrame:
+    """The records that are visits."""
+    return drafts.records[drafts.records["stream"] == ENCOUNTERS].reset_index(drop=True)
+
+
+def led_documents(made: Documents) -> list[dict[str, Any]]:
+    """The records that rows lead."""
+    return [record for record in made.records if record["source"]["stream"] != ENCOUNTERS]
+
+
+def visit_documents(made: Documents) -> list[dict[str, Any]]:
+    """The records that are visits."""
+    return [record for record in made.records if record["source"]["stream"] == ENCOUNTERS]
 
 
 def documents_of(

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from passport_pipeline.sources.openmrs.observations.reading import OBSERVATION_COLUMNS
+from passport_pipeline.sources.openmrs.observations.units import units_of
 from passport_pipeline_tests.sources.openmrs.observations.dictionary import DICTIONARY
 from passport_pipeline_tests.sources.openmrs.observations.frames import concept, concepts
 
@@ -72,7 +73,7 @@ def odd_rows(seed: int, size: int) -> pd.DataFrame:
     """A frame of OBSERVATION_COLUMNS with so many rows, the same for the same seed.
 
     Null wherever its docstring allows null. Some rows are in no group, in their own, in each other's in a circle, in
-    those of other persons, or in ones that are not live.
+    those of other persons or encounters, or in ones that are not live.
     """
     rng = np.random.default_rng(seed)
     obs_id = _obs_ids(rng, size)
@@ -87,12 +88,9 @@ def odd_rows(seed: int, size: int) -> pd.DataFrame:
     person_uuids = np.array([f"person-{n}" for n in range(PERSONS)], dtype=object)
     person_uuids[:4] = ["", "\0", " ", "p" * 38]
     groups = _groups(rng, obs_id)
-    root = _roots(obs_id, groups)
-    columns |= {
+    columns |= _encounters(rng, columns, size) | {
         "obs_id": obs_id,
         "obs_uuid": uuids.astype(pd.StringDtype(na_value=np.nan)),
-        "root_id": obs_id[root],
-        "day": rng.choice(DAYS, size)[root],
         "person_id": persons,
         "person_uuid": pd.Series(person_uuids[persons], dtype=pd.StringDtype(na_value=np.nan)),
         "concept_id": _mostly(rng, rng.choice(_CONCEPTS, size), _ints(rng, size), 0.97),
@@ -103,7 +101,8 @@ def odd_rows(seed: int, size: int) -> pd.DataFrame:
         "creator": _mostly(rng, np.full(size, 100), _ints(rng, size), 0.8),
         "row_crc": rng.integers(0, 2**32, size),
     }
-    return pd.DataFrame({name: pd.Series(columns[name]).astype(OBSERVATION_COLUMNS[name]) for name in columns})
+    frame = pd.DataFrame({name: pd.Series(columns[name]).astype(OBSERVATION_COLUMNS[name]) for name in columns})
+    return frame.assign(unit_id=units_of(frame))
 
 
 def _obs_ids(rng: np.random.Generator, size: int) -> Any:
@@ -120,14 +119,21 @@ def _groups(rng: np.random.Generator, obs_id: Any) -> Any:
     return _sometimes(rng, groups, 0.7)
 
 
-def _roots(obs_id: Any, groups: Any) -> Any:
-    """Where each row's root stands, four groups up as the reader finds it."""
-    index = pd.Index(obs_id)
-    above = index.get_indexer(pd.Index(groups.to_numpy(dtype=np.int64, na_value=-1)))
-    root = np.arange(len(obs_id))
-    for _ in range(4):
-        root = np.where(above[root] >= 0, above[root], root)
-    return root
+def _encounters(rng: np.random.Generator, columns: dict[str, Any], size: int) -> dict[str, Any]:
+    """What an encounter's rows have in common. About ten rows that follow each other are of one, or of none."""
+    run = np.arange(size) // 10
+    first, inside = run * 10, (rng.random(size) < 0.6)[run]
+    shared = ("encounter_uuid", "encounter_datetime", "encounter_type_id", "visit_id", "providers")
+    common = {name: pd.Series(columns[name]).iloc[first].set_axis(range(size)).where(inside) for name in shared}
+    known = common["encounter_uuid"].notna()
+    common["encounter_uuid"] = (common["encounter_uuid"].str[:30] + [f"-{number}" for number in run]).where(known)
+    days = rng.choice(DAYS, size)
+    day = np.where(inside, days[run], days)
+    return common | {
+        "encounter_id": pd.arrays.IntegerArray(np.where(run == 7, 2**31 - 1, run), ~inside),
+        "day": day,
+        "dated": day + rng.integers(0, 86_400, size)[np.where(inside, run, np.arange(size))],
+    }
 
 
 def _ints(rng: np.random.Generator, size: int) -> Any:

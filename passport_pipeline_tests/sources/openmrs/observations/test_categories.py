@@ -253,6 +253,32 @@ def test_whole_words_are_the_last_resort(name, value, expected):
     assert category(name, "Text" if "value_text" in value else "Coded", **value) == expected
 
 
+CLAIMS = [
+    ("condition", {"mapped": [(EMRAPI, "Coded Diagnosis")], "value_coded": MALARIA}),
+    ("medication", {"value_coded": PARACETAMOL}),
+    ("test", {"cls": "Test", "value_coded": POSITIVE}),
+    ("image", {"datatype": "Complex", "cls": "Radiology/Imaging Procedure", "value_complex": "Chest|a"}),
+]
+
+
+@pytest.mark.parametrize(("expected", "row"), CLAIMS)
+@pytest.mark.parametrize(
+    "comment",
+    ["ruled out by lab", "WRONG PATIENT - DISREGARD", "entered in error", "Résultat exclu", "(void)", "\0 Cancelled. "],
+)
+def test_a_comment_that_takes_back_what_a_row_says_leaves_a_note(expected, row, comment):
+    assert category("X", **row) == expected
+    assert category("X", **row, comments=comment) == "visit"
+
+
+@pytest.mark.parametrize(("expected", "row"), CLAIMS)
+@pytest.mark.parametrize(
+    "comment", ["", "\0", "seen twice", "night terrors", "avoid sun", "patient is well", "erroneous?"]
+)
+def test_a_comment_that_takes_nothing_back_changes_nothing(expected, row, comment):
+    assert category("X", **row, comments=comment) == expected
+
+
 def test_every_decision_gives_its_point_and_reason():
     dictionary = concepts(concept(100, "Whatever", "Coded"), *ANSWERS)
     rows = observations(obs(1, 100, value_coded=MALARIA), obs(2, 100, value_coded=POSITIVE))

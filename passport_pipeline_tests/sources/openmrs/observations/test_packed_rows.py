@@ -23,7 +23,7 @@ from passport_sample.hospital import HospitalSpec
 from passport_sample.loading import load
 
 MONTH = "2025-11"
-DATES = ("encounter_datetime", "obs_datetime", "value_datetime", "date_created")
+DATES = ("dated", "encounter_datetime", "obs_datetime", "value_datetime", "date_created")
 ODD_TEXTS = [
     "",
     " ",
@@ -55,7 +55,7 @@ def field_by_field(opened, month=MONTH):
     rows = ObservationRows(opened.schema)
     of = {"obs": rows.obs, "encounter": rows.encounter, "person": rows.person}
     columns = [opened.schema.column(of[table], column).label(name) for name, table, column in NUMBERS_AND_DATES]
-    labelled = {"root_id": rows.root_id, "root_created": rows.dated, "providers": rows.providers}
+    labelled = {"unit_id": rows.unit_id, "dated": rows.dated, "providers": rows.providers}
     labelled |= {"encounter_patient_id": rows.encounter_patient, "unreadable": sa.literal(value=False)}
     statement = sa.select(
         *columns,
@@ -67,17 +67,17 @@ def field_by_field(opened, month=MONTH):
         result = connection.execute(statement.select_from(rows.joined))
         frame = pd.DataFrame([tuple(row) for row in result.all()], columns=list(result.keys()), dtype="object")
     has_datetime = frame["value_datetime"].notna()
-    for name in ("root_created", *DATES):
+    for name in DATES:
         # PyMySQL gives what is no date as text.
         dates = [None if value is None else str(value) for value in frame[name]]
         frame[name] = pd.to_datetime(pd.Series(dates, dtype="str"), format="ISO8601", errors="coerce")
     frame["bad_datetime"] = has_datetime & frame["value_datetime"].isna()
-    frame["day"] = frame["root_created"].dt.floor("D")
+    frame["day"] = frame["dated"].dt.floor("D")
     frame["location_id"] = frame["encounter_location_id"].where(
         frame["encounter_location_id"].notna(), frame["obs_location_id"]
     )
     frame = frame[frame["day"].dt.strftime("%Y-%m") == month]
-    frame = frame.sort_values(["day", "root_id", "obs_id"], ignore_index=True)
+    frame = frame.sort_values(["day", "unit_id", "obs_id"], ignore_index=True)
     return frame[list(OBSERVATION_COLUMNS)].astype(OBSERVATION_COLUMNS)
 
 
@@ -93,13 +93,14 @@ def odd(openmrs_database):
     database = openmrs_database("2.8", own=True)
     database.run("ALTER TABLE obs CONVERT TO CHARACTER SET utf8mb4")
     database.persons(2)
+    entered = {3: "2025-11-09 08:00:00", 5: "0000-00-00 00:00:00"}
     for number in range(1, 6):
         moment = "0000-00-00 00:00:00" if number == 2 else CREATED
         encounter = {"encounter_id": number, "uuid": f"enc-{number}", "encounter_datetime": moment, "location_id": 9}
-        encounter["patient_id"] = 2 if number == 4 else 1
+        encounter |= {"patient_id": 2 if number == 4 else 1, "date_created": entered.get(number, CREATED)}
         database.insert("encounter", encounter | ({"visit_id": 4} if number % 2 else {}))
-    entered = [(3, 7, 2, 0), (1, 9, 1, 0), (2, 7, 2, 0), (1, 3, 2, 1), (1, 5, 1, 0), (4, 6, 2, 1)]
-    for number, (encounter, provider, role, voided) in enumerate(entered, start=1):
+    providers = [(3, 7, 2, 0), (1, 9, 1, 0), (2, 7, 2, 0), (1, 3, 2, 1), (1, 5, 1, 0), (4, 6, 2, 1)]
+    for number, (encounter, provider, role, voided) in enumerate(providers, start=1):
         row = {"encounter_id": encounter, "provider_id": provider, "encounter_role_id": role, "voided": voided}
         database.insert("encounter_provider", {"encounter_provider_id": 10 - number, "uuid": f"ep-{number}"} | row)
     for number, text in enumerate(ODD_TEXTS, start=1):
@@ -206,10 +207,10 @@ def test_a_row_that_the_server_cannot_hand_over_counts_and_comes_without_its_tex
     short_packets(65_536)
     opened = database_of(database)
     frame = joined(opened)
-    assert frame["obs_id"].tolist() == [1, 7, 8, 9]
+    assert frame["obs_id"].tolist() == [7, 1, 8, 9]
     assert frame.dtypes.astype(str).to_dict() == OBSERVATION_COLUMNS
-    assert frame["unreadable"].tolist() == [False, True, False, False]
-    long = frame.loc[1]
+    assert frame["unreadable"].tolist() == [True, False, False, False]
+    long = frame.loc[0]
     assert [long["obs_uuid"], long["person_uuid"], long["encounter_uuid"]] == ["obs-7", "person-1", "enc-1"]
     assert long[["value_text", "comments"]].isna().all()
     assert full_survey(opened).digests() == {date(2025, 11, 6): Digest.of(frame["row_crc"].to_numpy())}
