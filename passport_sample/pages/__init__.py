@@ -5,6 +5,7 @@ history     patient_history(records): the cards of the patient's history
 other_pages doctors_view(records, patient) and ussd(records)
 words       finding a record's words in what a card says
 standing    whether a loaded record stands on the patient's page; shown_of_loaded(database)
+faults      what must stand on no page
 
 What belongs here: which field a page shows and what it shows where a field is absent, the pages' own faults
 included. What does not: what a record should hold (the pipeline). Nothing of the pipeline is imported.

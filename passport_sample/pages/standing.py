@@ -31,9 +31,7 @@ _DATES = {
     "visit": ("visitDate", "date"),
     "image": ("date",),
 }
-_SHOWN = dict.fromkeys(
-    ("patientId", "type", "data", "createdBy", "createdAt", "openmrsData", "source.hospital"), 1
-)  # what pages read, and whose a record is
+_READ = ("patientId", "type", "data", "createdBy", "createdAt", "openmrsData", "source.hospital", "source.concept")
 _TITLE = re.compile(r"^(?:\w{2,}\. )+")
 
 
@@ -83,12 +81,17 @@ class Shown:
     as_its_own: int = 0
 
 
-def own_of(record: Document, accounts: Accounts, reader: tzinfo = HOME) -> Own:
-    """What the hospital knows of when, by whom and where the record was made."""
+def own_day(record: Document, reader: tzinfo = HOME) -> date | None:
+    """The day of a record, by the date of its type."""
     data = record["data"]
     at = as_read(next((data[name] for name in _DATES[record["type"]] if data.get(name)), None), reader)
+    return at.date() if at else None
+
+
+def own_of(record: Document, accounts: Accounts, reader: tzinfo = HOME) -> Own:
+    """What the hospital knows of when, by whom and where the record was made."""
     return Own(
-        at.date() if at else None,
+        own_day(record, reader),
         accounts.clinicians.get(str(record.get("createdBy"))),
         accounts.hospitals.get(record["source"]["hospital"]),
     )
@@ -173,9 +176,9 @@ def shown_of_loaded(database: Database[dict[str, Any]], *, today: datetime, read
 
 
 def by_patient(database: Database[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    """The records of each patient, by patientId, in the order in which MongoDB has them."""
+    """The records of each patient, by patientId, in the order in which MongoDB has them, without most of `source`."""
     records: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
-    for record in database["medicalrecords"].find({}, _SHOWN):
+    for record in database["medicalrecords"].find({}, dict.fromkeys(_READ, 1)):
         records[record["patientId"]].append(record)
     return dict(records)
 

@@ -35,29 +35,46 @@ def named(heading: str, names: Collection[str]) -> Counter[str]:
 
     A name that has commas itself is found before those that are a part of it.
     """
+    return _taken(heading, names)[0]
+
+
+def beside_names(heading: str, names: Collection[str]) -> str:
+    """What a heading says apart from these names, the signs between them, and remarks in brackets after them."""
+    return re.sub(r"\0(?: \([^()]*\))?[,;]?", "", _taken(heading, names)[1]).strip()
+
+
+def _taken(heading: str, names: Collection[str]) -> tuple[Counter[str], str]:
+    """The names in a heading, and the heading with \\0 for each of them."""
     found: Counter[str] = Counter()
     for name in sorted({name for name in names if name and name in heading}, key=len, reverse=True):
         heading, times = re.subn(rf"(?:^|(?<=[,;] )){re.escape(name)}(?=[,;]|$| \()", "\0", heading)
         if times:
             found[name] = times
-    return found
+    return found, heading
 
 
 def result_lines(notes: str, name: str, result: str) -> int:
     """How many lines of the notes say this result of this test, perhaps below headers: "Panel > Test: result"."""
-    if name not in notes:
+    if not name or name not in notes:
         return 0
     return len(re.findall(rf"^(?:.* > )?{_spaced(f'{name}: {result}')}(?=\s*$| \(|[,;])", notes, re.MULTILINE))
 
 
 def medication_lines(notes: str, name: str, longer: Collection[str] = ()) -> int:
     """How often the notes name this drug, apart from where they name another whose name is longer."""
-    if name not in notes:
+    if not name or name not in notes:
         return 0
     for other in longer:
         if len(other) > len(name) and name in other:
             notes = re.sub(_spaced(other), "\0", notes)
     return len(re.findall(rf"(?<!\w){_spaced(name)}(?!\w)", notes))
+
+
+def said_on_a_line(notes: str, words: str) -> int:
+    """How many lines of the notes say these words and nothing else but a remark in brackets."""
+    if not all(word in notes for word in words.split()):
+        return 0
+    return len(re.findall(rf"^{_spaced(words)}(?=\s*$| \()", notes, re.MULTILINE))
 
 
 def _spaced(words: str) -> str:
