@@ -7,7 +7,8 @@ from typing import Any
 
 from passport_sample.pages import DoctorsView, UssdLine, doctors_view, patient_history, ussd
 from passport_sample.pages.history import Card
-from passport_sample.pages.standing import Accounts, Own, Shown, accounts_of, by_patient, own_of, shown_of_loaded
+from passport_sample.pages.reading import Accounts, accounts_of, by_patient
+from passport_sample.pages.standing import Own, Shown, own_of, shown_of_loaded
 
 TODAY = datetime.fromisoformat("2031-01-01T09:00:00")
 """Long after everything: a date that is absent shows."""

@@ -6,7 +6,7 @@ from itertools import count
 from bson import ObjectId
 
 from passport_sample.pages.history import patient_history
-from passport_sample.pages.standing import Accounts
+from passport_sample.pages.reading import Accounts
 
 PATIENT, JANE, DESK = "65f0c0ffee0000000000abcd", "65f0c0ffee00000000000001", "65f0c0ffee00000000000009"
 CENTRAL = "Central Hospital"

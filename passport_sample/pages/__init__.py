@@ -3,6 +3,7 @@
 dates       which day a reader sees for a date
 history     patient_history(records): the cards of the patient's history
 other_pages doctors_view(records, patient) and ussd(records)
+reading     the records, clinicians and hospitals of a passport
 words       finding a record's words in what a card says
 standing    whether a loaded record stands on the patient's page; shown_of_loaded(database)
 faults      what must stand on no page

@@ -3,15 +3,13 @@
 What belongs here: finding a record on the cards, and the counts of a whole passport. What does not: what a card says
 (history), what must not stand there (faults).
 
-Of a record's own words the hospital decides: the date is that of its type, the doctor the user of `createdBy`, the
-hospital the one that is registered under the key in its provenance. They are compared with what the card says.
+A record's own date is that of its type (`diagnosed`, `startDate`, ...), its doctor the user of `createdBy` if that is a
+doctor, its hospital the one that is registered under the key in `source`.
 """
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
 from typing import Any
@@ -20,6 +18,7 @@ from pymongo.database import Database
 
 from passport_sample.pages.dates import HOME, as_read
 from passport_sample.pages.history import Card, Document, patient_history, with_title
+from passport_sample.pages.reading import Accounts, accounts_of, by_patient
 from passport_sample.pages.words import diagnosis_of, medication_lines, medication_of, named, result_lines, result_of
 
 TYPES = ("condition", "medication", "test", "visit", "image")
@@ -31,16 +30,6 @@ _DATES = {
     "visit": ("visitDate", "date"),
     "image": ("date",),
 }
-_READ = ("patientId", "type", "data", "createdBy", "createdAt", "openmrsData", "source.hospital", "source.concept")
-_TITLE = re.compile(r"^(?:\w{2,}\. )+")
-
-
-@dataclass(frozen=True)
-class Accounts:
-    """Who may stand on a card: clinicians' names without title by user id (as text), hospitals' names by key."""
-
-    clinicians: Mapping[str, str]
-    hospitals: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -173,23 +162,3 @@ def shown_of_loaded(database: Database[dict[str, Any]], *, today: datetime, read
                 for column, stands in enumerate(places[record["_id"]], 1):
                     of[column] += stands
     return {kind: Shown(*numbers) for kind, numbers in counts.items()}
-
-
-def by_patient(database: Database[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    """The records of each patient, by patientId, in the order in which MongoDB has them, without most of `source`."""
-    records: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
-    for record in database["medicalrecords"].find({}, dict.fromkeys(_READ, 1)):
-        records[record["patientId"]].append(record)
-    return dict(records)
-
-
-def accounts_of(database: Database[dict[str, Any]]) -> Accounts:
-    """The clinicians and hospitals of a passport."""
-    users = database["users"].find({"role": "doctor"}, {"name": 1})
-    hospitals = database["hospitals"].find(
-        {"openmrsHospitalKey": {"$exists": True}}, {"name": 1, "openmrsHospitalKey": 1}
-    )
-    return Accounts(
-        {str(user["_id"]): _TITLE.sub("", user["name"]) for user in users},
-        {hospital["openmrsHospitalKey"]: hospital["name"] for hospital in hospitals},
-    )
