@@ -14,6 +14,7 @@ loading       load(engine, database, hospital), load_passport(database, people)
 oracle        expected(hospital, known): what must become of every live row, known by construction (answers: in words)
 mutations     edit, void, un-void, purge, merge, late row, change in place, rename: in the database and in the model at
               once (events, ledger)
+pages         the application's pages: what a patient, a doctor and a USSD user read of documents
 seed_example  a hospital that holds just the integration document's example
 servers       private throwaway MariaDB and MongoDB (mariadb, mongodb, processes, databases), dagster_home beside them
 

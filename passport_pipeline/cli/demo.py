@@ -164,13 +164,25 @@ def last_line(results: Sequence[HospitalVerification], *, ok: bool) -> str:
 
 
 def show_a_passport(connections: Connections) -> None:
-    """Print the passport of the (generated) patient with records of most hospitals, as a timeline."""
-    from passport_pipeline.cli.tables import timeline_table
-    from passport_pipeline.passport.patients.timeline import most_travelled_patient, timeline
+    """Print how many records stand on their patients' pages, and the page of the (generated) patient with records of
+    most hospitals.
+    """
+    from datetime import datetime
 
-    patient_id = most_travelled_patient(connections.passport)
-    if patient_id is not None:
-        timeline_table(timeline(connections.passport, patient_id, limit=30))
+    from passport_pipeline.cli.tables import page_table, shown_table
+    from passport_pipeline.passport.mongo.database import answering
+    from passport_sample.pages import patient_history
+    from passport_sample.pages.dates import HOME
+    from passport_sample.pages.reading import by_patient, most_travelled_patient
+    from passport_sample.pages.standing import shown_of_loaded
+
+    database, today = connections.passport.db, datetime.now(HOME).replace(tzinfo=None)
+    with answering("reading what patients read"):
+        shown_table(shown_of_loaded(database, today=today))
+        patient_id = most_travelled_patient(database)
+        records = by_patient(database, patient_id) if patient_id else {}
+    for of_patient in records.values():
+        page_table(patient_history(of_patient, today=today))
 
 
 def run_ui(home: Path, port: int) -> None:

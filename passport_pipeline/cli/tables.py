@@ -1,6 +1,7 @@
 """The tables that commands print.
 
-What belongs here: rich tables of counts. What does not: any value of a patient's, but for the demo's timeline.
+What belongs here: rich tables of counts. What does not: any value of a patient's, but for the demo's page of a
+generated patient.
 """
 
 from __future__ import annotations
@@ -18,12 +19,14 @@ if TYPE_CHECKING:
     from passport_pipeline.config.hospitals import Hospital
     from passport_pipeline.passport.days.state import HospitalStatus
     from passport_pipeline.passport.hospitals.state import HeldBack, HospitalState
-    from passport_pipeline.passport.patients.timeline import Entry
     from passport_pipeline.sources.findings import Preflight
     from passport_pipeline.verification.hospital import HospitalVerification
+    from passport_sample.pages import Card
+    from passport_sample.pages.standing import Shown
 
 MARKS = {name: coloured(name, colour) for name, colour in (("ok", "green"), ("warning", "yellow"), ("fault", "red"))}
 DAYS_SHOWN = 20
+CARDS_SHOWN, LINES_SHOWN = 8, 8
 
 
 def by_reason(counts: Mapping[str, int]) -> str:
@@ -184,12 +187,42 @@ def preflight_table(reports: Sequence[Preflight]) -> None:
         console.print(table)
 
 
-def timeline_table(entries: Sequence[Entry]) -> None:
-    """Print one patient's passport. Of generated people only: it shows what doctors would see."""
-    table = Table(title="One patient's passport, across hospitals")
-    for name in ("when", "hospital", "type", "what", "clinician"):
-        table.add_column(name, overflow="fold" if name == "what" else "ellipsis", no_wrap=name != "what")
-    for entry in entries:
-        text = shown(entry.text if len(entry.text) <= 80 else entry.text[:79] + "…")
-        table.add_row(entry.when[:16].replace("T", " "), entry.hospital, entry.type, text, shown(entry.clinician))
+def shown_table(shown_of_loaded: Mapping[str, Shown]) -> None:
+    """Print how many of the loaded records stand on their patients' pages, by type."""
+    table = Table(title="Shown of loaded: what stands on the patients' pages")
+    for name in ("type", "loaded", "on a card", "with its date, doctor and hospital"):
+        table.add_column(name, justify="left" if name == "type" else "right")
+    for kind, shown_ in shown_of_loaded.items():
+        table.add_row(kind, *(f"{number:,}" for number in (shown_.loaded, shown_.on_a_card, shown_.as_its_own)))
     output().print(table)
+
+
+def page_table(cards: Sequence[Card]) -> None:
+    """Print the newest cards of one patient's history. Of generated people only: it shows what the patient reads."""
+    newest = cards[:CARDS_SHOWN]
+    table = Table(
+        title="One patient's passport, as the patient reads it",
+        caption=f"the newest {len(newest)} of {len(cards)} cards",
+        show_lines=True,
+    )
+    for name in ("date, hospital, doctor", "Diagnosis", "Medications", "Test results", "Notes"):
+        table.add_column(name, overflow="fold")
+    for card in newest:
+        medications = (f"{one.name} {one.dosage}".strip() + f" ({one.prescribed_by})" for one in card.medications)
+        results = (f"{one.name}: {one.result} {one.status.upper()}" for one in card.results)
+        day = f"{card.day:%Y-%m-%d}" if card.day else "Invalid Date"
+        table.add_row(
+            _cell((day, card.hospital, card.doctor)),
+            _cell((card.diagnosis,)),
+            _cell(medications),
+            _cell(results),
+            _cell(card.notes.splitlines()),
+        )
+    output().print(table)
+
+
+def _cell(lines: Iterable[str]) -> str:
+    """Some lines, each of them shortened."""
+    texts = [shown(line if len(line) <= 80 else line[:79] + "…") for line in lines]
+    more = [f"… and {len(texts) - LINES_SHOWN} more"] if len(texts) > LINES_SHOWN else []
+    return "\n".join(texts[:LINES_SHOWN] + more)

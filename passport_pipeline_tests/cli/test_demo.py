@@ -1,10 +1,14 @@
 """The demo's own promises: its last line, and that it empties nobody else's passport."""
 
+from contextlib import closing
+
 import pytest
 
 from passport_pipeline.cli import demo
+from passport_pipeline.connections.run import Connections
 from passport_pipeline.core.errors import ConfigurationError
 from passport_pipeline.verification.hospital import HospitalVerification, unreadable
+from passport_pipeline_tests.sample.encounters import condition, haemoglobin, visit
 
 
 def test_the_last_line_sums_what_became_of_every_row():
@@ -38,3 +42,18 @@ def test_a_database_that_holds_another_hospital_is_never_emptied(mongo, monkeypa
             demo.refuse_other_hospitals(mongo)
     finally:
         mongo.drop_database("passport_test_demo_guard")
+
+
+def test_the_demo_shows_the_page_of_a_patient_below_how_many_records_are_shown_of_those_loaded(settings, capsys):
+    with closing(Connections(settings)) as connections:
+        demo.show_a_passport(connections)
+        assert "One patient's passport" not in capsys.readouterr().out
+        somebody_else = visit(diagnosis="Scabies") | {"patientId": "f" * 24}
+        records = [visit(diagnosis="Malaria", notes="Parity: 5"), condition(), haemoglobin(), somebody_else]
+        connections.passport["medicalrecords"].insert_many(records, bypass_document_validation=True)
+        demo.show_a_passport(connections)
+    printed = capsys.readouterr().out
+    shown, page = printed.split("One patient's passport")
+    assert "Shown of loaded" in shown
+    assert all(text in page for text in ("Malaria", "Haemoglobin: 5 g/dL CRITICAL", "Parity: 5", "1 of 1 cards"))
+    assert "Scabies" not in page

@@ -14,18 +14,18 @@ from passport_pipeline import cli
 from passport_pipeline.cli import consoles, main
 from passport_pipeline.cli.tables import (
     hospitals_table,
+    page_table,
     preflight_table,
     status_table,
-    timeline_table,
     verification_table,
 )
 from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.core.terminal import complain, say, shown, shown_lines
 from passport_pipeline.passport.days.state import HospitalStatus, Totals
 from passport_pipeline.passport.hospitals.state import HospitalState
-from passport_pipeline.passport.patients.timeline import Entry
 from passport_pipeline.sources.findings import Preflight
 from passport_pipeline.verification.hospital import unreadable
+from passport_sample.pages import Card, MedicationLine, ResultLine
 
 COLOUR, LINK, TITLE, TURNED = "\x1b[31m", "\x1b]8;;http://x.test\x1b\\", "\x1b]0;owned\x07", "\u202e"
 MARKUP = "[red]a[/red] [/] [link=http://x.test]b[/link] :smile:"
@@ -117,7 +117,8 @@ def every_table(text):
     for state in ("ok", "warning", "fault"):
         report.add(text, state, text)
     preflight_table([report])
-    timeline_table([Entry("2026-11-21T09:30", text, text, text, text)])
+    listed = MedicationLine(text, text, None, text), ResultLine("1", text, text, text)
+    page_table([Card("1", "visit", AT, text, text, text, text, listed[:1], listed[1:])])
 
 
 def test_every_table_escapes_its_texts(capsys):
