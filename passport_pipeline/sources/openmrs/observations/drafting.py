@@ -14,6 +14,7 @@ import pandas as pd
 from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.sources.drafts import CONDITION, MEDICATION, ROW_COLUMNS, TEST, VISIT, Drafts, Group
 from passport_pipeline.sources.lookups import Lookups
+from passport_pipeline.sources.openmrs.observations.allergies import allergies
 from passport_pipeline.sources.openmrs.observations.categories import parents_of
 from passport_pipeline.sources.openmrs.observations.clinicians import attribute
 from passport_pipeline.sources.openmrs.observations.evidence import EVIDENCE, RULES_VERSION
@@ -53,7 +54,8 @@ def draft(rows: pd.DataFrame, lookups: Lookups, hospital: Hospital) -> Drafts:
     columns |= _content(read, grouped, interpretation) | attribution.columns(leads)
     columns |= _about(rows[_ABOUT].iloc[leads], interpretation)
     columns["group"] = _groups(read, identified, columns["type"], grouped, interpretation)
-    return Drafts(_outcomes(identified, grouped), _frame(columns), attribution.clinicians(), RULES_VERSION)
+    stated = allergies(read, grouped, identified, interpretation)
+    return Drafts(_outcomes(identified, grouped), _frame(columns), attribution.clinicians(), RULES_VERSION, stated)
 
 
 def identities(rows: pd.DataFrame) -> pd.DataFrame:
