@@ -35,11 +35,14 @@ from passport_pipeline.sources.drafts import (
 )
 from passport_pipeline.sources.openmrs.observations import evidence
 from passport_pipeline.sources.openmrs.observations.allergy_answers import (
+    is_a_question,
     is_unknown,
     is_vague,
     names_allergy,
+    question_name,
     shortened,
     stated,
+    takes_back,
 )
 from passport_pipeline.sources.openmrs.observations.categories import DEEPEST, affirmed, around
 from passport_pipeline.sources.openmrs.observations.evidence import EVIDENCE
@@ -109,7 +112,7 @@ class _Reading:
         self._rows, self._questions, self._name = rows, interpretation.allergies, interpretation.vocabulary.name
         self._values, self._question, self._answer = rows.values, rows.values.question, rows.values.answer
         shown = pd.notna(rows.values.display) & np.isin(rows.values.value_type, (CODED, DRUG, TEXT, BOOLEAN))
-        self._shown: Flags = shown & np.isin(grouped.outcome, (LEAD, ATTACHED))
+        self._shown: Flags = shown & np.isin(grouped.outcome, (LEAD, ATTACHED)) & ~_taken_back(rows)
         self._remarked = pd.notna(grouped.remark)
         self._yes = affirmed(rows.values, interpretation.tables)
         self._asks = self._questions.asks[self._question]
@@ -133,7 +136,7 @@ class _Reading:
         """Add what a row says to its group."""
         questions, question, answer = self._questions, self._question[at], self._answer[at]
         over = questions.no_longer[answer] or (self._values.value_type[at] == BOOLEAN and not self._yes[at])
-        if over and questions.status[question]:
+        if over and questions.status[question] and not self._asks[at]:
             group.no_longer = True
         if questions.taken_back[question]:
             return
@@ -150,9 +153,12 @@ class _Reading:
             group.reactions.append((at, text))
         elif questions.severity[question]:
             group.severities.append((at, text))
+        elif is_vague(text) and (self._asks[at] or questions.substance[question]):
+            group.vague.append((at, f"{self._asked(at)}: {text}"))
+        elif self._asks[at] and not drug and not is_vague(self._asked(at)):
+            group.substances.append((at, f"{self._asked(at)}: {text}"))  # "Penicillin allergy: severe"
         elif self._asks[at] or questions.substance[question] or drug or self._is_written_as_one(at, text):
-            named = not is_vague(text)
-            (group.substances if named else group.vague).append((at, text if named else self._with_question(at, text)))
+            group.substances.append((at, text))
 
     def diagnoses(self) -> Iterator[tuple[int, str]]:
         """The diagnoses that are an allergy to something, each with its text."""
@@ -169,12 +175,12 @@ class _Reading:
     def _read_yes(self, at: int, group: _Group) -> None:
         """What a question says that was answered with yes."""
         questions, question = self._questions, self._question[at]
-        name = str(self._name[question]).rstrip(" ?:")
-        text = stated(name)
+        text = question_name(str(self._name[question]))
         if text is None or questions.severity[question] or questions.done[question]:
             return
         if self._asks[at]:
-            (group.vague if is_vague(name) else group.substances).append((at, text))
+            entry = f"{text}: {self._values.display[at]}" if is_a_question(text) else text
+            (group.vague if is_vague(text) else group.substances).append((at, entry))
         elif questions.named_thing[question] and not questions.reaction[question]:
             group.substances.append((at, text))
         elif questions.finding[question]:
@@ -189,10 +195,10 @@ class _Reading:
     def _is_written_as_one(self, at: int, text: str) -> bool:
         return bool(self._values.value_type[at] == TEXT and names_allergy(text))
 
-    def _with_question(self, at: int, text: str) -> str:
-        """An answer that says nothing by itself, behind its question or the header that is called an allergy."""
+    def _asked(self, at: int) -> str:
+        """The name of the question that asks for an allergy, or of the header that is called one."""
         asked = self._question[at] if self._asks[at] else self._question[self._header[at]]
-        return f"{str(self._name[asked]).rstrip(' ?:')}: {text}"
+        return question_name(str(self._name[asked])) or "Allergy"
 
     def _diagnosed(self) -> Flags:
         """Rows that are diagnoses, or were until a veto."""
@@ -205,6 +211,15 @@ class _Reading:
 
 
 _CONDITIONS: Flags = np.array([rule.category == CONDITION for rule in EVIDENCE], dtype=bool)
+
+
+def _taken_back(rows: Rows) -> Flags:
+    """The rows whose comment takes them back."""
+    taken_back = np.zeros(rows.size, dtype=bool)
+    comments = rows.observations["comments"]
+    commented = np.flatnonzero(comments.notna().to_numpy())
+    taken_back[commented] = [takes_back(str(comment)) for comment in comments.iloc[commented].tolist()]
+    return taken_back
 
 
 def _nearest(parent: Positions, flags: Flags) -> Positions:

@@ -36,12 +36,13 @@ def _pattern(phrases: Iterable[str]) -> re.Pattern[str]:
 # fmt: off
 _NOBODY_KNOWS = _folded(word_list(
     "unknown, not known, inconnu, inconnue, inconnues, desconocido, desconocida, desconhecido, desconhecida"))
-_NOTHING_SAID = _folded(word_list("ras, r a s, voir note, voir notes, ver nota, refer to notes, as above, idem, same"))
+_NOTHING_SAID = _folded(word_list(
+    "ras, r a s, voir note, voir notes, ver nota, refer to notes, as above, idem, same, zero, nr"))
 _DENYING = word_list(
-    "no, not, nil, none, never, nothing, deny, denies, denied, denying, without, excluded, ruled out, resolved, "
-    "outgrown, unlikely, negative, negatif, negativo, negativa, nkda, nka, nkfa, nkma, nkdfa, pas, aucun, aucune, "
-    "aucunes, sans, rien, neant, nao, nenhum, nenhuma, sem, sin, nega, niega, ninguno, ninguna, ningun, absent, "
-    "absente, absence, ausente, ausencia, hakuna, hapana, oya, nta, ntayo, okenn")
+    "no, not, nil, nill, null, nope, none, never, nothing, deny, denies, denied, denying, without, excluded, ruled "
+    "out, resolved, outgrown, unlikely, negative, neg, negatif, negativo, negativa, nkda, nka, nkfa, nkma, nkdfa, "
+    "pas, aucun, aucune, aucunes, sans, rien, neant, nao, nenhum, nenhuma, sem, sin, nega, niega, ninguno, ninguna, "
+    "ningun, absent, absente, absence, ausente, ausencia, hakuna, hapana, oya, nta, ntayo, okenn")
 _NON_DENIES = _pattern(word_list("non connu, non connue, non connus, non connues, non allergique, non pas, non aucune"))
 _EXCEPT = re.compile(
     r"\b(?:except(?:ing)?(?: for)?|apart from|other than|sauf|hormis|salvo|excepto|exceto|excepté)\b[ :]*",
@@ -57,16 +58,23 @@ _KIN_SAYS = re.compile(
     r" (?:reports?|reported|says|said|states|stated|informs|informed|tells|told|claims|rapporte|dit|signale|refiere|"
     r"dice|refere|diz) ")
 _EMPTY = _folded((*ALLERGY_WORDS, *word_list(
-    "a, the, is, are, has, have, had, he, she, they, to, of, on, in, and, or, et, e, y, du, de, des, la, le, les, "
-    "el, any, some, many, several, other, others, autre, autres, otro, otra, outro, outra, patient, patiente, "
-    "paciente, pt, client, person, known, connu, connue, connues, conocida, conocidas, conhecida, conhecidas, yes, "
-    "oui, si, sim, present, presente, positive, positif, positivo, confirmed, true, drug, drugs, medication, "
-    "medications, medicine, medicines, medicament, medicaments, medicamento, medicamentos, medicamenteuse, "
-    "medicamenteuses, medicamentosa, food, foods, aliment, aliments, alimentaire, alimentaires, alimento, "
-    "alimentos, alimentaria, alimentar, environment, environmental, environnement, animal, insect, unknown, "
-    "reaction, reactions, history, past, ever, antecedent, antecedents, antecedentes, status, type, category, "
-    "list, specify, unspecified, non, coded, you, do, does, there, avez, vous, est, il, elle, tem, tiene, severe, "
-    "active, actif, activo, ativo, current")))
+    "a, d, l, s, the, is, are, has, have, had, he, she, they, to, of, on, in, and, or, et, e, y, du, de, des, la, "
+    "le, les, el, any, some, many, several, other, others, autre, autres, otro, otra, outro, outra, patient, "
+    "patiente, paciente, pt, client, person, known, connu, connue, connues, conocida, conocidas, conhecida, "
+    "conhecidas, yes, oui, si, sim, present, presente, positive, positif, positivo, confirmed, true, drug, drugs, "
+    "medication, medications, medicine, medicines, medicament, medicaments, medicamento, medicamentos, "
+    "medicamenteuse, medicamenteuses, medicamentosa, food, foods, aliment, aliments, alimentaire, alimentaires, "
+    "alimento, alimentos, alimentaria, alimentar, environment, environmental, environnement, animal, insect, "
+    "unknown, reaction, reactions, history, past, previous, prior, ever, antecedent, antecedents, antecedentes, "
+    "status, type, category, list, specify, unspecified, non, coded, you, do, does, there, avez, vous, est, il, "
+    "elle, tem, tiene, severe, active, actif, activo, ativo, current, reported, documented, recorded, listed, "
+    "vaccine, vaccines, agent, substance, product, name, which, what, if, so, describe, details, result, all")))
+_ASKING = tuple(_folded(word_list(
+    "is, are, do, does, did, has, have, had, any, est ce que, avez vous, a t il, y a t il, tem, tiene, es, ha")))
+_TAKES_BACK = _pattern(word_list(
+    "wrong patient, disregard, error, mistake, mistaken, ruled out, not allergic, no allergy, cancelled, canceled, "
+    "delete, erreur, annule, mauvais patient, a supprimer, anulado, equivocado, cancelado"))
+_YES_OR_NO = re.compile(r"\W*\b(?:yes|oui|s[ií]|sim|y)\W+(?:(?:or|ou|o)\W+)?(?:no|non|n[aã]o|n)\b\W*", re.IGNORECASE)
 # fmt: on
 _BETWEEN = re.compile(
     r"[;,()\[\]\r\n]+|\.(?=\s|$)|\s[-\u2013\u2014]+\s"
@@ -92,9 +100,10 @@ def stated(answer: str) -> str | None:
     denied = left_out = False
     for clause in _BETWEEN.split(answer):
         words = fold(clause)
-        if not any(letter.isalpha() for letter in words):
-            continue
-        if _is_denial(words):
+        label, _, value = clause.rpartition(":")
+        if not _says_something(value) and is_vague(label):
+            left_out = left_out or bool(words)
+        elif _is_denial(words) or _is_denial(fold(value)):
             left_out = True
             exception = _EXCEPT.split(clause, maxsplit=1)[1:]
             denied = not exception or _is_denial(fold(exception[0])) or not fold(exception[0])
@@ -114,6 +123,21 @@ def is_vague(text: str) -> bool:
     return {f" {word} " for word in fold(text).split()} <= _EMPTY
 
 
+def question_name(name: str) -> str | None:
+    """A question's name, without a question mark and a "yes/no"; None where its words deny."""
+    return stated(_YES_OR_NO.sub(" ", name).strip(" ?:"))
+
+
+def is_a_question(name: str) -> bool:
+    """Whether a name says nothing without its answer: it asks, or names nothing that an allergy could be to."""
+    return is_vague(name) or fold(name).startswith(_ASKING)
+
+
+def takes_back(comment: str) -> bool:
+    """Whether a comment says that its row should not be there, or that there is no allergy."""
+    return bool(_TAKES_BACK.search(fold(comment)))
+
+
 def is_unknown(answer: str) -> bool:
     """Whether an answer says that nobody knows."""
     return fold(answer) in _NOBODY_KNOWS
@@ -128,6 +152,12 @@ def shortened(text: str) -> str:
     """A text on one line, of at most LONGEST characters, as any database takes it."""
     line = " ".join(text.replace("\0", "").encode("utf-8", "replace").decode().split())
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 1].rstrip()}\u2026"
+
+
+def _says_something(text: str) -> bool:
+    """Whether there is more than figures, or than one letter other than the Y of a yes."""
+    letters = "".join(filter(str.isalpha, fold(text)))
+    return len(letters) > 1 or letters == "y"
 
 
 def _is_denial(words: str) -> bool:

@@ -6,6 +6,7 @@ takes one back, which the vetoes share (evidence); what rows say (allergies) and
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,7 @@ _ABOUT = word_list(
 _DONE = word_list(
     "reviewed, review, assessed, assessment, asked, checked, check, documented, recorded, reported, discussed, "
     "verified, form, list, updated, alert, bracelet, clinic, referral, referred, hospitalised, hospitalized")
+_YES_OR_NO = word_list("yes no, no yes, yes or no, y n, oui non, oui ou non, si no, si o no, sim nao")
 # fmt: on
 
 
@@ -78,9 +80,9 @@ class AllergyQuestions:
         asks = vocabulary.named(ALLERGY_WORDS) & ~vocabulary.named(_NO_ALLERGY)
         disease = self.finding & vocabulary.named(_DISEASES) & ~self.named
         self.asks = (asks & ~disease) | vocabulary.mapped_to(ALLERGY_CODES)
-        self.taken_back = vocabulary.named((*_vetoing(headers=False), *_ABOUT))
+        self.taken_back = _taken_back(vocabulary, (*_vetoing(headers=False), *_ABOUT))
         self.done = vocabulary.named(_DONE)
-        self.taken_back_around = vocabulary.named(_vetoing(headers=True))
+        self.taken_back_around = _taken_back(vocabulary, _vetoing(headers=True))
         self.substance, self.reaction = vocabulary.named(_SUBSTANCE), vocabulary.named(_REACTION)
         self.severity, self.status = vocabulary.named(_SEVERITY), vocabulary.named(_STATUS)
         over = {fold(word) for word in _NO_LONGER}
@@ -89,6 +91,12 @@ class AllergyQuestions:
         self.denies = vocabulary.mapped_to(codes)
         if vocabulary.false_position >= 0:
             self.denies[vocabulary.false_position] = True
+
+
+def _taken_back(vocabulary: Vocabulary, words: Iterable[str]) -> Flags:
+    """Which names hold one of these words; the "no" of a "yes/no" is none."""
+    others = [word for word in words if word != "no"]
+    return vocabulary.named(others) | (vocabulary.named(("no",)) & ~vocabulary.named(_YES_OR_NO))
 
 
 def _vetoing(*, headers: bool) -> list[str]:

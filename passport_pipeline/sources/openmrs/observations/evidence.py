@@ -254,7 +254,8 @@ VETOES: tuple[Veto, ...] = (
              "antecedents, antecedente, antecedentes, passe, anterieur, anterieurs"),
          # An allergy of one's history is an allergy, and is mostly asked for by these words.
          spares=_list(
-             "history, historical, past, ever, antecedent, antecedents, antecedente, antecedentes, passe")),
+             "history, historical, past, previous, previously, prior, ever, antecedent, antecedents, antecedente, "
+             "antecedentes, passe, anterieur, anterieurs")),
     Veto("about the diagnosis or the drug, not the thing itself",
          words=_list(
              "certainty, certitude, order of, diagnosis order, status, date, dates, time, reason, reasons, "

@@ -5,8 +5,10 @@ import pytest
 
 from passport_pipeline.sources.drafts import ALLERGY_COLUMNS
 from passport_pipeline.sources.frames import ALLERGIES, held
+from passport_pipeline.sources.openmrs.observations.allergy_answers import is_vague, stated
 from passport_pipeline_tests.sources.openmrs.observations.dictionary import EMRAPI
 from passport_pipeline_tests.sources.openmrs.observations.frames import concept, concepts, drafts_of, obs, observations
+from passport_pipeline_tests.sources.openmrs.observations.test_allergy_answers import DENIALS
 
 PENICILLIN, RASH, SEVERE, LATEX, NONE_KNOWN, UNKNOWN, OTHER, RESOLVED = range(10, 18)
 GROUP, SUBSTANCE, REACTION, SEVERITY, STATUS, COMMENT, TREATMENT, SECTION = range(20, 28)
@@ -73,7 +75,15 @@ def group(*members, header=GROUP, first=1):
             "Hypersensibilité",
         ),
         *("Alergia", "ALERGIAS A MEDICAMENTOS", "Reacción alérgica", "Alérgico a", "Hipersensibilidade"),
-        *("Allergy history", "Past allergies", "Reported allergies", "Vaccine allergy", "Allergy status"),
+        *(
+            "Allergy history",
+            "Past allergies",
+            "Previous allergic reaction",
+            "Antécédents d'allergie",
+            "Reported allergies",
+            "Vaccine allergy",
+            "Allergy status",
+        ),
     ],
 )
 def test_what_is_answered_to_a_question_for_an_allergy_is_an_entry(question):
@@ -134,11 +144,39 @@ def test_an_answer_that_names_no_substance_stands_behind_its_question():
 
 def test_yes_gives_the_name_of_the_question_and_no_gives_nothing():
     assert texts(obs(1, YES_NO, value_coded=YES)) == ["Allergic to sulpha"]
-    assert texts(obs(1, ANY, value_coded=YES)) == ["Any known drug allergies"]
+    assert asked("Allergy to penicillin (yes/no)", value_coded=YES) == ["Allergy to penicillin"]
+    assert texts(obs(1, ANY, value_coded=YES)) == ["Any known drug allergies: Yes"]
+    assert asked("Drug allergies? Yes/No", value_coded=YES) == ["Drug allergies: Yes"]
+    assert asked("Is the patient allergic to eggs?", value_coded=YES) == ["Is the patient allergic to eggs: Yes"]
     assert texts(obs(1, YES_NO, value_coded=NO), obs(2, ANY, value_coded=NO)) == []
     assert asked("Allergies reviewed", value_coded=YES) == []
     assert asked("No known allergies", value_coded=YES) == []
     assert asked("Allergic rhinitis", cls="Diagnosis", value_coded=YES) == []
+
+
+def test_another_answer_to_a_question_that_names_a_substance_stands_behind_it():
+    assert asked("Penicillin allergy", value_coded=SEVERE) == ["Penicillin allergy: Severe"]
+    assert asked("Latex allergy", datatype="Text", value_text="since childhood") == ["Latex allergy: since childhood"]
+    assert asked("Latex allergy", datatype="Text", value_text="none") == []
+
+
+@pytest.mark.parametrize("comment", ["WRONG PATIENT - DISREGARD", "entered in error", "ruled out by test", "erreur"])
+def test_a_row_whose_comment_takes_it_back_states_nothing(comment):
+    assert texts(obs(1, DRUG_ALLERGY, value_coded=PENICILLIN, comments=comment)) == []
+    assert texts(obs(1, DRUG_ALLERGY, value_coded=PENICILLIN, comments="rash as a child")) == ["Penicillin"]
+
+
+@pytest.mark.parametrize("words", DENIALS)
+def test_no_entry_ever_says_that_there_is_none(words):
+    """Whatever is asked, and wherever it is said: in an answer, a name of one, or a name of a question."""
+    known = [concept(300, words or None), concept(301, f"Allergies ({words})", "Coded")]
+    rows = [obs(n, question, value_coded=300) for n, question in enumerate((DRUG_ALLERGY, ANY, YES_NO), 1)]
+    rows += [obs(10, WORDS, value_text=words), obs(11, WORDS, value_text=f"Allergies: {words}")]
+    rows += [obs(12, 301, value_coded=YES), obs(13, 301, value_coded=OTHER)]
+    rows += [obs(20, GROUP), *(obs(20 + n, q, obs_group_id=20, root_id=20, value_coded=300) for n, q in enumerate(
+        (SUBSTANCE, REACTION, SEVERITY), 1))]  # fmt: skip
+    for text in texts(*rows, more=known):
+        assert stated(text) == text and is_vague(text)
 
 
 def test_free_text_is_an_entry_without_what_denies():

@@ -6,7 +6,7 @@ from passport_pipeline.sources.openmrs.observations.allergy_answers import LONGE
 
 DENIALS = [
     *("no", "None", "nil", "NKDA", "NKA", "n/a", "N.A.", "-", "...", "0", "", "unknown"),
-    *("Not known", "see notes", "Normal"),
+    *("Not known", "see notes", "Normal", "N", "x", "Ø", "Neg", "nill", "none reported", "Allergies:"),
     *("No known allergies", "no known drug, food or environmental allergies", "Patient has no known allergies"),
     *("denies any drug allergy", "not allergic to anything", "he is not allergic to penicillin", "allergies unknown"),
     *("allergies: none", "Drug: nil, food: nil", "Penicillin: no", "No known allergies: drug", "without allergies"),
