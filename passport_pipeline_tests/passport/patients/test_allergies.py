@@ -7,6 +7,7 @@ import pytest
 from bson import ObjectId
 
 from passport_pipeline.core.errors import PassportRefused
+from passport_pipeline.passport.days.dirty import DirtyMarker
 from passport_pipeline.passport.days.state import recorded
 from passport_pipeline.passport.mongo.collections import ALLERGIES, DAYS, PATIENTS
 from passport_pipeline.passport.patients.record_lists import faults_of_hospital, faults_of_patients, mark_faulty
@@ -251,6 +252,22 @@ def test_days_that_are_closed_at_once_and_a_user_who_writes_meanwhile_lose_nothi
     written = {f"Cat {day}" for day in days}
     assert set(allergies.of()) == written | {shown(text="Latex", day=day) for day in days}
     assert len(allergies.of()) == 24 and allergies.noted() == ["row-2"] * 12
+
+
+def test_a_run_that_dies_before_the_day_is_recorded_leaves_it_dirty_and_the_next_one_completes_it(
+    allergies, monkeypatch
+):
+    patient, other = allergies.patients[:2]
+    allergies.run(entry(1, patient))
+    allergies.set(allergies=["Cats", *allergies.of()])
+    now = [entry(2, patient, "Latex"), entry(1, other)]
+    with monkeypatch.context() as dying, pytest.raises(ZeroDivisionError):
+        dying.setattr(DirtyMarker, "close", lambda *_: 1 / 0)
+        allergies.run(*now)
+    assert not recorded(allergies.world.passport, "central")[DAY].up_to_date
+    allergies.run(*now)
+    assert (allergies.of(0), allergies.of(1)) == (["Cats", shown(text="Latex")], [shown()])
+    allergies.world.check()
 
 
 def test_an_entry_of_another_day_or_hospital_is_refused(allergies):
