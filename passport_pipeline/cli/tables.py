@@ -69,9 +69,10 @@ def verification_table(results: Sequence[HospitalVerification], rates: Mapping[s
             counts = ", ".join(f"{rows} {reason}" for reason, rows in sorted(result.withdrawn.items()))
             console.print(f"{result.key}: rows that are neither voided nor loaded: {counts}", soft_wrap=True)
         if result.lists:
-            missing, extra = result.lists.missing.total(), result.lists.extra.total()
+            missing, extra, wrong = (counts.total() for counts in result.lists.counts)
             console.print(
-                f"{result.key}: patients' lists lack {missing} records and name {extra} that do not belong there",
+                f"{result.key}: patients' lists lack {missing} records and name {extra} that do not belong there"
+                + (f"; the allergies of {wrong} patients are not those of its rows" if wrong else ""),
                 soft_wrap=True,
             )
         if result.accounts:

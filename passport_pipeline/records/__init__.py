@@ -4,6 +4,7 @@
     documents    the documents that MongoDB holds
     data_fields  the data of a record that the application shows
     provenance   where a record comes from
+    allergies    entries for patients' lists of allergies
     object_ids   the record's _id
     checksums    the fields of a record that are compared
 

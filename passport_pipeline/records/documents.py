@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,6 +17,7 @@ import pandas as pd
 
 from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.core.time_zones import moments, utc_of, written
+from passport_pipeline.records.allergies import allergy_entries
 from passport_pipeline.records.checksums import hashed
 from passport_pipeline.records.data_fields import data_fields
 from passport_pipeline.records.provenance import Leads, openmrs_data, sources
@@ -52,12 +53,14 @@ class Documents:
     parked    documents of parkedrows, by stream and row_id
     skipped   one row per skipped source row: day datetime64, reason str, row_crc int64
     outcomes  Drafts.outcomes, but the rows of a record without a patient are parked
+    allergies entries for patients' lists (records.allergies), of rows that are in a record
     """
 
     records: list[Document]
     parked: list[Document]
     skipped: pd.DataFrame
     outcomes: pd.DataFrame
+    allergies: list[Document] = field(default_factory=list)
 
 
 def documents(  # noqa: PLR0917 - the parts of one step, in the order of the flow
@@ -92,7 +95,9 @@ def documents(  # noqa: PLR0917 - the parts of one step, in the order of the flo
     skipped = outcomes.loc[outcomes["outcome"] == SKIPPED, ["day", "reason", "row_crc"]]
     leading = _leading(outcomes, drafts.stream, drafts.records)
     parked = _parked(leading, hospital, rows=rows, now=now, run_id=run_id)
-    return Documents(record_documents, parked, skipped.reset_index(drop=True), outcomes)
+    in_records = pd.Index(outcomes.loc[outcomes["outcome"].isin([LEAD, ATTACHED]), "row_id"])
+    allergies = allergy_entries(drafts.allergies, in_records, patients["patient_id"], hospital)
+    return Documents(record_documents, parked, skipped.reset_index(drop=True), outcomes, allergies)
 
 
 def parked_rows(  # noqa: PLR0917 - as `documents`

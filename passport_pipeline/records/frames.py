@@ -180,6 +180,7 @@ def _joined(parts: Sequence[Documents], row_id: pd.Series) -> Documents:
         sorted((parked for part in parts for parked in part.parked), key=_place),
         pd.concat([part.skipped for part in parts], ignore_index=True),
         outcomes.loc[row_id].reset_index(drop=True),
+        [allergy for part in parts for allergy in part.allergies],
     )
 
 

@@ -7,7 +7,7 @@ What does not: how a stream decides them (sources.openmrs.observations), the doc
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 import pandas as pd
@@ -69,6 +69,17 @@ class Group(NamedTuple):
     concept: Concept
 
 
+ALLERGY_COLUMNS = ["row_id", "row_uuid", "day", "person_id", "person_uuid", "text"]
+"""The columns of Drafts.allergies."""
+
+
+def no_allergies() -> pd.DataFrame:
+    """Drafts.allergies of rows that state none."""
+    dtypes = ("int64", "str", "datetime64[s]", "int64", "str", "str")
+    columns = zip(ALLERGY_COLUMNS, dtypes, strict=True)
+    return pd.DataFrame({name: pd.Series([], dtype=dtype) for name, dtype in columns})
+
+
 @dataclass(frozen=True)
 class Drafts:
     """The records and outcomes of a frame of rows.
@@ -95,6 +106,9 @@ class Drafts:
     clinicians  authors of the rows' records, by clinician_key: clinician_key, provider_uuid, name str
     rules       the version of the rules that were applied
     stream      the name of the stream of the rows
+    allergies   one row per source row that states an allergy of its person, by row_id, nothing null: row_id, row_uuid,
+                day, person_id, person_uuid as Drafter.identities gives them; text str (what the allergy is to; never
+                that there is none)
 
     Texts of `records` are Python objects, or str columns as they came from the source.
     """
@@ -104,6 +118,7 @@ class Drafts:
     clinicians: pd.DataFrame
     rules: int
     stream: str
+    allergies: pd.DataFrame = field(default_factory=no_allergies)
 
 
 class Drafter(Protocol):

@@ -83,6 +83,18 @@ RECORDS = _contract(
 """Drafts.records, as far as every record has it."""
 
 
+ALLERGIES = _contract(
+    "allergies",
+    row_id=pa.Column(_INT),
+    row_uuid=_text(),
+    day=pa.Column(_DAY),
+    person_id=pa.Column(_INT),
+    person_uuid=_text(),
+    text=_text(),
+)
+"""Drafts.allergies."""
+
+
 def held(contract: pa.DataFrameSchema, frame: pd.DataFrame) -> pd.DataFrame:
     """The frame, which is what the contract says. Raises FrameContractBroken."""
     try:
@@ -99,4 +111,5 @@ def held_drafts(drafts: Drafts) -> Drafts:
     """The drafts, whose frames are what their contracts say. Raises FrameContractBroken."""
     held(OUTCOMES, drafts.outcomes)
     held(RECORDS, drafts.records)
+    held(ALLERGIES, drafts.allergies)
     return drafts

@@ -358,9 +358,7 @@ def _list_faults(passport: Passport, key: str, options: VerifyOptions) -> ListFa
         [
             day
             for day in faults.days
-            if options.chooses(day[1][:7])
-            and day[1][:7] not in busy
-            and (faults.missing[day], faults.extra[day]) == (later.missing[day], later.extra[day])
+            if options.chooses(day[1][:7]) and day[1][:7] not in busy and faults.of([day]) == later.of([day])
         ]
     )
 

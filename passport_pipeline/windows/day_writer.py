@@ -27,6 +27,7 @@ class DayPart:
     records: list[dict[str, Any]] = field(default_factory=list)
     parked: list[dict[str, Any]] = field(default_factory=list)
     skipped: dict[str, Digest] = field(default_factory=dict)
+    allergies: list[dict[str, Any]] = field(default_factory=list)
 
 
 def day_parts(days: Sequence[date], frames: Iterable[Documents]) -> Iterator[tuple[date, DayPart | None, bool]]:
@@ -54,6 +55,8 @@ def _by_day(documents: Documents) -> list[tuple[date, DayPart]]:
         parts[record["source"]["day"]].records.append(record)
     for parked in documents.parked:
         parts[parked["day"]].parked.append(parked)
+    for allergy in documents.allergies:
+        parts[allergy["day"]].allergies.append(allergy)
     for (day, reason), rows in documents.skipped.groupby(["day", "reason"]):
         parts[f"{day:%Y-%m-%d}"].skipped[str(reason)] = Digest.of(rows["row_crc"].to_numpy())
     return [(date.fromisoformat(day), parts[day]) for day in sorted(parts)]
@@ -109,7 +112,7 @@ class OpenDay:
             self.writing.result()
 
     def _write(self, part: DayPart) -> None:
-        self.reconciler.apply(part.records, part.parked)
+        self.reconciler.apply(part.records, part.parked, part.allergies)
         for reason, digest in part.skipped.items():
             self.skipped[reason] += digest
 

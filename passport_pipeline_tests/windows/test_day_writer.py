@@ -15,7 +15,7 @@ MONDAY, TUESDAY, WEDNESDAY, THURSDAY = (date(2025, 11, day) for day in range(3, 
 DAYS = [MONDAY, TUESDAY, WEDNESDAY, THURSDAY]
 
 
-def frame(*days, parked=(), skipped=()):
+def frame(*days, parked=(), skipped=(), allergies=()):
     return Documents(
         records=[{"source": {"day": day.isoformat()}} for day in days],
         parked=[{"day": day.isoformat()} for day in parked],
@@ -27,6 +27,7 @@ def frame(*days, parked=(), skipped=()):
             }
         ),
         outcomes=pd.DataFrame(),
+        allergies=[{"day": day.isoformat()} for day in allergies],
     )
 
 
@@ -65,11 +66,11 @@ def test_days_without_rows_end_in_their_order():
     assert cut([]) == []
 
 
-def test_a_part_has_the_records_parked_rows_and_skipped_rows_of_its_day():
-    parts = day_parts(DAYS, [frame(MONDAY, parked=[TUESDAY], skipped=[WEDNESDAY, WEDNESDAY])])
+def test_a_part_has_the_records_parked_rows_skipped_rows_and_allergies_of_its_day():
+    parts = day_parts(DAYS, [frame(MONDAY, parked=[TUESDAY], skipped=[WEDNESDAY] * 2, allergies=[TUESDAY])])
     assert [(day, part) for day, part, _ in parts if part] == [
         (MONDAY, DayPart(records=[{"source": {"day": "2025-11-03"}}])),
-        (TUESDAY, DayPart(parked=[{"day": "2025-11-04"}])),
+        (TUESDAY, DayPart(parked=[{"day": "2025-11-04"}], allergies=[{"day": "2025-11-04"}])),
         (WEDNESDAY, DayPart(skipped={"empty_group": Digest.of([7, 7])})),
     ]
 
@@ -80,10 +81,10 @@ class Reconciler:
     def __init__(self, day, done):
         self.day, self.done = day, done
 
-    def apply(self, records, parked):
+    def apply(self, records, parked, stated_allergies):
         if parked:
             raise ZeroDivisionError
-        self.done.append((self.day, len(records)))
+        self.done.append((self.day, len(records) + len(stated_allergies)))
 
     def close(self, digest, skipped, fingerprint):
         self.done.append((self.day, fingerprint, dict(skipped)))
@@ -112,9 +113,9 @@ def test_frames_are_made_while_earlier_days_are_written():
     made, writing = [], threading.Event()
 
     class Waiting(Reconciler):
-        def apply(self, records, parked):
+        def apply(self, records, parked, stated_allergies):
             assert writing.wait(10)
-            super().apply(records, parked)
+            super().apply(records, parked, stated_allergies)
 
     def frames():
         for day in DAYS:

@@ -84,10 +84,16 @@ def verification_metadata(result: HospitalVerification) -> Metadata:
 
 
 def _list_counts(lists: ListFaults | None) -> dict[str, int]:
-    """How many records patients' lists lack, and how many they should no longer name; nothing if not compared."""
+    """How many records patients' lists lack, how many they should no longer name, and how many patients' allergies are
+    not those of the rows; nothing if not compared.
+    """
     if lists is None:
         return {}
-    return {"missing_in_lists": lists.missing.total(), "extra_in_lists": lists.extra.total()}
+    return {
+        "missing_in_lists": lists.missing.total(),
+        "extra_in_lists": lists.extra.total(),
+        "wrong_allergies": lists.allergies.total(),
+    }
 
 
 def differences_table(result: HospitalVerification) -> dg.TableMetadataValue:

@@ -30,9 +30,12 @@ from passport_pipeline.passport.run import Run
 MOVED = "moved"  # a record left the day for another
 UNLISTED = "unlisted"  # a record of the day is missing in its patient's list (record_lists)
 MISLISTED = "mislisted"  # a list names a record of the day in which it does not belong (record_lists)
+UNSTATED = "unstated"  # a patient's entries of allergies are not those of the day (patients.allergies)
 DOUBTED = "doubted"  # the day's documents are not what verification expects them to be
 OVERTAKEN = "overtaken"  # a run may have written after the one that took its window over
-BY_NAME = frozenset({MOVED, UNLISTED, MISLISTED, DOUBTED, OVERTAKEN})  # all other markers are of runs that were writing
+BY_NAME = frozenset(
+    {MOVED, UNLISTED, MISLISTED, UNSTATED, DOUBTED, OVERTAKEN}
+)  # all others are of runs that were writing
 
 LOOK_AGAIN = timedelta(hours=6)
 """After which a day is checked again whose marker of another run was cleared: if that run was not dead but stopped, it

@@ -25,7 +25,7 @@ from passport_pipeline.passport.mongo.collections import CONFLICTS, DAYS, HOSPIT
 from passport_pipeline.passport.mongo.database import Document, Passport, answering
 from passport_pipeline.passport.parked.retry_policy import exhausted_rows
 
-UNREAD = dict.fromkeys(("hospital", "window", "runId", "fence"), 0)
+UNREAD = dict.fromkeys(("hospital", "window", "runId", "fence", "allergies"), 0)
 
 
 @dataclass(frozen=True)

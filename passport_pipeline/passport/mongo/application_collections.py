@@ -8,6 +8,7 @@ application owns more than the pipeline knows; what only the pipeline writes is 
 from __future__ import annotations
 
 from passport_pipeline.passport.mongo.collections import (
+    ALLERGIES,
     ARRAYS,
     AUDIT,
     DOCTORS,
@@ -82,6 +83,18 @@ OPENMRS_DATA = document(
     valueType=nullable(one_of("text", "numeric", "coded")),
 )
 
+# What the pipeline added to a patient's allergies; `shown` is the text there, `ours` whether no user had written it.
+ALLERGY = document(
+    ("hospital", "day", "rowUuid", "text", "shown", "ours"),
+    hospital=LINE,
+    day=DAY,
+    rowUuid=LINE,
+    text=LINE,
+    shown=LINE,
+    ours=BOOLEAN,
+    fence=NUMBER,
+)
+
 RECORD_DATA = document(
     (),
     name=nullable(TEXT),
@@ -143,9 +156,14 @@ APPLICATION_COLLECTIONS = (
             bloodType=nullable(one_of("A+", "A-", "B+", "B-", "AB+", "AB-", "O+", "O-")),
             status=nullable(one_of("active", "inactive")),
             **{name: array(ID) for name in ARRAYS.values()},
+            **{ALLERGIES: array(ALLERGY)},
             **STAMPS,
         ),
-        (Index(("user",), unique=True), Index(("nationalId",), unique=True)),
+        (
+            Index(("user",), unique=True),
+            Index(("nationalId",), unique=True),
+            Index((f"{ALLERGIES}.hospital", f"{ALLERGIES}.day"), where_present=f"{ALLERGIES}.hospital"),
+        ),
     ),
     Collection(
         DOCTORS,

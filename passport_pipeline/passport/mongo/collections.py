@@ -30,5 +30,8 @@ ARRAYS = {
 }
 RECORD_TYPES = (*ARRAYS, "image")
 
+# Beside the application's `allergies` of a patient: the pipeline's own entries in it.
+ALLERGIES = "pipelineAllergies"
+
 # Part of what decides whether a rejected document is tried again: raise it when a validator changes.
-CONTRACT_VERSION = 2
+CONTRACT_VERSION = 3

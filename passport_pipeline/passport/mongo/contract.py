@@ -20,7 +20,7 @@ from pymongo.database import Database
 
 from passport_pipeline.core.errors import PassportRefused
 from passport_pipeline.passport.mongo.application_collections import APPLICATION_COLLECTIONS
-from passport_pipeline.passport.mongo.collections import CONTRACT_CHANGES, SHARED
+from passport_pipeline.passport.mongo.collections import ALLERGIES, CONTRACT_CHANGES, SHARED
 from passport_pipeline.passport.mongo.pipeline_collections import CONTRACT_CHANGE, PIPELINE_COLLECTIONS
 from passport_pipeline.passport.mongo.schemas import Collection, Index
 from passport_pipeline.passport.mongo.validation_rules import STRICT, Rules, application_rules, merge, split
@@ -36,7 +36,7 @@ OTHER_INDEX_OPTIONS = {85, 86}  # IndexOptionsConflict, IndexKeySpecsConflict
 # LockBusy, ConflictingOperationInProgress, WriteConflict, IndexBuildAborted, BackgroundOperationInProgress...
 CONCURRENT = {46, 112, 117, 276, 12587}
 MOST_COUNTED = 1_000
-SOURCE = "source."
+OWN_FIELDS = ("source.", f"{ALLERGIES}.")
 
 CREATED, SET, MERGED, PUT_BACK = "created", "set", "merged with the application's", "put back"
 
@@ -232,7 +232,7 @@ def _remove_indexes(db: Database[Document], collection: Collection, made: Sequen
     that existed.
     """
     existing = db[collection.name].index_information()
-    ours = {name for name, index in existing.items() if any(key.startswith(SOURCE) for key, _ in index["key"])}
+    ours = {name for name, index in existing.items() if any(key.startswith(OWN_FIELDS) for key, _ in index["key"])}
     removed = tuple(name for name in existing if name in ours | set(made))
     for name in removed:
         try:

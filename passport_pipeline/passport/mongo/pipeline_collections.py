@@ -21,6 +21,7 @@ from passport_pipeline.passport.mongo.schemas import (
     DAY,
     HASH,
     ID,
+    ID_TEXT,
     LINE,
     NUMBER,
     ROWS,
@@ -74,6 +75,8 @@ PIPELINE_COLLECTIONS = (
                 # The sum of the records' versions: that of an older copy of them, with the same rows, is less.
                 versions=NUMBER,
             ),
+            # The hash of each patient's entries of allergies (patients.allergies).
+            allergies=array(document(("patient", "entries"), patient=ID_TEXT, entries=HASH)),
             # Dirty markers, each with its beats: a day that has any is not up to date.
             writers={"bsonType": "object", "additionalProperties": NUMBER},
             # The highest token of a lease under which the day was changed (leases).
@@ -83,7 +86,7 @@ PIPELINE_COLLECTIONS = (
             runId=TEXT,
             recordedAt=DATE,
         ),
-        (Index(("hospital", "window")),),
+        (Index(("hospital", "window")), Index(("allergies.patient",), where_present="allergies.patient")),
     ),
     Collection(
         PARKED,

@@ -22,11 +22,11 @@ from typing import Any
 from bson import ObjectId
 
 from passport_pipeline.passport.days import leases
-from passport_pipeline.passport.days.dirty import MISLISTED, UNLISTED, mark_dirty
+from passport_pipeline.passport.days.dirty import MISLISTED, UNLISTED, UNSTATED, mark_dirty
 from passport_pipeline.passport.mongo import bulk
 from passport_pipeline.passport.mongo.collections import ARRAYS, PATIENTS, RECORDS, RETRACTED
 from passport_pipeline.passport.mongo.database import Document, Passport, answering
-from passport_pipeline.passport.patients import patients
+from passport_pipeline.passport.patients import allergies, patients
 from passport_pipeline.passport.run import Run
 
 IDS_PER_QUERY = 10_000
@@ -40,38 +40,48 @@ class ListFaults:
 
     missing  records that exist, and that their patient's list lacks
     extra    records that a list names in which they do not belong: retracted, another patient's, or of another type
+
+    `allergies` are numbers of patients, by hospital and day, whose entries of allergies are not those of the day.
     """
 
     missing: Days = field(default_factory=Counter)
     extra: Days = field(default_factory=Counter)
+    allergies: Days = field(default_factory=Counter)
 
     def __bool__(self) -> bool:
-        return bool(self.missing or self.extra)
+        return bool(self.days)
+
+    @property
+    def counts(self) -> tuple[Days, Days, Days]:
+        """What is missing, what is extra, and the allergies."""
+        return self.missing, self.extra, self.allergies
 
     @property
     def days(self) -> set[tuple[str, str]]:
         """The hospitals and days whose records it concerns."""
-        return {*self.missing, *self.extra}
+        return {*self.missing, *self.extra, *self.allergies}
 
-    def by_month(self) -> dict[str, tuple[int, int]]:
-        """How many are missing and how many extra, by month (`YYYY-MM`) of the record, oldest first."""
-        months: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])
-        for which, counts in enumerate((self.missing, self.extra)):
-            for (_, day), records in counts.items():
-                months[day[:7]][which] += records
-        return {month: (missing, extra) for month, (missing, extra) in sorted(months.items())}
+    def by_month(self) -> dict[str, tuple[int, int, int]]:
+        """How many are missing, how many extra, and how many patients' allergies are wrong, by month (`YYYY-MM`) of the
+        record, oldest first.
+        """
+        months: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
+        for which, counts in enumerate(self.counts):
+            for (_, day), number in counts.items():
+                months[day[:7]][which] += number
+        return {month: (missing, extra, wrong) for month, (missing, extra, wrong) in sorted(months.items())}
 
     def to_json(self) -> list[dict[str, Any]]:
         """As `passport-pipeline verify --lists --json` prints it."""
         return [
-            {"month": month, "missing": missing, "extra": extra} for month, (missing, extra) in self.by_month().items()
+            {"month": month, "missing": missing, "extra": extra, "allergies": wrong}
+            for month, (missing, extra, wrong) in self.by_month().items()
         ]
 
     def of(self, days: Collection[tuple[str, str]]) -> ListFaults:
         """What is wrong on these days alone."""
         return ListFaults(
-            Counter({day: records for day, records in self.missing.items() if day in days}),
-            Counter({day: records for day, records in self.extra.items() if day in days}),
+            *(Counter({day: number for day, number in counts.items() if day in days}) for counts in self.counts)
         )
 
 
@@ -88,17 +98,19 @@ def faults_of_hospital(passport: Passport, hospital_key: str, extra: Days | None
     """
     extra = misplaced(passport) if extra is None else extra
     of_hospital = Counter({day: records for day, records in extra.items() if day[0] == hospital_key})
-    return ListFaults(_missing(passport, {"source.hospital": hospital_key}), of_hospital)
+    missing = _missing(passport, {"source.hospital": hospital_key})
+    return ListFaults(missing, of_hospital, allergies.faulty_days(passport, hospital_key=hospital_key))
 
 
 @answering("comparing patients' lists with their records")
 def faults_of_patients(passport: Passport, patient_ids: Iterable[str]) -> ListFaults:
     """What is wrong with the lists of these patients (24 hex digits), for all hospitals. Raises PassportError."""
     missing, extra = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
-    for ids in bulk.chunks(sorted(set(patient_ids)), IDS_PER_QUERY):
+    chosen = sorted(set(patient_ids))
+    for ids in bulk.chunks(chosen, IDS_PER_QUERY):
         missing += _missing(passport, {"patientId": {"$in": ids}, "source.hospital": {"$exists": True}})
         extra += _extra(passport, {"_id": {"$in": bulk.object_ids(ids)}})
-    return ListFaults(missing, extra)
+    return ListFaults(missing, extra, allergies.faulty_days(passport, patient_ids=chosen))
 
 
 @answering("marking the days of records that lists lack")
@@ -106,7 +118,7 @@ def mark_faulty(passport: Passport, faults: ListFaults) -> None:
     """Mark these days dirty, so that sensors request their windows and the next run of each mends the lists. Raises
     PassportError.
     """
-    for days, name in ((faults.missing, UNLISTED), (faults.extra, MISLISTED)):
+    for days, name in zip(faults.counts, (UNLISTED, MISLISTED, UNSTATED), strict=True):
         for chunk in bulk.chunks(sorted(days), IDS_PER_QUERY):
             mark_dirty(passport, chunk, name)
 

@@ -26,7 +26,7 @@ from passport_pipeline.passport.mongo.collections import PARKED, RECORDS
 from passport_pipeline.passport.mongo.database import Document, Passport, answering
 from passport_pipeline.passport.parked import parked_rows
 from passport_pipeline.passport.parked.retry_policy import INVALID_DOCUMENT
-from passport_pipeline.passport.patients import record_lists
+from passport_pipeline.passport.patients import allergies, record_lists
 from passport_pipeline.passport.reconcile import retraction
 from passport_pipeline.passport.reconcile.records import RecordStore
 from passport_pipeline.passport.run import Run
@@ -85,18 +85,24 @@ class DayReconciler:
         self._records: set[bytes] = set()
         self._rows = Digest()  # of these records
         self._parked: set[bytes] = set()
+        self._allergies: list[Document] = []
 
     @answering("storing records")
-    def apply(self, records: Sequence[Document], parked: Sequence[Document]) -> None:
+    def apply(
+        self, records: Sequence[Document], parked: Sequence[Document], stated_allergies: Sequence[Document] = ()
+    ) -> None:
         """Store a chunk of the day's documents; a fixed number of commands whatever its size.
 
         A record that MongoDB refuses is parked with the reason invalid_document, one whose patient is gone with
         deleted_patient; all others are stored. One that was refused before is tried again when it is due, or when it or
-        the contract has changed. Raises PassportError.
+        the contract has changed. `stated_allergies` are entries for patients' lists, which `close` brings up to date.
+        Raises PassportError.
         """
         own = (self._run.hospital.key, self._day.isoformat())
-        if any((record["source"]["hospital"], record["source"]["day"]) != own for record in records):
+        sources = [*(record["source"] for record in records), *stated_allergies]
+        if any((source["hospital"], source["day"]) != own for source in sources):
             raise PassportRefused(f"a record of another day or hospital was to be stored on {day_id(*own)}")
+        self._allergies += stated_allergies
         self._marker.begin_chunk()
         to_store = {record["_id"]: record for record in records}
         to_park = {row["_id"]: row for row in parked}
@@ -126,6 +132,7 @@ class DayReconciler:
         records = self._close_records()
         conflicts, disputed = counts.conflicts_of_day(*self._where())
         count = records + disputed + self._close_parked()
+        stated = allergies.bring_up_to_date(self._run, self._day.isoformat(), self._allergies, self._marker.mark_dirty)
         left_out = {reason: part for reason, part in sorted(skipped.items()) if part}
         held = sum(left_out.values(), count.digest)
         content = {
@@ -142,6 +149,7 @@ class DayReconciler:
                 "skipped": {reason: part.to_json() for reason, part in left_out.items()},
                 "versions": count.versions,
             },
+            "allergies": stated,
             "runId": self._run.run_id,
             "recordedAt": self._run.now,
         }

@@ -30,7 +30,7 @@ VALID = {
         "avatar": None,
         **STAMPS,
     },
-    PATIENTS: patient(1) | {"bloodType": "O-", "insurance": {"number": 7}},
+    PATIENTS: patient(1) | {"bloodType": "O-", "insurance": {"number": 7}, "allergies": ["Cats"]},
     DOCTORS: {
         "user": ObjectId(),
         "licenseNumber": "RW-100/A",

@@ -8,6 +8,7 @@ from pymongo.errors import WriteError
 
 from passport_pipeline.passport.mongo import bulk
 from passport_pipeline.passport.mongo.collections import (
+    ALLERGIES,
     AUDIT,
     CONTRACT_CHANGES,
     DAYS,
@@ -23,6 +24,7 @@ from passport_pipeline.passport.mongo.validation_rules import UNTITLED
 from passport_pipeline_tests.passport.factory import patient
 
 OURS = {one.name: one.validator for one in COLLECTIONS}
+OWN_INDEX = f"{ALLERGIES}.hospital_1_{ALLERGIES}.day_1"
 THEIRS = {"address": {"$ne": "Nowhere"}}
 
 
@@ -148,10 +150,10 @@ def test_eight_at_once_merge_once_and_lose_nothing(application, settings):
 
 
 def test_rules_by_which_an_earlier_version_replaced_the_applications_do_not_count_as_its_own(application):
-    before = {name: value for name, value in OURS[PATIENTS]["$jsonSchema"].items() if name != "title"}
-    passport = application(PATIENTS, validator={"$jsonSchema": before})
-    assert done(passport.ensure())[PATIENTS] == SET
-    assert rules(passport, PATIENTS) == (OURS[PATIENTS], "moderate", "error")
+    before = {name: value for name, value in OURS[USERS]["$jsonSchema"].items() if name != "title"}
+    passport = application(USERS, validator={"$jsonSchema": before})
+    assert done(passport.ensure())[USERS] == SET
+    assert rules(passport, USERS) == (OURS[USERS], "moderate", "error")
     assert UNTITLED
 
 
@@ -168,7 +170,7 @@ def test_undo_gives_the_application_back_what_it_had(application):
     changes = {one.collection: one for one in passport.undo()}
     assert set(changes) == set(SHARED)
     assert changes[PATIENTS].rules == changes[USERS].rules == PUT_BACK
-    assert changes[PATIENTS].indexes == ("user_1",)
+    assert changes[PATIENTS].indexes == ("user_1", OWN_INDEX)
     assert rules(passport, PATIENTS) == (THEIRS, "moderate", "error")
     assert {name: set(passport[name].index_information()) for name in before} == before
     assert not rules(passport, AUDIT)[0]
@@ -182,7 +184,9 @@ def test_undo_gives_the_application_back_what_it_had(application):
 def test_without_a_stored_list_undo_removes_only_indexes_on_fields_of_the_pipeline(empty):
     empty.ensure()
     empty[CONTRACT_CHANGES].delete_many({})
-    assert {one.indexes for one in empty.undo() if one.collection != RECORDS} == {()}
+    removed = {one.collection: one.indexes for one in empty.undo()}
+    assert {name for name, indexes in removed.items() if indexes} == {RECORDS, PATIENTS}
+    assert removed[PATIENTS] == (OWN_INDEX,)
     assert {"patientId_1_type_1", "createdBy_1"} < set(empty[RECORDS].index_information())
     assert not [name for name in empty[RECORDS].index_information() if "source" in name]
 

@@ -44,7 +44,7 @@ def test_records_that_lists_lack_are_counted_by_hospital_and_day(world, shown):
     assert faults_of_hospital(world.passport, "east").missing == {("east", DAY.isoformat()): 1}
     assert faults_of_patients(world.passport, world.patients[:1]).missing == {HERE: 2, ("east", DAY.isoformat()): 1}
     assert faults_of_patients(world.passport, world.patients[2:]).missing == Counter()
-    assert faults_of_hospital(world.passport, "central").by_month() == {"2025-11": (3, 0)}
+    assert faults_of_hospital(world.passport, "central").by_month() == {"2025-11": (3, 0, 0)}
 
 
 def test_patients_who_are_gone_lack_nothing(world, shown):
@@ -145,7 +145,7 @@ def test_records_of_the_application_and_unknown_ids_stay_in_lists(world, shown):
     assert world.arrays(3) == {"medications": set(records)}
 
 
-def test_lists_that_are_right_cost_two_commands(world, shown, commands):
+def test_lists_that_are_right_cost_four_commands(world, shown, commands):
     commands.names.clear()
     assert not faults_of_hospital(world.passport, "central")
-    assert commands.names == ["aggregate", "aggregate"]
+    assert commands.names == ["aggregate", "aggregate", "find", "find"]

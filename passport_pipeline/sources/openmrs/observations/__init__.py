@@ -12,6 +12,8 @@ Drafts of records: pure functions on frames
     grouping        which rows lead a record, which belong to it, which are parked or skipped
     evidence        the table by which an observation becomes a condition, medication, test, visit or image
     categories      the table applied to a frame
+    allergies       which rows state an allergy, and what a reader is shown of it; allergy_questions and
+                    allergy_answers: what questions and answers mean for one
     values          what was answered, as text that a patient can read
     test_status     whether a test's result is normal
     clinicians      the clinician who is responsible for a record

@@ -237,7 +237,7 @@ def _vetoed(
             own = compiled.questions[values.question[rows]]
             hit |= own if veto.also_mapped else own & ~mapped
             if veto.headers:
-                hit |= _around(rows, parents, compiled.questions[values.question])
+                hit |= around(rows, parents, compiled.questions[values.question])
         if veto.answer_words:
             hit |= compiled.answers[values.answer[rows]]
             hit[text] |= np.array([answer in compiled.texts for answer in denied], dtype=bool)
@@ -248,15 +248,15 @@ def _vetoed(
     return vetoed
 
 
-_DEEPEST = 8
+DEEPEST = 8
 """How many groups around a row are considered; OpenMRS forms nest two or three."""
 
 
-def _around(rows: Positions, parents: Positions, flags: Flags) -> Flags:
+def around(rows: Positions, parents: Positions, flags: Flags) -> Flags:
     """Whether one of the groups around each of these rows is flagged; ends also where groups form a circle."""
     hit = np.zeros(len(rows), dtype=bool)
     at = parents[rows]
-    for _ in range(_DEEPEST):
+    for _ in range(DEEPEST):
         inside = at >= 0
         if not inside.any():
             break

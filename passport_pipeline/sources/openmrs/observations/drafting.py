@@ -29,6 +29,7 @@ from passport_pipeline.sources.drafts import (
 )
 from passport_pipeline.sources.lookups import Lookups
 from passport_pipeline.sources.openmrs.observations import wording
+from passport_pipeline.sources.openmrs.observations.allergies import allergies
 from passport_pipeline.sources.openmrs.observations.categories import parents_of
 from passport_pipeline.sources.openmrs.observations.clinicians import Attribution, attribute
 from passport_pipeline.sources.openmrs.observations.evidence import EVIDENCE, RULES_VERSION
@@ -71,7 +72,9 @@ def draft(rows: pd.DataFrame, lookups: Lookups, hospital: Hospital) -> Drafts:
     made = _Gathered(read, identified, grouped, visits, attribution, interpretation)
     led = made.led()
     records = pd.concat([led, made.visits_like(led)], ignore_index=True).assign(hospital=hospital.name)
-    return Drafts(_outcomes(identified, grouped), records, attribution.clinicians(), RULES_VERSION, STREAM)
+    stated = allergies(read, grouped, identified, interpretation)
+    outcomes = _outcomes(identified, grouped)
+    return Drafts(outcomes, records, attribution.clinicians(), RULES_VERSION, STREAM, stated)
 
 
 def identities(rows: pd.DataFrame) -> pd.DataFrame:

@@ -77,6 +77,13 @@ DRUG_CLASSES = ("Drug", "Medication", "MedSet", "Med set")
 LAB_CLASSES = ("Test", "LabTest", "Lab Test", "LabSet", "Computed", "Computed/Editable")
 IMAGING_CLASSES = ("Radiology/Imaging Procedure", "Radiology", "Imaging", "Image")
 NOTED_CLASSES = ("Finding", "Symptom", "Symptom/Finding")
+ALLERGY_CODES = _list("SNOMED CT:416098002, SNOMED CT:106190000, LOINC:48765-2")
+ALLERGY_WORDS = _list(
+    "allergy, allergies, allergic, allergen, allergens, allergie, allergique, allergiques, allergene, allergenes, "
+    "alergia, alergias, alergico, alergica, alergicos, alergicas, alergeno, alergenos, intolerance, intolerances, "
+    "intolerancia, intolerancias, hypersensitivity, hypersensibilite, hipersensibilidad, hipersensibilidade, "
+    "aleji, mzio"
+)
 MEASURED = (NUMERIC, CODED, BOOLEAN, TEXT)  # the types that a result has; a date says when, not what
 
 # fmt: off
@@ -108,8 +115,7 @@ EVIDENCE: tuple[Rule, ...] = (
          "said, asked or decided in a visit: return date, tests ordered, disposition, complaint, note",
          codes=_list("CIEL:5096, CIEL:1271, CIEL:160531, CIEL:162169, emrapi:Disposition")),
     Rule(2, VISIT, "allergies and family history: a substance NOT to give, or somebody else's disease",
-         codes=_list(
-             "SNOMED CT:416098002, SNOMED CT:106190000, SNOMED CT:416471007, LOINC:48765-2, LOINC:10157-6")),
+         codes=(*ALLERGY_CODES, *_list("SNOMED CT:416471007, LOINC:10157-6"))),
     Rule(2, VISIT, "LOINC also names stories: complaint, illness, visit, findings, plan, note, immunizations",
          codes=_list(
              "LOINC:10154-3, LOINC:10164-2, LOINC:29299-5, LOINC:29545-1, LOINC:51847-2, LOINC:34109-9, "
@@ -188,6 +194,7 @@ class Veto:
     answer_codes  the coded answer is the same as one of these
     answer_words  the whole answer, coded or written
     text_begins   the first words of a written answer
+    spares        those of all these words and codes that do not take an allergy back (allergies)
     """
 
     why: str
@@ -197,7 +204,14 @@ class Veto:
     answer_codes: tuple[str, ...] = ()
     answer_words: tuple[str, ...] = ()
     text_begins: tuple[str, ...] = ()
+    spares: tuple[str, ...] = ()
 
+
+_NOT_GIVEN = _list(
+    "contraindication, contraindications, contraindicated, contre indication, contre indications, adverse, reaction, "
+    "reactions, side effect, side effects, effet secondaire, effets secondaires, indesirable, indesirables, toxicity, "
+    "toxicities, toxicite"
+)
 
 # Names come in the hospital's languages: English and French, and what is sure in Portuguese and Spanish.
 # fmt: off
@@ -209,25 +223,23 @@ VETOES: tuple[Veto, ...] = (
              "inconnu, inconnue, desconocido, desconhecido, aucun, aucune, neant, nenhum, nenhuma, "
              "ninguno, ninguna, negative, negatif, false, faux, normal, other, autre, otro, outro, other "
              "non coded, stopped, no diagnosis, no known problems, none known, see note, see notes, "
-             "pending")),
+             "pending"),
+         spares=_list("other, autre, otro, outro, other non coded, CIEL:5622")),
     Veto("the words written take it back, or leave it open",
          text_begins=_list(
              "no, not, non, nil, none, never, pas de, pas d, aucun, aucune, sans, without, denies, denied, "
              "r o, ro, rule out, ruled out, to rule out, exclude, excluded, query, negative for, unlikely, "
-             "stop, stopped, discontinued, allergic, allergy, allergies, family history, fh")),
+             "stop, stopped, discontinued, allergic, allergy, allergies, family history, fh"),
+         spares=_list("allergic, allergy, allergies, non, r o, ro, query")),
     Veto("allergy or intolerance: a substance NOT to give", headers=True, also_mapped=True,
-         words=_list(
-             "allergy, allergies, allergic, allergen, allergens, allergie, allergique, allergene, alergia, "
-             "alergias, alergico, intolerance, intolerances, intolerancia, hypersensitivity, "
-             "hypersensibilite, contraindication, contraindications, contraindicated, contre indication, "
-             "contre indications, adverse, reaction, reactions, side effect, side effects, effet "
-             "secondaire, effets secondaires, indesirable, indesirables, toxicity, toxicities, toxicite")),
+         words=(*ALLERGY_WORDS, *_NOT_GIVEN), spares=(*ALLERGY_WORDS, *_NOT_GIVEN)),
     Veto("about somebody else", headers=True, also_mapped=True,
          words=_list(
              "family, familial, familiale, familiaux, familiales, famille, familiar, familiares, familia, "
              "relative, relatives, mother, mothers, maternal, mere, father, fathers, pere, parent, "
              "parents, sibling, siblings, partner, partners, partenaire, spouse, husband, wife, conjoint, "
-             "contact, contacts, household")),
+             "contact, contacts, household"),
+         spares=_list("contact, contacts")),
     Veto("looked for and not found, or not found yet", headers=True,
          words=_list(
              "ruled out, rule out, rules out, excluded, exclude, exclusion, ecarte, ecartes, exclu, "
@@ -239,7 +251,11 @@ VETOES: tuple[Veto, ...] = (
          words=_list(
              "stopped, stop, stopping, discontinued, discontinue, arret, arrete, refused, refus, declined, "
              "withheld, history, historical, past, previous, previously, prior, former, ever, antecedent, "
-             "antecedents, antecedente, antecedentes, passe, anterieur, anterieurs")),
+             "antecedents, antecedente, antecedentes, passe, anterieur, anterieurs"),
+         # An allergy of one's history is an allergy, and is mostly asked for by these words.
+         spares=_list(
+             "history, historical, past, previous, previously, prior, ever, antecedent, antecedents, antecedente, "
+             "antecedentes, passe, anterieur, anterieurs")),
     Veto("about the diagnosis or the drug, not the thing itself",
          words=_list(
              "certainty, certitude, order of, diagnosis order, status, date, dates, time, reason, reasons, "
@@ -248,7 +264,10 @@ VETOES: tuple[Veto, ...] = (
              "vaccination, vaccinations, immunization, immunizations, immunisation, immunisations, "
              "sensitivity, resistance, resistant, sensibilite, tested, test, number, count, plan, "
              "insurance, complaint, complaints, plainte, plaintes, abuse, stock, available, availability, "
-             "comment, comments, desensitization, duration, frequency, route, quantity, dispensed, units")),
+             "comment, comments, desensitization, duration, frequency, route, quantity, dispensed, units"),
+         spares=_list(
+             "status, vaccine, vaccines, vaccination, vaccinations, immunization, immunizations, "
+             "immunisation, immunisations")),
 )
 # fmt: on
 

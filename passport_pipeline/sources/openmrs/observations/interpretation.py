@@ -10,6 +10,7 @@ from functools import cached_property
 import pandas as pd
 
 from passport_pipeline.sources.lookups import Lookups
+from passport_pipeline.sources.openmrs.observations.allergy_questions import AllergyQuestions
 from passport_pipeline.sources.openmrs.observations.categories import Tables
 from passport_pipeline.sources.openmrs.observations.clinicians import People
 from passport_pipeline.sources.openmrs.observations.evidence import COMPLAINT_CODES, COMPLAINT_NAMES
@@ -31,6 +32,11 @@ class Interpretation:
     def tables(self) -> Tables:
         """The tables of evidence."""
         return Tables(self.vocabulary)
+
+    @cached_property
+    def allergies(self) -> AllergyQuestions:
+        """What concepts mean for allergies."""
+        return AllergyQuestions(self.vocabulary)
 
     @cached_property
     def people(self) -> People:
