@@ -41,7 +41,7 @@ visit = _table("visit", numbers="visit_id voided", dates="date_voided")
 encounter_provider = _table(
     "encounter_provider", numbers="encounter_provider_id encounter_id provider_id encounter_role_id voided"
 )
-encounter_role = _table("encounter_role", numbers="encounter_role_id", texts="name")
+encounter_role = _table("encounter_role", numbers="encounter_role_id", texts="uuid name")
 encounter_type = _table("encounter_type", numbers="encounter_type_id", texts="uuid name")
 location = _table("location", numbers="location_id", texts="uuid name")
 
@@ -49,7 +49,7 @@ person = _table("person", numbers="person_id voided", texts="uuid")
 person_name = _table(
     "person_name",
     numbers="person_name_id person_id preferred voided",
-    texts="prefix given_name middle_name family_name",
+    texts="prefix given_name middle_name family_name degree",
 )
 person_merge_log = _table(
     "person_merge_log", numbers="person_merge_log_id winner_person_id loser_person_id", dates="date_created"
@@ -61,7 +61,8 @@ patient_identifier_type = _table(
 )
 
 provider = _table("provider", numbers="provider_id person_id retired", texts="uuid name identifier")
-users = _table("users", numbers="user_id person_id", texts="uuid")
+users = _table("users", numbers="user_id person_id", texts="uuid system_id username")
+user_role = _table("user_role", numbers="user_id", texts="role")
 
 concept = _table("concept", numbers="concept_id datatype_id class_id retired", texts="uuid")
 concept_name = _table(

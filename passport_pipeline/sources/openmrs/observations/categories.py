@@ -14,9 +14,10 @@ import pandas as pd
 
 from passport_pipeline.sources.drafts import BOOLEAN, COMPLEX, CONDITION, MEDICATION, TEXT, VALUE_TYPES, VISIT
 from passport_pipeline.sources.lookups import ConceptLookup
+from passport_pipeline.sources.openmrs.names import fold
 from passport_pipeline.sources.openmrs.observations.evidence import DRUG_CLASSES, EVIDENCE, VETOES, Rule, Veto
 from passport_pipeline.sources.openmrs.observations.values import Values, describe
-from passport_pipeline.sources.openmrs.observations.vocabulary import Flags, Positions, Texts, Vocabulary, fold
+from passport_pipeline.sources.openmrs.observations.vocabulary import Flags, Positions, Texts, Vocabulary
 
 _KINDS = pd.Index(VALUE_TYPES, dtype=object)
 _YES_WORDS = frozenset({" yes ", " true ", " oui ", " vrai ", " si ", " sim ", " yego ", " ndiyo "})

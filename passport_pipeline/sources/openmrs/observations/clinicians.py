@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 
 from passport_pipeline.sources.lookups import ProviderLookup
+from passport_pipeline.sources.openmrs.names import fold
 from passport_pipeline.sources.openmrs.observations.values import clean
-from passport_pipeline.sources.openmrs.observations.vocabulary import Positions, Texts, fold, objects
+from passport_pipeline.sources.openmrs.observations.vocabulary import Positions, Texts, objects
 
 TYPIST = "PROVIDER_"
 """The prefix of the user id of a typist who is no provider, as in the integration document."""
