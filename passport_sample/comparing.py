@@ -183,14 +183,17 @@ def _content(hospital: SampleHospital, row: Any) -> Document:
     values = {name: None if pd.isna(value) else value for name, value in row._asdict().items()}
     want: Document = {
         "type": values["type"],
-        "clinician": values["clinician"],
+        "clinician": values["clinician"] or hospital.spec.name,
         "providerUuid": values["clinician_key"],
         "locationName": values["location"],
     }
     name, shown, when = values["name"], values["shown"], values["when"]
     match values["type"]:
         case "condition":
-            signed = f"Synced from OpenMRS - {values['clinician']}"
+            # The integration document signs for a typist who is no provider.
+            title = values["title"] or ("Dr." if (values["clinician_key"] or "").startswith("PROVIDER_") else None)
+            by = " ".join(word for word in (title, values["clinician"]) if word)
+            signed = f"Synced from OpenMRS - {by}" if by else "Synced from OpenMRS"
             return want | {"name": name, "details": shown, "diagnosed": when, "procedure": signed}
         case "medication":
             return want | {"medicationName": shown, "startDate": when, "prescribedBy": values["clinician"]}

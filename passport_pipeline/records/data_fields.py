@@ -19,7 +19,8 @@ class Row(NamedTuple):
     """The columns of a draft that `data` is made of, but with `at` as text."""
 
     at: str
-    author_name: str
+    author_name: str | None
+    author_signature: str | None
     question: str
     answer: str
     hospital: str
@@ -44,7 +45,7 @@ def data_fields(records: pd.DataFrame, at: list[str]) -> list[Document]:
 
 
 def _condition(row: Row) -> Document:
-    procedure = f"Synced from OpenMRS - {row.author_name}"
+    procedure = "Synced from OpenMRS" + (f" - {row.author_signature}" if row.author_signature else "")
     if row.certainty or row.order:
         procedure += f" ({', '.join(word for word in (row.certainty, row.order) if word)})"
     return {"name": row.question, "details": row.answer, "diagnosed": row.at, "procedure": procedure}
@@ -66,7 +67,8 @@ def _medication(row: Row) -> Document:
     if dosage:
         data["dosage"] = dosage
     data["startDate"] = row.at
-    data["prescribedBy"] = row.author_name
+    if row.author_name:
+        data["prescribedBy"] = row.author_name
     return data
 
 

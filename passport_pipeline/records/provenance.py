@@ -50,7 +50,6 @@ def openmrs_data(
         [concept.concept_id for concept in records["concept"].tolist()],
         records["person_id"].tolist(),
         observed,
-        records["author_key"].tolist(),
         [_APPLICATION_TYPES.get(kind, "text") for kind in records["value_type"].tolist()],
     )
     documents: list[Document] = [
@@ -59,11 +58,11 @@ def openmrs_data(
             "conceptId": concept,
             "personId": person,
             "obsDatetime": at,
-            "providerUuid": by,
             "valueType": kind,
         }
-        for row_id, concept, person, at, by, kind in zip(*columns, strict=True)
+        for row_id, concept, person, at, kind in zip(*columns, strict=True)
     ]
+    _add(documents, "providerUuid", _not_null(records["author_key"]))
     _add(documents, "dateCreated", enumerate(created))
     _add(documents, "creatorName", _not_null(records["entered_by"]))
     _add(documents, "locationName", _not_null(records["location"]))
@@ -71,11 +70,11 @@ def openmrs_data(
     return documents
 
 
-def sources(records: pd.DataFrame, leads: Leads, doctors: list[str]) -> list[Document]:
+def sources(records: pd.DataFrame, leads: Leads, doctors: list[str | None]) -> list[Document]:
     """The pipeline's own provenance of each record, without the fields that only the load decides."""
     key = leads.hospital.key
-    columns = (leads.row_uuid, leads.row_id, leads.person_uuid, leads.windows, leads.days, leads.rows, doctors)
-    described = (records["author_name"].tolist(), _concepts(records["concept"]), records["value_type"].tolist())
+    columns = (leads.row_uuid, leads.row_id, leads.person_uuid, leads.windows, leads.days, leads.rows)
+    described = (_concepts(records["concept"]), records["value_type"].tolist())
     documents: list[Document] = [
         {
             "hospital": key,
@@ -85,16 +84,15 @@ def sources(records: pd.DataFrame, leads: Leads, doctors: list[str]) -> list[Doc
             "window": window,
             "day": day,
             "rows": rows,
-            "doctorId": doctor,
-            "clinician": name,
             "concept": concept,
             "valueType": value_type,
         }
-        for uuid, row_id, person, window, day, rows, doctor, name, concept, value_type in zip(
-            *columns, *described, strict=True
-        )
+        for uuid, row_id, person, window, day, rows, concept, value_type in zip(*columns, *described, strict=True)
     ]
     _add(documents, "encounterUuid", _not_null(records["encounter_uuid"]))
+    _add(documents, "doctorId", enumerate(doctors))
+    _add(documents, "clinician", _not_null(records["author_name"]))
+    _add(documents, "clinicianTitle", _not_null(records["author_title"]))
     _add(documents, "providers", _not_null(records["author_providers"]))
     _add(documents, "previousVersion", _not_null(records["previous_row"]))
     _add(documents, "group", [(at, _group(group)) for at, group in _not_null(records["group"])])

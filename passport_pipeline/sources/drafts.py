@@ -74,14 +74,16 @@ class Drafts:
     records     one row per lead that is not parked, by row_id. Never null: row_id, row_uuid, day, person_id,
                 person_uuid as Drafter.identities gives them; position int64 (of its row in `outcomes`); type str (of
                 RECORD_TYPES); question, answer str; value_type str (of VALUE_TYPES); question_is_drug bool; hospital
-                str; at datetime64[us] (when it was observed, by the hospital's wall clock); author_key, author_name str
-                (the responsible clinician); concept (a Concept). Null where there is none: created_at; dosage str;
+                str; at datetime64[us] (when it was observed, by the hospital's wall clock); concept (a Concept). Null
+                where there is none: author_key, author_name, author_signature str (the answerable clinician: the name
+                without a title, and as a diagnosis is signed; null where nobody but the hospital is answerable);
+                author_title str (as the source has it, never invented); created_at; dosage str;
                 test_status str (of a test: Normal, Abnormal, Critical); certainty (confirmed, presumed) and order
                 (primary, secondary) str of a diagnosis; remark str (why a diagnosis is only a note); author_providers
                 (all of the encounter: a list of {uuid, role?}); entered_by str (who typed it); encounter_uuid str;
                 location str; comment str; accession str; previous_row Int64; status str (as the source has it); group
                 (a Group)
-    clinicians  authors of the rows' records, by clinician_key: clinician_key, provider_uuid, name str
+    clinicians  authors of the rows' records, by clinician_key: clinician_key, provider_uuid, name str; none null
     rules       the version of the rules that were applied
 
     Texts of `records` are Python objects, or str columns as they came from the source.

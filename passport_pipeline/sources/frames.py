@@ -78,7 +78,7 @@ RECORDS = _contract(
     answer=_text(),
     value_type=_one_of(*VALUE_TYPES),
     at=pa.Column(_MOMENT),
-    author_key=_text(),
+    author_key=_text(nullable=True),
 )
 """Drafts.records, as far as every record has it."""
 

@@ -24,6 +24,7 @@ from passport_pipeline_tests.sources.openmrs.observations.dictionary import (
 )
 from passport_pipeline_tests.sources.openmrs.observations.frames import (
     HOSPITAL,
+    HOSPITAL_USER,
     NOW,
     concept,
     concepts,
@@ -67,7 +68,7 @@ def data(*rows, known=MEDICINES, **more):
 def test_a_medication_names_the_drug_and_only_a_dose_that_is_known(row, expected):
     common = {
         "startDate": "2025-11-06T10:30:00",
-        "prescribedBy": "Dr. Jane Smith",
+        "prescribedBy": "Jane Smith",
         "medicationStatus": "Active",
     }
     assert data(row) == [expected | common]
@@ -337,6 +338,14 @@ def test_a_clinician_without_an_account_is_an_error_that_names_no_patient():
     with pytest.raises(KeyError) as caught:
         documents(draft(rows, everything, HOSPITAL), HOSPITAL, matched(rows), {}, NOW, "run-1")
     assert caught.value.args == ("PROVIDER_100",)
+
+
+def test_a_record_for_which_nobody_but_the_hospital_is_answerable_is_signed_by_nobody():
+    known = lookups(DICTIONARY, users=[{"user_id": 1, "uuid": "user-1", "name": "Super User"}])
+    rows = observations(*(row | {"creator": 1} for row in diagnosis(1)))
+    (record,) = documents_of(rows, known).records
+    assert record["createdBy"] == HOSPITAL_USER
+    assert record["data"]["procedure"] == "Synced from OpenMRS (confirmed, primary)"
 
 
 def test_an_empty_frame_makes_no_documents():

@@ -18,10 +18,9 @@ from passport_pipeline_tests.sources.openmrs.observations.dictionary import (
     diagnosis,
 )
 from passport_pipeline_tests.sources.openmrs.observations.frames import (
-    DOCTOR,
     HOSPITAL,
     NOW,
-    USER,
+    accounts_of,
     documents_of,
     lookups,
     matched,
@@ -49,11 +48,7 @@ def panel(first):
     return [row | {"root_id": first} for row in rows]
 
 
-def accounts(clinicians):
-    return dict.fromkeys(clinicians["clinician_key"], (USER, DOCTOR))
-
-
-def making(rows, accounts=accounts):
+def making(rows, accounts=accounts_of):
     return Making(drafting, lookups(DICTIONARY), HOSPITAL, matched(rows), accounts, NOW, "run-1")
 
 

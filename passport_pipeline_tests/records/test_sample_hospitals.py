@@ -11,7 +11,7 @@ from passport_pipeline.records.documents import documents
 from passport_pipeline.sources.openmrs.identifiers import read_identifiers
 from passport_pipeline.sources.openmrs.observations.drafting import draft
 from passport_pipeline_tests.sources.observing import open_database
-from passport_pipeline_tests.sources.openmrs.observations.frames import DOCTOR, NOW, USER
+from passport_pipeline_tests.sources.openmrs.observations.frames import NOW, accounts_of
 from passport_pipeline_tests.sources.openmrs.observations.whole_hospitals import match_known, patient_of, read_all
 from passport_sample.generator import DEMO, generate
 from passport_sample.hospital import NATIONAL_ID
@@ -39,7 +39,8 @@ def fields_of(record):
         "shown": shown,
         "when": when,
         "status": record["data"].get("testStatus"),
-        "clinician_key": record["openmrsData"]["providerUuid"],
+        "clinician_key": record["openmrsData"].get("providerUuid"),
+        "title": source.get("clinicianTitle"),
         "location": record["openmrsData"].get("locationName"),
     }
 
@@ -69,8 +70,7 @@ def test_every_row_has_the_outcome_and_record_that_the_oracle_expects(
         matches = match_known(rows, read_identifiers(source), known)
     drafts = draft(rows, lookups, hospital)
     clinicians = drafts.clinicians
-    accounts = dict.fromkeys(clinicians["clinician_key"], (USER, DOCTOR))
-    made = documents(drafts, hospital, matches, accounts, NOW, "run-1")
+    made = documents(drafts, hospital, matches, accounts_of(clinicians), NOW, "run-1")
     oracle = expected(sample, known)
     oracle = oracle[oracle["outcome"] != "outside"].set_index("obs_id")
     outcomes = made.outcomes.set_index("row_id").sort_index()
@@ -83,8 +83,8 @@ def test_every_row_has_the_outcome_and_record_that_the_oracle_expects(
     actual = pd.DataFrame([fields_of(record) for record in made.records]).set_index("obs_uuid").loc[leads.index]
     assert actual["patient"].tolist() == [patient_of(national_id) for national_id in leads["national_id"]]
     names = clinicians.set_index("clinician_key")["name"]
-    assert actual["clinician_key"].map(names).tolist() == leads["clinician"].tolist()
-    for column in ("type", "when", "status", "clinician_key", "location"):
+    actual["clinician"] = actual["clinician_key"].map(names)
+    for column in ("type", "when", "status", "clinician", "title", "clinician_key", "location"):
         ours, theirs = actual[column].astype(object), leads[column].astype(object)
         different = (ours != theirs) & ~(ours.isna() & theirs.isna())
         assert leads[different].assign(actual=ours[different]).to_dict("records") == []

@@ -46,7 +46,7 @@ def draft(rows: pd.DataFrame, lookups: Lookups, hospital: Hospital) -> Drafts:
     identified = identities(rows)
     read = Rows.of(rows, interpretation, identified["parent"].to_numpy())
     grouped = group(read, interpretation)
-    attribution = attribute(rows, interpretation.people)
+    attribution = attribute(rows, interpretation.people(hospital.settings))
     leads = grouped.leads
     columns: dict[str, Any] = {name: identified[name].to_numpy()[leads] for name in _OF_A_RECORD}
     columns |= {"position": leads.astype(np.int64), "hospital": np.full(len(leads), hospital.name, dtype=object)}
