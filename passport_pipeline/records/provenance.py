@@ -64,7 +64,7 @@ def openmrs_data(
     ]
     _add(documents, "providerUuid", _not_null(records["author_key"]))
     _add(documents, "dateCreated", enumerate(created))
-    _add(documents, "creatorName", _not_null(records["entered_by"]))
+    _add(documents, "creatorName", _not_null(records["author_name"]))
     _add(documents, "locationName", _not_null(records["location"]))
     _add(documents, "encounterUuid", _not_null(records["encounter_uuid"]))
     return documents
@@ -93,6 +93,7 @@ def sources(records: pd.DataFrame, leads: Leads, doctors: list[str | None]) -> l
     _add(documents, "doctorId", enumerate(doctors))
     _add(documents, "clinician", _not_null(records["author_name"]))
     _add(documents, "clinicianTitle", _not_null(records["author_title"]))
+    _add(documents, "enteredBy", _not_null(records["entered_by"]))
     _add(documents, "providers", _not_null(records["author_providers"]))
     _add(documents, "previousVersion", _not_null(records["previous_row"]))
     _add(documents, "group", [(at, _group(group)) for at, group in _not_null(records["group"])])

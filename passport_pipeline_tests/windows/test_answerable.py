@@ -73,6 +73,7 @@ def test_the_clinician_is_answerable_and_not_the_scribe_and_nobody_gets_a_title(
     assert record["openmrsData"]["providerUuid"] == NURSE_UUID
     assert record["source"]["clinician"] == "Grace Nurse" and "clinicianTitle" not in record["source"]
     assert record["data"]["procedure"] == "Synced from OpenMRS - Grace Nurse"
+    assert (record["openmrsData"]["creatorName"], record["source"]["enteredBy"]) == ("Grace Nurse", "Super User")
     assert [provider["role"] for provider in record["source"]["providers"]] == ["Scribe", "Clinician"]
     assert {user["name"] for user in connections.passport["users"].find()} == {"Grace Nurse", "Case"}
     for stored in records_of(connections).values():
@@ -85,7 +86,7 @@ def test_what_the_softwares_account_typed_without_an_encounter_is_the_hospitals_
     hospital = connections.passport["hospitals"].find_one()
     assert record["createdBy"] == str(hospital["user"])
     assert not {"doctorId", "clinician", "clinicianTitle", "providers"} & record["source"].keys()
-    assert not {"providerUuid", "encounterUuid"} & record["openmrsData"].keys()
+    assert not {"providerUuid", "creatorName", "encounterUuid"} & record["openmrsData"].keys()
     assert record["data"]["procedure"] == "Synced from OpenMRS"
     assert connections.passport["doctors"].count_documents({}) == 1
     entry = connections.passport["auditlogs"].find_one({"targetId": record["_id"]})

@@ -177,6 +177,7 @@ def test_the_record_of_a_clinician_is_theirs():
     (record,) = documents_of(rows, KNOWN).records
     assert (record["createdBy"], record["source"]["doctorId"]) == (USER, DOCTOR)
     assert (record["source"]["clinician"], record["source"]["clinicianTitle"]) == ("Alice Uwase", "Prof.")
+    assert (record["openmrsData"]["creatorName"], record["source"]["enteredBy"]) == ("Alice Uwase", "Super User")
 
 
 def test_where_nobody_is_answerable_the_record_is_the_hospitals_and_names_no_person():
@@ -184,7 +185,8 @@ def test_where_nobody_is_answerable_the_record_is_the_hospitals_and_names_no_per
     (record,) = documents_of(rows, KNOWN).records
     assert record["createdBy"] == HOSPITAL_USER
     assert not {"doctorId", "clinician", "clinicianTitle"} & record["source"].keys()
-    assert "providerUuid" not in record["openmrsData"]
+    assert not {"providerUuid", "creatorName"} & record["openmrsData"].keys()
+    assert record["source"]["enteredBy"] == "Super User"
 
 
 @pytest.mark.parametrize(
