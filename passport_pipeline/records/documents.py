@@ -73,8 +73,8 @@ def documents(  # noqa: PLR0917 - the parts of one step, in the order of the flo
 
     `matches` is identity.matching's frame. `accounts` has for each clinician_key of Drafts.clinicians the ids of user
     and doctor, and for None, where nobody but the hospital is answerable, that of the hospital's user and None. `now`
-    is aware. A record whose person has no patient is parked whole. Raises KeyError where a clinician
-    has no account, and TooManyRows.
+    is aware. A record whose person has no patient is parked whole. Raises KeyError where a clinician has no account,
+    and TooManyRows.
     """
     patients = _patients(matches)
     outcomes = _with_identity(drafts, patients)

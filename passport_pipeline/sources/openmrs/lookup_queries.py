@@ -162,6 +162,23 @@ class Statements:
             return pd.DataFrame({column: pd.Series(dtype="object") for column in columns})
         return self._frame(sa.select(*(table.c[name] for name in columns)).where(table.c.voided == 0).distinct())
 
+    def provider_roles(self) -> pd.DataFrame:
+        """What providers are by their own records: provider_id, role (its name); empty where there are no roles."""
+        tables = [
+            table
+            for table in (t.provider_role, t.providermanagement_provider_role)
+            if self.schema.has(table.name, "name")
+        ]
+        if not tables or not self.schema.has("provider", "provider_role_id"):
+            return pd.DataFrame({column: pd.Series(dtype="object") for column in ("provider_id", "role")})
+        named = (
+            sa.select(t.provider.c.provider_id, table.c.name.label("role")).join_from(
+                t.provider, table, table.c.provider_role_id == t.provider.c.provider_role_id
+            )
+            for table in tables
+        )
+        return self._frame(sa.union_all(*named))
+
     @staticmethod
     def _drugs_in_use() -> sa.Select[Any]:
         return sa.select(t.obs.c.value_drug).where(t.obs.c.value_drug.is_not(None)).distinct()

@@ -51,22 +51,28 @@ def read_concepts(database: Database) -> ConceptLookup:
 
 
 def read_providers(database: Database) -> ProviderLookup:
-    """Read providers, users and encounter roles, with six statements. Raises SourceError."""
+    """Read providers, users and encounter roles, with seven statements at most. Raises SourceError."""
     with database.reading() as connection:
         read = Statements(connection, database.schema)
         names = person_names(read.person_names())
         providers = read.table(t.provider, ("provider_id", "person_id", "uuid", "name", "identifier", "retired"))
         users = read.users()
         roles = read.table(t.encounter_role, tuple(ROLES))
-        user_roles = read.table(t.user_role, ("user_id", "role"))
-        kind = pd.Series(kinds(providers, users, roles, read.entered_roles(), user_roles), dtype="str")
+        kind = kinds(
+            providers,
+            users,
+            roles,
+            entered=read.entered_roles(),
+            provider_roles=read.provider_roles(),
+            user_roles=read.table(t.user_role, ("user_id", "role")),
+        )
     preferred = providers.sort_values(["retired", "provider_id"]).dropna(subset="person_id")
     provider_of = preferred.drop_duplicates("person_id").set_index("person_id")["provider_id"]
     users["provider_id"] = users["person_id"].map(provider_of)
     users["name"] = users["person_id"].map(names["name"])
     providers["name"] = clean(providers["person_id"].map(names["name"])).fillna(clean(providers["name"]))
     for frame in (providers, users):
-        frame["kind"] = frame["person_id"].map(kind)
+        frame["kind"] = frame["person_id"].map(pd.Series(kind, dtype="str"))
         for column in ("prefix", "degree"):
             frame[column] = frame["person_id"].map(names[column])
     return ProviderLookup(shaped(providers, PROVIDERS), shaped(users, USERS), shaped(roles, ROLES))

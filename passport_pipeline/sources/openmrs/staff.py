@@ -65,15 +65,17 @@ def kinds(
     providers: pd.DataFrame,
     users: pd.DataFrame,
     roles: pd.DataFrame,
+    *,
     entered: pd.DataFrame,
+    provider_roles: pd.DataFrame,
     user_roles: pd.DataFrame,
 ) -> dict[int, str]:
     """TECHNICAL or CLERK by person_id; every other person is absent.
 
-    TECHNICAL: a person with an account that `users` says is technical. CLERK: one who was entered in an encounter, or
-    may log in, as a clerk, and neither as anything else. `providers` has provider_id, person_id; `users` user_id,
-    person_id, technical; `roles` encounter_role_id, uuid, name; `entered` provider_id, encounter_role_id; `user_roles`
-    user_id, role. Ids may be null.
+    TECHNICAL: a person with an account that `users` says is technical. CLERK: one whom an encounter, their provider
+    record or their account calls a clerk, and none of these anything else. `providers` has provider_id, person_id;
+    `users` user_id, person_id, technical; `roles` encounter_role_id, uuid, name; `entered` provider_id,
+    encounter_role_id; `provider_roles` provider_id, role; `user_roles` user_id, role. Ids may be null.
     """
     ranks = {role: rank_of(uuid, name) for role, uuid, name in _rows(roles, "encounter_role_id", "uuid", "name")}
     of_provider, of_user = (
@@ -83,6 +85,8 @@ def kinds(
     met: defaultdict[int | None, set[int]] = defaultdict(set)
     for provider, role in _rows(entered, "provider_id", "encounter_role_id"):
         met[of_provider.get(provider)].add(ranks.get(role, UNSTATED))
+    for provider, role in _rows(provider_roles, "provider_id", "role"):
+        met[of_provider.get(provider)].add(_profession(role))
     for user, role in _rows(user_roles, "user_id", "role"):
         met[of_user.get(user)].add(_profession(role))
     found = {person: CLERK for person, seen in met.items() if NEVER in seen and seen <= {NEVER, UNSTATED}}
@@ -91,8 +95,8 @@ def kinds(
 
 
 def _profession(role: str | None) -> int:
-    """What a role that an account has says of its holder. Most of them grant the use of a page ("Application: Registers
-    Patients"), which says nothing; "Organizational: Nurse" does.
+    """What a role of a provider or an account says of its holder. Most roles of accounts grant the use of a page
+    ("Application: Registers Patients"), which says nothing; "Organizational: Nurse" does.
     """
     group, colon, name = (role or "").rpartition(":")
     if colon and fold(group) != " organizational ":

@@ -60,7 +60,10 @@ patient_identifier_type = _table(
     "patient_identifier_type", numbers="patient_identifier_type_id retired", texts="uuid name"
 )
 
-provider = _table("provider", numbers="provider_id person_id retired", texts="uuid name identifier")
+provider = _table("provider", numbers="provider_id person_id provider_role_id retired", texts="uuid name identifier")
+provider_role = _table("provider_role", numbers="provider_role_id", texts="name")
+# The same before 2.7, where the module of this name is installed.
+providermanagement_provider_role = _table("providermanagement_provider_role", numbers="provider_role_id", texts="name")
 users = _table("users", numbers="user_id person_id", texts="uuid system_id username")
 user_role = _table("user_role", numbers="user_id", texts="role")
 

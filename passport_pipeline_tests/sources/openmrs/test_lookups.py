@@ -176,6 +176,24 @@ def test_accounts_of_the_software_and_clerks_are_told_from_clinicians(openmrs_da
     assert lookup.roles.values.tolist() == [[2, "role-2", "Scribe"]]
 
 
+@pytest.mark.parametrize("version", ["2.8", "2.9"])
+def test_a_provider_record_may_say_that_it_is_a_clerks(openmrs_database, database_of, version):
+    database = openmrs_database(version)
+    staff(database)
+    database.insert("provider_role", {"provider_role_id": 2, "name": "Clerk", "uuid": "provider-role-2"})
+    database.run("UPDATE provider SET provider_role_id = 2 WHERE provider_id = 5")
+    lookup = read_providers(database_of(database))
+    assert lookup.providers.set_index("provider_id")["kind"].dropna().to_dict() == {4: "clerk", 5: "clerk"}
+
+
+def test_the_demo_has_a_clerk_a_nurse_a_doctor_and_accounts_of_the_software(demo_database, database_of):
+    lookup = read_providers(database_of(demo_database))
+    kinds = lookup.providers.set_index("identifier")["kind"]
+    assert kinds.dropna().to_dict() == {"UNKNOWN": "technical", "clerk": "clerk"}
+    kinds = lookup.users.set_index("user_id")["kind"]
+    assert kinds.dropna().to_dict() == {1: "technical", 2: "technical", 3: "clerk", 6: "technical"}
+
+
 def test_login_names_are_compared_at_the_hospital_and_not_read(openmrs_database, database_of):
     database = openmrs_database("2.8")
     staff(database)

@@ -42,7 +42,7 @@ def test_the_record_of_openmrs_that_says_unknown_is_known_by_its_identifier_or_u
     assert not unknown_provider("some-uuid", "UNKNOWN-7") and not unknown_provider(None, None)
 
 
-def kinds_of(*, entered=(), user_roles=(), technical=()):
+def kinds_of(*, entered=(), provider_roles=(), user_roles=(), technical=()):
     """Of the persons 11, 12 and 13, who are provider and user 1, 2 and 3 each; provider 4 and user 4 are nobody."""
     providers = pd.DataFrame({"provider_id": [1, 2, 3, 4], "person_id": [11, 12, 13, None]}).astype("Int64")
     users = pd.DataFrame({"user_id": [1, 2, 3, 4], "person_id": [11, 12, 13, None]}).astype("Int64")
@@ -51,8 +51,9 @@ def kinds_of(*, entered=(), user_roles=(), technical=()):
         providers,
         users,
         ROLES,
-        pd.DataFrame(list(entered), columns=["provider_id", "encounter_role_id"]),
-        pd.DataFrame(list(user_roles), columns=["user_id", "role"]),
+        entered=pd.DataFrame(list(entered), columns=["provider_id", "encounter_role_id"]),
+        provider_roles=pd.DataFrame(list(provider_roles), columns=["provider_id", "role"]),
+        user_roles=pd.DataFrame(list(user_roles), columns=["user_id", "role"]),
     )
 
 
@@ -67,6 +68,12 @@ def test_one_who_logs_in_as_a_clerk_and_was_never_entered_as_anything_else_is_a_
     assert kinds_of(user_roles=roles) == {11: "clerk", 12: "clerk"}
     assert kinds_of(user_roles=roles, entered=[(1, 1), (2, 3)]) == {12: "clerk"}
     assert kinds_of(user_roles=[*roles, (1, "Doctor")]) == {12: "clerk"}
+
+
+def test_one_whose_provider_record_says_clerk_and_who_was_never_entered_as_anything_else_is_a_clerk():
+    roles = [(1, "Clerk"), (2, "Commis"), (3, "Clinical Doctor")]
+    assert kinds_of(provider_roles=roles) == {11: "clerk", 12: "clerk"}
+    assert kinds_of(provider_roles=roles, entered=[(1, 3), (2, 1), (3, 2)]) == {11: "clerk"}
 
 
 def test_a_role_that_grants_the_use_of_a_page_says_nothing_of_its_holder():

@@ -142,7 +142,7 @@ class _User(NamedTuple):
 
 
 class _Encounter(NamedTuple):
-    """The clinician among an encounter's providers, all of these, and the uuids of those in roles of clerks."""
+    """The clinician among an encounter's providers, all of these, and the uuids of those in roles that never count."""
 
     clinician: Clinician | None
     providers: list[dict[str, str]] | None
