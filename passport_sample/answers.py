@@ -11,6 +11,7 @@ import pandas as pd
 
 from passport_sample.concepts import concepts
 from passport_sample.hospital import SampleHospital
+from passport_sample.people import SUPER_USER
 from passport_sample.schema import has
 
 _SAID = {
@@ -20,10 +21,10 @@ _SAID = {
 
 
 def described(hospital: SampleHospital, obs: pd.DataFrame) -> pd.DataFrame:
-    """For these rows: clinician, clinician_key, providers, location, name, shown, when; see
+    """For these rows: clinician, title, clinician_key, providers, location, name, shown, when; see
     oracle.expected."""
     frame = pd.DataFrame(index=obs.index)
-    frame[["clinician", "clinician_key", "providers"]] = _seen_by(hospital, obs)
+    frame[["clinician", "title", "clinician_key", "providers"]] = _seen_by(hospital, obs)
     at = obs["encounter_id"].map(hospital.tables["encounter"]["location_id"]).fillna(obs["location_id"])
     frame["location"] = at.map(hospital.tables["location"]["name"])
     frame["name"] = obs["concept_id"].map(hospital.shown)
@@ -104,12 +105,16 @@ def status(hospital: SampleHospital, obs: pd.DataFrame) -> pd.Series:
 
 
 def _seen_by(hospital: SampleHospital, obs: pd.DataFrame) -> pd.DataFrame:
-    """Name and key of the clinician, and the uuids of all the encounter's providers in their order."""
+    """Name, title and key of the clinician, and the uuids of all the encounter's providers in their order.
+
+    A Clinician comes before a Nurse, and a Nurse before one in the role Unknown; nobody is the Super User.
+    """
     provider = hospital.tables["provider"]
     links = hospital.tables["encounter_provider"]
     links = links[links["voided"].eq(0)].sort_index()
     by_person = provider[provider["person_id"].notna()].drop_duplicates("person_id").set_index("person_id")
-    first = links.drop_duplicates("encounter_id").set_index("encounter_id")["provider_id"]
+    ranked = links.assign(rank=links["encounter_role_id"].map({2: 0, 3: 1})).sort_values("rank", kind="stable")
+    first = ranked.drop_duplicates("encounter_id").set_index("encounter_id")["provider_id"]
     every = links.assign(uuid=links["provider_id"].map(provider["uuid"])).groupby("encounter_id")["uuid"].agg(" ".join)
     seen = obs["encounter_id"].map(first)
     all_of = obs["encounter_id"].map(every)
@@ -119,21 +124,23 @@ def _seen_by(hospital: SampleHospital, obs: pd.DataFrame) -> pd.DataFrame:
         all_of = seen.map(provider["uuid"])
     users = hospital.tables["users"]
     typist = obs["creator"].map(users["person_id"])
+    typist = typist.mask(typist.eq(SUPER_USER))
     seen = seen.fillna(typist.map(by_person["provider_id"]))
     names = _names(hospital)
-    name = seen.map(provider["person_id"]).map(names).astype(object)
-    name = name.where(name.notna(), "Dr. " + seen.map(provider["name"]).astype(object))
-    name = name.where(seen.notna(), typist.map(names).astype(object))
+    person = seen.map(provider["person_id"]).astype("Int64")
+    person = person.where(seen.notna(), typist.astype("Int64"))
+    name = person.map(names["name"]).astype(object)
+    name = name.where(name.notna(), seen.map(provider["name"]).astype(object))
     key = seen.map(provider["uuid"]).astype(object)
-    key = key.where(seen.notna(), "PROVIDER_" + obs["creator"].astype(str))
-    return pd.DataFrame({"clinician": name, "clinician_key": key, "providers": all_of})
+    key = key.where(seen.notna(), ("PROVIDER_" + obs["creator"].astype(str)).where(typist.notna(), None))
+    title = person.map(names["prefix"]).astype(object)
+    return pd.DataFrame({"clinician": name, "title": title, "clinician_key": key, "providers": all_of})
 
 
-def _names(hospital: SampleHospital) -> pd.Series:
-    """ "Dr. Jane Smith" by person_id: the preferred name that is not voided, with its own prefix if it has
-    one."""
+def _names(hospital: SampleHospital) -> pd.DataFrame:
+    """name ("Jane Smith") and prefix by person_id: of the preferred name that is not voided."""
     names = hospital.tables["person_name"]
     names = names[names["voided"].eq(0)].sort_values(["preferred", "person_name_id"], ascending=[False, True])
     names = names.drop_duplicates("person_id").set_index("person_id")
-    prefix = names["prefix"].astype(object).where(names["prefix"].notna(), "Dr.")
-    return prefix + " " + names["given_name"].astype(object) + " " + names["family_name"].astype(object)
+    full = names["given_name"].astype(object) + " " + names["family_name"].astype(object)
+    return pd.DataFrame({"name": full, "prefix": names["prefix"].astype(object)})

@@ -241,7 +241,7 @@ def _content(hospital: SampleHospital, row: Any) -> Document:
     asked, answered = values["name"], values["shown"]
     want: Document = {
         "type": values["type"],
-        "clinician": clinician,
+        "clinician": values["clinician"] or hospital.spec.name,
         "providerUuid": values["clinician_key"],
         "location": values["location"],
         "hospital": hospital.spec.name,
@@ -252,15 +252,17 @@ def _content(hospital: SampleHospital, row: Any) -> Document:
     }
     match values["type"]:
         case "condition":
-            signed = f"Synced from OpenMRS - {clinician}"
-            # As in the integration document's example.
+            # The integration document signs for a typist who is no provider, and its `name` is the question.
+            title = values["title"] or ("Dr." if (values["clinician_key"] or "").startswith("PROVIDER_") else None)
+            by = " ".join(word for word in (title, clinician) if word)
             want |= {
                 "name": asked if asked == "DIAGNOSIS" else answered,
                 "diagnosed": when,
                 "diagnosedDate": when,
                 "diagnosedBy": clinician,
+                "procedure": f"Synced from OpenMRS - {by}" if by else "Synced from OpenMRS",
             }
-            return want | {"procedure": signed, "answered": {"details": answered, "diagnosis": answered}}
+            return want | {"answered": {"details": answered, "diagnosis": answered}}
         case "medication":
             return want | {"startDate": when, "prescribedBy": clinician, "answered": {"medicationName": answered}}
         case "test":

@@ -50,7 +50,8 @@ def expected(
     record_uuid  str? the uuid of the row that leads its record; of plain answers and what goes with them, `visit`
     type         str? the record's type; leads and plain answers only, as is all that follows
     national_id  str
-    clinician    str "Dr. Jane Smith"; clinician_key: the provider's uuid, or PROVIDER_<user id>
+    clinician    str? "Jane Smith"; title: str? what OpenMRS has before it; clinician_key: str? the provider's uuid, or
+                 PROVIDER_<user id>; all null where nobody but the hospital is answerable
     providers    str? the uuids of all the encounter's providers
     location     str? the encounter's, else the row's own
     name, shown  str the question, the answer as text (answers.shown says how)
@@ -234,10 +235,21 @@ def _described(hospital: SampleHospital, rows: pd.DataFrame, leads: pd.Series) -
     order = [
         "obs_id", "obs_uuid", "person_id", "person_uuid", "day", "outcome", "reason", "lead_id", "visit",
         "record_uuid", "type", "national_id",
-        "clinician", "clinician_key", "providers", "location", "name", "shown", "status", "when",
+        "clinician", "title", "clinician_key", "providers", "location", "name", "shown", "status", "when",
     ]  # fmt: skip
     ordered = rows[order].reset_index(drop=True)
-    texts = ["reason", "visit", "record_uuid", "type", "national_id", "clinician", "clinician_key", "location", "name"]
+    texts = [
+        "reason",
+        "visit",
+        "record_uuid",
+        "type",
+        "national_id",
+        "clinician",
+        "title",
+        "clinician_key",
+        "location",
+        "name",
+    ]
     for column in [*texts, "shown", "status", "when"]:
         ordered[column] = ordered[column].astype("str")
     return ordered

@@ -17,6 +17,8 @@ from passport_sample.population import FAMILY, GIVEN, citizens
 
 CLERK, NURSE = 3, 4
 """user_id of a typist who is no provider, and of one who is provider NURSE_PROVIDER."""
+SUPER_USER = 1
+"""person_id of the accounts admin and daemon, and of provider 1, who are no persons."""
 NURSE_PROVIDER = 3
 PROVIDERS = range(2, 10)
 """provider_id of those who see patients; the same numbers and uuids in every sample hospital, as happens

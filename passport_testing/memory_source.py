@@ -172,7 +172,9 @@ class MemoryStream:
             hospital=hospital.name,
             at=identified["created_at"],
             author_key="author",
-            author_name="Dr. Ada Author",
+            author_name="Ada Author",
+            author_title="Dr.",
+            author_signature="Dr. Ada Author",
             visit=-1,
             concept=[Concept(1, self.name, self.name, "Text", "Misc")] * len(identified),
             **unknown,
@@ -183,7 +185,7 @@ class MemoryStream:
             role=LEAD,
             reason=pd.Series(None, identified.index, dtype="str"),
         )
-        authors = pd.DataFrame({"clinician_key": ["author"], "provider_uuid": [None], "name": ["Dr. Ada Author"]})
+        authors = pd.DataFrame({"clinician_key": ["author"], "provider_uuid": [None], "name": ["Ada Author"]})
         return Drafts(outcomes, records, authors, self.rules_version, self.name)
 
 

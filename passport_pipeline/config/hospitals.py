@@ -58,12 +58,18 @@ def _locale(value: str) -> str:
     return value
 
 
+Uuid = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=38)]
+
+
 class OpenmrsSettings(BaseModel):
     """How an OpenMRS database is read.
 
-    url_env            the environment variable that holds the SQLAlchemy URL of the database
-    locales            the order in which concept names are preferred
-    national_id_types  uuids of the identifier types that hold national ids; empty: suggested by name
+    url_env             the environment variable that holds the SQLAlchemy URL of the database
+    locales             the order in which concept names are preferred
+    national_id_types   uuids of the identifier types that hold national ids; empty: suggested by name
+    answerable_roles    uuids of the encounter roles whose providers can be answerable, best first, and no other; empty:
+                        the default order
+    technical_accounts  uuids of providers and users that are no persons, besides those that are known
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -71,7 +77,14 @@ class OpenmrsSettings(BaseModel):
     system: Literal["openmrs"] = "openmrs"
     url_env: Annotated[str, AfterValidator(_variable)]
     locales: Annotated[tuple[Annotated[str, AfterValidator(_locale)], ...], Field(min_length=1)] = ("en",)
-    national_id_types: tuple[Annotated[str, StringConstraints(min_length=1, max_length=38)], ...] = ()
+    national_id_types: tuple[Uuid, ...] = ()
+    answerable_roles: tuple[Uuid, ...] = ()
+    technical_accounts: tuple[Uuid, ...] = ()
+
+    @property
+    def of_rules(self) -> tuple[tuple[str, ...], ...]:
+        """Those settings by which stored rows are made into records: after a change every day is loaded again."""
+        return self.answerable_roles, tuple(sorted(self.technical_accounts))
 
 
 SystemSettings = OpenmrsSettings

@@ -30,6 +30,9 @@ LONGEST_NAME = 50
 UNKNOWN_CLINICIAN = "Unknown clinician"
 IDS_PER_QUERY = 10_000
 
+_SHOWN: Document = {"isActive": True, "patients": []}
+"""What the application's pages read of a doctor: its hospital's page lists only those that are active."""
+
 
 @dataclass(frozen=True)
 class Account:
@@ -73,8 +76,8 @@ def ensure_clinicians(
     `clinicians` has the columns clinician_key str (unique, not null) and name str (nullable). A doctor of the
     hospital whose openmrsProviderUuid is the key is used as it is; else a placeholder is made, whose name
     follows the hospital's as long as the application does not change it, and whose user is made again where it
-    is gone. A fixed number of commands, none of them a write when all exist. Any number of processes may do so at
-    once. Raises PassportError.
+    is gone; one that an earlier version made gets what it lacks. A fixed number of commands, none of them a write
+    when all exist. Any number of processes may do so at once. Raises PassportError.
     """
     names = {
         str(key): fit_name(name) for key, name in zip(clinicians["clinician_key"], clinicians["name"], strict=True)
@@ -91,6 +94,7 @@ def ensure_clinicians(
                 f"hold the licence numbers {_licence(hospital.key)}-... or their e-mail addresses; "
                 "set openmrsProviderUuid and hospital of those doctors"
             )
+    _complete(passport, doctors)
     gone = _rename(passport, hospital, doctors, {key: name for key, name in names.items() if key not in new})
     if gone:
         _add_doctors(passport, hospital, account, gone, settings)
@@ -105,8 +109,9 @@ def placeholder_id(kind: str, *names: str) -> ObjectId:
 @answering("looking for the accounts that records name")
 def days_without_accounts(passport: Passport, hospital_key: str) -> set[date]:
     """The days whose runs make placeholder accounts again that records name and that are gone, because a collection
-    was dropped or replaced by an older copy: for each such account the first day that names it, for the hospital's own
-    the first day of all. An account of the application that is gone was deleted on purpose. Raises PassportError.
+    was dropped or replaced by an older copy: for each such account the first day that names it, for the hospital's
+    own, which every run makes again, the first day of all. An account of the application that is gone was deleted on
+    purpose. Raises PassportError.
     """
     named_by_records: list[Document] = [
         {"$match": {"source.hospital": hospital_key}},
@@ -119,10 +124,12 @@ def days_without_accounts(passport: Passport, hospital_key: str) -> set[date]:
     ]  # fmt: skip
     accounts = list(passport[RECORDS].aggregate(named_by_records, allowDiskUse=True))
     days = {account["day"] for account in accounts[:1]} if _is_lacking(_hospital(passport, hospital_key)) else set()
+    own = str(placeholder_id("hospital-user", hospital_key))
     for field, collection in (("user", USERS), ("doctor", DOCTORS)):
         first: dict[str, str] = {}
         for named in accounts:
-            if _is_placeholder(account_id := named["_id"].get(field)):
+            account_id = named["_id"].get(field)
+            if _is_placeholder(account_id) and account_id != own:
                 first.setdefault(account_id, named["day"])
         for ids in bulk.chunks(first, IDS_PER_QUERY):
             existing = passport[collection].find(
@@ -223,7 +230,7 @@ def _add_hospital(passport: Passport, hospital: Hospital, settings: Settings) ->
 def _doctors(passport: Passport, account: Account, keys: Sequence[str]) -> dict[str, Document]:
     cursor = passport[DOCTORS].find(
         {"openmrsProviderUuid": {"$in": list(keys)}, "hospital": ObjectId(account.hospital_id)},
-        {"user": 1, "openmrsProviderUuid": 1},
+        {"user": 1, "openmrsProviderUuid": 1, **dict.fromkeys(_SHOWN, 1)},
         batch_size=len(keys) * 2 + 1,
     )
     doctors: dict[str, Document] = {}
@@ -249,11 +256,23 @@ def _add_doctors(
                 "specialization": "General Practice",
                 "hospital": ObjectId(account.hospital_id),
                 "openmrsProviderUuid": key,
+                **_SHOWN,
                 **_stamps(),
             }
         )
     existing_users = _insert(passport, USERS, users)
     _insert(passport, DOCTORS, [doctor for doctor in doctors if doctor["user"] in existing_users])
+
+
+def _complete(passport: Passport, doctors: Mapping[str, Document]) -> None:
+    """Give placeholder doctors what an earlier version did not; what the application has set stays."""
+    operations, ids = [], []
+    for doctor in doctors.values():
+        for name in _SHOWN.keys() - doctor.keys() if _is_placeholder(str(doctor["_id"])) else ():
+            lacking = {"_id": doctor["_id"], name: {"$exists": False}}
+            operations.append(UpdateOne(lacking, {"$set": {name: _SHOWN[name], "updatedAt": datetime.now(UTC)}}))
+            ids.append(doctor["_id"])
+    bulk.write(passport[DOCTORS], operations, ids)
 
 
 def _rename(

@@ -41,6 +41,7 @@ class Row(NamedTuple):
     at: str
     type: str
     author_name: str | None
+    author_signature: str | None
     question: str | None
     label: str | None
     answer: str | None
@@ -103,10 +104,9 @@ def _condition(row: Row, noted: Mapping[str, Sequence[Row]]) -> Document:
         "diagnosed": row.at,
         "diagnosedDate": row.at,
     }
-    signature = "Synced from OpenMRS"
     if row.author_name:
         data["diagnosedBy"] = row.author_name
-        signature += f" - {row.author_name}"
+    signature = "Synced from OpenMRS" + (f" - {row.author_signature}" if row.author_signature else "")
     words = [word for word in (row.certainty, row.order) if word]
     data["procedure"] = f"{signature} ({', '.join(words)})" if words else signature
     if row.certainty:

@@ -33,6 +33,7 @@ from passport_pipeline.sources.drafts import (
 )
 
 Document = dict[str, Any]
+Accounts = Mapping[str | None, tuple[str, str | None]]
 
 LIVE = timedelta(hours=3)
 """A record younger than this is live: the application still lets its clinician edit it."""
@@ -67,15 +68,16 @@ def documents(  # noqa: PLR0917 - the parts of one step, in the order of the flo
     drafts: Drafts,
     hospital: Hospital,
     matches: pd.DataFrame,
-    accounts: Mapping[str, tuple[str, str]],
+    accounts: Accounts,
     now: datetime,
     run_id: str,
 ) -> Documents:
     """The documents of drafts.
 
     `matches` is identity.matching's frame. `accounts` has for each clinician_key of Drafts.clinicians the ids of user
-    and doctor. `now` is aware. A record whose person has no patient is parked whole. Raises KeyError where a clinician
-    has no account, and TooManyRows.
+    and doctor, and for None, where nobody but the hospital is answerable, that of the hospital's user and None. `now`
+    is aware. A record whose person has no patient is parked whole. Raises KeyError where a clinician has no account,
+    and TooManyRows.
     """
     patients = _patients(matches)
     outcomes = _with_identity(drafts, patients)
@@ -174,13 +176,13 @@ def _records(
     rules: int,
     *,
     patient: list[str],
-    accounts: Mapping[str, tuple[str, str]],
+    accounts: Accounts,
     now: datetime,
     run_id: str,
 ) -> list[Document]:
     if records.empty:
         return []
-    account = [accounts[key] for key in records["author_key"].tolist()]
+    account = [accounts[key if isinstance(key, str) else None] for key in records["author_key"].tolist()]
     observed = moments(utc_of(records["at"], leads.hospital.zone))
     created = moments(leads.created)
     live = (leads.created > np.datetime64((now - LIVE).replace(tzinfo=None))).tolist()

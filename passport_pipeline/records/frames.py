@@ -22,7 +22,7 @@ import pandas as pd
 
 from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.core.errors import PipelineError, unexpected
-from passport_pipeline.records.documents import Documents, documents, parked_rows
+from passport_pipeline.records.documents import Accounts, Documents, documents, parked_rows
 from passport_pipeline.sources.drafts import UNBUILDABLE, Drafter
 from passport_pipeline.sources.frames import held_drafts
 from passport_pipeline.sources.lookups import Lookups
@@ -30,7 +30,6 @@ from passport_pipeline.sources.lookups import Lookups
 IDS_NAMED = 20  # in a message
 
 Flags = npt.NDArray[np.bool_]
-Accounts = Mapping[str, tuple[str, str]]
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
@@ -40,7 +39,7 @@ log = logging.getLogger(__name__)
 class Making:
     """What the documents of a window's frames are made of besides their rows; as for `documents`.
 
-    `drafter` is the stream of the rows. `accounts` returns the accounts of the clinicians of Drafts.clinicians.
+    `drafter` is the stream of the rows. `accounts` returns those of the clinicians of Drafts.clinicians, and of None.
     """
 
     drafter: Drafter

@@ -55,7 +55,6 @@ def openmrs_data(
         map(unique_number, leads.ids),
         records["person_id"].tolist(),
         observed,
-        records["author_key"].tolist(),
         [_APPLICATION_TYPES.get(kind, "text") for kind in records["value_type"].tolist()],
         records["hospital"].tolist(),
     )
@@ -64,12 +63,12 @@ def openmrs_data(
             "obsId": number,
             "personId": person,
             "obsDatetime": at,
-            "providerUuid": by,
             "valueType": kind,
             "locationName": hospital,
         }
-        for number, person, at, by, kind, hospital in zip(*columns, strict=True)
+        for number, person, at, kind, hospital in zip(*columns, strict=True)
     ]
+    _add(documents, "providerUuid", _not_null(records["author_key"]))
     _add(documents, "conceptId", [(at, concept.concept_id) for at, concept in _not_null(records["concept"])])
     _add(documents, "dateCreated", enumerate(created))
     _add(documents, "creatorName", _not_null(records["author_name"]))
@@ -77,11 +76,11 @@ def openmrs_data(
     return documents
 
 
-def sources(records: pd.DataFrame, leads: Leads, doctors: list[str]) -> list[Document]:
+def sources(records: pd.DataFrame, leads: Leads, doctors: list[str | None]) -> list[Document]:
     """The pipeline's own provenance of each record, without the fields that only the load decides."""
     key = leads.hospital.key
     columns = (leads.streams, leads.row_uuid, leads.row_id, leads.person_uuid, leads.windows, leads.days, leads.rows)
-    described = (doctors, records["author_name"].tolist(), records["value_type"].tolist())
+    value_types = records["value_type"].tolist()
     documents: list[Document] = [
         {
             "hospital": key,
@@ -92,16 +91,15 @@ def sources(records: pd.DataFrame, leads: Leads, doctors: list[str]) -> list[Doc
             "window": window,
             "day": day,
             "rows": rows,
-            "doctorId": doctor,
-            "clinician": name,
             "valueType": value_type,
         }
-        for stream, uuid, row_id, person, window, day, rows, doctor, name, value_type in zip(
-            *columns, *described, strict=True
-        )
+        for stream, uuid, row_id, person, window, day, rows, value_type in zip(*columns, value_types, strict=True)
     ]
     _add(documents, "concept", _concepts(records["concept"]))
     _add(documents, "encounterUuid", _not_null(records["encounter_uuid"]))
+    _add(documents, "doctorId", enumerate(doctors))
+    _add(documents, "clinician", _not_null(records["author_name"]))
+    _add(documents, "clinicianTitle", _not_null(records["author_title"]))
     _add(documents, "enteredBy", _not_null(records["entered_by"]))
     _add(documents, "location", _not_null(records["location"]))
     _add(documents, "providers", _not_null(records["author_providers"]))

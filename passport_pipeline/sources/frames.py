@@ -79,6 +79,7 @@ RECORDS = _contract(
     value_type=_one_of(*VALUE_TYPES),
     at=pa.Column(_MOMENT),
     visit=pa.Column(_INT),
+    author_key=_text(nullable=True),
 )
 """Drafts.records, as far as every record has it."""
 

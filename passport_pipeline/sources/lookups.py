@@ -38,11 +38,30 @@ CONCEPTS = {
 MAPPINGS = {"concept_id": "int64", "source": "str", "code": "str", "map_type": "str"}
 DRUGS = {"drug_id": "int64", "name": "str", "concept_id": "int64", "strength": "str"}
 BOOLEANS = {"true_concept_id": "Int64", "false_concept_id": "Int64"}
-PROVIDERS = {"provider_id": "int64", "uuid": "str", "name": "str", "identifier": "str", "prefix": "str"}
-USERS = {"user_id": "int64", "uuid": "str", "name": "str", "prefix": "str", "provider_id": "Int64"}
-ROLES = {"encounter_role_id": "int64", "name": "str"}
+PROVIDERS = {
+    "provider_id": "int64",
+    "uuid": "str",
+    "name": "str",
+    "identifier": "str",
+    "prefix": "str",
+    "degree": "str",
+    "kind": "str",
+}
+USERS = {
+    "user_id": "int64",
+    "uuid": "str",
+    "name": "str",
+    "prefix": "str",
+    "degree": "str",
+    "provider_id": "Int64",
+    "kind": "str",
+}
+ROLES = {"encounter_role_id": "int64", "uuid": "str", "name": "str"}
 LOCATIONS = {"location_id": "int64", "uuid": "str", "name": "str"}
 ENCOUNTER_TYPES = {"encounter_type_id": "int64", "uuid": "str", "name": "str"}
+
+TECHNICAL, CLERK = "technical", "clerk"
+"""Of a provider or user (`kind`): no person, but an account of the software; a person who registers or types."""
 
 
 @dataclass(frozen=True)
@@ -88,9 +107,10 @@ class ConceptLookup:
 class ProviderLookup:
     """Clinicians, and users who type.
 
-    providers  PROVIDERS; name is the person's, else the record's own; null may be all but provider_id
-    users      USERS; provider_id is the provider record of the same person, null where there is none
-    roles      ROLES of providers in encounters
+    providers  PROVIDERS; name is the person's, else the record's own; kind is TECHNICAL, CLERK or null; null may be
+               all but provider_id
+    users      USERS; provider_id is the provider record of the same person, null where there is none; kind as above
+    roles      ROLES of providers in encounters; uuid may be null
     """
 
     providers: pd.DataFrame
@@ -103,8 +123,9 @@ class ProviderLookup:
 
     @classmethod
     def from_frames(cls, frames: Mapping[str, pd.DataFrame]) -> Self:
-        """Read what `frames` gave."""
-        return cls(frames["providers"], frames["users"], frames["roles"])
+        """Read what `frames` gave; columns that a former version did not store are null."""
+        dtypes = {"providers": PROVIDERS, "users": USERS, "roles": ROLES}
+        return cls(**{name: _completed(frames[name], columns) for name, columns in dtypes.items()})
 
     def content_hash(self) -> str:
         """The same for the same content, in any order."""
@@ -149,6 +170,16 @@ class Lookups:
             self._derived[make] = make(self)
         made: T = self._derived[make]
         return made
+
+
+def _completed(frame: pd.DataFrame, dtypes: Mapping[str, str]) -> pd.DataFrame:
+    """The frame with all of these columns."""
+    lacking = {name: dtype for name, dtype in dtypes.items() if name not in frame.columns}
+    if not lacking:
+        return frame
+    return frame.assign(**{name: pd.Series(None, frame.index, dtype=dtype) for name, dtype in lacking.items()})[
+        list(dtypes)
+    ]
 
 
 def _hash(frames: Mapping[str, pd.DataFrame]) -> str:

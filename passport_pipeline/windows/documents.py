@@ -13,8 +13,8 @@ import pandas as pd
 
 from passport_pipeline.batches.store import Batches
 from passport_pipeline.config.settings import Settings
-from passport_pipeline.records.documents import Documents
-from passport_pipeline.records.frames import Accounts, Making
+from passport_pipeline.records.documents import Accounts, Documents
+from passport_pipeline.records.frames import Making
 from passport_pipeline.sources.systems import system_of
 from passport_pipeline.windows.fingerprint import Dependencies
 

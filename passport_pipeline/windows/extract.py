@@ -19,7 +19,7 @@ from passport_pipeline.core.gc_tuning import collecting_less_often
 from passport_pipeline.sources.base import MonthReader, Source, Stream, Survey
 from passport_pipeline.sources.frames import ROWS, held
 from passport_pipeline.sources.lookups import Lookups
-from passport_pipeline.windows.lookups import renew_lookups, stored_lookups
+from passport_pipeline.windows.lookups import complete_lookups, renew_lookups
 from passport_pipeline.windows.survey import has_lost_rows, machine_clock, renew_survey, store_month, stored_survey
 
 
@@ -123,7 +123,7 @@ class _StreamExtraction:
 
         An entry that renewed lookups lack too does not exist at the hospital, and they are not renewed for it again.
         """
-        lookups = stored_lookups(self.source.hospital.key, self.batches) or renew_lookups(self.source, self.batches)
+        lookups = complete_lookups(self.source, self.batches)
         absent: set[tuple[str, int]] = set()
         for frame in frames:
             held(ROWS, frame)

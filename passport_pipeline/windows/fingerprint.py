@@ -1,6 +1,6 @@
 """What a day's records depend on besides its rows, as a fingerprint that changes when any of it does.
 
-    common     the versions of the rules and of the contract, the hospital's name and zone
+    common     the versions of the rules and of the contract, the hospital's name, zone and settings of rules
     entries    only the lookup entries that the day's rows refer to, directly or through another: a concept with its
                mappings, a drug, a provider, a role, a user with their provider, a location, an encounter type, and the
                concepts of true and false where a boolean is shown
@@ -139,7 +139,7 @@ class Dependencies:
 def common(hospital: Hospital) -> str:
     """What every day of a hospital depends on."""
     rules = [stream.rules_version for stream in system_of(hospital).streams.values()]
-    return json.dumps([*rules, CONTRACT_VERSION, hospital.name, hospital.timezone])
+    return json.dumps([*rules, CONTRACT_VERSION, hospital.name, hospital.timezone, *hospital.settings.of_rules])
 
 
 def stored_dependencies(hospital: Hospital, batches: Batches, month: str) -> Dependencies:

@@ -26,7 +26,7 @@ from passport_pipeline.passport.mongo.database import Passport
 from passport_pipeline.passport.parked.retry_policy import Retries, due_days
 from passport_pipeline.passport.reconcile.day import DayReconciler, DayResult
 from passport_pipeline.passport.run import Run
-from passport_pipeline.records.frames import Accounts
+from passport_pipeline.records.documents import Accounts
 from passport_pipeline.windows.compare import DayStates, WindowComparison
 from passport_pipeline.windows.day_writer import day_parts, write_days
 from passport_pipeline.windows.documents import documents_of
@@ -91,11 +91,11 @@ class WindowLoad:
         return write_days(parts, lambda day: DayReconciler(run, day), states, self.settings.writers)
 
     def _accounts(self) -> Callable[[pd.DataFrame], Accounts]:
-        """The accounts of clinicians; each is looked up or created once."""
+        """The accounts of clinicians, each of which is looked up or created once, and the hospital's, by None."""
         run = self.run
-        ensured: dict[str, tuple[str, str]] = {}
+        ensured: dict[str | None, tuple[str, str | None]] = {None: (run.account.user_id, None)}
 
-        def accounts(clinicians: pd.DataFrame) -> dict[str, tuple[str, str]]:
+        def accounts(clinicians: pd.DataFrame) -> Accounts:
             if not ensured.keys() >= {*clinicians["clinician_key"]}:
                 ensured.update(ensure_clinicians(run.passport, run.hospital, run.account, clinicians, self.settings))
             return ensured

@@ -18,11 +18,15 @@ KINDS: tuple[LookupKind, ...] = ("concepts", "providers", "locations")
 CONCEPTS, PROVIDERS, LOCATIONS = KINDS
 NATIONAL_IDS = "national-ids"
 
+COLUMNS_VERSION = "2"
+"""Of the lookups' columns. What an earlier version stored can be used, and is read again with the next window."""
+
 
 def renew_lookup(source: Source, batches: Batches, kind: LookupKind) -> Lookup:
     """Read one lookup and store it. Raises SourceError, BatchError."""
     lookup = source.lookup(kind)
-    batches.write_frames(source.hospital.key, kind, lookup.frames(), {"hash": lookup.content_hash()})
+    texts = {"hash": lookup.content_hash(), "columns": COLUMNS_VERSION}
+    batches.write_frames(source.hospital.key, kind, lookup.frames(), texts)
     return lookup
 
 
@@ -83,6 +87,18 @@ def stored_lookups(hospital_key: str, batches: Batches) -> Lookups | None:
         providers=ProviderLookup.from_frames(providers[0]),
         locations=LocationLookup.from_frames(locations[0]),
     )
+
+
+def complete_lookups(source: Source, batches: Batches) -> Lookups:
+    """The stored lookups; read again and stored where one was never read, or without columns that it has now. Raises
+    SourceError, BatchError.
+    """
+    texts = [batches.read_texts(source.hospital.key, kind) for kind in KINDS]
+    if all(each and each.get("columns") == COLUMNS_VERSION for each in texts):
+        lookups = stored_lookups(source.hospital.key, batches)
+        if lookups is not None:
+            return lookups
+    return renew_lookups(source, batches)
 
 
 def renew_lookups(source: Source, batches: Batches) -> Lookups:

@@ -21,6 +21,7 @@ from passport_pipeline.config.settings import Settings
 from passport_pipeline.core.row_references import Ids
 from passport_pipeline.passport.days.record_rows import record_rows
 from passport_pipeline.passport.mongo.database import Passport
+from passport_pipeline.records.documents import Accounts
 from passport_pipeline.sources.drafts import ATTACHED, LEAD, PARKED
 from passport_pipeline.windows.compare import WindowComparison
 from passport_pipeline.windows.documents import documents_of
@@ -165,6 +166,6 @@ def _outcomes(settings: Settings, batches: Batches, dependencies: Dependencies, 
     return _Outcomes(np.concatenate(in_records), {reason: np.concatenate(parts) for reason, parts in parked.items()})
 
 
-def _no_accounts(clinicians: pd.DataFrame) -> dict[str, tuple[str, str]]:
+def _no_accounts(clinicians: pd.DataFrame) -> Accounts:
     """Empty account ids, since no document is stored: a check creates no accounts."""
-    return dict.fromkeys(clinicians["clinician_key"], ("", ""))
+    return dict.fromkeys([None, *clinicians["clinician_key"]], ("", ""))

@@ -14,6 +14,8 @@ hospitals:
     locales: [en_GB, rw]
     national_id_types: [8d79403a-c2cc-11de-8d13-0010c6dffd0f]
     first_month: 2019-03
+    answerable_roles: [240b26f9-dd88-4172-823d-4a8bfeb7841f]
+    technical_accounts: [user-2, provider-1]
   - key: district-2
     name: District Hospital
     url_env: DISTRICT_OPENMRS_URL
@@ -44,7 +46,10 @@ def test_a_good_file_gives_its_hospitals_in_order(load):
     assert (central.key, central.name, central.timezone) == ("central", "Central Hospital", "Africa/Kigali")
     assert central.settings.locales == ("en_GB", "rw") and central.first_month == "2019-03" and central.enabled
     assert central.zone.key == "Africa/Kigali"
+    assert central.settings.answerable_roles == ("240b26f9-dd88-4172-823d-4a8bfeb7841f",)
+    assert central.settings.technical_accounts == ("user-2", "provider-1")
     assert district.settings.locales == ("en",) and district.settings.national_id_types == () and not district.enabled
+    assert district.settings.of_rules == ((), ())
 
 
 def test_every_fault_is_reported_at_once_each_with_its_line(load):
@@ -91,19 +96,20 @@ def test_a_hospital_has_the_settings_of_its_record_system_which_is_openmrs_unles
     named = GOOD.replace("    locales:\n", "    system: openmrs\n")
     assert load(named) == load(GOOD)
     assert faults(load, named.replace("system: openmrs", "system: openemr")) == [
-        "line 13: `system`: Input should be 'openmrs'"
+        "line 15: `system`: Input should be 'openmrs'"
     ]
     assert faults(load, named.replace("system: openmrs", "settings: {url_env: X_URL}")) == [
-        "line 13: `settings` is not known; known are: "
-        "key, name, timezone, first_month, enabled, system, url_env, locales, national_id_types"
+        "line 15: `settings` is not known; known are: "
+        "key, name, timezone, first_month, enabled, system, url_env, locales, national_id_types, answerable_roles, "
+        "technical_accounts"
     ]
 
 
 def test_two_hospitals_share_neither_key_nor_database(load):
     twice = GOOD.replace("district-2", "central").replace("DISTRICT_", "CENTRAL_")
     assert faults(load, twice) == [
-        "line 9: `key`: already used at line 2",
-        "line 11: `url_env`: hospitals need a database each; already used at line 4",
+        "line 11: `key`: already used at line 2",
+        "line 13: `url_env`: hospitals need a database each; already used at line 4",
     ]
 
 

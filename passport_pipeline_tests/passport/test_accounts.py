@@ -56,15 +56,37 @@ def test_a_hospital_whose_licence_number_is_taken_is_refused_with_what_to_do(pas
 
 
 def test_a_clinician_gets_a_user_that_nobody_can_log_in_as(ensure, passport, account):
-    user_id, doctor_id = ensure(PROVIDER_100="Dr. Jane Smith")["PROVIDER_100"]
+    user_id, doctor_id = ensure(PROVIDER_100="Jane Smith")["PROVIDER_100"]
     user = passport[USERS].find_one({"_id": ObjectId(user_id)})
     doctor = passport[DOCTORS].find_one({"_id": ObjectId(doctor_id)})
-    assert (user["name"], user["role"], user["isEmailVerified"]) == ("Dr. Jane Smith", "doctor", True)
+    assert (user["name"], user["role"], user["isEmailVerified"]) == ("Jane Smith", "doctor", True)
     assert user["email"].endswith("@openmrs.example.org")
     assert not bcrypt.checkpw(b"PROVIDER_100", user["password"].encode())
     assert doctor["licenseNumber"] == "OPENMRS-CENTRAL-PROVIDER_100"
     assert (doctor["user"], doctor["hospital"]) == (user["_id"], ObjectId(account.hospital_id))
     assert doctor["openmrsProviderUuid"] == "PROVIDER_100"
+
+
+def test_a_placeholder_doctor_is_active_and_has_no_patients_yet(ensure, passport):
+    ensure(a="Jane Smith")
+    doctor = passport[DOCTORS].find_one()
+    assert (doctor["isActive"], doctor["patients"]) == (True, [])
+
+
+def test_a_placeholder_doctor_of_an_earlier_version_gets_what_it_lacks_and_no_other_is_touched(ensure, passport):
+    ensure(a="Jane Smith", b="Joe Doe", c="Ann Roe")
+    doctors = {doctor["openmrsProviderUuid"]: doctor for doctor in passport[DOCTORS].find()}
+    lacking = {"$unset": {"isActive": "", "patients": ""}}
+    passport[DOCTORS].update_one({"_id": doctors["a"]["_id"]}, lacking)
+    passport[DOCTORS].update_one({"_id": doctors["b"]["_id"]}, {"$set": {"isActive": False}})
+    passport[DOCTORS].delete_one({"_id": doctors["c"]["_id"]})
+    own = {name: value for name, value in doctors["c"].items() if name not in ("isActive", "patients")}
+    passport[DOCTORS].insert_one(own | {"_id": ObjectId()})
+    ensure(a="Jane Smith", b="Joe Doe", c="Ann Roe")
+    found = {doctor["openmrsProviderUuid"]: doctor for doctor in passport[DOCTORS].find()}
+    assert (found["a"]["isActive"], found["a"]["patients"]) == (True, [])
+    assert (found["b"]["isActive"], found["b"]["patients"]) == (False, [])
+    assert "isActive" not in found["c"]
 
 
 def test_known_clinicians_cost_no_write(ensure, commands):
@@ -134,6 +156,13 @@ def test_an_odd_key_still_makes_valid_accounts(ensure, passport, shared_settings
     assert len(ensure_clinicians(passport, odd, account, names, shared_settings)) == 1
 
 
+def test_a_title_that_an_earlier_version_put_into_a_placeholders_name_is_taken_off(ensure, passport):
+    ensure(a="Dr. Jane Smith", b="Dr. Joe Doe")
+    passport[USERS].update_one({"name": "Dr. Joe Doe"}, {"$set": {"name": "Dr. Joseph Doe"}})
+    ensure(a="Jane Smith", b="Joe Doe")
+    assert sorted(user["name"] for user in passport[USERS].find({"role": "doctor"})) == ["Dr. Joseph Doe", "Jane Smith"]
+
+
 @pytest.fixture
 def with_accounts(world):
     """Two days whose records name a placeholder, and one that names an account of the application that is gone."""
@@ -181,6 +210,18 @@ def test_a_hospital_that_has_lost_its_account_is_found_by_its_first_day_and_gets
     assert days_without_accounts(with_accounts.passport, "central") == {DAY}
     assert ensure_hospital(with_accounts.passport, HOSPITAL, shared_settings) == with_accounts.account
     assert days_without_accounts(with_accounts.passport, "central") == set()
+
+
+@pytest.mark.parametrize("collection", [USERS, HOSPITALS])
+def test_a_record_that_is_the_hospitals_own_names_no_doctor_and_lacks_one_day_only(world, shared_settings, collection):
+    user = world.account.user_id
+    for day, author in ((DAY, CLINICIAN), (NEXT, user)):
+        world.run([record(day.day, world.patients[0], day=day) | {"createdBy": author}], day=day)
+    world.passport[USERS].insert_one(user_document(CLINICIAN))
+    assert days_without_accounts(world.passport, "central") == set()
+    world.passport[collection].delete_many({"_id": {"$in": [ObjectId(user), ObjectId(world.account.hospital_id)]}})
+    assert days_without_accounts(world.passport, "central") == {DAY}
+    assert ensure_hospital(world.passport, HOSPITAL, shared_settings) == world.account
 
 
 def test_no_day_of_a_hospital_without_records_lacks_an_account(world):

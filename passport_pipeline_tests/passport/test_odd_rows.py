@@ -25,7 +25,8 @@ def run(world, rows, run_id):
     """One run over all days of the rows; gives what each came to."""
 
     def accounts(clinicians):
-        return ensure_clinicians(world.passport, HOSPITAL, world.account, clinicians, Settings())
+        found = ensure_clinicians(world.passport, HOSPITAL, world.account, clinicians, Settings())
+        return {None: (world.account.user_id, None), **found}
 
     matches = matched(rows, dict.fromkeys(range(PERSONS - 5), world.patients[0]))
     made = Making(drafting, EVERYTHING, HOSPITAL, matches, accounts, NOW, run_id).documents_of(rows)

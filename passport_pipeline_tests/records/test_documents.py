@@ -25,6 +25,7 @@ from passport_pipeline_tests.sources.openmrs.observations.dictionary import (
 )
 from passport_pipeline_tests.sources.openmrs.observations.frames import (
     HOSPITAL,
+    HOSPITAL_USER,
     NOW,
     documents_of,
     in_encounter,
@@ -353,6 +354,14 @@ def test_a_clinician_without_an_account_is_an_error_that_names_no_patient():
     with pytest.raises(KeyError) as caught:
         documents(draft(rows, everything, HOSPITAL), HOSPITAL, matched(rows), {}, NOW, "run-1")
     assert caught.value.args == ("PROVIDER_100",)
+
+
+def test_a_record_for_which_nobody_but_the_hospital_is_answerable_is_signed_by_nobody():
+    known = lookups(DICTIONARY, users=[{"user_id": 1, "uuid": "user-1", "name": "Super User"}])
+    rows = observations(*(row | {"creator": 1} for row in diagnosis(1)))
+    (record,) = documents_of(rows, known).records
+    assert record["createdBy"] == HOSPITAL_USER
+    assert record["data"]["procedure"] == "Synced from OpenMRS (confirmed, primary)"
 
 
 def test_an_empty_frame_makes_no_documents():

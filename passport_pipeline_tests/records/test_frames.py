@@ -20,10 +20,9 @@ from passport_pipeline_tests.sources.openmrs.observations.dictionary import (
     diagnosis,
 )
 from passport_pipeline_tests.sources.openmrs.observations.frames import (
-    DOCTOR,
     HOSPITAL,
     NOW,
-    USER,
+    accounts_of,
     documents_of,
     in_encounter,
     lookups,
@@ -64,11 +63,7 @@ def panel(first):
     return in_encounter(first, *rows)
 
 
-def accounts(clinicians):
-    return dict.fromkeys(clinicians["clinician_key"], (USER, DOCTOR))
-
-
-def making(rows, accounts=accounts):
+def making(rows, accounts=accounts_of):
     return Making(Observations(), lookups(DICTIONARY), HOSPITAL, matched(rows), accounts, NOW, "run-1")
 
 

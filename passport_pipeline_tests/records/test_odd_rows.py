@@ -13,11 +13,10 @@ from passport_pipeline.sources.drafts import SKIP_REASONS, UNBUILDABLE
 from passport_pipeline.sources.openmrs.lookups import references
 from passport_pipeline.sources.openmrs.observations.stream import Observations
 from passport_pipeline_tests.sources.openmrs.observations.frames import (
-    DOCTOR,
     HOSPITAL,
     NOW,
     PATIENT,
-    USER,
+    accounts_of,
     lookups,
     matched,
 )
@@ -29,14 +28,10 @@ EVERYTHING = lookups(KNOWN, providers=PROVIDERS, roles=[{"encounter_role_id": 2,
 ZONES = ("Pacific/Kiritimati", "Africa/Kigali", "America/Lima", "America/Port-au-Prince", "Europe/London")
 
 
-def accounts(clinicians):
-    return dict.fromkeys(clinicians["clinician_key"], (USER, DOCTOR))
-
-
 def made_of(rows, zone="Africa/Kigali"):
     known = matched(rows, dict.fromkeys(range(PERSONS - 5), PATIENT))
     hospital = HOSPITAL.model_copy(update={"timezone": zone})
-    return Making(Observations(), EVERYTHING, hospital, known, accounts, NOW, "run-1").documents_of(rows)
+    return Making(Observations(), EVERYTHING, hospital, known, accounts_of, NOW, "run-1").documents_of(rows)
 
 
 def outcomes_in(made):

@@ -21,7 +21,7 @@ from passport_pipeline.windows import fingerprint as fingerprint_module
 from passport_pipeline.windows.fingerprint import Dependencies, stored_dependencies
 from passport_pipeline_tests.sources.observing import open_database
 from passport_pipeline_tests.sources.openmrs.observations import frames
-from passport_pipeline_tests.sources.openmrs.observations.frames import DOCTOR, NOW, USER
+from passport_pipeline_tests.sources.openmrs.observations.frames import NOW, accounts_of
 from passport_pipeline_tests.sources.openmrs.observations.whole_hospitals import match_known, read_all
 from passport_sample.generator import DEMO, generate
 from passport_sample.hospital import NATIONAL_ID
@@ -64,8 +64,7 @@ def made_of(rows, dependencies):
     """The outcome of a day: the checksums of its records, its parked and skipped rows, and its clinicians."""
     drafts = draft(rows, dependencies.lookups, dependencies.hospital)
     clinicians = drafts.clinicians
-    accounts = dict.fromkeys(clinicians["clinician_key"], (USER, DOCTOR))
-    made = documents(drafts, dependencies.hospital, dependencies.matches, accounts, NOW, "run-1")
+    made = documents(drafts, dependencies.hospital, dependencies.matches, accounts_of(clinicians), NOW, "run-1")
     records = [(record["_id"], record["source"]["checksum"], record["patientId"]) for record in made.records]
     parked = [(row["_id"], row["reason"], row["rows"]) for row in made.parked]
     return records, parked, made.outcomes.to_csv(), clinicians.to_csv()
@@ -201,6 +200,18 @@ def test_the_versions_of_rules_and_contract_are_part_of_every_days_fingerprint(w
     before = whole.texts()
     monkeypatch.setattr(place, version, 999)
     assert not set(whole.texts().values()) & set(before.values())
+
+
+@pytest.mark.parametrize("setting", ["answerable_roles", "technical_accounts"])
+def test_every_day_depends_on_the_settings_of_who_is_answerable_and_on_no_other(whole, setting):
+    hospital = whole.dependencies.hospital
+
+    def texts(**settings):
+        changed = hospital.settings.model_copy(update=settings)
+        return whole.texts(replace(whole.dependencies, hospital=hospital.model_copy(update={"settings": changed})))
+
+    assert not set(texts(**{setting: ("some-uuid",)}).values()) & set(whole.texts().values())
+    assert texts(national_id_types=("some-uuid",), locales=("rw",)) == whole.texts()
 
 
 def test_stored_lookups_and_matches_give_the_same_fingerprint_in_any_order(whole, tmp_path):

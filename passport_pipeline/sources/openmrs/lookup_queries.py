@@ -1,6 +1,7 @@
 """The statements behind the lookups, each giving a frame.
 
-Of users nothing is read that they log in with; of persons only the names of staff.
+Of users nothing is read that they log in with: the hospital's server says of each login name whether it is one of the
+software's own. Of persons only the names of staff are read.
 
 What belongs here: selecting what observations refer to. What does not: combining it (openmrs.lookups).
 """
@@ -16,6 +17,7 @@ import sqlalchemy as sa
 from passport_pipeline.sources.lookups import CONCEPTS, DRUGS, MAPPINGS
 from passport_pipeline.sources.mysql.schema import Schema
 from passport_pipeline.sources.openmrs import tables as t
+from passport_pipeline.sources.openmrs.staff import TECHNICAL_LOGINS
 
 
 class Statements:
@@ -131,7 +133,7 @@ class Statements:
     def person_names(self) -> pd.DataFrame:
         """Unvoided names of the persons that are providers or users, and of no other."""
         table = t.person_name
-        columns = ("person_id", "person_name_id", "preferred", "given_name", "family_name", "prefix")
+        columns = ("person_id", "person_name_id", "preferred", "given_name", "family_name", "prefix", "degree")
         staff = sa.union(
             sa.select(t.provider.c.person_id).where(t.provider.c.person_id.is_not(None)), sa.select(t.users.c.person_id)
         ).subquery("staff")
@@ -140,8 +142,42 @@ class Statements:
             .select_from(table.join(staff, staff.c.person_id == table.c.person_id))
             .where(table.c.voided == 0)
         )
-        texts = dict.fromkeys(("given_name", "family_name", "prefix"), "str")
+        texts = dict.fromkeys(("given_name", "family_name", "prefix", "degree"), "str")
         return self._frame(statement).astype({**texts, "person_id": "int64", "preferred": "Int64"})
+
+    def users(self) -> pd.DataFrame:
+        """The accounts: user_id, person_id, uuid, and technical, 1 where the login name is one of TECHNICAL_LOGINS."""
+        logins = (self.schema.column(t.users, name) for name in ("system_id", "username"))
+        technical = sa.or_(*(sa.func.lower(sa.func.trim(login)).in_(TECHNICAL_LOGINS) for login in logins))
+        uuid = self.schema.column(t.users, "uuid").label("uuid")
+        statement = sa.select(
+            t.users.c.user_id, t.users.c.person_id, uuid, sa.func.ifnull(technical, 0).label("technical")
+        )
+        return self._frame(statement)
+
+    def entered_roles(self) -> pd.DataFrame:
+        """In which roles each provider was ever entered: provider_id, encounter_role_id, each pair once."""
+        table, columns = t.encounter_provider, ("provider_id", "encounter_role_id")
+        if not all(self.schema.has(table.name, column) for column in columns):
+            return pd.DataFrame({column: pd.Series(dtype="object") for column in columns})
+        return self._frame(sa.select(*(table.c[name] for name in columns)).where(table.c.voided == 0).distinct())
+
+    def provider_roles(self) -> pd.DataFrame:
+        """What providers are by their own records: provider_id, role (its name); empty where there are no roles."""
+        tables = [
+            table
+            for table in (t.provider_role, t.providermanagement_provider_role)
+            if self.schema.has(table.name, "name")
+        ]
+        if not tables or not self.schema.has("provider", "provider_role_id"):
+            return pd.DataFrame({column: pd.Series(dtype="object") for column in ("provider_id", "role")})
+        named = (
+            sa.select(t.provider.c.provider_id, table.c.name.label("role")).join_from(
+                t.provider, table, table.c.provider_role_id == t.provider.c.provider_role_id
+            )
+            for table in tables
+        )
+        return self._frame(sa.union_all(*named))
 
     @staticmethod
     def _drugs_in_use() -> sa.Select[Any]:

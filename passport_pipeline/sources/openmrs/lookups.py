@@ -3,7 +3,8 @@
 Each lookup takes a fixed number of statements, whatever a hospital holds.
 
 What belongs here: lookups (sources.lookups), built from frames. What does not: the statements (lookup_queries),
-choosing a concept's name (names), what a concept means for a record (observations.categories).
+choosing a concept's name (names), telling clerks from clinicians (staff), what a concept means for a record
+(observations.categories).
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from passport_pipeline.sources.mysql.connection import Database
 from passport_pipeline.sources.openmrs import tables as t
 from passport_pipeline.sources.openmrs.lookup_queries import Statements, shaped
 from passport_pipeline.sources.openmrs.names import clean, concept_names, person_names
+from passport_pipeline.sources.openmrs.staff import kinds
 
 _LONGEST_ID = 18  # digits that a 64-bit integer holds, whichever they are
 
@@ -49,20 +51,30 @@ def read_concepts(database: Database) -> ConceptLookup:
 
 
 def read_providers(database: Database) -> ProviderLookup:
-    """Read providers, users and encounter roles, with four statements. Raises SourceError."""
+    """Read providers, users and encounter roles, with seven statements at most. Raises SourceError."""
     with database.reading() as connection:
         read = Statements(connection, database.schema)
         names = person_names(read.person_names())
         providers = read.table(t.provider, ("provider_id", "person_id", "uuid", "name", "identifier", "retired"))
-        users = read.table(t.users, ("user_id", "person_id", "uuid"))
-        roles = read.table(t.encounter_role, ("encounter_role_id", "name"))
+        users = read.users()
+        roles = read.table(t.encounter_role, tuple(ROLES))
+        kind = kinds(
+            providers,
+            users,
+            roles,
+            entered=read.entered_roles(),
+            provider_roles=read.provider_roles(),
+            user_roles=read.table(t.user_role, ("user_id", "role")),
+        )
     preferred = providers.sort_values(["retired", "provider_id"]).dropna(subset="person_id")
     provider_of = preferred.drop_duplicates("person_id").set_index("person_id")["provider_id"]
     users["provider_id"] = users["person_id"].map(provider_of)
     users["name"] = users["person_id"].map(names["name"])
-    providers["name"] = providers["person_id"].map(names["name"]).fillna(clean(providers["name"]))
+    providers["name"] = clean(providers["person_id"].map(names["name"])).fillna(clean(providers["name"]))
     for frame in (providers, users):
-        frame["prefix"] = frame["person_id"].map(names["prefix"])
+        frame["kind"] = frame["person_id"].map(pd.Series(kind, dtype="str"))
+        for column in ("prefix", "degree"):
+            frame[column] = frame["person_id"].map(names[column])
     return ProviderLookup(shaped(providers, PROVIDERS), shaped(users, USERS), shaped(roles, ROLES))
 
 

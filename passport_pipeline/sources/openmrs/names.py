@@ -1,10 +1,13 @@
-"""Names: which of a concept's names is used, and the name of a person.
+"""Names: which of a concept's names is used, the name of a person, and any name as its words.
 
-What belongs here: choosing and combining names, on frames. What does not: reading them (openmrs.lookups).
+What belongs here: choosing, combining and folding names. What does not: reading them (openmrs.lookups), what a name
+means (encounter_roles, staff, observations).
 """
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
@@ -37,21 +40,30 @@ def in_chain(names: pd.DataFrame, locales: Sequence[str]) -> set[int]:
 
 
 def person_names(names: pd.DataFrame) -> pd.DataFrame:
-    """The name of each person: name str ("Jane Smith"), prefix str, both may be null, indexed by person_id.
+    """The name of each person: name ("Jane Smith"), prefix, degree str, each may be null, indexed by person_id.
 
-    `names` has person_id, person_name_id int, preferred Int64, given_name, family_name, prefix str, no voided
+    `names` has person_id, person_name_id int, preferred Int64, given_name, family_name, prefix, degree str, no voided
     rows. The preferred name, else the oldest.
     """
     order = names.sort_values(["person_id", "preferred", "person_name_id"], ascending=[True, False, True])
     first = order.drop_duplicates("person_id").set_index("person_id")
     name = clean(first["given_name"].fillna("") + " " + first["family_name"].fillna(""))
-    return pd.DataFrame({"name": name, "prefix": clean(first["prefix"])})
+    return pd.DataFrame({"name": name, "prefix": clean(first["prefix"]), "degree": clean(first["degree"])})
 
 
 def clean(texts: pd.Series) -> pd.Series:
     """Texts without outer blanks and with single inner ones; null where nothing is left."""
     cleaned = texts.astype("str").str.replace(r"\s+", " ", regex=True).str.strip()
     return cleaned.where(cleaned != "")
+
+
+def fold(name: str | None) -> str:
+    """A name as its words: lower case, no accents, one space before and after each word ("" for none)."""
+    if not name:
+        return ""
+    plain = unicodedata.normalize("NFKD", name.casefold())
+    words = re.findall(r"[^\W_]+", "".join(c for c in plain if not unicodedata.combining(c)))
+    return f" {' '.join(words)} " if words else ""
 
 
 def _kind(names: pd.DataFrame) -> np.ndarray:

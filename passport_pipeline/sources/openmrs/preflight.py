@@ -22,6 +22,7 @@ from passport_pipeline.sources.mysql.connection import Database, connect
 from passport_pipeline.sources.mysql.grants import Rights, read_rights
 from passport_pipeline.sources.mysql.survey_reading import full_survey
 from passport_pipeline.sources.openmrs import preflight_queries
+from passport_pipeline.sources.openmrs.encounter_roles import RoleOrder
 from passport_pipeline.sources.openmrs.identifiers import suggest_types
 from passport_pipeline.sources.openmrs.observations.row_definition import ObservationRows
 from passport_pipeline.sources.openmrs.schema import degraded, probe, version_of
@@ -31,7 +32,8 @@ PATIENCE = 30  # seconds
 
 
 def check_hospital(hospital: Hospital, settings: Settings) -> Preflight:
-    """Check one hospital: connection, encryption, grants, version, clock, indexes, locales, identifiers, rows, cost.
+    """Check one hospital: connection, encryption, grants, version, clock, indexes, locales, identifiers,
+    roles, rows, cost.
 
     Only reads. What is wrong with the hospital is a finding and never raised.
     """
@@ -196,6 +198,27 @@ def _identifiers(report: Preflight, database: Database) -> None:
         )
 
 
+def _roles(report: Preflight, database: Database) -> None:
+    roles = preflight_queries.encounter_roles(database)
+    configured = database.hospital.settings.answerable_roles
+    unknown = sorted({uuid.lower() for uuid in configured} - set(roles["uuid"].dropna().str.lower()))
+    ranked: list[tuple[int, str]] = []
+    never = []
+    order = RoleOrder(roles, configured)
+    for role, uuid, name in roles[["encounter_role_id", "uuid", "name"]].itertuples(index=False):
+        rank = order.rank(str(role))
+        if rank is None:
+            never.append(f"{name} ({uuid})")
+        else:
+            ranked.append((rank, f"{name} ({uuid})"))
+    best_first = ", ".join(text for _, text in sorted(ranked)) or "none"
+    listed = f"{best_first}; never: {', '.join(sorted(never)) or 'none'}"
+    if unknown:
+        report.add("roles", "fault", f"no encounter role has the uuid {', '.join(unknown)}; answerable are: {listed}")
+    else:
+        report.add("roles", "ok", f"answerable, best first: {listed}")
+
+
 def _rows(report: Preflight, database: Database) -> None:
     sample = preflight_queries.sample_survey(database)
     cost = sample.seconds_estimated
@@ -226,6 +249,7 @@ _CHECKS: tuple[tuple[str, Callable[[Preflight, Database], None]], ...] = (
     ("indexes", _indexes),
     ("locales", _locales),
     ("identifiers", _identifiers),
+    ("roles", _roles),
     ("rows", _rows),
 )
 

@@ -13,14 +13,15 @@ from datetime import datetime
 import pandas as pd
 import sqlalchemy as sa
 
+from passport_pipeline.sources.lookups import ROLES
 from passport_pipeline.sources.mysql.connection import Database
 from passport_pipeline.sources.mysql.schema import Schema
 from passport_pipeline.sources.mysql.survey import BLOCK
 from passport_pipeline.sources.mysql.survey_reading import BLOCKS_AT_ONCE, highest_id, read_cells
-from passport_pipeline.sources.openmrs.lookup_queries import Statements
+from passport_pipeline.sources.openmrs.lookup_queries import Statements, shaped
 from passport_pipeline.sources.openmrs.names import in_chain
 from passport_pipeline.sources.openmrs.observations.row_definition import ObservationRows
-from passport_pipeline.sources.openmrs.tables import obs
+from passport_pipeline.sources.openmrs.tables import encounter_role, obs
 
 # Joins that every survey makes, and links that a tail survey follows.
 EXPECTED_INDEXES = (
@@ -73,6 +74,12 @@ def missing_indexes(schema: Schema) -> list[str]:
         for table, column in EXPECTED_INDEXES
         if schema.has(table, column) and not schema.has_index(table, column)
     ]
+
+
+def encounter_roles(database: Database) -> pd.DataFrame:
+    """The encounter roles: ROLES. Raises SourceError."""
+    with database.reading() as connection:
+        return shaped(Statements(connection, database.schema).table(encounter_role, tuple(ROLES)), ROLES)
 
 
 def newest_created(database: Database) -> datetime | None:

@@ -41,7 +41,7 @@ visit = _table("visit", numbers="visit_id voided", dates="date_voided")
 encounter_provider = _table(
     "encounter_provider", numbers="encounter_provider_id encounter_id provider_id encounter_role_id voided"
 )
-encounter_role = _table("encounter_role", numbers="encounter_role_id", texts="name")
+encounter_role = _table("encounter_role", numbers="encounter_role_id", texts="uuid name")
 encounter_type = _table("encounter_type", numbers="encounter_type_id", texts="uuid name")
 location = _table("location", numbers="location_id", texts="uuid name")
 
@@ -49,7 +49,7 @@ person = _table("person", numbers="person_id voided", texts="uuid")
 person_name = _table(
     "person_name",
     numbers="person_name_id person_id preferred voided",
-    texts="prefix given_name middle_name family_name",
+    texts="prefix given_name middle_name family_name degree",
 )
 person_merge_log = _table(
     "person_merge_log", numbers="person_merge_log_id winner_person_id loser_person_id", dates="date_created"
@@ -60,8 +60,12 @@ patient_identifier_type = _table(
     "patient_identifier_type", numbers="patient_identifier_type_id retired", texts="uuid name"
 )
 
-provider = _table("provider", numbers="provider_id person_id retired", texts="uuid name identifier")
-users = _table("users", numbers="user_id person_id", texts="uuid")
+provider = _table("provider", numbers="provider_id person_id provider_role_id retired", texts="uuid name identifier")
+provider_role = _table("provider_role", numbers="provider_role_id", texts="name")
+# The same before 2.7, where the module of this name is installed.
+providermanagement_provider_role = _table("providermanagement_provider_role", numbers="provider_role_id", texts="name")
+users = _table("users", numbers="user_id person_id", texts="uuid system_id username")
+user_role = _table("user_role", numbers="user_id", texts="role")
 
 concept = _table("concept", numbers="concept_id datatype_id class_id retired", texts="uuid")
 concept_name = _table(

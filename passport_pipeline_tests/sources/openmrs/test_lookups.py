@@ -108,12 +108,19 @@ def test_every_lookup_takes_the_same_number_of_statements_however_much_there_is(
 
     empty = statements()
     dictionary(database, "2.5")
-    assert statements() == empty == [7, 4, 2]
+    assert statements() == empty == [7, 6, 2]
 
 
 def staff(database):
     database.persons(7, 8, patients=False)
-    name = {"person_name_id": 1, "person_id": 7, "given_name": "Jane", "family_name": "Smith", "prefix": "Prof."}
+    name = {
+        "person_name_id": 1,
+        "person_id": 7,
+        "given_name": "Jane",
+        "family_name": "Smith",
+        "prefix": "Prof.",
+        "degree": "MD",
+    }
     database.insert("person_name", {**name, "uuid": "pn-1", "preferred": 1})
     database.insert("provider", {"provider_id": 4, "person_id": 7, "retired": 1, "uuid": "provider-4"})
     database.insert("provider", {"provider_id": 5, "person_id": 7, "uuid": "provider-5", "identifier": "nurse"})
@@ -129,11 +136,70 @@ def test_providers_and_users_have_the_name_of_their_person_and_users_their_provi
     lookup = read_providers(database_of(database))
     providers, users = lookup.providers.set_index("provider_id"), lookup.users.set_index("user_id")
     assert providers["name"].to_dict() == {4: "Jane Smith", 5: "Jane Smith", 6: "Old Clinic"}
-    assert providers.loc[5, ["uuid", "identifier", "prefix"]].tolist() == ["provider-5", "nurse", "Prof."]
-    assert users.loc[1, ["uuid", "name", "prefix", "provider_id"]].tolist() == ["user-1", "Jane Smith", "Prof.", 5]
+    assert providers.loc[5, ["uuid", "identifier", "prefix", "degree"]].tolist() == [
+        "provider-5",
+        "nurse",
+        "Prof.",
+        "MD",
+    ]
+    assert users.loc[1, ["uuid", "name", "prefix", "degree"]].tolist() == ["user-1", "Jane Smith", "Prof.", "MD"]
+    assert users.loc[1, "provider_id"] == 5
     assert pd.isna(users.loc[2, "name"]) and pd.isna(users.loc[2, "provider_id"])
     for name, dtypes in (("providers", schema_of.PROVIDERS), ("users", schema_of.USERS), ("roles", schema_of.ROLES)):
         assert lookup.frames()[name].dtypes.astype(str).to_dict() == dtypes
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_accounts_of_the_software_and_clerks_are_told_from_clinicians(openmrs_database, database_of, version):
+    database = openmrs_database(version)
+    staff(database)
+    database.persons(9, 10, patients=False)
+    database.insert("provider", {"provider_id": 7, "person_id": 8, "uuid": "provider-7"})
+    database.insert("provider", {"provider_id": 9, "person_id": 9, "uuid": "provider-9"})
+    database.insert("encounter_role", {"encounter_role_id": 2, "name": "Scribe", "uuid": "role-2"})
+    entry = {"encounter_id": 1, "provider_id": 9, "encounter_role_id": 2}
+    database.insert("encounter_provider", {"encounter_provider_id": 1, **entry, "uuid": "ep-1"})
+    database.insert(
+        "encounter_provider", {"encounter_provider_id": 2, **entry, "provider_id": 5, "voided": 1, "uuid": "ep-2"}
+    )
+    database.insert("users", {"user_id": 3, "person_id": 10, "system_id": "3-4", "username": "ada", "uuid": "user-3"})
+    database.insert("users", {"user_id": 4, "person_id": 9, "system_id": "4-2", "username": None, "uuid": "user-4"})
+    database.insert(
+        "users", {"user_id": 5, "person_id": 11, "system_id": "5-9", "username": " Admin", "uuid": "user-5"}
+    )
+    database.insert("user_role", {"user_id": 3, "role": "Organizational: Registration Clerk"})
+    lookup = read_providers(database_of(database))
+    kinds = lookup.providers.set_index("provider_id")["kind"].dropna().to_dict()
+    assert kinds == {7: "technical", 9: "clerk"}
+    kinds = lookup.users.set_index("user_id")["kind"].dropna().to_dict()
+    assert kinds == {2: "technical", 3: "clerk", 4: "clerk", 5: "technical"}
+    assert lookup.roles.values.tolist() == [[2, "role-2", "Scribe"]]
+
+
+@pytest.mark.parametrize("version", ["2.8", "2.9"])
+def test_a_provider_record_may_say_that_it_is_a_clerks(openmrs_database, database_of, version):
+    database = openmrs_database(version)
+    staff(database)
+    database.insert("provider_role", {"provider_role_id": 2, "name": "Clerk", "uuid": "provider-role-2"})
+    database.run("UPDATE provider SET provider_role_id = 2 WHERE provider_id = 5")
+    lookup = read_providers(database_of(database))
+    assert lookup.providers.set_index("provider_id")["kind"].dropna().to_dict() == {4: "clerk", 5: "clerk"}
+
+
+def test_the_demo_has_a_clerk_a_nurse_a_doctor_and_accounts_of_the_software(demo_database, database_of):
+    lookup = read_providers(database_of(demo_database))
+    kinds = lookup.providers.set_index("identifier")["kind"]
+    assert kinds.dropna().to_dict() == {"UNKNOWN": "technical", "clerk": "clerk"}
+    kinds = lookup.users.set_index("user_id")["kind"]
+    assert kinds.dropna().to_dict() == {1: "technical", 2: "technical", 3: "clerk", 6: "technical"}
+
+
+def test_login_names_are_compared_at_the_hospital_and_not_read(openmrs_database, database_of):
+    database = openmrs_database("2.8")
+    staff(database)
+    database.run("UPDATE users SET username = 'secret-login', system_id = CONCAT('secret-', user_id)")
+    for frame in read_providers(database_of(database)).frames().values():
+        assert "secret" not in frame.to_csv()
 
 
 def test_patients_names_are_not_read(openmrs_database, database_of):

@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from passport_pipeline.sources.openmrs.names import clean, concept_names, in_chain, person_names
+from passport_pipeline.sources.openmrs.names import clean, concept_names, fold, in_chain, person_names
 
 
 def names(*rows):
@@ -47,18 +47,18 @@ def test_a_concept_counts_as_named_in_the_chain_by_its_language():
 
 
 def test_a_person_goes_by_the_preferred_name_else_the_oldest():
-    columns = ["person_id", "person_name_id", "preferred", "given_name", "family_name", "prefix"]
+    columns = ["person_id", "person_name_id", "preferred", "given_name", "family_name", "prefix", "degree"]
     rows = [
-        (1, 1, 0, "Old", "Name", None),
-        (1, 2, 1, " Jane ", "van  Dyk", "Prof."),
-        (2, 4, 0, "Later", "Name", None),
-        (2, 3, 0, "Solo", None, ""),
-        (3, 5, None, None, "", None),
+        (1, 1, 0, "Old", "Name", None, None),
+        (1, 2, 1, " Jane ", "van  Dyk", "Prof.", " MD "),
+        (2, 4, 0, "Later", "Name", None, "RN"),
+        (2, 3, 0, "Solo", None, "", ""),
+        (3, 5, None, None, "", None, None),
     ]
     texts = dict.fromkeys(columns[3:], "str")
     names = person_names(pd.DataFrame(rows, columns=columns).astype({**texts, "preferred": "Int64"}))
-    assert names.loc[1].tolist() == ["Jane van Dyk", "Prof."]
-    assert names.loc[2, "name"] == "Solo" and pd.isna(names.loc[2, "prefix"])
+    assert names.loc[1].tolist() == ["Jane van Dyk", "Prof.", "MD"]
+    assert names.loc[2, "name"] == "Solo" and names.loc[2, ["prefix", "degree"]].isna().all()
     assert pd.isna(names.loc[3, "name"])
 
 
@@ -66,3 +66,8 @@ def test_blanks_are_cleaned_and_nothing_left_is_null():
     cleaned = clean(pd.Series(["  a \n b ", "", " \t", None], dtype="str"))
     assert cleaned[0] == "a b" and cleaned[1:].isna().all()
     assert clean(pd.Series(dtype="object")).dtype == "str"
+
+
+def test_a_name_is_compared_by_its_words():
+    assert fold("  Médecin-chef (ÉTÉ) ") == " medecin chef ete "
+    assert fold("ሐኪም") == " ሐኪም " and fold(" - ") == fold(None) == ""

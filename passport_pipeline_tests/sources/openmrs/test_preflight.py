@@ -56,6 +56,7 @@ def test_a_hospital_that_is_well_is_looked_at_from_every_side(database, hospital
         "indexes",
         "locales",
         "identifiers",
+        "roles",
         "survey",
         "rows",
         "months",
@@ -93,6 +94,17 @@ def test_identifier_types_that_the_hospital_does_not_have_are_a_fault(database, 
     report = check_hospital(hospital_of(database.name, national_id_types=("nowhere",)), Settings())
     assert not report.ok
     assert found(report, "identifiers")[0][1].startswith("no identifier type has the uuid nowhere; there are: ")
+
+
+def test_encounter_roles_are_listed_best_first_and_those_that_the_hospital_lacks_are_a_fault(database, hospital_of):
+    for number, name in enumerate(("Scribe", "Nurse", "Clinician"), start=1):
+        database.insert("encounter_role", {"encounter_role_id": number, "name": name, "uuid": f"role-{number}"})
+    by_default = found(check_hospital(hospital_of(database.name), Settings()), "roles")
+    assert by_default == [("ok", "answerable, best first: Clinician (role-3), Nurse (role-2); never: Scribe (role-1)")]
+    report = check_hospital(hospital_of(database.name, answerable_roles=("Role-2", "nowhere")), Settings())
+    assert not report.ok
+    listed = "answerable are: Nurse (role-2); never: Clinician (role-3), Scribe (role-1)"
+    assert found(report, "roles") == [("fault", f"no encounter role has the uuid nowhere; {listed}")]
 
 
 def test_a_clock_that_runs_ahead_is_noticed(openmrs_database, hospital_of):

@@ -13,8 +13,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from passport_pipeline.sources.openmrs.names import fold
 from passport_pipeline.sources.openmrs.observations.evidence import ALLERGY_WORDS, VETOES
-from passport_pipeline.sources.openmrs.observations.vocabulary import fold
 
 LONGEST = 200
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from passport_pipeline.sources.openmrs.names import fold
 from passport_pipeline.sources.openmrs.observations.allergy_answers import word_list
 from passport_pipeline.sources.openmrs.observations.evidence import (
     ALLERGY_CODES,
@@ -21,7 +22,7 @@ from passport_pipeline.sources.openmrs.observations.evidence import (
     NOTED_CLASSES,
     VETOES,
 )
-from passport_pipeline.sources.openmrs.observations.vocabulary import Flags, Vocabulary, fold
+from passport_pipeline.sources.openmrs.observations.vocabulary import Flags, Vocabulary
 
 # fmt: off
 _NO_ALLERGY = word_list(

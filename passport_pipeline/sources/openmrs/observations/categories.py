@@ -14,6 +14,7 @@ import pandas as pd
 
 from passport_pipeline.sources.drafts import BOOLEAN, COMPLEX, CONDITION, MEDICATION, TEXT, VALUE_TYPES, VISIT
 from passport_pipeline.sources.lookups import ConceptLookup
+from passport_pipeline.sources.openmrs.names import fold
 from passport_pipeline.sources.openmrs.observations.evidence import (
     COMMENTS_THAT_TAKE_BACK,
     DRUG_CLASSES,
@@ -24,7 +25,7 @@ from passport_pipeline.sources.openmrs.observations.evidence import (
 )
 from passport_pipeline.sources.openmrs.observations.units import units_of
 from passport_pipeline.sources.openmrs.observations.values import Values, describe
-from passport_pipeline.sources.openmrs.observations.vocabulary import Flags, Positions, Texts, Vocabulary, fold, phrases
+from passport_pipeline.sources.openmrs.observations.vocabulary import Flags, Positions, Texts, Vocabulary, phrases
 
 _KINDS = pd.Index(VALUE_TYPES, dtype=object)
 _YES_WORDS = frozenset({" yes ", " true ", " oui ", " vrai ", " si ", " sim ", " yego ", " ndiyo "})

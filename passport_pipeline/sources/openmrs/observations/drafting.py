@@ -68,7 +68,7 @@ def draft(rows: pd.DataFrame, lookups: Lookups, hospital: Hospital) -> Drafts:
     read = Rows.of(rows, interpretation, identified["parent"].to_numpy())
     visits = visits_of(rows, read.withheld)
     grouped = group(read, interpretation, visits)
-    attribution = attribute(rows, interpretation.people)
+    attribution = attribute(rows, interpretation.people(hospital.settings))
     made = _Gathered(read, identified, grouped, visits, attribution, interpretation)
     led = made.led()
     records = pd.concat([led, made.visits_like(led)], ignore_index=True).assign(hospital=hospital.name)

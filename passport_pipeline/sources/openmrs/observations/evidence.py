@@ -3,12 +3,12 @@
 What belongs here: the rows, as data, each with its reason; someone who knows clinical dictionaries can check
 them without knowing Python. What does not: applying them to a frame (categories).
 
-EVIDENCE is read from the top, and the first row whose conditions all hold decides. The points are those of
-the order of evidence: 2 what the question is mapped to, 3 the class of the coded answer, 4 the question's
-class and the type of its value, 5 words in the question's name, 6 the honest default. (1, a hospital's own
-override, is not built yet.) VETOES are read after it: a row that became a condition or a medication, and to
-which one of them applies, is a note after all, and so is any whose comment takes it back. A note shows the
-patient the same words and claims nothing; a false condition or medication does harm. Raise RULES_VERSION with every change of either table.
+EVIDENCE is read from the top, and the first row whose conditions all hold decides. The points are those of the order of
+evidence: 2 what the question is mapped to, 3 the class of the coded answer, 4 the question's class and the type of its
+value, 5 words in the question's name, 6 the honest default. (1, a hospital's own override, is not built yet.) VETOES
+are read after it: a row that became a condition or a medication, and to which one of them applies, is a note after all,
+and so is any whose comment takes it back. A note shows the patient the same words and claims nothing; a false condition
+or medication does harm. Raise RULES_VERSION with every change of either table.
 """
 
 from __future__ import annotations

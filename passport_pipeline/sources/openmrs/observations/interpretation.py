@@ -9,6 +9,7 @@ from functools import cached_property
 
 import pandas as pd
 
+from passport_pipeline.config.hospitals import OpenmrsSettings
 from passport_pipeline.sources.lookups import Lookups
 from passport_pipeline.sources.openmrs.observations.allergy_questions import AllergyQuestions
 from passport_pipeline.sources.openmrs.observations.categories import Tables
@@ -22,6 +23,7 @@ class Interpretation:
 
     def __init__(self, lookups: Lookups) -> None:
         self._lookups = lookups
+        self._people: dict[OpenmrsSettings, People] = {}
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
@@ -38,10 +40,11 @@ class Interpretation:
         """What concepts mean for allergies."""
         return AllergyQuestions(self.vocabulary)
 
-    @cached_property
-    def people(self) -> People:
-        """Providers and users."""
-        return People(self._lookups.providers)
+    def people(self, settings: OpenmrsSettings) -> People:
+        """Providers and users, under a hospital's settings."""
+        if settings not in self._people:
+            self._people[settings] = People(self._lookups.providers, settings)
+        return self._people[settings]
 
     @cached_property
     def complaints(self) -> Flags:

@@ -1,13 +1,12 @@
 """What a hospital's dictionary says of each concept, as arrays in which a frame's rows are looked up at once.
 
-What belongs here: names folded for comparing, mappings as codes, positions of concepts. What does not: what
+What belongs here: folded names by concept, mappings as codes, positions of concepts. What does not: what
 any of it means (evidence, values).
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable
 from typing import Any
 
@@ -17,6 +16,7 @@ import pandas as pd
 
 from passport_pipeline.sources.drafts import Concept
 from passport_pipeline.sources.lookups import ConceptLookup
+from passport_pipeline.sources.openmrs.names import fold
 
 Positions = npt.NDArray[np.intp]
 Flags = npt.NDArray[np.bool_]
@@ -25,15 +25,6 @@ Floats = npt.NDArray[np.float64]
 
 _CIEL_UUID = re.compile(r"(\d{1,6})A{30,35}")
 _SAME = frozenset({"same-as", "sameas", "same as", ""})
-
-
-def fold(name: str | None) -> str:
-    """A name as its words: lower case, no accents, one space before and after each word ("" for none)."""
-    if not name:
-        return ""
-    plain = unicodedata.normalize("NFKD", name.casefold())
-    words = re.findall(r"[^\W_]+", "".join(c for c in plain if not unicodedata.combining(c)))
-    return f" {' '.join(words)} " if words else ""
 
 
 def phrases(wanted: Iterable[str]) -> re.Pattern[str]:

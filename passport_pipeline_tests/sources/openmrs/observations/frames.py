@@ -33,6 +33,7 @@ HOSPITAL = Hospital(key="central", name="Central Hospital", url_env="CENTRAL_URL
 NOW = datetime(2025, 11, 6, 9, 0, tzinfo=UTC)
 PATIENT = "65f0c0ffee0000000000abcd"
 USER, DOCTOR = "65f0c0ffee00000000000001", "65f0c0ffee00000000000002"
+HOSPITAL_USER = "65f0c0ffee00000000000003"
 
 Row = Mapping[str, Any]
 
@@ -142,8 +143,13 @@ def matched(rows: pd.DataFrame, patients: Mapping[int, str] | None = None) -> pd
     )
 
 
-def drafts_of(rows: pd.DataFrame, known: ConceptLookup | Lookups) -> Drafts:
-    return draft(rows, known if isinstance(known, Lookups) else lookups(known), HOSPITAL)
+def drafts_of(rows: pd.DataFrame, known: ConceptLookup | Lookups, hospital: Hospital = HOSPITAL) -> Drafts:
+    return draft(rows, known if isinstance(known, Lookups) else lookups(known), hospital)
+
+
+def accounts_of(clinicians: pd.DataFrame) -> dict[str | None, tuple[str, str | None]]:
+    """The same account for every clinician, and the hospital's where nobody else is answerable."""
+    return {None: (HOSPITAL_USER, None), **dict.fromkeys(clinicians["clinician_key"], (USER, DOCTOR))}
 
 
 def led(drafts: Drafts) -> pd.DataFrame:
@@ -176,5 +182,5 @@ def documents_of(
 ) -> Documents:
     everything = known if isinstance(known, Lookups) else lookups(known)
     drafts = draft(rows, everything, hospital)
-    accounts = dict.fromkeys(drafts.clinicians["clinician_key"], (USER, DOCTOR))
-    return documents(drafts, hospital, matched(rows) if matches is None else matches, accounts, now, "run-1")
+    matches = matched(rows) if matches is None else matches
+    return documents(drafts, hospital, matches, accounts_of(drafts.clinicians), now, "run-1")

@@ -79,7 +79,8 @@ def test_a_record_says_all_that_its_row_and_the_lookups_say():
         "question_is_drug": False,
         "concept": Concept(POTASSIUM, f"concept-{POTASSIUM}", "Potassium", "Numeric", "Test"),
         "author_key": "provider-1",
-        "author_name": "Dr. Alice Uwase",
+        "author_name": "Alice Uwase",
+        "author_signature": "Alice Uwase",
         "author_providers": [{"uuid": "provider-1", "role": "Nurse"}],
         "entered_by": "Jane Smith",
         "at": pd.Timestamp("2025-11-06 10:30:00"),
@@ -127,7 +128,7 @@ def test_what_nobody_said_is_null():
     nothing = record.columns[record.isna().all()]
     assert {*nothing} == {
         *("created_at", "dosage", "test_status", "certainty", "order", "author_providers", "encounter_uuid"),
-        *("previous_row", "status", "location", "comment", "accession", "group", "reason", "lines"),
+        *("author_title", "previous_row", "status", "location", "comment", "accession", "group", "reason", "lines"),
     }
 
 
