@@ -156,7 +156,7 @@ class MemoryStream:
 
     def draft(self, rows: pd.DataFrame, lookups: neutral.Lookups, hospital: Any) -> Drafts:
         identified = self.identities(rows)
-        unknown = dict.fromkeys(["dosage", "test_status", "certainty", "order", "encounter_uuid"])
+        unknown = dict.fromkeys(["dosage", "frequency", "end", "test_status", "certainty", "order", "encounter_uuid"])
         unknown |= dict.fromkeys(["location", "comment", "accession", "previous_row", "status", "group", "entered_by"])
         unknown |= dict.fromkeys(["author_providers", "reason", "lines"])
         records = identified.assign(

@@ -51,6 +51,8 @@ class Row(NamedTuple):
     order: str | None
     test_status: str | None
     dosage: str | None
+    frequency: str | None
+    end: str | None
     question_is_drug: bool
     value_type: str
     visit: int
@@ -119,13 +121,7 @@ def _condition(row: Row, noted: Mapping[str, Sequence[Row]]) -> Document:
 
 def _medication(row: Row) -> Document:
     name, dosage = _drug(row)
-    data: Document = {"name": name, "medicationName": name}
-    if dosage:
-        data["dosage"] = dosage
-    data["startDate"] = row.at
-    if row.author_name:
-        data["prescribedBy"] = row.author_name
-    return data
+    return {"name": name, "medicationName": name, **_course(row, dosage)}
 
 
 def _test(row: Row) -> Document:
@@ -172,12 +168,18 @@ def _drug(row: Row) -> tuple[str | None, str | None]:
 def _prescribed(row: Row) -> Document:
     """A medication as a condition lists it."""
     name, dosage = _drug(row)
-    entry = {"name": name, "dosage": dosage, "startDate": row.at, "prescribedBy": row.author_name}
-    return {field: value for field, value in entry.items() if value}
+    return {"name": name, **_course(row, dosage)}
+
+
+def _course(row: Row, dosage: str | None) -> Document:
+    """How much of a medication, how often, from when until when, and who prescribed it, as far as it is known."""
+    course = {"dosage": dosage, "frequency": row.frequency, "startDate": row.at, "endDate": row.end}
+    course["prescribedBy"] = row.author_name
+    return {field: value for field, value in course.items() if value}
 
 
 def _words(row: Row) -> str:
-    return ", ".join(word for word in _drug(row) if word)
+    return ", ".join(word for word in (*_drug(row), row.frequency) if word)
 
 
 def _dated(row: Row, visit: Row, text: str) -> str:

@@ -23,13 +23,13 @@ from passport_pipeline.sources.openmrs.observations.evidence import (
     Rule,
     Veto,
 )
+from passport_pipeline.sources.openmrs.observations.pointers import is_picture
 from passport_pipeline.sources.openmrs.observations.units import units_of
 from passport_pipeline.sources.openmrs.observations.values import Values, describe
 from passport_pipeline.sources.openmrs.observations.vocabulary import Flags, Positions, Texts, Vocabulary, phrases
 
 _KINDS = pd.Index(VALUE_TYPES, dtype=object)
 _YES_WORDS = frozenset({" yes ", " true ", " oui ", " vrai ", " si ", " sim ", " yego ", " ndiyo "})
-_PICTURES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".dcm", ".dicom")
 
 
 @dataclass(frozen=True)
@@ -165,8 +165,7 @@ def _compile(rule: Rule, vocabulary: Vocabulary) -> _CompiledRule:
     if rule.codes:
         questions &= vocabulary.mapped_to(rule.codes)
     if rule.names:
-        whole = {fold(name) for name in rule.names}
-        questions &= np.array([words in whole for words in vocabulary.words], dtype=bool)
+        questions &= vocabulary.called(rule.names)
     if rule.classes:
         questions &= _of_class(vocabulary, rule.classes)
     if rule.words:
@@ -202,10 +201,8 @@ def affirmed(values: Values, tables: Tables) -> Flags:
 
 def _pictured(observations: pd.DataFrame, values: Values) -> Flags:
     pictured: Flags = np.asarray(values.value_type == COMPLEX, dtype=bool)
-    pictured[pictured] = [
-        str(pointer).strip("\0 ").lower().endswith(_PICTURES)
-        for pointer in observations["value_complex"].to_numpy(dtype=object)[pictured]
-    ]
+    pointers = observations["value_complex"].to_numpy(dtype=object)[pictured]
+    pictured[pictured] = [is_picture(str(pointer)) for pointer in pointers]
     return pictured
 
 

@@ -6,7 +6,7 @@ What does not: what an observation is (evidence), what the record says (drafting
 
     lead      a record is built from it
     attached  it belongs to another record: a plain answer to its visit, the certainty and order of a diagnosis to
-              that, the header of a group to the group's first record
+              that, the dose and the like of a medication to that, the header of a group to the group's first record
     parked    it, or the row that it belongs to, cannot be shown (drafts.REASONS); the rows of one record are
               parked together. A row that is unreadable, or in an encounter of another patient, says nothing of any
               other row: it is always parked by itself
@@ -30,6 +30,7 @@ from passport_pipeline.sources.drafts import (
     ENCOUNTER_OF_ANOTHER_PATIENT,
     INVALID_DATE,
     LEAD,
+    MEDICATION,
     NO_VALUE,
     PARKED,
     PART_WITHOUT_DIAGNOSIS,
@@ -40,6 +41,7 @@ from passport_pipeline.sources.drafts import (
 from passport_pipeline.sources.openmrs.observations import evidence
 from passport_pipeline.sources.openmrs.observations.categories import Categories, affirmed, decide
 from passport_pipeline.sources.openmrs.observations.interpretation import Interpretation
+from passport_pipeline.sources.openmrs.observations.prescriptions import parts_of, prescribed
 from passport_pipeline.sources.openmrs.observations.units import units_of
 from passport_pipeline.sources.openmrs.observations.values import Values, describe
 from passport_pipeline.sources.openmrs.observations.visits import Visits
@@ -93,13 +95,16 @@ class Grouped:
     outcome    lead, attached, parked or skipped
     record     the number of its record: the position of the row that leads it, of a visit `Visits.number`; -1 where
                skipped
-    role       lead, answer, certainty, order, ruled_out, revised, set or panel
+    role       lead, answer, certainty, order, ruled_out, revised, dose, units, frequency, end, set or panel
     reason     why it is parked or skipped, else None
     leads      the positions of the rows that lead a record and are not parked, by obs_id
     answers    the same of the plain answers
     certainty  of each diagnosis as its parts say it (confirmed, presumed), None where that is not certain
     order      the same (primary, secondary)
     remark     the same (why a diagnosis is only a note)
+    dosage     of each medication as its parts say it, None where they do not
+    frequency  the same
+    end        the same (the day, or the time, until which it is taken)
     """
 
     outcome: Texts
@@ -111,6 +116,9 @@ class Grouped:
     certainty: Texts
     order: Texts
     remark: Texts
+    dosage: Texts
+    frequency: Texts
+    end: Texts
 
 
 def group(rows: Rows, interpretation: Interpretation, visits: Visits) -> Grouped:
@@ -133,9 +141,16 @@ def group(rows: Rows, interpretation: Interpretation, visits: Visits) -> Grouped
     role = _roles(rows, header, part, diagnoses)
     details = _diagnosis_details(rows, interpretation, part=part, lead=lead, diagnoses=diagnoses)
     plain = leading & ~parked & ((rows.categories.category == VISIT) | pd.notna(details["remark"]))
-    outcome[plain], role[plain] = ATTACHED, ANSWER
+    medications = leading & ~parked & ~plain & (rows.categories.category == MEDICATION)
+    of, part_role = parts_of(rows.group, interpretation.prescriptions, rows.values.question, plain, medications)
+    prescribing = of >= 0
+    plain &= ~prescribing
+    outcome[plain | prescribing] = ATTACHED
+    role[plain], role[prescribing] = ANSWER, part_role[prescribing]
+    lead = np.where((lead >= 0) & prescribing[lead], of[lead], lead)
     record = np.where((lead >= 0) & plain[lead], visits.number[lead], lead)
-    leads, answers = (_by_id(rows, flags) for flags in (leading & ~parked & ~plain, plain))
+    details |= prescribed(rows.values, of, part_role)
+    leads, answers = (_by_id(rows, flags) for flags in (leading & ~parked & ~plain & ~prescribing, plain))
     return Grouped(outcome, record, role, reason, leads, answers, **details)
 
 

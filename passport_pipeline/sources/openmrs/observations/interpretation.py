@@ -15,6 +15,7 @@ from passport_pipeline.sources.openmrs.observations.allergy_questions import All
 from passport_pipeline.sources.openmrs.observations.categories import Tables
 from passport_pipeline.sources.openmrs.observations.clinicians import People
 from passport_pipeline.sources.openmrs.observations.evidence import COMPLAINT_CODES, COMPLAINT_NAMES
+from passport_pipeline.sources.openmrs.observations.prescriptions import prescription_questions
 from passport_pipeline.sources.openmrs.observations.vocabulary import Flags, Vocabulary
 
 
@@ -45,6 +46,11 @@ class Interpretation:
         if settings not in self._people:
             self._people[settings] = People(self._lookups.providers, settings)
         return self._people[settings]
+
+    @cached_property
+    def prescriptions(self) -> dict[str, Flags]:
+        """By role, which concepts ask for the dose and the like of a medication."""
+        return prescription_questions(self.vocabulary)
 
     @cached_property
     def complaints(self) -> Flags:

@@ -27,6 +27,7 @@ from passport_pipeline.sources.drafts import (
     TIME,
     UNKNOWN_CONCEPT,
 )
+from passport_pipeline.sources.openmrs.observations.pointers import title
 from passport_pipeline.sources.openmrs.observations.vocabulary import Flags, Positions, Texts, Vocabulary
 
 _MOST_DECIMALS = 15  # a double has no more, but a dictionary may state two thousand million
@@ -97,12 +98,6 @@ def cleaned(column: pd.Series) -> Texts:
     return texts
 
 
-def title(pointer: str) -> str:
-    """What a `title|file` pointer shows: its title, else the file's own name."""
-    heading, _, file = pointer.partition("|")
-    return heading.strip() or file.replace("\\", "/").rsplit("/", 1)[-1].strip() or pointer.strip()
-
-
 def _objects(flags: Flags) -> Texts:
     return np.full(len(flags), None, dtype=object)
 
@@ -160,7 +155,8 @@ def describe(observations: pd.DataFrame, vocabulary: Vocabulary) -> Values:
     text = kinds == TEXT
     display[text] = texts[text]
     pointer = kinds == COMPLEX
-    display[pointer] = [title(value) for value in pointers[pointer]]
+    captions = cleaned(observations["comments"])[pointer]
+    display[pointer] = [caption or title(value) for caption, value in zip(captions, pointers[pointer], strict=True)]
     _show_drugs(observations, vocabulary, kinds == DRUG, answer, display=display, dosage=dosage)
     nameless = (coded | (kinds == DRUG)) & pd.isna(display)
     reason[nameless] = UNKNOWN_CONCEPT

@@ -111,6 +111,11 @@ class Vocabulary:
         pattern = phrases(wanted)
         return np.array([bool(pattern.search(words)) for words in self.words], dtype=bool)
 
+    def called(self, names: Iterable[str]) -> Flags:
+        """Which concepts have one of these names, whole."""
+        whole = {fold(name) for name in names}
+        return np.array([words in whole for words in self.words], dtype=bool)
+
     def _position(self, concept_id: int | None) -> int:
         if concept_id is None or pd.isna(concept_id):
             return -2

@@ -57,7 +57,7 @@ def shown(rows: Rows, grouped: Grouped, vocabulary: Vocabulary, positions: Posit
         qualified += ["presumed"] if certainty == "presumed" else []
         qualified += [remark] if remark else []
         qualified += ["preliminary"] if isinstance(state, str) and state.upper() == "PRELIMINARY" else []
-        qualified += [f"comment: {comment}"] if comment else []
+        qualified += [f"comment: {comment}"] if comment and comment != answer else []
         texts.append(f"{answer} ({'; '.join(qualified)})" if qualified else answer)
     return objects(texts)
 
