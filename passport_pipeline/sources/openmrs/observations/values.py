@@ -1,7 +1,8 @@
 """What was answered, as text that a patient can read, from any value column of the observation.
 
 What belongs here: which of the value columns counts, how numbers and dates are written, what is no valid
-value. What does not: whether a result is normal (test_status), what kind of record it makes (evidence).
+value, how a row's state reads. What does not: whether a result is normal (test_status), what kind of record it makes
+(evidence).
 """
 
 from __future__ import annotations
@@ -88,6 +89,12 @@ def clean(value: object) -> str | None:
     if "\0" in value:
         value = value.replace("\0", "")
     return value.strip() or None
+
+
+def state_of(status: object) -> str | None:
+    """The state of a row in words, None where it is final or unknown: "preliminary", "amended"."""
+    words = clean(status)
+    return None if words is None or words.upper() == "FINAL" else words.lower().replace("_", " ")
 
 
 def cleaned(column: pd.Series) -> Texts:

@@ -5,7 +5,7 @@ import math
 import pandas as pd
 import pytest
 
-from passport_pipeline.sources.openmrs.observations.values import clean, describe, number, title
+from passport_pipeline.sources.openmrs.observations.values import clean, describe, number, state_of
 from passport_pipeline.sources.openmrs.observations.vocabulary import Vocabulary
 from passport_pipeline_tests.sources.openmrs.observations.frames import concept, concepts, obs, observations
 
@@ -49,7 +49,7 @@ def answered(concept_id, **columns):
         (41, {"value_datetime": "1970-01-01 04:05:00"}, "time", "04:05:00"),
         (42, {"value_datetime": "2025-11-06 23:59:59"}, "datetime", "2025-11-06T23:59:59"),
         (50, {"value_coded": 51, "value_drug": 5}, "drug", "Paracetamol 500mg tablet"),
-        (60, {"value_complex": "chest.jpg image |a1b2.jpg"}, "complex", "chest.jpg image"),
+        (60, {"value_complex": "chest.jpg image |a1b2.jpg"}, "complex", "chest.jpg"),
         (70, {"value_coded": 1}, "boolean", "Yes"),
         (70, {"value_coded": 2}, "boolean", "No"),
     ],
@@ -153,12 +153,19 @@ def test_64_kilobytes_of_text_come_through_without_nul_characters():
     assert answered(20, value_text=text)[1] == "é" * 32_000
 
 
+def test_a_file_shows_its_caption_else_its_title():
+    pointer = {"value_complex": "chest.jpg image |a1b2.jpg"}
+    assert answered(60, **pointer, comments=" before the operation\0 ")[1] == "before the operation"
+    assert answered(60, **pointer, comments=" \0 ")[1] == "chest.jpg"
+
+
 @pytest.mark.parametrize(
-    ("pointer", "shown"),
-    [("Scan|f.png", "Scan"), ("|dir\\f.png", "f.png"), ("f.png", "f.png"), (" | ", "|"), ("a|b|c", "a")],
+    ("status", "words"),
+    [("PRELIMINARY", "preliminary"), ("AMENDED", "amended"), ("ENTERED_IN_ERROR", "entered in error"), ("final", None)],
 )
-def test_a_pointer_shows_its_title_else_its_file(pointer, shown):
-    assert title(pointer) == shown
+def test_a_state_reads_as_words_unless_it_is_final(status, words):
+    assert state_of(status) == words
+    assert state_of(None) is None and state_of(" ") is None
 
 
 def test_cleaning_keeps_lines_inside_a_text():
