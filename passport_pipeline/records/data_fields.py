@@ -161,7 +161,8 @@ def _diagnoses(noted: Mapping[str, Sequence[Row]]) -> list[Row]:
 def _drug(row: Row) -> tuple[str | None, str | None]:
     """Name and dosage: the drug is the answer; or it is the question, and the answer is its dose (or just yes)."""
     if row.question_is_drug:
-        return row.question, row.shown if row.value_type in {NUMERIC, TEXT} else None
+        said = [row.shown if row.value_type in {NUMERIC, TEXT} or row.shown != row.answer else None, row.dosage]
+        return row.question, "; ".join(text for text in said if text) or None
     return row.shown, row.dosage
 
 
@@ -179,7 +180,7 @@ def _course(row: Row, dosage: str | None) -> Document:
 
 
 def _words(row: Row) -> str:
-    return ", ".join(word for word in (*_drug(row), row.frequency) if word)
+    return ", ".join(word for word in (*_drug(row), row.frequency, row.end and f"until {row.end}") if word)
 
 
 def _dated(row: Row, visit: Row, text: str) -> str:

@@ -45,7 +45,7 @@ from passport_pipeline.sources.openmrs.observations.allergy_answers import (
     takes_back,
 )
 from passport_pipeline.sources.openmrs.observations.categories import DEEPEST, affirmed, around
-from passport_pipeline.sources.openmrs.observations.evidence import EVIDENCE
+from passport_pipeline.sources.openmrs.observations.evidence import EVIDENCE, VETOES
 from passport_pipeline.sources.openmrs.observations.grouping import Grouped, Rows
 from passport_pipeline.sources.openmrs.observations.interpretation import Interpretation
 from passport_pipeline.sources.openmrs.observations.vocabulary import Flags, Positions
@@ -210,12 +210,13 @@ class _Reading:
         return around(chosen, self._rows.parent, self._questions.taken_back_around[self._question])
 
 
+_ABOUT_OTHERS = [number for number, veto in enumerate(VETOES) if veto.beside]
 _CONDITIONS: Flags = np.array([rule.category == CONDITION for rule in EVIDENCE], dtype=bool)
 
 
 def _taken_back(rows: Rows) -> Flags:
-    """The rows whose comment takes them back."""
-    taken_back = np.zeros(rows.size, dtype=bool)
+    """The rows that a comment, a state or a row beside them takes back, or gives to somebody else."""
+    taken_back = rows.categories.taken_back | np.isin(rows.categories.veto, _ABOUT_OTHERS)
     comments = rows.observations["comments"]
     commented = np.flatnonzero(comments.notna().to_numpy())
     taken_back[commented] = [takes_back(str(comment)) for comment in comments.iloc[commented].tolist()]

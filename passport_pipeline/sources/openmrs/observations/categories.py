@@ -6,6 +6,7 @@ What belongs here: the first rule that holds for each row, and the vetoes. What 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,7 @@ from passport_pipeline.sources.openmrs.observations.evidence import (
     COMMENTS_THAT_TAKE_BACK,
     DRUG_CLASSES,
     EVIDENCE,
+    PATIENT,
     VETOES,
     Rule,
     Veto,
@@ -40,12 +42,21 @@ class Categories:
     role      the row's role in the diagnosis construct, None where it has none
     rule      which row of EVIDENCE decided
     veto      which row of VETOES made it a visit, -1 where none did
+    taken_back
+              its comment or state, or that of a group around it, takes it back
     """
 
     category: Texts
     role: Texts
     rule: npt.NDArray[np.intp]
     veto: npt.NDArray[np.intp]
+    taken_back: Flags
+
+    @property
+    def prescribed(self) -> Flags:
+        """Rows that are a medication by the evidence, whatever a veto made of them."""
+        flags: Flags = np.isin(self.rule, _MEDICATIONS)
+        return flags
 
 
 @dataclass(frozen=True)
@@ -60,6 +71,8 @@ class _CompiledRule:
 class _CompiledVeto:
     veto: Veto
     questions: Flags
+    words: re.Pattern[str]
+    beside: Flags
     answers: Flags
     texts: frozenset[str]
     beginnings: tuple[str, ...]
@@ -77,6 +90,7 @@ class Tables:
         self.vetoes = [_compile_veto(veto, vocabulary) for veto in VETOES]
         self.drug_questions = _of_class(vocabulary, DRUG_CLASSES)
         self.takes_back = phrases(COMMENTS_THAT_TAKE_BACK)
+        self.patient = frozenset(map(fold, PATIENT))
         self.yes = vocabulary.mapped_to(("CIEL:1065",))
         self.yes |= np.array([words in _YES_WORDS for words in vocabulary.words], dtype=bool)
         self.yes_name = "Yes"
@@ -141,9 +155,10 @@ def decide(observations: pd.DataFrame, values: Values, tables: Tables, parents: 
         undecided = undecided[~hit]
     category = np.array([rule.category for rule in EVIDENCE], dtype=object)[chosen]
     role = _roles(values, tables.rules)
-    veto = _vetoed(values, chosen, tables.vetoes, parents)
-    category[(veto >= 0) | _taken_back(observations, tables)] = VISIT
-    return Categories(category, role, chosen, veto)
+    veto = _vetoed(observations, values, chosen, tables, parents)
+    taken_back = _taken_back(observations, tables, parents)
+    category[(veto >= 0) | taken_back] = VISIT
+    return Categories(category, role, chosen, veto, taken_back)
 
 
 def _roles(values: Values, rules: list[_CompiledRule]) -> Texts:
@@ -188,7 +203,8 @@ def _compile_veto(veto: Veto, vocabulary: Vocabulary) -> _CompiledVeto:
         answers[vocabulary.false_position] = True
     questions = vocabulary.named(veto.words) if veto.words else np.zeros(len(vocabulary), dtype=bool)
     beginnings = tuple(words for words in map(fold, veto.text_begins) if words)
-    return _CompiledVeto(veto, questions, answers, texts, beginnings)
+    beside = vocabulary.called(veto.beside)
+    return _CompiledVeto(veto, questions, phrases(veto.words), beside, answers, texts, beginnings)
 
 
 def affirmed(values: Values, tables: Tables) -> Flags:
@@ -206,20 +222,33 @@ def _pictured(observations: pd.DataFrame, values: Values) -> Flags:
     return pictured
 
 
-def _taken_back(observations: pd.DataFrame, tables: Tables) -> Flags:
-    """Rows whose comment takes back what they say."""
-    comments = observations["comments"]
-    taken_back = np.zeros(len(comments), dtype=bool)
-    commented = np.flatnonzero(comments.notna().to_numpy())
-    taken_back[commented] = [bool(tables.takes_back.search(fold(text))) for text in comments.iloc[commented].tolist()]
+def _taken_back(observations: pd.DataFrame, tables: Tables, parents: Positions) -> Flags:
+    """Rows of which the comment or state takes back what they say, or that of a group around them."""
+    taken_back = np.zeros(len(observations), dtype=bool)
+    for column in ("comments", "status"):
+        said = observations[column]
+        rows = np.flatnonzero(said.notna().to_numpy())
+        codes, texts = pd.factorize(said.iloc[rows].astype(object))
+        taken_back[rows] |= np.array([bool(tables.takes_back.search(fold(text))) for text in texts], dtype=bool)[codes]
+    if taken_back.any():
+        taken_back |= around(np.arange(len(parents)), parents, taken_back)
     return taken_back
 
 
 def _vetoed(
-    values: Values, chosen: npt.NDArray[np.intp], vetoes: list[_CompiledVeto], parents: Positions
+    observations: pd.DataFrame, values: Values, chosen: npt.NDArray[np.intp], tables: Tables, parents: Positions
 ) -> npt.NDArray[np.intp]:
-    """Which veto applies to each row that became a condition or a medication; -1 where none does."""
+    """Which veto applies to each row that became a condition or a medication, or is beside one that says whose it is;
+    -1 where none does.
+    """
     vetoed = np.full(len(chosen), -1, dtype=np.intp)
+    answered, commented = _headings(observations, values, parents)
+    for number, compiled in enumerate(tables.vetoes):
+        if compiled.veto.beside:
+            others = _saying(compiled, answered, commented, len(chosen))
+            vetoed[_beside(values, compiled, tables, parents) | around(np.arange(len(chosen)), parents, others)] = (
+                number
+            )
     rows = np.flatnonzero(np.isin(chosen, _CLAIMING))
     if not len(rows):
         return vetoed
@@ -228,14 +257,15 @@ def _vetoed(
     shown = values.display[rows]
     denied = np.array([fold(answer) for answer in shown[text]], dtype=object)
     asked = np.array([str(answer).lstrip()[:1] == "?" for answer in shown[text]], dtype=bool)
-    for number, compiled in enumerate(vetoes):
+    for number, compiled in enumerate(tables.vetoes):
         veto = compiled.veto
         hit = np.zeros(len(rows), dtype=bool)
         if veto.words:
             own = compiled.questions[values.question[rows]]
             hit |= own if veto.also_mapped else own & ~mapped
             if veto.headers:
-                hit |= around(rows, parents, compiled.questions[values.question])
+                said = _saying(compiled, answered, commented if veto.also_mapped else {}, len(chosen))
+                hit |= around(rows, parents, compiled.questions[values.question] | said)
         if veto.answer_words:
             hit |= compiled.answers[values.answer[rows]]
             hit[text] |= np.array([answer in compiled.texts for answer in denied], dtype=bool)
@@ -244,6 +274,42 @@ def _vetoed(
         hit &= vetoed[rows] < 0
         vetoed[rows[hit]] = number
     return vetoed
+
+
+def _saying(compiled: _CompiledVeto, answered: dict[int, str], commented: dict[int, str], size: int) -> Flags:
+    """The groups of which the answer or comment holds a word of the veto."""
+    said = np.zeros(size, dtype=bool)
+    said[[at for texts in (answered, commented) for at, text in texts.items() if compiled.words.search(text)]] = True
+    return said
+
+
+def _beside(values: Values, compiled: _CompiledVeto, tables: Tables, parents: Positions) -> Flags:
+    """Rows in a group with a row that says that all of it is about somebody else."""
+    said = compiled.beside[values.question] & pd.notna(values.display) & (parents >= 0)
+    for at in np.flatnonzero(said).tolist():
+        said[at] = fold(values.display[at]) not in tables.patient
+    return (parents >= 0) & np.isin(parents, parents[said])
+
+
+_NAME = 4
+"""Of how many words an answer or a comment on a group may be to say what kind of group it is: "Mother", "ruled out"."""
+
+
+def _headings(observations: pd.DataFrame, values: Values, parents: Positions) -> tuple[dict[int, str], dict[int, str]]:
+    """What the groups' own answers and comments say of their kind: folded texts by position."""
+    headers = np.unique(parents[parents >= 0])
+    columns = values.display[headers], observations["comments"].iloc[headers]
+    answered, commented = (
+        {
+            at: text
+            for at, text in zip(
+                headers.tolist(), (fold(each) if isinstance(each, str) else "" for each in column), strict=True
+            )
+            if 0 < len(text.split()) <= _NAME
+        }
+        for column in columns
+    )
+    return answered, commented
 
 
 DEEPEST = 8
@@ -264,4 +330,5 @@ def around(rows: Positions, parents: Positions, flags: Flags) -> Flags:
 
 
 _CLAIMING = [n for n, rule in enumerate(EVIDENCE) if rule.category in {CONDITION, MEDICATION}]
+_MEDICATIONS = [n for n, rule in enumerate(EVIDENCE) if rule.category == MEDICATION]
 _MAPPED = [n for n, rule in enumerate(EVIDENCE) if rule.point == 2]

@@ -168,8 +168,9 @@ EVIDENCE: tuple[Rule, ...] = (
          unless=_list("general, discharge, admission, arrival, current, patient, living, at, of")),
     Rule(5, CONDITION, "called a medical condition, in words", types=(TEXT,),
          words=_list("medical condition, medical conditions, chronic condition, chronic conditions")),
-    Rule(5, MEDICATION, "called a medication or drug, answered in words", types=(TEXT,),
-         words=_list("medication, medications, drug, drugs")),
+    Rule(5, MEDICATION, "called a medication or drug, answered in words; not its dose", types=(TEXT,),
+         words=_list("medication, medications, drug, drugs"),
+         unless=_list("dose, doses, dosage, dosages, dosing, strength, end, start")),
     Rule(5, TEST, "called a test, lab or investigation, answered with a result", types=MEASURED,
          words=_list("test, tests, lab, laboratory, investigation, investigations"),
          unless=_list(
@@ -194,6 +195,8 @@ class Veto:
     answer_codes  the coded answer is the same as one of these
     answer_words  the whole answer, coded or written
     text_begins   the first words of a written answer
+    beside        the question of a row in the same group, whole and answered with anything but `PATIENT`: then no row
+                  of the group claims anything, and no test counts either
     spares        those of all these words and codes that do not take an allergy back (allergies)
     """
 
@@ -204,6 +207,7 @@ class Veto:
     answer_codes: tuple[str, ...] = ()
     answer_words: tuple[str, ...] = ()
     text_begins: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
     spares: tuple[str, ...] = ()
 
 
@@ -239,6 +243,10 @@ VETOES: tuple[Veto, ...] = (
              "relative, relatives, mother, mothers, maternal, mere, father, fathers, pere, parent, "
              "parents, sibling, siblings, partner, partners, partenaire, spouse, husband, wife, conjoint, "
              "contact, contacts, household"),
+         beside=_list(
+             "relation, relationship, relation to patient, relationship to patient, relationship to the patient, "
+             "patient relationship, kinship, lien, lien de parente, lien avec le patient, parente, parentesco, "
+             "grado de parentesco, grau de parentesco, relacao, relacion"),
          spares=_list("contact, contacts")),
     Veto("looked for and not found, or not found yet", headers=True,
          words=_list(
@@ -272,13 +280,34 @@ VETOES: tuple[Veto, ...] = (
 # fmt: on
 
 # fmt: off
+PATIENT = _list(
+    "self, patient, the patient, same, soi meme, lui meme, elle meme, el mismo, ella misma, proprio, propria")
+"""Answers to the question who it is about that name the patient."""
+
 COMMENTS_THAT_TAKE_BACK = _list(
     "ruled out, rule out, excluded, not confirmed, unconfirmed, wrong patient, wrong person, wrong result, disregard, "
     "ignore, in error, error, mistake, mistaken, mistakenly, invalid, cancelled, canceled, rejected, void, voided, "
     "do not use, exclu, ecarte, infirme, non confirme, mauvais patient, ne pas tenir compte, a ignorer, erreur, "
     "par erreur, invalide, annule, rejete, paciente errado, paciente equivocado, descartado, excluido, nao confirmado, "
     "no confirmado, ignorar, desconsiderar, erro, por engano, por error, equivocado, anulado, cancelado, invalido")
-"""A comment with one of these words takes back what its row says, whatever that is: it is shown as a note."""
+"""A comment or state with one of these words takes back what its row says, whatever that is, and what the rows in its
+group say: they are shown as notes.
+"""
+
+HEADERS_THAT_SAY_NOTHING = _list(
+    "a and of or the for in at with by other new current main final primary secondary list set table row group "
+    "section part form construct panel page details detail data information summary notes note results result test "
+    "tests lab diagnosis diagnoses diagnosed disease diseases problem problems condition conditions morbidity "
+    "impression assessment findings finding clinical medical coded non visit encounter consultation review opd ipd "
+    "outpatient inpatient discharge admission medication medications medicine medicines drug drugs order orders "
+    "ordered prescription prescriptions prescribed treatment treatments therapy regimen dispensed dispensing "
+    "pharmacy given de du des la le les et ou d l autre autres liste groupe formulaire diagnostic diagnostics "
+    "maladie maladies probleme problemes visite medicament medicaments ordonnance ordonnances traitement "
+    "traitements prescrit prescrits del el los las y o e do da dos das otro otros outro outros lista grupo "
+    "formulario diagnostico diagnosticos enfermedad enfermedades doenca doencas problema problemas visita consulta "
+    "medicamento medicamentos medicacion medicacao receta recetas receita receitas tratamiento tratamientos "
+    "tratamento tratamentos prescripcion prescricao")
+"""Words of groups' names: a name of these alone says nothing of the diagnosis or the medication in the group."""
 
 COMPLAINT_CODES = _list("CIEL:160531, CIEL:5219, CIEL:162169")
 COMPLAINT_NAMES = _list(

@@ -25,7 +25,9 @@ from passport_pipeline.core.time_zones import are_instants
 from passport_pipeline.sources.drafts import (
     ANSWER,
     ATTACHED,
+    CODED,
     CONDITION,
+    DRUG,
     EMPTY_GROUP,
     ENCOUNTER_OF_ANOTHER_PATIENT,
     INVALID_DATE,
@@ -43,13 +45,14 @@ from passport_pipeline.sources.openmrs.observations.categories import Categories
 from passport_pipeline.sources.openmrs.observations.interpretation import Interpretation
 from passport_pipeline.sources.openmrs.observations.prescriptions import parts_of, prescribed
 from passport_pipeline.sources.openmrs.observations.units import units_of
-from passport_pipeline.sources.openmrs.observations.values import Values, describe
+from passport_pipeline.sources.openmrs.observations.values import Values, cleaned, describe, state_of
 from passport_pipeline.sources.openmrs.observations.visits import Visits
-from passport_pipeline.sources.openmrs.observations.vocabulary import Flags, Positions, Texts, Vocabulary
+from passport_pipeline.sources.openmrs.observations.vocabulary import Flags, Positions, Texts, Vocabulary, objects
 
 PANEL = "panel"
 
 _CERTAINTIES = {"confirmed": ("emrapi:Confirmed", "CIEL:159392"), "presumed": ("emrapi:Presumed", "CIEL:159393")}
+_CONFIRMED = ("confirmed", "confirmed diagnosis", "confirme", "confirmee", "diagnostic confirme", "confirmado")
 _ORDERS = {"primary": ("emrapi:Primary", "CIEL:159943"), "secondary": ("emrapi:Secondary", "CIEL:159944")}
 
 
@@ -102,6 +105,7 @@ class Grouped:
     certainty  of each diagnosis as its parts say it (confirmed, presumed), None where that is not certain
     order      the same (primary, secondary)
     remark     the same (why a diagnosis is only a note)
+    told       the same (what else its parts say: comments, a certainty that is none of the two or may not be its own)
     dosage     of each medication as its parts say it, None where they do not
     frequency  the same
     end        the same (the day, or the time, until which it is taken)
@@ -116,6 +120,7 @@ class Grouped:
     certainty: Texts
     order: Texts
     remark: Texts
+    told: Texts
     dosage: Texts
     frequency: Texts
     end: Texts
@@ -142,7 +147,16 @@ def group(rows: Rows, interpretation: Interpretation, visits: Visits) -> Grouped
     details = _diagnosis_details(rows, interpretation, part=part, lead=lead, diagnoses=diagnoses)
     plain = leading & ~parked & ((rows.categories.category == VISIT) | pd.notna(details["remark"]))
     medications = leading & ~parked & ~plain & (rows.categories.category == MEDICATION)
-    of, part_role = parts_of(rows.group, interpretation.prescriptions, rows.values.question, plain, medications)
+    asked = np.any([flags[rows.values.question] for flags in interpretation.prescriptions.values()], axis=0)
+    claiming = rows.categories.prescribed | parked & np.isin(rows.values.value_type, (CODED, DRUG))
+    of, part_role = parts_of(
+        _of_one_person(rows),
+        interpretation.prescriptions,
+        rows.values,
+        plain=plain & ~is_qualified(rows.observations) & pd.isna(details["remark"]),
+        medications=medications,
+        claimed=leading & claiming & ~asked,
+    )
     prescribing = of >= 0
     plain &= ~prescribing
     outcome[plain | prescribing] = ATTACHED
@@ -152,6 +166,18 @@ def group(rows: Rows, interpretation: Interpretation, visits: Visits) -> Grouped
     details |= prescribed(rows.values, of, part_role)
     leads, answers = (_by_id(rows, flags) for flags in (leading & ~parked & ~plain & ~prescribing, plain))
     return Grouped(outcome, record, role, reason, leads, answers, **details)
+
+
+def _of_one_person(rows: Rows) -> npt.NDArray[np.int64]:
+    """Rows.group, told apart by person."""
+    person, persons = pd.factorize(rows.observations["person_id"])
+    return np.where(rows.group < 0, -1, rows.group * len(persons) + person)
+
+
+def is_qualified(observations: pd.DataFrame) -> Flags:
+    """Rows of which a comment or a state is shown."""
+    states = pd.notna(objects(map(state_of, observations["status"].tolist())))
+    return np.asarray(pd.notna(cleaned(observations["comments"])) | states, dtype=bool)
 
 
 def _by_id(rows: Rows, flags: Flags) -> Positions:
@@ -277,7 +303,7 @@ def _diagnosis_details(
     diagnosis, which one holds. Both are None. That a diagnosis was ruled out, or replaced by a later one, counts for
     all of its group: a note too many is better than a false condition.
     """
-    details = {name: np.full(rows.size, None, dtype=object) for name in ("certainty", "order", "remark")}
+    details = {name: np.full(rows.size, None, dtype=object) for name in ("certainty", "order", "remark", "told")}
     if not part.any():
         return details
     vocabulary, role, answer = interpretation.vocabulary, rows.categories.role, rows.values.answer
@@ -297,6 +323,30 @@ def _diagnosis_details(
     grouped = part & (rows.group >= 0)
     ruled_out = grouped & (role == evidence.RULED_OUT) & pd.notna(rows.values.value_type)
     revised = grouped & (role == evidence.REVISED) & affirmed(rows.values, interpretation.tables)
-    for flags, remark in ((revised, "revised later"), (ruled_out, "ruled out")):
+    taken_back = grouped & (lead >= 0) & rows.categories.taken_back & ~rows.categories.taken_back[lead]
+    for flags, remark in ((taken_back, "taken back"), (revised, "revised later"), (ruled_out, "ruled out")):
         details["remark"][diagnoses & np.isin(rows.group, rows.group[flags])] = remark
+    details["told"] = _told(
+        rows, vocabulary, part=grouped & (lead >= 0), diagnoses=diagnoses, known=details["certainty"]
+    )
     return details
+
+
+def _told(rows: Rows, vocabulary: Vocabulary, *, part: Flags, diagnoses: Flags, known: Texts) -> Texts:
+    """What the parts of each diagnosis say besides its certainty and order, so that nothing is lost of them."""
+    told = np.full(rows.size, None, dtype=object)
+    confirmed = vocabulary.mapped_to(_CERTAINTIES["confirmed"]) | vocabulary.called(_CONFIRMED)
+    certainty = part & (rows.categories.role == evidence.CERTAINTY) & pd.notna(rows.values.display)
+    unsettled = certainty & ~confirmed[rows.values.answer]
+    comments = cleaned(rows.observations["comments"])
+    by_group: dict[int, dict[str, dict[str, None]]] = {}
+    for at in np.flatnonzero(unsettled | part & pd.notna(comments)).tolist():
+        texts = by_group.setdefault(int(rows.group[at]), {"answers": {}, "comments": {}})
+        if unsettled[at]:
+            texts["answers"][f"{vocabulary.name[rows.values.question[at]]}: {rows.values.display[at]}"] = None
+        if comments[at]:
+            texts["comments"][f"comment: {comments[at]}"] = None
+    for at in np.flatnonzero(diagnoses & np.isin(rows.group, list(by_group))).tolist():
+        texts = by_group[int(rows.group[at])]
+        told[at] = "; ".join([*(texts["answers"] if known[at] is None else ()), *texts["comments"]]) or None
+    return told

@@ -11,9 +11,12 @@ import math
 
 import numpy as np
 
-from passport_pipeline.sources.drafts import NUMERIC, TEST
+from passport_pipeline.sources.drafts import COMPLEX, CONDITION, IMAGE, LEAD, MEDICATION, NUMERIC, TEST
+from passport_pipeline.sources.openmrs.names import fold
+from passport_pipeline.sources.openmrs.observations.evidence import HEADERS_THAT_SAY_NOTHING
 from passport_pipeline.sources.openmrs.observations.grouping import Grouped, Rows
-from passport_pipeline.sources.openmrs.observations.values import cleaned, number
+from passport_pipeline.sources.openmrs.observations.pointers import NOT_SHOWN, title
+from passport_pipeline.sources.openmrs.observations.values import cleaned, number, state_of
 from passport_pipeline.sources.openmrs.observations.vocabulary import Positions, Texts, Vocabulary, objects
 
 WITHIN = " > "
@@ -21,45 +24,109 @@ _DEEPEST = 8
 """How many groups around a row are named; OpenMRS forms nest two or three."""
 
 
+_NOTHING = frozenset(word for words in HEADERS_THAT_SAY_NOTHING for word in words.split())
+
+
 def labels(rows: Rows, vocabulary: Vocabulary) -> Texts:
     """The question of each row after the names of the groups around it, outermost first: "Left ear > Hearing".
 
-    A group that has an answer of its own is named with it: "Allergy: Penicillin > Reaction".
+    A group that has an answer of its own is named with it, and with what qualifies it: "Allergy: Penicillin >
+    Reaction", "Results (comment: Mother) > HIV test".
     """
     names: Texts = vocabulary.name[rows.values.question]
     labelled = names.copy()
     inside = np.flatnonzero(rows.parent >= 0)
+    headings = _headings(rows, vocabulary)
     for at in inside.tolist():
-        around: list[str] = []
-        parent = int(rows.parent[at])
-        while parent >= 0 and len(around) < _DEEPEST:
-            answer = rows.values.display[parent]
-            header = names[parent]
-            if header is not None:
-                around.append(f"{header}: {answer}" if answer is not None else header)
-            parent = int(rows.parent[parent])
-        labelled[at] = WITHIN.join([*reversed(around), names[at] or ""])
+        around = [headings[parent] for parent in _around(rows, at)]
+        labelled[at] = WITHIN.join([*(heading for heading in around if heading), names[at] or ""])
     return labelled
 
 
 def shown(rows: Rows, grouped: Grouped, vocabulary: Vocabulary, positions: Positions) -> Texts:
     """The answers of the rows at these positions, each with what qualifies it: "Malaria (presumed)", "9.1 g/dL
     (normal 12-16; preliminary; comment: clotted)".
+
+    A diagnosis and a medication are shown without their label, so what the groups around them say qualifies them too:
+    "Cataract (Left eye)".
     """
-    status = rows.observations["status"].to_numpy(dtype=object)[positions]
-    comments = cleaned(rows.observations["comments"].iloc[positions])
-    columns = [rows.values.display[positions], grouped.certainty[positions], grouped.remark[positions]]
+    columns = [each[positions] for each in (rows.values.display, grouped.certainty, grouped.remark, grouped.told)]
+    without_label = np.isin(rows.categories.category[positions], (CONDITION, MEDICATION))
+    without_label &= grouped.role[positions] == LEAD
     texts = []
-    for answer, certainty, remark, state, comment, usual in zip(
-        *columns, status, comments, _normal_ranges(rows, vocabulary, positions), strict=True
+    for at, bare, answer, certainty, remark, told, file, own, usual in zip(
+        positions.tolist(),
+        without_label.tolist(),
+        *columns,
+        _files(rows, positions),
+        _qualifiers(rows, positions),
+        _normal_ranges(rows, vocabulary, positions),
+        strict=True,
     ):
         qualified = [f"normal {usual}"] if usual else []
         qualified += ["presumed"] if certainty == "presumed" else []
-        qualified += [remark] if remark else []
-        qualified += ["preliminary"] if isinstance(state, str) and state.upper() == "PRELIMINARY" else []
-        qualified += [f"comment: {comment}"] if comment and comment != answer else []
-        texts.append(f"{answer} ({'; '.join(qualified)})" if qualified else answer)
+        qualified += [text for text in (remark, file) if text]
+        qualified += own
+        qualified += [told] if told else []
+        qualified += _said_around(rows, vocabulary, at) if bare else []
+        texts.append(f"{answer} ({'; '.join(dict.fromkeys(qualified))})" if qualified else answer)
     return objects(texts)
+
+
+def _around(rows: Rows, at: int) -> list[int]:
+    """The groups around a row, outermost first; ends also where groups form a circle."""
+    around: list[int] = []
+    parent = int(rows.parent[at])
+    while parent >= 0 and len(around) < _DEEPEST:
+        around.append(parent)
+        parent = int(rows.parent[parent])
+    return around[::-1]
+
+
+def _headings(rows: Rows, vocabulary: Vocabulary) -> dict[int, str]:
+    """What is shown of each group, by position; "" of one that has no name and says nothing."""
+    headers = np.unique(rows.parent[rows.parent >= 0])
+    columns = vocabulary.name[rows.values.question[headers]], rows.values.display[headers], _qualifiers(rows, headers)
+    headings = {}
+    for at, name, answer, qualified in zip(headers.tolist(), *columns, strict=True):
+        heading = name if name is None or answer is None else f"{name}: {answer}"
+        parts = [part for part in (heading, f"({'; '.join(qualified)})" if qualified else None) if part]
+        headings[at] = " ".join(parts)
+    return headings
+
+
+def _said_around(rows: Rows, vocabulary: Vocabulary, at: int) -> list[str]:
+    """What the groups around a row say of it, but for names that say nothing."""
+    said: list[str] = []
+    for parent in _around(rows, at):
+        name, answer = vocabulary.name[rows.values.question[parent]], rows.values.display[parent]
+        if rows.categories.role[parent] is None and name and not set(fold(name).split()) <= _NOTHING:
+            said.append(f"{name}: {answer}" if answer is not None else name)
+        elif answer is not None:
+            said.append(answer)
+        said += _qualifiers(rows, np.array([parent]))[0]
+    return said
+
+
+def _qualifiers(rows: Rows, positions: Positions) -> list[list[str]]:
+    """What the state and the comment of each row say of it; not a comment that is the answer."""
+    status = rows.observations["status"].to_numpy(dtype=object)[positions]
+    comments = cleaned(rows.observations["comments"].iloc[positions])
+    return [
+        [text for text in (state_of(state), f"comment: {comment}" if comment and comment != answer else None) if text]
+        for state, comment, answer in zip(status, comments, rows.values.display[positions], strict=True)
+    ]
+
+
+def _files(rows: Rows, positions: Positions) -> list[str | None]:
+    """The names of files that are shown by their captions; not of pictures."""
+    files: list[str | None] = [None] * len(positions)
+    pointers = rows.observations["value_complex"].to_numpy(dtype=object)
+    for place, at in enumerate(positions.tolist()):
+        if rows.values.value_type[at] == COMPLEX and rows.categories.category[at] != IMAGE:
+            file = title(pointers[at])
+            files[place] = file if file not in {NOT_SHOWN, rows.values.display[at]} else None
+    return files
 
 
 def _normal_ranges(rows: Rows, vocabulary: Vocabulary, positions: Positions) -> list[str | None]:
