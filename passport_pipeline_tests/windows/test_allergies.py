@@ -6,53 +6,18 @@ import sqlalchemy as sa
 from passport_pipeline.core.windows import Window, last_month
 from passport_pipeline.orchestration.partitions import FIRST_MONTH
 from passport_pipeline.verification.hospital import VerifyOptions, verify_hospital
+from passport_pipeline_tests.windows.cases import HEADERS
 from passport_pipeline_tests.windows.running import run_windows
 
-CASE, NATIONAL_ID = "31-members-without-their-header.sql", "1000000007919"
+NATIONAL_ID = HEADERS.national_id
 SUBSTANCE = "e564ce32-638f-42c0-ba6f-4a19def292ae"
 SHOWN = "Penicillin (reaction: Anaphylaxis, severe); Case, 2024-03-05"
-ANSWERS = {
-    **{
-        5003: ("Diabetes mellitus", 19),
-        5004: ("Penicillin", 18),
-        5005: ("Tuberculosis", 19),
-        5006: ("HIV infection", 19),
-    },
-    **{5007: ("Spouse", 17), 5008: ("Anaphylaxis", 19), 5009: ("Severe", 17), 5100: ("No known allergies", 17)},
-}
-# The case was written for a dictionary of its own: what it answers with, and the ids with which it goes on.
-DICTIONARY = "\n".join(
-    [
-        "DELETE FROM concept WHERE concept_id > 5002;",
-        "DELETE FROM concept_name WHERE concept_id > 5002;",
-        "DELETE FROM concept_reference_map WHERE concept_id > 5002;",
-        "DELETE FROM concept_reference_term WHERE concept_reference_term_id > 2;",
-        "DELETE FROM concept_datatype WHERE concept_datatype_id > 13;",
-        "DELETE FROM concept_class WHERE concept_class_id > 16;",
-        "DELETE FROM global_property WHERE property IN ('concept.true', 'concept.false');",
-        "INSERT INTO concept_datatype (concept_datatype_id, name, date_created, uuid) "
-        "VALUES (14, 'N/A', NOW(), UUID());",
-        *(
-            "INSERT INTO concept_class (concept_class_id, name, date_created, uuid) "
-            f"VALUES ({number}, '{name}', NOW(), UUID());"
-            for number, name in ((17, "Misc"), (18, "Drug"), (19, "Diagnosis"))
-        ),
-        *(
-            "INSERT INTO concept (concept_id, datatype_id, class_id, uuid, date_created) "
-            f"VALUES ({number}, 14, {class_id}, UUID(), NOW()); "
-            "INSERT INTO concept_name (concept_id, name, locale, locale_preferred, date_created, uuid) "
-            f"VALUES ({number}, '{name}', 'en', 1, NOW(), UUID());"
-            for number, (name, class_id) in ANSWERS.items()
-        ),
-    ]
-)
-FIRST = {"concept_datatype": 15, "concept_class": 20, "concept_reference_term": 3}
 
 
 @pytest.fixture
 def hospital(case, mariadb_admin):
     """The case, loaded."""
-    return Hospital(case(CASE, NATIONAL_ID, first=FIRST, before=DICTIONARY), mariadb_admin)
+    return Hospital(HEADERS.loaded(case), mariadb_admin)
 
 
 class Hospital:
