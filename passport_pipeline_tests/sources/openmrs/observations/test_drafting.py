@@ -113,6 +113,7 @@ def test_a_visit_says_all_that_its_encounter_and_its_rows_say():
         "question_is_drug": False,
         "author_key": "provider-1",
         "author_name": led(drafts)["author_name"][0],
+        "author_signature": led(drafts)["author_signature"][0],
         "author_providers": [{"uuid": "provider-1", "role": "Nurse"}],
         "entered_by": "Jane Smith",
         "at": pd.Timestamp("2025-11-06 10:00:00"),
