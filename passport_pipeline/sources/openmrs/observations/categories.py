@@ -142,7 +142,7 @@ def decide(observations: pd.DataFrame, values: Values, tables: Tables, parents: 
     category = np.array([rule.category for rule in EVIDENCE], dtype=object)[chosen]
     role = _roles(values, tables.rules)
     veto = _vetoed(values, chosen, tables.vetoes, parents)
-    category[(veto >= 0) | _taken_back(observations, tables)] = VISIT
+    category[(veto >= 0) | _taken_back(observations, tables, parents)] = VISIT
     return Categories(category, role, chosen, veto)
 
 
@@ -206,12 +206,14 @@ def _pictured(observations: pd.DataFrame, values: Values) -> Flags:
     return pictured
 
 
-def _taken_back(observations: pd.DataFrame, tables: Tables) -> Flags:
-    """Rows whose comment takes back what they say."""
+def _taken_back(observations: pd.DataFrame, tables: Tables, parents: Positions) -> Flags:
+    """Rows whose comment, or that of a group around them, takes back what they say."""
     comments = observations["comments"]
     taken_back = np.zeros(len(comments), dtype=bool)
     commented = np.flatnonzero(comments.notna().to_numpy())
     taken_back[commented] = [bool(tables.takes_back.search(fold(text))) for text in comments.iloc[commented].tolist()]
+    inside = np.flatnonzero(parents >= 0) if taken_back.any() else commented[:0]
+    taken_back[inside] |= around(inside, parents, taken_back)
     return taken_back
 
 

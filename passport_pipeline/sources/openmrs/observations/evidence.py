@@ -273,11 +273,12 @@ VETOES: tuple[Veto, ...] = (
 
 # fmt: off
 COMMENTS_THAT_TAKE_BACK = _list(
-    "ruled out, rule out, excluded, not confirmed, unconfirmed, wrong patient, wrong person, wrong result, disregard, "
-    "ignore, in error, error, mistake, mistaken, mistakenly, invalid, cancelled, canceled, rejected, void, voided, "
-    "do not use, exclu, ecarte, infirme, non confirme, mauvais patient, ne pas tenir compte, a ignorer, erreur, "
-    "par erreur, invalide, annule, rejete, paciente errado, paciente equivocado, descartado, excluido, nao confirmado, "
-    "no confirmado, ignorar, desconsiderar, erro, por engano, por error, equivocado, anulado, cancelado, invalido")
+    "ruled out, rule out, excluded, not confirmed, unconfirmed, wrong patient, wrong person, wrong result, wrong sample, "
+    "disregard, please ignore, ignore this, ignore result, in error, by mistake, mistaken, mistakenly, invalid, "
+    "cancelled, canceled, rejected, do not use, exclu, ecarte, infirme, non confirme, mauvais patient, "
+    "ne pas tenir compte, a ignorer, par erreur, invalide, annule, rejete, paciente errado, paciente equivocado, "
+    "descartado, excluido, nao confirmado, no confirmado, ignorar, desconsiderar, por erro, por engano, por error, "
+    "equivocado, anulado, cancelado, invalido")
 """A comment with one of these words takes back what its row says, whatever that is: it is shown as a note."""
 
 COMPLAINT_CODES = _list("CIEL:160531, CIEL:5219, CIEL:162169")

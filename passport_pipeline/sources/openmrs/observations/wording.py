@@ -12,13 +12,12 @@ import math
 import numpy as np
 
 from passport_pipeline.sources.drafts import NUMERIC, TEST
+from passport_pipeline.sources.openmrs.observations.categories import DEEPEST
 from passport_pipeline.sources.openmrs.observations.grouping import Grouped, Rows
 from passport_pipeline.sources.openmrs.observations.values import cleaned, number
 from passport_pipeline.sources.openmrs.observations.vocabulary import Positions, Texts, Vocabulary, objects
 
 WITHIN = " > "
-_DEEPEST = 8
-"""How many groups around a row are named; OpenMRS forms nest two or three."""
 
 
 def labels(rows: Rows, vocabulary: Vocabulary) -> Texts:
@@ -29,17 +28,30 @@ def labels(rows: Rows, vocabulary: Vocabulary) -> Texts:
     names: Texts = vocabulary.name[rows.values.question]
     labelled = names.copy()
     inside = np.flatnonzero(rows.parent >= 0)
+    headers = np.unique(rows.parent[inside])
+    named = dict(zip(headers.tolist(), _headers(rows, names, headers), strict=True))
     for at in inside.tolist():
         around: list[str] = []
         parent = int(rows.parent[at])
-        while parent >= 0 and len(around) < _DEEPEST:
-            answer = rows.values.display[parent]
-            header = names[parent]
-            if header is not None:
-                around.append(f"{header}: {answer}" if answer is not None else header)
+        for _ in range(DEEPEST):  # groups may form a circle
+            if parent < 0:
+                break
+            around += [header] if (header := named[parent]) else []
             parent = int(rows.parent[parent])
         labelled[at] = WITHIN.join([*reversed(around), names[at] or ""])
     return labelled
+
+
+def _headers(rows: Rows, names: Texts, headers: Positions) -> list[str | None]:
+    """How each of these headers reads in the labels of its members; None for one that people have to decide about."""
+    comments = cleaned(rows.observations["comments"].iloc[headers])
+    columns = [names[headers], rows.values.display[headers], comments, rows.withheld[headers]]
+    texts: list[str | None] = []
+    for name, answer, comment, withheld in zip(*columns, strict=True):
+        answered = f"{name}: {answer}" if answer is not None else name
+        said = answered if not comment or comment == answer else f"{answered} (comment: {comment})"
+        texts.append(None if withheld or name is None else said)
+    return texts
 
 
 def shown(rows: Rows, grouped: Grouped, vocabulary: Vocabulary, positions: Positions) -> Texts:

@@ -129,7 +129,19 @@ def test_what_nobody_said_is_null():
     nothing = record.columns[record.isna().all()]
     assert {*nothing} == {
         *("created_at", "dosage", "test_status", "certainty", "order", "author_providers", "encounter_uuid"),
-        *("author_title", "previous_row", "status", "location", "comment", "accession", "group", "reason", "lines"),
+        *(
+            "author_title",
+            "previous_row",
+            "status",
+            "location",
+            "comment",
+            "accession",
+            "group",
+            "reason",
+            "lines",
+            "frequency",
+            "end",
+        ),
     }
 
 
