@@ -273,8 +273,9 @@ VETOES: tuple[Veto, ...] = (
 
 # fmt: off
 COMMENTS_THAT_TAKE_BACK = _list(
-    "ruled out, rule out, excluded, not confirmed, unconfirmed, wrong patient, wrong person, wrong result, wrong sample, "
-    "disregard, please ignore, ignore this, ignore result, in error, by mistake, mistaken, mistakenly, invalid, "
+    "ruled out, rule out, excluded, not confirmed, unconfirmed, wrong patient, wrong person, wrong result, "
+    "wrong sample, disregard, please ignore, ignore this, ignore result, in error, by mistake, mistaken, "
+    "mistakenly, invalid, "
     "cancelled, canceled, rejected, do not use, exclu, ecarte, infirme, non confirme, mauvais patient, "
     "ne pas tenir compte, a ignorer, par erreur, invalide, annule, rejete, paciente errado, paciente equivocado, "
     "descartado, excluido, nao confirmado, no confirmado, ignorar, desconsiderar, por erro, por engano, por error, "

@@ -49,7 +49,7 @@ def answered(concept_id, **columns):
         (41, {"value_datetime": "1970-01-01 04:05:00"}, "time", "04:05:00"),
         (42, {"value_datetime": "2025-11-06 23:59:59"}, "datetime", "2025-11-06T23:59:59"),
         (50, {"value_coded": 51, "value_drug": 5}, "drug", "Paracetamol 500mg tablet"),
-        (60, {"value_complex": "chest.jpg image |a1b2.jpg"}, "complex", "chest.jpg image"),
+        (60, {"value_complex": "chest.jpg image |a1b2.jpg"}, "complex", "chest.jpg"),
         (70, {"value_coded": 1}, "boolean", "Yes"),
         (70, {"value_coded": 2}, "boolean", "No"),
     ],
