@@ -133,7 +133,7 @@ def days_of(hospital: SampleHospital, obs_ids: pd.Index) -> pd.Series:
     root: pd.Series[Any] = pd.Series(obs_ids, index=obs_ids, dtype="Int64")
     for _ in range(DEPTH):
         root = root.map(group).fillna(root)
-    encounters = hospital.obs["encounter_id"].reindex(obs_ids)
+    encounters = hospital.obs["encounter_id"].reindex(obs_ids).astype("float64")
     entered = hospital.tables["encounter"]["date_created"].reindex(encounters).set_axis(obs_ids)
     entered = entered.where(entered != ZERO_DATE)
     made: pd.Series[Any] = entered.fillna(root.map(hospital.obs["date_created"]))

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from passport_pipeline.config.hospitals import Hospital
+from passport_pipeline.core.time_zones import written
 
 Document = dict[str, Any]
 
@@ -27,8 +27,8 @@ def allergy_entries(
     without a patient (`patient_of`, by person_id).
     """
     stated = allergies[allergies["row_id"].isin(loaded).to_numpy()]
-    days = np.datetime_as_string(stated["day"].to_numpy().astype("datetime64[D]")).tolist()
-    columns = (stated["person_id"].tolist(), days, stated["row_uuid"].tolist(), stated["text"].tolist())
+    days, dates = written(stated["day"], "D"), written(stated["at"], "D")
+    columns = (stated["person_id"].tolist(), days, stated["row_uuid"].tolist(), stated["text"].tolist(), dates)
     return [
         {
             "patientId": patient,
@@ -36,8 +36,8 @@ def allergy_entries(
             "day": day,
             "rowUuid": uuid,
             "text": text,
-            "shown": f"{text}; {hospital.name}, {day}",
+            "shown": f"{text}; {hospital.name}, {date}",
         }
-        for person, day, uuid, text in zip(*columns, strict=True)
+        for person, day, uuid, text, date in zip(*columns, strict=True)
         if isinstance(patient := patient_of.get(person), str)
     ]

@@ -12,8 +12,9 @@ What belongs here: the application's field names, and the value of each. What do
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -73,15 +74,44 @@ def data_fields(records: pd.DataFrame, at: list[str]) -> list[Document]:
     """
     columns = [at, *(records[name].tolist() for name in Row._fields[1:])]
     rows = [*map(Row._make, zip(*columns, strict=True))]
-    noted: defaultdict[int, defaultdict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
+    noted: defaultdict[int, Noted] = defaultdict(Noted)
     for row in rows:
         if row.visit >= 0:
-            noted[row.visit][row.type].append(row)
-    return [_data(row, noted[row.visit] if row.visit >= 0 else {}) for row in rows]
+            noted[row.visit].rows.append(row)
+    return [_data(row, noted[row.visit] if row.visit >= 0 else NOTHING) for row in rows]
 
 
-def _data(row: Row, noted: Mapping[str, Sequence[Row]]) -> Document:
-    """One record's data; `noted` are the records of its visit, by type."""
+@dataclass(frozen=True)
+class Noted:
+    """The records of one visit, in their order."""
+
+    rows: list[Row] = field(default_factory=list)
+
+    @cached_property
+    def diagnoses(self) -> list[Row]:
+        """The conditions, the primary ones first."""
+        return sorted(self._of(CONDITION), key=lambda row: row.order != "primary")
+
+    @cached_property
+    def medications(self) -> list[Row]:
+        """The medications."""
+        return self._of(MEDICATION)
+
+    @cached_property
+    def tests(self) -> list[Row]:
+        """The tests."""
+        return self._of(TEST)
+
+    def _of(self, record_type: str) -> list[Row]:
+        return [row for row in self.rows if row.type == record_type]
+
+
+NOTHING = Noted()
+"""The records of no visit."""
+
+
+def _data(row: Row, noted: Noted) -> Document:
+    """One record's data; `noted` are the records of its visit."""
     match row.type:
         case "condition":
             data = _condition(row, noted)
@@ -98,7 +128,7 @@ def _data(row: Row, noted: Mapping[str, Sequence[Row]]) -> Document:
     return data | {"hospital": row.hospital, "date": row.at}
 
 
-def _condition(row: Row, noted: Mapping[str, Sequence[Row]]) -> Document:
+def _condition(row: Row, noted: Noted) -> Document:
     data: Document = {
         "name": row.question if row.question == SEED_QUESTION else row.answer,
         "details": row.shown,
@@ -113,9 +143,8 @@ def _condition(row: Row, noted: Mapping[str, Sequence[Row]]) -> Document:
     data["procedure"] = f"{signature} ({', '.join(words)})" if words else signature
     if row.certainty:
         data["status"] = row.certainty
-    medications = noted.get(MEDICATION, ())
-    if medications and row is _diagnoses(noted)[0]:
-        data["medications"] = _once([_prescribed(each) for each in medications])
+    if noted.medications and row is noted.diagnoses[0]:
+        data["medications"] = _once([_prescribed(each) for each in noted.medications])
     return data
 
 
@@ -136,8 +165,8 @@ def _image(row: Row) -> Document:
     return {"name": row.label, "details": row.shown, "description": description}
 
 
-def _visit(row: Row, noted: Mapping[str, Sequence[Row]]) -> Document:
-    diagnoses = ", ".join(dict.fromkeys(_dated(each, row, each.shown or "") for each in _diagnoses(noted)))
+def _visit(row: Row, noted: Noted) -> Document:
+    diagnoses = ", ".join(dict.fromkeys(_dated(each, row, each.shown or "") for each in noted.diagnoses))
     data = {
         "name": diagnoses or row.reason,
         "reason": row.reason,
@@ -146,16 +175,11 @@ def _visit(row: Row, noted: Mapping[str, Sequence[Row]]) -> Document:
     }
     lines = list(row.lines or ())
     if not diagnoses:
-        lines += [f"Medication: {_dated(each, row, _words(each))}" for each in noted.get(MEDICATION, ())]
-    lines += [_test_line(each) for each in noted.get(TEST, ()) if _is_far(each, row)]
+        lines += [f"Medication: {_dated(each, row, _words(each))}" for each in noted.medications]
+    lines += [_test_line(each) for each in noted.tests if _is_far(each, row)]
     if lines:
         data["notes"] = "\n".join(lines)
     return data
-
-
-def _diagnoses(noted: Mapping[str, Sequence[Row]]) -> list[Row]:
-    """The conditions of a visit, the primary ones first."""
-    return sorted(noted.get(CONDITION, ()), key=lambda row: row.order != "primary")
 
 
 def _drug(row: Row) -> tuple[str | None, str | None]:
@@ -198,4 +222,4 @@ def _is_far(row: Row, visit: Row) -> bool:
 
 
 def _once(entries: list[Document]) -> list[Document]:
-    return [entry for at, entry in enumerate(entries) if entry not in entries[:at]]
+    return list({tuple(entry.items()): entry for entry in entries}.values())

@@ -5,7 +5,7 @@ made (sources.drafts, documents). No rule on what a row means may rely on this: 
 
 A frame that fails is halved, whole groups together, down to one unit. Of that unit, the rows that fail by
 themselves are parked, each with all of the group that it is directly in, since it might have taken back what the others
-say. Where no row fails by itself, the outermost group is parked whole.
+say. Where no row fails by itself, the unit is parked whole.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class Making:
         failures.append(_Failure(rows, error))
 
     def _failing(self, rows: pd.DataFrame) -> Flags:
-        """Which rows of an outermost group that fails also fail by themselves; all if none does."""
+        """Which rows of a unit that fails also fail by themselves; all if none does."""
         failing = np.zeros(len(rows), dtype=bool)
         halves = [np.arange(len(rows))]
         while halves:

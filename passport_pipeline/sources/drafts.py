@@ -69,13 +69,13 @@ class Group(NamedTuple):
     concept: Concept
 
 
-ALLERGY_COLUMNS = ["row_id", "row_uuid", "day", "person_id", "person_uuid", "text"]
+ALLERGY_COLUMNS = ["row_id", "row_uuid", "day", "person_id", "person_uuid", "at", "text"]
 """The columns of Drafts.allergies."""
 
 
 def no_allergies() -> pd.DataFrame:
     """Drafts.allergies of rows that state none."""
-    dtypes = ("int64", "str", "datetime64[s]", "int64", "str", "str")
+    dtypes = ("int64", "str", "datetime64[s]", "int64", "str", "datetime64[us]", "str")
     columns = zip(ALLERGY_COLUMNS, dtypes, strict=True)
     return pd.DataFrame({name: pd.Series([], dtype=dtype) for name, dtype in columns})
 
@@ -109,8 +109,8 @@ class Drafts:
     rules       the version of the rules that were applied
     stream      the name of the stream of the rows
     allergies   one row per source row that states an allergy of its person, by row_id, nothing null: row_id, row_uuid,
-                day, person_id, person_uuid as Drafter.identities gives them; text str (what the allergy is to; never
-                that there is none)
+                day, person_id, person_uuid as Drafter.identities gives them; at datetime64[us] (when it was observed,
+                by the hospital's wall clock); text str (what the allergy is to; never that there is none)
 
     Texts of `records` are Python objects, or str columns as they came from the source.
     """

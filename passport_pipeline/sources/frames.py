@@ -91,6 +91,7 @@ ALLERGIES = _contract(
     day=pa.Column(_DAY),
     person_id=pa.Column(_INT),
     person_uuid=_text(),
+    at=pa.Column(_MOMENT),
     text=_text(),
 )
 """Drafts.allergies."""

@@ -28,7 +28,7 @@ from passport_pipeline_tests.sources.openmrs.observations.frames import (
     visit_documents,
 )
 
-COMMON = {"doctor": "Dr. Jane Smith", "hospital": "Central Hospital", "date": "2025-11-06T10:30:00"}
+COMMON = {"doctor": "Jane Smith", "hospital": "Central Hospital", "date": "2025-11-06T10:30:00"}
 
 
 def data(*rows, known=MEDICINES):
@@ -53,7 +53,7 @@ def test_a_medication_names_the_drug_and_only_a_dose_that_is_known(row, expected
     common = {
         "name": expected["medicationName"],
         "startDate": "2025-11-06T10:30:00",
-        "prescribedBy": "Dr. Jane Smith",
+        "prescribedBy": "Jane Smith",
         "medicationStatus": "Active",
     }
     assert data(row) == [expected | common | COMMON]
@@ -131,7 +131,7 @@ def test_a_visit_without_a_diagnosis_says_that_none_was_recorded():
 def test_the_first_condition_of_a_visit_alone_has_its_medications_and_each_once():
     again, other = PARACETAMOL | {"obs_id": 31}, obs(32, 54, value_numeric=100.0)
     made = noted(*diagnosis(1, order=SECONDARY), *GOITRE, PARACETAMOL, again, other)
-    given = {"startDate": "2025-11-06T10:30:00", "prescribedBy": "Dr. Jane Smith"}
+    given = {"startDate": "2025-11-06T10:30:00", "prescribedBy": "Jane Smith"}
     assert {data["name"]: data.get("medications") for kind, data in made if kind == "condition"} == {
         "Malaria": None,
         "Goitre": [

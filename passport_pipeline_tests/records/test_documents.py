@@ -359,7 +359,7 @@ def test_a_clinician_without_an_account_is_an_error_that_names_no_patient():
 def test_a_record_for_which_nobody_but_the_hospital_is_answerable_is_signed_by_nobody():
     known = lookups(DICTIONARY, users=[{"user_id": 1, "uuid": "user-1", "name": "Super User"}])
     rows = observations(*(row | {"creator": 1} for row in diagnosis(1)))
-    (record,) = documents_of(rows, known).records
+    (record,) = led_documents(documents_of(rows, known))
     assert record["createdBy"] == HOSPITAL_USER
     assert record["data"]["procedure"] == "Synced from OpenMRS (confirmed, primary)"
 

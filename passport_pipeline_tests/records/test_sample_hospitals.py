@@ -44,7 +44,7 @@ def test_every_row_has_the_outcome_and_record_that_the_oracle_expects(
         matches = match_known(rows, read_identifiers(source), known)
     drafts = draft(rows, lookups, hospital)
     clinicians = drafts.clinicians
-    accounts = {key: (f"user of {key}", DOCTOR) for key in clinicians["clinician_key"]}
+    accounts = {key: (f"user of {key}", DOCTOR) for key in clinicians["clinician_key"]} | {None: ("hospital", None)}
     made = documents(drafts, hospital, matches, accounts, NOW, "run-1")
     oracle = expected(sample, known)
     oracle = oracle[oracle["outcome"] != "outside"]
@@ -60,7 +60,7 @@ def test_every_row_has_the_outcome_and_record_that_the_oracle_expects(
         made.records,
         made.parked,
         patients={national_id: patient_of(national_id) for national_id in known},
-        users={f"user of {key}": name for key, name in names.items()},
+        users={f"user of {key}": name for key, name in names.items()} | {"hospital": spec.name},
         edited={},
     )
     assert comparison.ok, comparison

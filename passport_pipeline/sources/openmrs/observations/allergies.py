@@ -101,8 +101,10 @@ def allergies(rows: Rows, grouped: Grouped, identified: pd.DataFrame, interpreta
     entries += reading.diagnoses()
     row_id = identified["row_id"].to_numpy()
     entries.sort(key=lambda entry: row_id[entry[0]])
-    stating = identified.iloc[[at for at, _ in entries]].reset_index(drop=True)
-    return stating.assign(text=pd.Series([shortened(text) for _, text in entries], dtype="str"))[ALLERGY_COLUMNS]
+    positions = [at for at, _ in entries]
+    texts = pd.Series([shortened(text) for _, text in entries], dtype="str")
+    observed = rows.observations["obs_datetime"].iloc[positions].to_numpy(dtype="datetime64[us]")
+    return identified.iloc[positions].reset_index(drop=True).assign(at=observed, text=texts)[ALLERGY_COLUMNS]
 
 
 class _Reading:

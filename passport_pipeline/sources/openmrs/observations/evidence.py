@@ -285,11 +285,13 @@ PATIENT = _list(
 """Answers to the question who it is about that name the patient."""
 
 COMMENTS_THAT_TAKE_BACK = _list(
-    "ruled out, rule out, excluded, not confirmed, unconfirmed, wrong patient, wrong person, wrong result, disregard, "
-    "ignore, in error, error, mistake, mistaken, mistakenly, invalid, cancelled, canceled, rejected, void, voided, "
-    "do not use, exclu, ecarte, infirme, non confirme, mauvais patient, ne pas tenir compte, a ignorer, erreur, "
-    "par erreur, invalide, annule, rejete, paciente errado, paciente equivocado, descartado, excluido, nao confirmado, "
-    "no confirmado, ignorar, desconsiderar, erro, por engano, por error, equivocado, anulado, cancelado, invalido")
+    "ruled out, rule out, excluded, not confirmed, unconfirmed, wrong patient, wrong person, wrong result, "
+    "wrong sample, disregard, please ignore, ignore this, ignore result, in error, by mistake, mistaken, "
+    "mistakenly, invalid, "
+    "cancelled, canceled, rejected, do not use, exclu, ecarte, infirme, non confirme, mauvais patient, "
+    "ne pas tenir compte, a ignorer, par erreur, invalide, annule, rejete, paciente errado, paciente equivocado, "
+    "descartado, excluido, nao confirmado, no confirmado, ignorar, desconsiderar, por erro, por engano, por error, "
+    "equivocado, anulado, cancelado, invalido")
 """A comment or state with one of these words takes back what its row says, whatever that is, and what the rows in its
 group say: they are shown as notes.
 """

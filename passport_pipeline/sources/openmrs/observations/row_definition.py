@@ -5,7 +5,8 @@ rows are equal by construction.
 
 * The unit is what is read and drafted together: the row's encounter; all of its person where it has none.
 * The day is that of the encounter's `date_created`, so that all of an encounter is in one day, whenever it was entered.
-  Without an encounter, or where that holds no date, it is that of the root's `date_created`.
+  Where that holds no date, it is that on which the encounter took place; without an encounter, or where neither
+  holds a date, that of the root's `date_created`.
 * The root is the outermost group, four parents up; `obs_group_id` that names no row, or the row itself, makes
   the row its own root.
 * A row is live when neither it, nor its encounter, nor the encounter's visit, nor its person, nor its patient is
@@ -144,15 +145,16 @@ class ObservationRows:
 
     @cached_property
     def dated(self) -> ColumnElement[Any]:
-        """date_created of the encounter, else of the outermost group; may be NULL or a zero date."""
+        """date_created of the encounter, else when it took place, else date_created of the outermost group; may be NULL
+        or a zero date.
+        """
         of_root = sa.case(
             *((parent.c.obs_id.is_not(None), parent.c.date_created) for parent in reversed(self.parents)),
             else_=self.obs.c.date_created,
         )
-        if not self.schema.has("encounter", "date_created"):
-            return of_root
-        of_encounter = self.encounter.c.date_created
-        return sa.case((sa.func.year(of_encounter) > 0, of_encounter), else_=of_root)
+        entered = self.schema.column(self.encounter, "date_created")
+        met = self.encounter.c.encounter_datetime
+        return sa.case((sa.func.year(entered) > 0, entered), (sa.func.year(met) > 0, met), else_=of_root)
 
     @cached_property
     def live(self) -> ColumnElement[Any]:

@@ -21,6 +21,7 @@ from passport_pipeline.sources.openmrs.observations.units import units_of
 from passport_pipeline.sources.openmrs.observations.vocabulary import Flags, Positions, Texts, objects
 
 _NEVER = np.datetime64("NaT", "us")
+_UNKNOWN = "NaT"
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def visits_of(observations: pd.DataFrame, withheld: Flags) -> Visits:
     counted = np.flatnonzero(~withheld & (rows["in_encounter"] | rows["observed"].notna()).to_numpy())
     of_unit = rows.iloc[counted].assign(position=counted)
     of_unit["date"] = of_unit["observed"].dt.floor("D").where(~of_unit["in_encounter"])
-    of_unit["visit"] = of_unit.groupby(["unit", "day", "date"], sort=True, dropna=False).ngroup()
+    of_unit["visit"] = of_unit.groupby(["unit", "day", "date", "person_id"], sort=True, dropna=False).ngroup()
     visits = of_unit.sort_values("obs_id").groupby("visit").agg(
         first=("position", "first"), met=("met", "min"), observed=("observed", "min"), entered=("entered", "min")
     )  # fmt: skip
@@ -84,22 +85,27 @@ def _read(observations: pd.DataFrame) -> pd.DataFrame:
 
 
 def _uuids(leading: pd.DataFrame, observed: pd.Series, *, whole: bool) -> Texts:
-    """How each visit is named. Without `dated`, batches are not `whole`: their rows are filed under the day on which
-    each was entered, so that an encounter may be in several; there, only the day on which it took place has its name.
+    """How each visit is named.
+
+    Without `dated`, batches are not `whole`: their rows are filed under the day on which each was entered, so that an
+    encounter may be in several; so may one of which no date is known. Only the day on which it took place has its name.
+    Where nobody knows whose an encounter is, and it has rows of several persons, each has a visit named after both.
     """
     met, entered = _days(leading["met"]), _days(leading["day"])
+    shared = leading["in_encounter"] & leading.duplicated(["unit", "day"], keep=False)
     columns = [leading[name].tolist() for name in ("in_encounter", "encounter_id", "encounter_uuid")]
     columns += [leading[name].tolist() for name in ("person_id", "person_uuid")]
     named = []
-    for in_encounter, encounter, uuid, person_id, person, took_place, date, day in zip(
-        *columns, met, _days(observed), entered, strict=True
+    for in_encounter, encounter, uuid, person_id, person, took_place, date, day, of_several in zip(
+        *columns, met, _days(observed), entered, shared.tolist(), strict=True
     ):
+        whose = person if isinstance(person, str) and person else f"person-{person_id}"
         if in_encounter:
             name = uuid if isinstance(uuid, str) and uuid else f"encounter-{encounter}"
-            named.append(name if whole or took_place == day else f"{name}@{day}")
+            name = f"{name}@{whose}" if of_several else name
+            named.append(name if (whole and took_place != _UNKNOWN) or took_place == day else f"{name}@{day}")
         else:
-            name = person if isinstance(person, str) and person else f"person-{person_id}"
-            named.append(f"{name}@{date}@{day}")
+            named.append(f"{whose}@{date}@{day}")
     return objects(named)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from passport_pipeline.sources.drafts import COMPLEX, CONDITION, IMAGE, LEAD, MEDICATION, NUMERIC, TEST
 from passport_pipeline.sources.openmrs.names import fold
+from passport_pipeline.sources.openmrs.observations.categories import DEEPEST
 from passport_pipeline.sources.openmrs.observations.evidence import HEADERS_THAT_SAY_NOTHING
 from passport_pipeline.sources.openmrs.observations.grouping import Grouped, Rows
 from passport_pipeline.sources.openmrs.observations.pointers import NOT_SHOWN, title
@@ -20,9 +21,6 @@ from passport_pipeline.sources.openmrs.observations.values import cleaned, numbe
 from passport_pipeline.sources.openmrs.observations.vocabulary import Positions, Texts, Vocabulary, objects
 
 WITHIN = " > "
-_DEEPEST = 8
-"""How many groups around a row are named; OpenMRS forms nest two or three."""
-
 
 _NOTHING = frozenset(word for words in HEADERS_THAT_SAY_NOTHING for word in words.split())
 
@@ -77,21 +75,21 @@ def _around(rows: Rows, at: int) -> list[int]:
     """The groups around a row, outermost first; ends also where groups form a circle."""
     around: list[int] = []
     parent = int(rows.parent[at])
-    while parent >= 0 and len(around) < _DEEPEST:
+    while parent >= 0 and len(around) < DEEPEST:
         around.append(parent)
         parent = int(rows.parent[parent])
     return around[::-1]
 
 
 def _headings(rows: Rows, vocabulary: Vocabulary) -> dict[int, str]:
-    """What is shown of each group, by position; "" of one that has no name and says nothing."""
+    """What is shown of each group, by position; "" of one that says nothing, or that people have to decide about."""
     headers = np.unique(rows.parent[rows.parent >= 0])
     columns = vocabulary.name[rows.values.question[headers]], rows.values.display[headers], _qualifiers(rows, headers)
     headings = {}
     for at, name, answer, qualified in zip(headers.tolist(), *columns, strict=True):
         heading = name if name is None or answer is None else f"{name}: {answer}"
         parts = [part for part in (heading, f"({'; '.join(qualified)})" if qualified else None) if part]
-        headings[at] = " ".join(parts)
+        headings[at] = "" if rows.withheld[at] else " ".join(parts)
     return headings
 
 
@@ -99,6 +97,8 @@ def _said_around(rows: Rows, vocabulary: Vocabulary, at: int) -> list[str]:
     """What the groups around a row say of it, but for names that say nothing."""
     said: list[str] = []
     for parent in _around(rows, at):
+        if rows.withheld[parent]:
+            continue
         name, answer = vocabulary.name[rows.values.question[parent]], rows.values.display[parent]
         if rows.categories.role[parent] is None and name and not set(fold(name).split()) <= _NOTHING:
             said.append(f"{name}: {answer}" if answer is not None else name)

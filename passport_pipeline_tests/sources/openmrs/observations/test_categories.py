@@ -264,7 +264,14 @@ CLAIMS = [
 @pytest.mark.parametrize(("expected", "row"), CLAIMS)
 @pytest.mark.parametrize(
     "comment",
-    ["ruled out by lab", "WRONG PATIENT - DISREGARD", "entered in error", "Résultat exclu", "(void)", "\0 Cancelled. "],
+    [
+        "ruled out by lab",
+        "WRONG PATIENT - DISREGARD",
+        "entered in error",
+        "Résultat exclu",
+        "(in error)",
+        "\0 Cancelled. ",
+    ],
 )
 def test_a_comment_that_takes_back_what_a_row_says_leaves_a_note(expected, row, comment):
     assert category("X", **row) == expected

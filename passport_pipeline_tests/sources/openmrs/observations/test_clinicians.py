@@ -230,10 +230,10 @@ def test_a_title_is_the_prefix_else_that_of_the_name_else_the_degree_and_never_i
 
 def test_only_a_typist_of_whom_no_title_is_known_is_signed_for_as_the_integration_document_does():
     rows = observations(
-        obs(1, 20, value_text="x"),
-        obs(2, 20, value_text="x", creator=109),
-        obs(3, 20, value_text="x", creator=101),
-        obs(4, 20, value_text="x", creator=103),
+        obs(1, 20, value_text="x", encounter_id=1),
+        obs(2, 20, value_text="x", encounter_id=2, creator=109),
+        obs(3, 20, value_text="x", encounter_id=3, creator=101),
+        obs(4, 20, value_text="x", encounter_id=4, creator=103),
     )
     signatures = drafts_of(rows, KNOWN).records["author_signature"].tolist()
     assert signatures == ["Dr. Jane Smith", "Mary Jones, RN", "Bob Mugisha", None]

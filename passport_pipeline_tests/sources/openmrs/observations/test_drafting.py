@@ -113,6 +113,7 @@ def test_a_visit_says_all_that_its_encounter_and_its_rows_say():
         "question_is_drug": False,
         "author_key": "provider-1",
         "author_name": led(drafts)["author_name"][0],
+        "author_signature": led(drafts)["author_signature"][0],
         "author_providers": [{"uuid": "provider-1", "role": "Nurse"}],
         "entered_by": "Jane Smith",
         "at": pd.Timestamp("2025-11-06 10:00:00"),
@@ -128,7 +129,19 @@ def test_what_nobody_said_is_null():
     nothing = record.columns[record.isna().all()]
     assert {*nothing} == {
         *("created_at", "dosage", "test_status", "certainty", "order", "author_providers", "encounter_uuid"),
-        *("author_title", "previous_row", "status", "location", "comment", "accession", "group", "reason", "lines"),
+        *(
+            "author_title",
+            "previous_row",
+            "status",
+            "location",
+            "comment",
+            "accession",
+            "group",
+            "reason",
+            "lines",
+            "frequency",
+            "end",
+        ),
     }
 
 
