@@ -166,7 +166,7 @@ class _Gathered:
             "type": record_type,
             "question": vocabulary.name[question],
             "label": self.labels[leads],
-            "answer": rows.values.display[leads],
+            "answer": wording.answers(rows, grouped, vocabulary, leads),
             "shown": wording.shown(rows, grouped, vocabulary, leads),
             "value_type": rows.values.value_type[leads],
             "dosage": np.where(pd.isna(grouped.dosage[leads]), rows.values.dosage[leads], grouped.dosage[leads]),

@@ -45,9 +45,9 @@ from passport_pipeline.sources.openmrs.observations.categories import Categories
 from passport_pipeline.sources.openmrs.observations.interpretation import Interpretation
 from passport_pipeline.sources.openmrs.observations.prescriptions import parts_of, prescribed
 from passport_pipeline.sources.openmrs.observations.units import units_of
-from passport_pipeline.sources.openmrs.observations.values import Values, cleaned, describe, state_of
+from passport_pipeline.sources.openmrs.observations.values import Values, cleaned, describe, state_of, translated
 from passport_pipeline.sources.openmrs.observations.visits import Visits
-from passport_pipeline.sources.openmrs.observations.vocabulary import Flags, Positions, Texts, Vocabulary, objects
+from passport_pipeline.sources.openmrs.observations.vocabulary import Flags, Positions, Texts, Vocabulary
 
 PANEL = "panel"
 
@@ -176,8 +176,8 @@ def _of_one_person(rows: Rows) -> npt.NDArray[np.int64]:
 
 def is_qualified(observations: pd.DataFrame) -> Flags:
     """Rows of which a comment or a state is shown."""
-    states = pd.notna(objects(map(state_of, observations["status"].tolist())))
-    return np.asarray(pd.notna(cleaned(observations["comments"])) | states, dtype=bool)
+    states = translated(observations["status"], state_of)
+    return np.asarray(pd.notna(cleaned(observations["comments"])) | pd.notna(states), dtype=bool)
 
 
 def _by_id(rows: Rows, flags: Flags) -> Positions:

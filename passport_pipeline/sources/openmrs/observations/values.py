@@ -8,6 +8,7 @@ value, how a row's state reads. What does not: whether a result is normal (test_
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -95,6 +96,12 @@ def state_of(status: object) -> str | None:
     """The state of a row in words, None where it is final or unknown: "preliminary", "amended"."""
     words = clean(status)
     return None if words is None or words.upper() == "FINAL" else words.lower().replace("_", " ")
+
+
+def translated(column: pd.Series, words: Callable[[str], str | None]) -> Texts:
+    """A column of few different texts, each in words; None where it is null."""
+    codes, texts = pd.factorize(column)
+    return np.array([*map(words, texts), None], dtype=object)[codes]
 
 
 def cleaned(column: pd.Series) -> Texts:

@@ -10,19 +10,22 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pandas as pd
 
 from passport_pipeline.sources.drafts import COMPLEX, CONDITION, IMAGE, LEAD, MEDICATION, NUMERIC, TEST
 from passport_pipeline.sources.openmrs.names import fold
 from passport_pipeline.sources.openmrs.observations.categories import DEEPEST
-from passport_pipeline.sources.openmrs.observations.evidence import HEADERS_THAT_SAY_NOTHING
+from passport_pipeline.sources.openmrs.observations.evidence import EVIDENCE, HEADERS_THAT_SAY_NOTHING
 from passport_pipeline.sources.openmrs.observations.grouping import Grouped, Rows
 from passport_pipeline.sources.openmrs.observations.pointers import NOT_SHOWN, title
-from passport_pipeline.sources.openmrs.observations.values import cleaned, number, state_of
+from passport_pipeline.sources.openmrs.observations.test_status import INTERPRETATIONS
+from passport_pipeline.sources.openmrs.observations.values import cleaned, number, state_of, translated
 from passport_pipeline.sources.openmrs.observations.vocabulary import Positions, Texts, Vocabulary, objects
 
 WITHIN = " > "
 
 _NOTHING = frozenset(word for words in HEADERS_THAT_SAY_NOTHING for word in words.split())
+_ASKED = [n for n, rule in enumerate(EVIDENCE) if rule.category == CONDITION and rule.classes]
 
 
 def labels(rows: Rows, vocabulary: Vocabulary) -> Texts:
@@ -41,6 +44,21 @@ def labels(rows: Rows, vocabulary: Vocabulary) -> Texts:
     return labelled
 
 
+def answers(rows: Rows, grouped: Grouped, vocabulary: Vocabulary, positions: Positions) -> Texts:
+    """The answers of the rows at these positions; of a diagnosis that is the question, that: "Malaria" for yes,
+    "Malaria: of the brain" for words.
+    """
+    texts = rows.values.display[positions]
+    asked = np.isin(rows.categories.rule[positions], _ASKED) & (rows.categories.category[positions] == CONDITION)
+    for place in np.flatnonzero(asked & (grouped.role[positions] == LEAD)).tolist():
+        name = vocabulary.name[rows.values.question[positions[place]]]
+        if EVIDENCE[rows.categories.rule[positions[place]]].yes:
+            texts[place] = name
+        elif not set(fold(name).split()) <= _NOTHING:
+            texts[place] = f"{name}: {texts[place]}"
+    return texts
+
+
 def shown(rows: Rows, grouped: Grouped, vocabulary: Vocabulary, positions: Positions) -> Texts:
     """The answers of the rows at these positions, each with what qualifies it: "Malaria (presumed)", "9.1 g/dL
     (normal 12-16; preliminary; comment: clotted)".
@@ -48,13 +66,13 @@ def shown(rows: Rows, grouped: Grouped, vocabulary: Vocabulary, positions: Posit
     A diagnosis and a medication are shown without their label, so what the groups around them say qualifies them too:
     "Cataract (Left eye)".
     """
-    columns = [each[positions] for each in (rows.values.display, grouped.certainty, grouped.remark, grouped.told)]
+    columns = [answers(rows, grouped, vocabulary, positions)]
+    columns += [each[positions] for each in (grouped.certainty, grouped.remark, grouped.told)]
     without_label = np.isin(rows.categories.category[positions], (CONDITION, MEDICATION))
-    without_label &= grouped.role[positions] == LEAD
+    around = _said_around(rows, vocabulary, positions[without_label & (grouped.role[positions] == LEAD)])
     texts = []
-    for at, bare, answer, certainty, remark, told, file, own, usual in zip(
+    for at, answer, certainty, remark, told, file, own, usual in zip(
         positions.tolist(),
-        without_label.tolist(),
         *columns,
         _files(rows, positions),
         _qualifiers(rows, positions),
@@ -66,7 +84,7 @@ def shown(rows: Rows, grouped: Grouped, vocabulary: Vocabulary, positions: Posit
         qualified += [text for text in (remark, file) if text]
         qualified += own
         qualified += [told] if told else []
-        qualified += _said_around(rows, vocabulary, at) if bare else []
+        qualified += around.get(at, [])
         texts.append(f"{answer} ({'; '.join(dict.fromkeys(qualified))})" if qualified else answer)
     return objects(texts)
 
@@ -93,29 +111,49 @@ def _headings(rows: Rows, vocabulary: Vocabulary) -> dict[int, str]:
     return headings
 
 
-def _said_around(rows: Rows, vocabulary: Vocabulary, at: int) -> list[str]:
-    """What the groups around a row say of it, but for names that say nothing."""
-    said: list[str] = []
-    for parent in _around(rows, at):
-        if rows.withheld[parent]:
+def _said_around(rows: Rows, vocabulary: Vocabulary, positions: Positions) -> dict[int, list[str]]:
+    """What the groups around the rows at these positions say of each, but for names that say nothing."""
+    around = {at: _around(rows, at) for at in positions.tolist()}
+    headers = np.array(sorted({header for of_row in around.values() for header in of_row}), dtype=np.intp)
+    said: dict[int, list[str]] = {}
+    columns = vocabulary.name[rows.values.question[headers]], rows.values.display[headers], _qualifiers(rows, headers)
+    for header, name, answer, qualified in zip(headers.tolist(), *columns, strict=True):
+        said[header] = []
+        if rows.withheld[header]:
             continue
-        name, answer = vocabulary.name[rows.values.question[parent]], rows.values.display[parent]
-        if rows.categories.role[parent] is None and name and not set(fold(name).split()) <= _NOTHING:
-            said.append(f"{name}: {answer}" if answer is not None else name)
+        if rows.categories.role[header] is None and name and not set(fold(name).split()) <= _NOTHING:
+            said[header].append(name if answer is None else f"{name}: {answer}")
         elif answer is not None:
-            said.append(answer)
-        said += _qualifiers(rows, np.array([parent]))[0]
-    return said
+            said[header].append(answer)
+        said[header] += qualified
+    return {at: [text for header in of_row for text in said[header]] for at, of_row in around.items()}
 
 
 def _qualifiers(rows: Rows, positions: Positions) -> list[list[str]]:
-    """What the state and the comment of each row say of it; not a comment that is the answer."""
-    status = rows.observations["status"].to_numpy(dtype=object)[positions]
-    comments = cleaned(rows.observations["comments"].iloc[positions])
-    return [
-        [text for text in (state_of(state), f"comment: {comment}" if comment and comment != answer else None) if text]
-        for state, comment, answer in zip(status, comments, rows.values.display[positions], strict=True)
-    ]
+    """What the interpretation, the state and the comment of each row say of it.
+
+    Not an interpretation that is the status of a test, nor a comment that is the answer.
+    """
+    about = rows.observations[["interpretation", "status", "comments"]].iloc[positions]
+    interpretations = translated(about["interpretation"], _interpretation)
+    of_status = np.isin(translated(about["interpretation"], _status), [*INTERPRETATIONS])
+    interpretations[of_status & (rows.categories.category[positions] == TEST)] = None
+    comments = cleaned(about["comments"])
+    comments[comments == rows.values.display[positions]] = None
+    columns = [interpretations, translated(about["status"], state_of), comments]
+    said: list[list[str]] = [[] for _ in positions]
+    for column, words in zip(columns, ("{}", "{}", "comment: {}"), strict=True):
+        for place in np.flatnonzero(pd.notna(column)).tolist():
+            said[place].append(words.format(column[place]))
+    return said
+
+
+def _status(interpretation: str) -> str:
+    return interpretation.strip("\0 ").upper()
+
+
+def _interpretation(interpretation: str) -> str | None:
+    return _status(interpretation).lower().replace("_", " ") or None
 
 
 def _files(rows: Rows, positions: Positions) -> list[str | None]:
