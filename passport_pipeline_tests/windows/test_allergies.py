@@ -32,12 +32,12 @@ class Hospital:
         return self.patients.find_one({"nationalId": NATIONAL_ID}).get("allergies")
 
     def write(self, statement):
-        """Change the hospital's rows, and run the month again."""
+        """Change the hospital's rows, and run again the month in which its encounter was entered."""
         database = sa.make_url(self.connections.hospital("case").url()).database
         with self.admin.begin() as connection:
             connection.exec_driver_sql(f"USE `{database}`")
             connection.exec_driver_sql(statement)
-        run_windows(self.connections, [Window("case", "2024-03")])
+        run_windows(self.connections, [Window("case", "2024-01")])
 
     def verified(self):
         with self.connections.source("case") as source:
@@ -76,4 +76,4 @@ def test_what_a_user_took_away_stays_away_and_a_patient_restored_from_an_older_c
     hospital.patients.update_one({}, {"$unset": {"pipelineAllergies": ""}})
     verification = hospital.verified()
     assert not verification.ok
-    assert verification.healing() == [("2024-03", False)]
+    assert verification.healing() == [("2024-01", False)]

@@ -80,7 +80,7 @@ def test_a_preliminary_result_shows_that_it_is_its_comment_and_its_normal_range(
     (result,) = comments.card.results
     assert (result.name, result.result) == (
         "Haemoglobin",
-        "3.1 (normal 12-16; preliminary; comment: clotted sample)",
+        "3.1 (normal 12-16; off scale low; preliminary; comment: clotted sample)",
     )
     assert result.status != "normal"
 
@@ -119,3 +119,33 @@ def test_an_ordered_drug_is_one_medication_with_its_dose_and_frequency(headers):
     assert (medication["name"], medication["dosage"], medication["frequency"]) == ("Penicillin", "500 mg", "8-hourly")
     assert [line for line in headers.lines if "500 mg" in line] == ["Medication: Penicillin, 500 mg, 8-hourly"]
     assert not [line for line in headers.lines if line.startswith("Medication order")]
+
+
+def test_a_comment_in_another_language_and_an_amended_state_are_read_as_well(case):
+    more = (
+        "UPDATE obs SET status = 'AMENDED', comments = 'échantillon coagulé' WHERE obs_id = 51;"
+        "UPDATE obs SET comments = 'paciente errado' WHERE obs_id = 50;"
+        "UPDATE obs SET comments = NULL WHERE obs_id = 49;"
+    )
+    shown = Shown(COMMENTS.loaded(case, more=more))
+    assert shown.card.diagnosis == "Malaria"
+    assert [result.result for result in shown.card.results] == [
+        "3.1 (normal 12-16; off scale low; amended; comment: échantillon coagulé)"
+    ]
+    assert shown.lines == ["HIV rapid test: Positive (comment: paciente errado)"]
+
+
+def test_a_comment_on_a_header_is_read_with_its_members_and_takes_them_back(case):
+    comments = {"Left ear": "not tested in noise", "Medication order": "saisi par erreur", "Right ear": "Mother"}
+    more = "".join(
+        f"UPDATE obs JOIN concept_name USING (concept_id) SET comments = '{comment}' WHERE name = '{header}';"
+        for header, comment in comments.items()
+    )
+    shown = Shown(HEADERS.loaded(case, more=more))
+    assert shown.kinds == ["test", "visit"]
+    order = "Medication order (comment: saisi par erreur)"
+    assert [line for line in shown.lines if "(comment:" in line] == [
+        *(f"{order} > {line}" for line in ("Drug: Penicillin", "Dose: 500", "Units: mg", "Frequency: 8-hourly")),
+        "Left ear (comment: not tested in noise) > Hearing: absent",
+        "Right ear (comment: Mother) > Hearing: normal",
+    ]

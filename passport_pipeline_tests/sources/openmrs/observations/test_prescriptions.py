@@ -104,7 +104,9 @@ def test_with_two_medications_nobody_knows_which_one_a_dose_is_of():
     assert lines == under("Medication order", *LINES)
 
 
-@pytest.mark.parametrize("other", [obs(9, DRUG, value_coded=4711), obs(9, DRUG, value_coded=ASPIRIN, comments="error")])
+@pytest.mark.parametrize(
+    "other", [obs(9, DRUG, value_coded=4711), obs(9, DRUG, value_coded=ASPIRIN, comments="in error")]
+)
 def test_a_medication_that_is_parked_or_taken_back_is_a_second_one_too(other):
     course, lines = course_of(*inside(MEDICATION, other, *PARTS))
     assert course == (None, None, None)
@@ -168,7 +170,9 @@ def test_a_dose_that_is_qualified_is_read_with_what_qualifies_it(more, shown):
 def test_a_dose_of_another_person_says_nothing_of_the_medication():
     encounter = {"encounter_id": 3, "encounter_uuid": "encounter-uuid-3", "encounter_datetime": "2025-11-06 10:00:00"}
     rows = [row | encounter for row in inside(MEDICATION, PARTS[0] | {"person_id": 5, "person_uuid": "other"})]
-    assert course_of(*rows)[0] == (None, None, None)
+    drafts = drafts_of(observations(*rows), KNOWN)
+    assert led(drafts)["dosage"].tolist() == [None]
+    assert [line for lines in visits(drafts)["lines"] for line in lines] == ["Medication order > Dose: 500"]
 
 
 @pytest.mark.parametrize(
