@@ -186,6 +186,8 @@ def _value(side: Mapping[str, Any], name: str) -> str:
 
 
 def _where(conflict: Conflict, name: str) -> str:
+    if name in conflict.added:
+        return "added"
     if name not in conflict.theirs or name not in conflict.ours:
         return "only theirs" if name in conflict.theirs else "only ours"
     return "differs" if name in conflict.fields else "same"

@@ -20,12 +20,14 @@ from bson import ObjectId, json_util
 
 from passport_pipeline.config.settings import month as checked_month
 from passport_pipeline.core.errors import ConfigurationError
+from passport_pipeline.passport.conflicts import edits
 from passport_pipeline.passport.conflicts.decision import Decision, differing_fields
 from passport_pipeline.passport.conflicts.open_conflicts import refreshed
 from passport_pipeline.passport.mongo import bulk
 from passport_pipeline.passport.mongo.collections import CONFLICTS, RECORDS
 from passport_pipeline.passport.mongo.database import Document, Passport, answering
 from passport_pipeline.passport.mongo.states import OPEN
+from passport_pipeline.records.checksums import field_digests
 
 CONFLICTS_PER_QUERY = 500
 
@@ -56,8 +58,9 @@ class Conflict:
     """One conflict as it is displayed: ids, counts and names of fields, and both versions of `data`, which only the
     operator who decides may read.
 
-    `since` and the times of `history` are UTC; `fields` are those that differ; `types` is the application's type of
-    the record and the hospital's; `decision` is None until there is one.
+    `since` and the times of `history` are UTC; `fields` are those of the source's that differ, `added` those that only
+    a person wrote; `types` is the application's type of the record and the hospital's; `decision` is None until there
+    is one.
     """
 
     ref: ConflictRef
@@ -67,6 +70,7 @@ class Conflict:
     obs_uuid: str
     types: tuple[str, str]
     fields: Sequence[str]
+    added: Sequence[str]
     since: datetime
     state: str
     history: Sequence[dict[str, Any]]
@@ -77,7 +81,7 @@ class Conflict:
     @classmethod
     def of(cls, conflict: Document, record_type: str | None) -> Self:
         """From its document and the type of its record, None where that is gone."""
-        ours = conflict["ours"]
+        ours, of_source = conflict["ours"], edits.fields_in_conflict(conflict)
         return cls(
             ref=ConflictRef(conflict["_id"], conflict["revision"]),
             hospital=conflict["hospital"],
@@ -85,7 +89,8 @@ class Conflict:
             day=conflict["day"],
             obs_uuid=conflict["obsUuid"],
             types=(record_type or ours["type"], ours["type"]),
-            fields=differing_fields(conflict["theirs"], ours["data"]),
+            fields=differing_fields(conflict["theirs"], ours["data"], of_source),
+            added=sorted(field_digests(conflict["theirs"]).keys() - of_source),
             since=conflict["stateHistory"][0]["at"],
             state=conflict["state"],
             history=conflict["stateHistory"],
@@ -112,6 +117,7 @@ class Conflict:
             "obsUuid": self.obs_uuid,
             "type": self.type,
             "fields": list(self.fields),
+            "added": list(self.added),
             "since": self.since.isoformat(),
             "state": self.state,
             "stateHistory": history,

@@ -28,7 +28,7 @@ from passport_pipeline.config.settings import Settings
 from passport_pipeline.core.errors import ConfigurationError, WindowBusy, WindowTakenOver
 from passport_pipeline.passport import audit_log
 from passport_pipeline.passport.accounts import ensure_hospital
-from passport_pipeline.passport.conflicts import merge, open_conflicts
+from passport_pipeline.passport.conflicts import edits, merge, open_conflicts
 from passport_pipeline.passport.conflicts.decision import Decision
 from passport_pipeline.passport.conflicts.queue import ConflictRef
 from passport_pipeline.passport.days import counts
@@ -227,7 +227,7 @@ def _obstacle(run: Run, ref: ConflictRef, conflict: Document, record: Document, 
         return Outcome(str(ref), Result.CHANGED, "nothing is left to decide; the next run of its window withdraws it")
     if not patients.existing(run.passport, [conflict["ours"]["patientId"]]):
         return Outcome(str(ref), Result.REFUSED, "its patient is gone; the next run of its window takes it out")
-    reason = decision.fault(record, conflict["ours"])
+    reason = decision.fault(record, conflict["ours"], edits.fields_of_source(record, conflict["ours"]))
     return Outcome(str(ref), Result.REFUSED, reason) if reason else None
 
 

@@ -24,6 +24,7 @@ from passport_pipeline.passport.mongo.schemas import (
     DATE,
     DAY,
     EMAIL,
+    FIELD_DIGEST,
     HASH,
     ID,
     ID_TEXT,
@@ -59,6 +60,8 @@ SOURCE = document(
     rows=ROWS,
     checksum=HASH,
     dataChecksum=HASH,
+    # Of each field of `data` that the pipeline wrote; absent in records of versions up to 0.1.0.
+    written={"bsonType": "object", "additionalProperties": FIELD_DIGEST},
     rules=NUMBER,
     runId=LINE,
     version={"bsonType": ["int", "long"], "minimum": 1},

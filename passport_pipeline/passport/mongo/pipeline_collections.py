@@ -136,6 +136,8 @@ PIPELINE_COLLECTIONS = (
             stateHistory=HISTORY,
             theirs={"bsonType": "object"},
             ours={"bsonType": "object"},
+            # The fields that the pipeline wrote in the record, by name; absent in conflicts of versions up to 0.1.0.
+            written=array(LINE),
             rows=ROWS,
             checksum=HASH,
             decision=document(

@@ -84,6 +84,7 @@ TEXT = text()
 LINE = text(1)
 ID_TEXT = text(pattern="^[0-9a-f]{24}$")
 HASH = text(pattern="^[0-9a-f]{32}$")
+FIELD_DIGEST = text(pattern="^[0-9a-f]{16}$")
 WINDOW = text(pattern=r"^\d{4}-\d{2}$")
 DAY = text(pattern=r"^\d{4}-\d{2}-\d{2}$")
 # The application's own expression, /^\w+([.-]?\w+)*@\w+([.-]?\w+)*(\.\w{2,3})+$/, in a form that accepts the
