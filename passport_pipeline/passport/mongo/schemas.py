@@ -76,6 +76,13 @@ def one_of(*values: str) -> Schema:
     return {"enum": list(values)}
 
 
+def any_of(*schemas: Schema) -> Schema:
+    """What at least one of these schemas accepts. What the last one refuses is reported: it is the general case, the
+    others are exceptions.
+    """
+    return {"anyOf": list(schemas)}
+
+
 ID = {"bsonType": "objectId"}
 DATE = {"bsonType": "date"}
 BOOLEAN = {"bsonType": "bool"}
