@@ -75,6 +75,7 @@ def record(
     hospital: str = "central",
     run_id: str = "run-1",
     second: int = 1_762_417_800,
+    previous: int | None = None,
 ) -> dict[str, Any]:
     """The record that observation `number` leads; other keywords are what its source may change."""
     uuid = f"obs-{number}-0"
@@ -110,6 +111,8 @@ def record(
         "updatedAt": NOW,
         "__v": 0,
     }
+    if previous is not None:
+        made["source"]["previousVersion"] = previous
     made["source"]["checksum"] = checksum(made)
     made["source"] |= {"dataChecksum": data_checksum(made["data"]), "written": field_digests(made["data"])}
     made["source"] |= {"rules": 1, "runId": run_id, "version": 1}

@@ -42,15 +42,17 @@ class Killed(BaseException):
 def day_before(world):
     """What the passport holds before the run that dies, and what the application did to it meanwhile."""
     gone, edited, back = record(6, world.patients[2]), record(7, world.patients[0]), record(8, world.patients[1])
-    settled = record(11, world.patients[1])
+    settled, replaced = record(11, world.patients[1]), [record(n, world.patients[2]) for n in (12, 13)]
     first = [
         *(record(n, world.patients[n % 2]) for n in (1, 2, 3, 4, 5)),
-        *(gone, edited, back, settled, record(9, world.patients[1])),
+        *(gone, edited, back, settled, record(9, world.patients[1]), *replaced),
     ]
     world.run(first, [parked(20), parked(21)])
     world.edit(back, details="as the doctor says")
     world.edit(edited, details="as the doctor says")
     world.edit(settled, details="as the doctor says")
+    world.edit(replaced[0], notes="as the doctor says")
+    world.edit(replaced[1], details="as the doctor says")
     world.run(
         [
             *(one for one in first if one not in (back, settled)),
@@ -70,6 +72,8 @@ def day_after(world):
         record(7, world.patients[0], data={"details": "Typhoid"}, crc=9),
         record(8, world.patients[1]),
         record(11, world.patients[1]),
+        record(14, world.patients[2], data={"details": "Measles"}, previous=12),
+        record(15, world.patients[2], data={"details": "Measles"}, previous=13),
         record(20, world.patients[2]),
         record(30, world.patients[3], row_count=2),
         record(31, world.patients[3], data={"testStatus": "Fine"}),

@@ -22,6 +22,8 @@ STATUS = "medicationStatus"
 WRITTEN_FIELDS = ("patientId", "type", "data", "createdBy", "openmrsData", "source", "updatedAt")
 # What `source` says of one version alone.
 OF_ONE_VERSION = frozenset({"moved", "restored", "decided"})
+# What `source` says of the data that the source last gave.
+OF_WHAT_THE_SOURCE_SAID = frozenset({"type", "checksum", "dataChecksum", "written"})
 
 
 class Classified(NamedTuple):
@@ -139,6 +141,47 @@ def restored(archived: Document, incoming: Document) -> Document:
         "source": source | {"version": version, "restored": version, "runId": incoming["source"]["runId"]},
         "updatedAt": incoming["updatedAt"],
     }
+
+
+def replaced_by(copies: Iterable[Document], incoming: Iterable[Document]) -> dict[ObjectId, Document]:
+    """What each incoming record's row replaces, as it was when it was last retracted, by the incoming one's _id; absent
+    where nothing is known of it.
+
+    `copies` are of retracted records, the last one at the end. One of another person and another patient does not
+    count.
+    """
+    by_row = {copy["document"]["source"]["obsId"]: copy["document"] for copy in copies}
+    replaced = {}
+    for record in incoming:
+        before = by_row.get(record["source"]["previousVersion"])
+        if before and (
+            before["patientId"] == record["patientId"]
+            or before["source"]["personUuid"] == record["source"]["personUuid"]
+        ):
+            replaced[record["_id"]] = before
+    return replaced
+
+
+def taking_over(replaced: Document, incoming: Document) -> Document:
+    """A new record with what a person wrote in the one whose row its row replaces, and all that only the application
+    knows of that one.
+
+    Where the two contradict each other it says what the replaced one said, so that a conflict is opened on it.
+    """
+    known = {name: value for name, value in replaced.items() if name not in incoming}
+    source = incoming["source"]
+    if contradicts(replaced, incoming):
+        says = {name: value for name, value in replaced["source"].items() if name in OF_WHAT_THE_SOURCE_SAID}
+        source = {name: value for name, value in source.items() if name not in OF_WHAT_THE_SOURCE_SAID} | says
+        return incoming | known | {"type": replaced["type"], "data": replaced["data"], "source": source}
+    data = edits.merged_data(replaced, incoming)
+    if STATUS in incoming["data"]:
+        data[STATUS] = incoming["data"][STATUS]
+    same_type = incoming["type"] == edits.source_type(replaced)
+    record_type = replaced["type"] if same_type else incoming["type"]
+    if record_type != incoming["type"]:
+        source = source | {"type": incoming["type"]}
+    return incoming | known | {"type": record_type, "data": data, "source": source}
 
 
 def as_read(record: Document) -> Document:

@@ -210,6 +210,7 @@ APPLICATION_COLLECTIONS = (
             Index(("syncDate",)),
             Index(("source.hospital", "source.obsUuid"), unique=True, where_present="source.obsUuid"),
             Index(("source.hospital", "source.day", "_id"), where_present="source.hospital"),
+            Index(("source.hospital", "source.obsId"), where_present="source.obsId"),
         ),
     ),
     Collection(

@@ -168,7 +168,11 @@ PIPELINE_COLLECTIONS = (
             runId=LINE,
             document={"bsonType": "object"},
         ),
-        (Index(("hospital", "day")), Index(("hospital", "document.source.obsUuid"))),
+        (
+            Index(("hospital", "day")),
+            Index(("hospital", "document.source.obsUuid")),
+            Index(("hospital", "document.source.obsId")),
+        ),
     ),
     Collection(
         LEASES,

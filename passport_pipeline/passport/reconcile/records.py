@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from bson import ObjectId
@@ -56,6 +57,7 @@ class RecordStore:
     def __init__(self, run: Run, marker: DirtyMarker, done: Counter[str]) -> None:
         self._run, self._marker, self._done = run, marker, done
         self._refused: Records = {}
+        self._live: AbstractSet[ObjectId] = frozenset()  # all of the chunk
 
     def store(self, incoming: Records) -> Records:
         """Store these records; returns parked rows for those that MongoDB or a missing patient refuses.
@@ -63,6 +65,7 @@ class RecordStore:
         A fixed number of commands, whatever the number of records, unless others change the same ones meanwhile.
         """
         self._refused = {}
+        self._live = incoming.keys()
         pending = incoming
         for _ in range(ROUNDS):
             if not pending:
@@ -127,8 +130,9 @@ class RecordStore:
         if not new:
             return
         self._marker.mark_dirty()
-        restored = {key: merge.restored(record, new[key]) for key, record in self._archived(new).items()}
-        inserted = new | restored
+        taken_up = {key: merge.taking_over(record, new[key]) for key, record in self._replaced(new).items()}
+        taken_up |= {key: merge.restored(record, new[key]) for key, record in self._archived(new).items()}
+        inserted = new | taken_up
         for record in inserted.values():
             record["source"] |= self._run.fence
         outcome = bulk.insert(self._run.passport[RECORDS], list(inserted.values()))
@@ -139,9 +143,9 @@ class RecordStore:
             del inserted[key]
         this.stored += inserted.values()
         self._done["inserted"] += len(inserted)
-        # What came back as it was, because both sides had changed it, becomes a conflict in the next round.
-        back = restored.keys() & inserted.keys()
-        this.pending |= {key: new[key] for key in back if not merge.is_unchanged(inserted[key], new[key])}
+        # What says what it said before, because both sides had changed it, becomes a conflict in the next round.
+        again = taken_up.keys() & inserted.keys()
+        this.pending |= {key: new[key] for key in again if not merge.is_unchanged(inserted[key], new[key])}
 
     def _archived(self, new: Records) -> Records:
         """The last state of those that come back after a retraction, also under another _id, by their own; an
@@ -151,6 +155,22 @@ class RecordStore:
         unfinished = [copy for copy in copies if copy["state"] == "retracting" and copy["_id"] in new]
         retraction.finish_all(self._run, unfinished)
         return merge.latest(copies, new.values()) if copies else {}
+
+    def _replaced(self, new: Records) -> Records:
+        """The last state of the records whose rows a new one's row replaces at the source, by the new one's _id. Those
+        that are still there are retracted first, whichever day they are of, so that nobody edits them any more.
+        """
+        replacing = {key: record for key, record in new.items() if "previousVersion" in record["source"]}
+        if not replacing:
+            return {}
+        numbers = [record["source"]["previousVersion"] for record in replacing.values()]
+        query = {"source.hospital": self._run.hospital.key, "source.obsId": {"$in": numbers}}
+        there = list(self._run.passport[RECORDS].find(query, {"source.day": 1}, batch_size=len(numbers) + 1))
+        gone = {record["_id"]: record["source"]["day"] for record in there if record["_id"] not in self._live}
+        if gone:
+            self._marker.mark_dirty(gone.values())
+            self._done["retracted"] += retraction.retract(self._run, list(gone), "replaced")
+        return merge.replaced_by(retraction.copies_of_rows(self._run, numbers), replacing.values())
 
     def _replace(self, incoming: Sequence[Document]) -> None:
         """Retract other records of the same observations: their creation second, so their _id, changed."""

@@ -25,26 +25,31 @@ def operator(operating_on):
 
 
 @pytest.fixture(scope="module")
-def dispute(operator):
+def mutations(operator):
+    sample = operator.samples[0]
+    with closing(Mutations(operator.admin, operator.databases[sample.spec.key], sample, seed=3)) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def dispute(operator, mutations):
     """Open a conflict: the hospital changes a row in place, the application its record; gives the record's _id and
     what the application wrote over the hospital's words.
     """
-    sample = operator.samples[0]
-    with closing(Mutations(operator.admin, operator.databases[sample.spec.key], sample, seed=3)) as mutations:
 
-        def open_one():
-            record = None
-            while record is None:
-                leads = {"source.rows.0.obsId": {"$in": list(mutations.change_value().obs_ids)}, "editedBy": None}
-                record = operator.database.medicalrecords.find_one(leads)
-            edit = dict.fromkeys(ANSWERS & record["data"].keys(), SAYS)
-            change = {f"data.{name}": value for name, value in (edit | ADDS).items()}
-            change |= {"editedBy": "a doctor", "lastEditedAt": datetime.now(UTC)}
-            operator.database.medicalrecords.update_one({"_id": record["_id"]}, {"$set": change})
-            assert [run.failures for run in operator.sync()] == [[]]
-            return record["_id"], edit
+    def open_one():
+        record = None
+        while record is None:
+            leads = {"source.rows.0.obsId": {"$in": list(mutations.change_value().obs_ids)}, "editedBy": None}
+            record = operator.database.medicalrecords.find_one(leads)
+        edit = dict.fromkeys(ANSWERS & record["data"].keys(), SAYS)
+        change = {f"data.{name}": value for name, value in (edit | ADDS).items()}
+        change |= {"editedBy": "a doctor", "lastEditedAt": datetime.now(UTC)}
+        operator.database.medicalrecords.update_one({"_id": record["_id"]}, {"$set": change})
+        assert [run.failures for run in operator.sync()] == [[]]
+        return record["_id"], edit
 
-        yield open_one
+    return open_one
 
 
 @pytest.fixture
@@ -128,3 +133,17 @@ def test_all_of_a_hospital_and_month_are_decided_with_a_field_of_the_other_side(
 )
 def test_a_wrong_configuration_fails_the_run_with_one_message(job, config, message):
     assert message in failure(job(**config))
+
+
+def test_what_a_doctor_added_goes_over_to_the_row_by_which_the_hospital_replaces_the_record(operator, mutations):
+    records = operator.database.medicalrecords
+    fit = [number for number in mutations.answered() if mutations.hospital.obs["voided"][number] == 0]
+    before = records.find_one({"source.obsId": {"$in": fit}, "editedBy": None}, sort=[("_id", 1)])
+    change = {f"data.{name}": value for name, value in ADDS.items()} | {"editedBy": "a doctor"}
+    records.update_one({"_id": before["_id"]}, {"$set": change})
+    mutations.edit(before["source"]["obsId"])
+    assert [run.failures for run in operator.sync()] == [[]]
+    after = records.find_one({"source.previousVersion": before["source"]["obsId"]})
+    assert (after["data"].items() >= ADDS.items(), after["editedBy"]) == (True, "a doctor")
+    assert records.find_one({"_id": before["_id"]}) is None
+    everything_agrees(operator, {after["_id"]: ADDS})
