@@ -9,7 +9,7 @@ from passport_pipeline.passport.conflicts import open_conflicts
 from passport_pipeline.passport.days import dirty
 from passport_pipeline.passport.days.state import recorded
 from passport_pipeline.passport.mongo import bulk
-from passport_pipeline.passport.mongo.collections import AUDIT
+from passport_pipeline.passport.mongo.collections import AUDIT, RECORDS
 from passport_pipeline.passport.mongo.contract import COLLECTIONS
 from passport_pipeline.passport.parked import parked_rows
 from passport_pipeline.passport.patients import patients
@@ -45,7 +45,7 @@ def day_before(world):
     settled, replaced = record(11, world.patients[1]), [record(n, world.patients[2]) for n in (12, 13)]
     first = [
         *(record(n, world.patients[n % 2]) for n in (1, 2, 3, 4, 5)),
-        *(gone, edited, back, settled, record(9, world.patients[1]), *replaced),
+        *(gone, edited, back, settled, record(9, world.patients[1]), *replaced, record(16, world.patients[2])),
     ]
     world.run(first, [parked(20), parked(21)])
     world.edit(back, details="as the doctor says")
@@ -63,7 +63,8 @@ def day_before(world):
 
 
 def day_after(world):
-    """Every kind of change at once."""
+    """Every kind of change at once; the application deletes a record, too."""
+    world.passport[RECORDS].delete_one({"_id": record(16, world.patients[2])["_id"]})
     return [
         record(1, world.patients[1]),
         record(2, world.patients[0], data={"details": "Measles"}, crc=7),
@@ -74,6 +75,7 @@ def day_after(world):
         record(11, world.patients[1]),
         record(14, world.patients[2], data={"details": "Measles"}, previous=12),
         record(15, world.patients[2], data={"details": "Measles"}, previous=13),
+        record(16, world.patients[2]),
         record(20, world.patients[2]),
         record(30, world.patients[3], row_count=2),
         record(31, world.patients[3], data={"testStatus": "Fine"}),

@@ -112,6 +112,13 @@ def end_all(run: Run, records: Sequence[Document]) -> None:
     withdraw(run, conflicts.values())
 
 
+def end_deletions(run: Run, record_ids: Sequence[ObjectId]) -> None:
+    """End the open conflicts over records that were deleted through the application, and that the source no longer
+    has either.
+    """
+    withdraw(run, [conflict for conflict in find(run, record_ids).values() if "kind" in conflict])
+
+
 def _same_data(conflict: Document, record: Document) -> bool:
     """Whether the conflict holds what the record's `data` says, but for what the application sets by itself."""
     return field_digests(conflict["theirs"]) == field_digests(record["data"])
@@ -123,7 +130,8 @@ def _as_read(conflict: Document) -> Document:
 
 
 def _revision(content: Document) -> Document:
-    return {"$set": content, "$unset": {"decision": ""}, "$inc": {"revision": 1}}
+    # It may have been opened because the record had been deleted, which is there again.
+    return {"$set": content, "$unset": dict.fromkeys(("decision", "kind", "version"), ""), "$inc": {"revision": 1}}
 
 
 def _write(run: Run, operations: Sequence[UpdateOne]) -> None:

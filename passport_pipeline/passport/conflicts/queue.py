@@ -30,6 +30,7 @@ from passport_pipeline.passport.mongo.states import OPEN
 from passport_pipeline.records.checksums import field_digests
 
 CONFLICTS_PER_QUERY = 500
+EDITED = "edited"
 
 
 class ConflictRef(NamedTuple):
@@ -58,12 +59,13 @@ class Conflict:
     """One conflict as it is displayed: ids, counts and names of fields, and both versions of `data`, which only the
     operator who decides may read.
 
-    `since` and the times of `history` are UTC; `fields` are those of the source's that differ, `added` those that only
-    a person wrote; `types` is the application's type of the record and the hospital's; `decision` is None until there
-    is one.
+    `kind` is `edited`, or `deleted` where a user of the application deleted the record; `since` and the times of
+    `history` are UTC; `fields` are those of the source's that differ, `added` those that only a person wrote; `types`
+    is the application's type of the record and the hospital's; `decision` is None until there is one.
     """
 
     ref: ConflictRef
+    kind: str
     hospital: str
     window: str
     day: str
@@ -82,14 +84,16 @@ class Conflict:
     def of(cls, conflict: Document, record_type: str | None) -> Self:
         """From its document and the type of its record, None where that is gone."""
         ours, of_source = conflict["ours"], edits.fields_in_conflict(conflict)
+        kind = conflict.get("kind", EDITED)
         return cls(
             ref=ConflictRef(conflict["_id"], conflict["revision"]),
+            kind=kind,
             hospital=conflict["hospital"],
             window=conflict["window"],
             day=conflict["day"],
             obs_uuid=conflict["obsUuid"],
             types=(record_type or ours["type"], ours["type"]),
-            fields=differing_fields(conflict["theirs"], ours["data"], of_source),
+            fields=differing_fields(conflict["theirs"], ours["data"], of_source) if kind == EDITED else (),
             added=sorted(field_digests(conflict["theirs"]).keys() - of_source),
             since=conflict["stateHistory"][0]["at"],
             state=conflict["state"],
@@ -111,6 +115,7 @@ class Conflict:
         history = [{**entry, "at": entry["at"].isoformat()} for entry in self.history]
         described = {
             "id": str(self.ref),
+            "kind": self.kind,
             "hospital": self.hospital,
             "window": self.window,
             "day": self.day,
@@ -183,6 +188,6 @@ def _current(passport: Passport, query: Document, now: datetime) -> Iterator[Con
         }
         for document in chunk:
             record = records.get(document["record"])
-            if record and document["state"] == OPEN:
+            if record and document["state"] == OPEN and "kind" not in document:
                 document = refreshed(passport, document, record, now)  # noqa: PLW2901
             yield Conflict.of(document, record["type"] if record else None)

@@ -109,7 +109,9 @@ def _in_conflict(
 
     Either as documents of `record` (its _id), `day` and `rows` (obsId and crc of each).
     """
-    query = {"hospital": hospital_key, **CONFLICT.unfinished} | ({"day": day} if day else {})
+    # The rows of a record that was deleted through the application are parked, and count as such.
+    query = {"hospital": hospital_key, "kind": {"$exists": False}, **CONFLICT.unfinished}
+    query |= {"day": day} if day else {}
     conflicts = list(passport[CONFLICTS].find(query, {"record": 1, "day": 1, "rows.obsId": 1, "rows.crc": 1}))
     records = {"_id": {"$in": [conflict["record"] for conflict in conflicts]}}
     content = {"source.day": 1, "source.rows.obsId": 1, "source.rows.crc": 1}

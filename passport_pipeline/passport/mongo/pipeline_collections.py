@@ -127,6 +127,9 @@ PIPELINE_COLLECTIONS = (
                 *("theirs", "ours", "rows", "checksum"),
             ),
             record=ID,
+            # Absent where both sides changed the record; of a deleted one, `version` is its last.
+            kind=one_of("deleted"),
+            version=NUMBER,
             # Counts what changed in it while it is open.
             revision=NUMBER,
             hospital=LINE,
@@ -151,6 +154,7 @@ PIPELINE_COLLECTIONS = (
         (
             # At most one conflict of a record is open, however many runs race.
             Index(("record",), unique=True, where=("state", "open")),
+            Index(("record", "kind"), where_present="kind"),
             Index(("hospital", "day")),
             Index(("state",)),
         ),
@@ -211,6 +215,8 @@ PIPELINE_COLLECTIONS = (
             clockSkew=NUMBER,
             # Held back as a whole: since when, why; what an operator let through; what it had while it was plausible.
             heldBack=document(("since", "why", "vanished"), since=DATE, why=LINE, vanished=NUMBER, parking=WINDOW),
+            # When it was found that MongoDB had lost records of it (losses).
+            recordsLostAt=DATE,
             letThrough=document(("until", "vanished"), until=DATE, vanished=NUMBER),
             known=document((), usable=NUMBER, filled=array(LINE)),
             # By which a database that was restored from a backup is recognised; the rest is the record system's.

@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from datetime import date
 
 from bson import ObjectId
 from pymongo import UpdateOne
@@ -29,10 +30,10 @@ from passport_pipeline.passport.mongo import bulk
 from passport_pipeline.passport.mongo.collections import RECORDS
 from passport_pipeline.passport.mongo.database import Document
 from passport_pipeline.passport.parked import parked_rows
-from passport_pipeline.passport.parked.retry_policy import DELETED_PATIENT, INVALID_DOCUMENT
+from passport_pipeline.passport.parked.retry_policy import DELETED_PATIENT, DELETED_RECORD, INVALID_DOCUMENT
 from passport_pipeline.passport.patients import patients
 from passport_pipeline.passport.patients.patients import Reference
-from passport_pipeline.passport.reconcile import retraction
+from passport_pipeline.passport.reconcile import deletions, retraction
 from passport_pipeline.passport.run import Run
 
 ROUNDS = 20
@@ -54,8 +55,8 @@ class _Round:
 class RecordStore:
     """Stores the records of one day; `done` counts what was inserted, updated and retracted."""
 
-    def __init__(self, run: Run, marker: DirtyMarker, done: Counter[str]) -> None:
-        self._run, self._marker, self._done = run, marker, done
+    def __init__(self, run: Run, day: date, marker: DirtyMarker, done: Counter[str]) -> None:
+        self._run, self._day, self._marker, self._done = run, day, marker, done
         self._refused: Records = {}
         self._live: AbstractSet[ObjectId] = frozenset()  # all of the chunk
 
@@ -127,10 +128,14 @@ class RecordStore:
             self._refused[key] = parked_rows.of_record(incoming[key], INVALID_DOCUMENT, self._run.now, fields)
 
     def _insert(self, new: Records, this: _Round) -> None:
+        deleted = self._deletions(new)
+        for key in deleted.out:
+            self._refused[key] = parked_rows.of_record(new.pop(key), DELETED_RECORD, self._run.now)
         if not new:
             return
         self._marker.mark_dirty()
         taken_up = {key: merge.taking_over(record, new[key]) for key, record in self._replaced(new).items()}
+        taken_up |= deleted.back
         taken_up |= {key: merge.restored(record, new[key]) for key, record in self._archived(new).items()}
         inserted = new | taken_up
         for record in inserted.values():
@@ -146,6 +151,11 @@ class RecordStore:
         # What says what it said before, because both sides had changed it, becomes a conflict in the next round.
         again = taken_up.keys() & inserted.keys()
         this.pending |= {key: new[key] for key in again if not merge.is_unchanged(inserted[key], new[key])}
+
+    def _deletions(self, new: Records) -> deletions.Deletions:
+        """Those of these records that somebody has deleted through the application."""
+        written = self._done["inserted"] - self._done["retracted"]
+        return deletions.find(self._run, self._marker, self._day, new, written)
 
     def _archived(self, new: Records) -> Records:
         """The last state of those that come back after a retraction, also under another _id, by their own; an

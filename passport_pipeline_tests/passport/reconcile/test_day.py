@@ -75,11 +75,11 @@ def test_a_chunk_costs_the_same_few_commands_whatever_its_size(world, commands):
     for few, many in costs.values():
         assert few == many
     assert {kind: len(few) for kind, (few, _) in costs.items()} == {
-        "new": 15,
+        "new": 16,
         "same": 11,
         "changed": 17,
         "gone": 20,
-        "back": 17,
+        "back": 23,
     }
 
 
