@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bson import ObjectId
-from pymongo import ReturnDocument
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
@@ -62,15 +61,14 @@ class Application(threading.Thread):
         field = "details" if record["type"] == "condition" else "result"
         now = datetime.now(UTC)
         text = f"As the doctor says ({len(self.edited)})"
-        change = {f"data.{field}": text, "editedBy": "a doctor", "lastEditedAt": now, "updatedAt": now}
-        self._save(record["_id"], change, whole=True)
+        own = {"editedBy": "a doctor", "lastEditedAt": now, "updatedAt": now}
+        self._save(record["_id"], {field: text}, own)
 
     def _end_medication(self) -> None:
         """The application's timer."""
         record = self._any({"type": "medication", "data.medicationStatus": "Active", "editedBy": None})
         if record is not None:
-            change = {"data.medicationStatus": "Past", "updatedAt": datetime.now(UTC)}
-            self._save(record["_id"], change, whole=False)
+            self._save(record["_id"], {"medicationStatus": "Past"}, {"updatedAt": datetime.now(UTC)})
 
     def _register(self) -> None:
         """Register a person who was known at a hospital only."""
@@ -87,12 +85,9 @@ class Application(threading.Thread):
         )
         return next(iter(records), None)
 
-    def _save(self, record: ObjectId, change: dict[str, Any], *, whole: bool) -> None:
-        """Save, and remember the record's data, all of it where a doctor edited it."""
-        saved = self._database["medicalrecords"].find_one_and_update(
-            {"_id": record}, {"$set": change}, return_document=ReturnDocument.AFTER
-        )
-        if saved is not None:  # else the pipeline has retracted it meanwhile
-            whole = whole or "editedBy" in saved
-            data = saved["data"]
-            self.edited[record] = dict(data) if whole else {"medicationStatus": data["medicationStatus"]}
+    def _save(self, record: ObjectId, data: dict[str, Any], own: dict[str, Any]) -> None:
+        """Save fields of a record's data, which must stay, and with them `own` fields of the application."""
+        change = {f"data.{name}": value for name, value in data.items()} | own
+        if self._database["medicalrecords"].update_one({"_id": record}, {"$set": change}).matched_count:
+            self.edited[record] = self.edited.get(record, {}) | data
+        # Else the pipeline has retracted it meanwhile.

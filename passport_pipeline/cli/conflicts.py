@@ -145,6 +145,7 @@ def _print_list(conflicts: Sequence[Conflict], limit: int) -> None:
 
     from passport_pipeline.cli.consoles import output
     from passport_pipeline.cli.tables import minute
+    from passport_pipeline.passport.conflicts.queue import EDITED
 
     if not conflicts:
         say(NONE)
@@ -154,7 +155,8 @@ def _print_list(conflicts: Sequence[Conflict], limit: int) -> None:
     for name in ("hospital", "day", "type", "fields that differ", "since", "state"):
         table.add_column(name, overflow="fold")
     for each in conflicts[:limit]:
-        cells = (str(each.ref), each.hospital, each.day, each.type, ", ".join(each.fields), minute(each.since))
+        differs = ", ".join(each.fields) if each.kind == EDITED else f"({each.kind})"
+        cells = (str(each.ref), each.hospital, each.day, each.type, differs, minute(each.since))
         table.add_row(*cells, f"{each.state}: {each.decision}" if each.decision else each.state)
     output().print(table)
     if len(conflicts) > limit:
@@ -167,7 +169,8 @@ def _print_one(conflict: Conflict, *, values: bool) -> None:
     from passport_pipeline.cli.consoles import output
     from passport_pipeline.cli.tables import minute
 
-    table = Table(title=f"{conflict.ref}: {conflict.hospital} {conflict.day}, {conflict.type}, {conflict.state}")
+    about = f"{conflict.hospital} {conflict.day}, {conflict.type}, {conflict.kind}, {conflict.state}"
+    table = Table(title=f"{conflict.ref}: {about}")
     for name in ("field", "", *(("theirs (the application's)", "ours (the hospital's)") if values else ())):
         table.add_column(name, overflow="fold")
     for name in dict.fromkeys([*conflict.theirs, *conflict.ours]):
@@ -186,6 +189,8 @@ def _value(side: Mapping[str, Any], name: str) -> str:
 
 
 def _where(conflict: Conflict, name: str) -> str:
+    if name in conflict.added:
+        return "added"
     if name not in conflict.theirs or name not in conflict.ours:
         return "only theirs" if name in conflict.theirs else "only ours"
     return "differs" if name in conflict.fields else "same"

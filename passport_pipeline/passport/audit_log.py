@@ -21,7 +21,7 @@ from passport_pipeline.passport.run import Run
 
 _EMPTY = blake2b(digest_size=8)  # a copy of one costs less than a new one
 
-Event = Literal["version", "left", "retracted"]
+Event = Literal["version", "left", "retracted", "deleted", "stays_deleted"]
 # What an entry is made of; enough to write one that an interrupted run owes.
 _OF_SOURCE = ["hospital", "day", "window", "version", "restored", "moved", "decided", "runId", "concept", "clinician"]
 NEEDED = dict.fromkeys(("patientId", "type", *(f"source.{name}" for name in _OF_SOURCE)), 1)
@@ -63,6 +63,36 @@ def retraction(run: Run, record: Document, why: str) -> Document:
         "replaced": "Record removed, because another one took its place",
     }[why]
     return _entry(run, record, "retracted", "delete", details)
+
+
+def deletion(run: Run, record: Document) -> Document:
+    """The entry of a deletion through the application, which the synchronisation found in the record's last version."""
+    return _entry(run, record, "deleted", "delete", "Record deleted through the application, found")
+
+
+def stays_deleted(run: Run, record: Document, by: str) -> Document:
+    """The entry of an operator's decision that a record that was deleted through the application stays so."""
+    entry = _entry(run, record, "stays_deleted", "delete", "")
+    details = f"Deletion of a record of {run.account.hospital_name} confirmed by {by} ({record['type']})"
+    return entry | {"details": details, "performedBy": by}
+
+
+def last_versions(passport: Passport, record_ids: Iterable[ObjectId]) -> dict[ObjectId, int]:
+    """The last version of each of these records that has an entry; a record that was never stored is absent."""
+    last: dict[ObjectId, int] = {}
+    version, asked = 1, set(record_ids)
+    while asked:
+        asked -= missing(passport, dict.fromkeys(asked, version))
+        last |= dict.fromkeys(asked, version)
+        version += 1
+    return last
+
+
+def retracted(passport: Passport, records: Iterable[Document]) -> set[ObjectId]:
+    """The ids of those of these records whose present version was retracted."""
+    entries = {entry_id(record["_id"], record["source"]["version"], "retracted"): record["_id"] for record in records}
+    found = passport[AUDIT].find({"_id": {"$in": list(entries)}}, {"_id": 1}, batch_size=len(entries) + 1)
+    return {entries[entry["_id"]] for entry in found}
 
 
 def missing(passport: Passport, versions: Mapping[ObjectId, int]) -> set[ObjectId]:

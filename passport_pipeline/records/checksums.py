@@ -1,4 +1,4 @@
-"""The checksums by which records are compared: of all that its source decides, and of its data alone.
+"""The checksums by which records are compared: of all that its source decides, of its data, of each field of its data.
 
 What belongs here: which fields count and how they are hashed. What does not: what follows from a difference
 (passport.reconcile).
@@ -16,7 +16,9 @@ _EMPTY = blake2b(digest_size=16)  # a copy of one costs less than a new one
 
 NOT_COMPARED = frozenset({"_id", "syncDate", "createdAt", "updatedAt", "__v"})
 NOT_COMPARED_DATA = frozenset({"medicationStatus"})
-NOT_COMPARED_SOURCE = frozenset({"checksum", "dataChecksum", "rules", "runId", "version", "fence"})
+# What the application itself puts into the entries of a list that it saves, such as a condition's medications.
+NOT_COMPARED_IN_LISTS = NOT_COMPARED_DATA | {"_id"}
+NOT_COMPARED_SOURCE = frozenset({"checksum", "dataChecksum", "written", "rules", "runId", "version", "fence"})
 
 Document = Mapping[str, Any]
 
@@ -45,3 +47,31 @@ def checksum(document: Document) -> str:
     compared["data"] = {k: v for k, v in document["data"].items() if k not in NOT_COMPARED_DATA}
     compared["source"] = {k: v for k, v in document["source"].items() if k not in NOT_COMPARED_SOURCE}
     return hashed(compared)
+
+
+def field_digests(data: Document) -> dict[str, str]:
+    """16 hex digits for each field of a record's `data` that says something, by the field's name.
+
+    A field that is null, empty, or holds nothing but such values says as much as one that is absent: the application
+    saves its models' defaults with a record that it only reads. What it sets itself (medicationStatus, the `_id` of an
+    entry of a list) does not count.
+    """
+    digests = {}
+    for name, value in data.items():
+        # Nearly all values are texts.
+        said = value if type(value) is str else _said(value)
+        if said is None or said == "" or name in NOT_COMPARED_DATA:
+            continue
+        json = orjson.dumps(said, default=repr, option=orjson.OPT_SORT_KEYS)
+        digests[name] = blake2b(json, digest_size=8).hexdigest()
+    return digests
+
+
+def _said(value: Any) -> Any:
+    """The value without what says nothing in it; None where nothing is left."""
+    if isinstance(value, dict):
+        parts = ((name, _said(part)) for name, part in value.items() if name not in NOT_COMPARED_IN_LISTS)
+        value = {name: part for name, part in parts if part is not None}
+    elif isinstance(value, list):
+        value = [part for part in map(_said, value) if part is not None]
+    return None if value in ("", [], {}) else value

@@ -18,7 +18,7 @@ import pandas as pd
 from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.core.time_zones import moments, utc_of, written
 from passport_pipeline.records.allergies import allergy_entries
-from passport_pipeline.records.checksums import hashed
+from passport_pipeline.records.checksums import field_digests, hashed
 from passport_pipeline.records.data_fields import data_fields
 from passport_pipeline.records.provenance import Leads, openmrs_data, sources
 from passport_pipeline.sources.drafts import (
@@ -198,7 +198,7 @@ def _records(
     ):
         compared = {"patientId": patient_id, "type": type_, "data": fields, "createdBy": user}
         compared |= {"openmrsData": openmrs_fields, "source": origin}
-        origin |= {"checksum": hashed(compared), "dataChecksum": hashed(fields)}
+        origin |= {"checksum": hashed(compared), "dataChecksum": hashed(fields), "written": field_digests(fields)}
         origin |= {"rules": rules, "runId": run_id, "version": 1}
         if type_ == MEDICATION:
             fields["medicationStatus"] = "Active" if is_live else "Past"

@@ -22,6 +22,7 @@ from passport_pipeline.passport.accounts import days_without_accounts
 from passport_pipeline.passport.days import leases
 from passport_pipeline.passport.days.counts import recounted, rows_of_day
 from passport_pipeline.passport.days.dirty import mark_doubted
+from passport_pipeline.passport.days.losses import losses, note_damage
 from passport_pipeline.passport.days.state import DayCount, DayRecord, Totals, recorded, recorded_months
 from passport_pipeline.passport.mongo.database import Passport
 from passport_pipeline.passport.patients import record_lists
@@ -326,6 +327,8 @@ def mark_faulty_days(passport: Passport, verification: HospitalVerification, mon
     tonight = passport.now().toordinal() % NIGHTS
     days = {day: NOTHING for day in verification.incomplete if day.toordinal() % NIGHTS == tonight}
     days = {day: count for day, count in (days | verification.not_stale()).items() if first <= month_of(day) <= last}
+    if days:
+        note_damage(passport, verification.key, losses(passport, verification.key), passport.now())
     mark_doubted(passport, verification.key, days)
     if not verification.lists:
         return len(days)

@@ -17,6 +17,8 @@ from passport_sample.mutations import Mutations
 from passport_sample.population import passport_patients
 
 SEED, CITIZENS = 9, 24
+# The fields that show the answer, each in records of some type.
+ANSWERS = {"details", "result", "reason", "medicationName"}
 MONTH = "2026-09"
 WINDOW = Window(DEMO[0].key, MONTH)
 
@@ -63,12 +65,13 @@ class Hospital:
         return (number for number in self.shown() if pd.notna(values[number]))
 
     def contradict(self, obs_id):
-        """The same record is changed by a doctor and at the hospital."""
+        """The same record is changed by a doctor and at the hospital: what it shows of the answer."""
         self.mutations.change_value(obs_id)
         record = self.records.find_one({"source.rowId": obs_id})
-        change = {"data.details": "As the doctor says", "editedBy": "a doctor"}
+        edit = dict.fromkeys(ANSWERS & record["data"].keys(), "As the doctor says")
+        change = {f"data.{name}": said for name, said in edit.items()} | {"editedBy": "a doctor"}
         self.records.update_one({"_id": record["_id"]}, {"$set": change})
-        self.edited[record["_id"]] = {"details": "As the doctor says"}
+        self.edited[record["_id"]] = edit
 
     def mistype_or_correct(self):
         """A patient's national id becomes another one; the next time it is put right.

@@ -14,6 +14,9 @@ from bson import ObjectId
 
 from passport_pipeline.core.windows import Window
 from passport_pipeline.orchestration.partitions import partition_key_of
+from passport_pipeline.passport.conflicts.decision import Decision
+from passport_pipeline.passport.conflicts.queue import ConflictRef
+from passport_pipeline.passport.conflicts.resolve import resolve_all
 from passport_pipeline.passport.days.leases import held
 from passport_pipeline.passport.mongo.contract import COLLECTIONS
 from passport_sample.generator import DEMO, generate
@@ -171,10 +174,6 @@ def of_yesterday(*names):
     return happen
 
 
-def deleted_by_hand(damaged):
-    damaged.database.medicalrecords.delete_one({"_id": damaged.record()["_id"]})
-
-
 def days_lost_before_a_purge(damaged):
     """Of a day that holds nothing else, so that no run would ever come to it again."""
     days = damaged.database.medicalrecords.aggregate(
@@ -221,7 +220,6 @@ def rows_parked_for_another_reason(damaged):
 
 
 BY_NIGHT = {
-    "a record deleted by hand": deleted_by_hand,
     "a record of a run that was stopped and died": a_record_left_by_a_run_that_was_stopped_and_died,
     "a parked row with another reason": rows_parked_for_another_reason,
     "medicalrecords dropped": dropped("medicalrecords"),
@@ -236,6 +234,34 @@ BY_NIGHT = {
     "the hospital's user lost": the_hospitals_account_lost,
     "all of yesterday but sourcedays": of_yesterday(*(name for name in EVERYTHING if name != "sourcedays")),
 }
+
+
+def test_a_record_that_somebody_deletes_stays_out_until_that_is_undone(damaged):
+    """First of all: what is gone after a damage comes back."""
+    record, conflicts = damaged.record(), damaged.database.conflicts
+    damaged.database.medicalrecords.delete_one({"_id": record["_id"]})
+    assert damaged.faults() != []
+    assert damaged.night_and_ticks().ran
+    (conflict,) = conflicts.find({"state": "open"})
+    assert (conflict["record"], conflict["kind"]) == (record["_id"], "deleted")
+    assert all(result.ok for result in damaged.operator.verify(lists=True).values())
+    assert damaged.night_and_ticks().ran == []
+    with closing(damaged.operator.connections()) as connections:
+        (outcome,) = resolve_all(
+            *(connections.passport, [ConflictRef(conflict["_id"])], Decision("ours"), "anna"),
+            settings=connections.settings,
+            hospital_of=connections.hospital,
+            run_id="cli",
+            now=connections.passport.now(),
+        )
+    assert outcome.ok
+    with later(1):
+        assert damaged.operator.settle().ran
+    assert damaged.database.medicalrecords.find_one({"_id": record["_id"]})["data"] == record["data"]
+    assert damaged.faults() == []
+    # Records that are lost begin with version 1 again, so that what follows would end this one's versions once more.
+    damaged.purge([record["source"]["rowId"]])
+    damaged.night_and_ticks()
 
 
 @pytest.mark.parametrize("damage", BY_NIGHT)
@@ -273,7 +299,7 @@ def test_what_a_stopped_run_stores_after_another_closed_the_day_is_taken_out_by_
 
 
 def test_verify_looks_and_marks_nothing(damaged):
-    damaged.database.medicalrecords.delete_one({"_id": damaged.record()["_id"]})
+    damaged.database.medicalrecords.update_one({"_id": damaged.record()["_id"]}, {"$set": {"source.rows.0.crc": 1}})
     before = damaged.operator.passport("sourcedays")
     assert damaged.faults() != []
     assert damaged.operator.passport("sourcedays") == before

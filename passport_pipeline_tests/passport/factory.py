@@ -28,7 +28,7 @@ from passport_pipeline.passport.mongo.database import Passport
 from passport_pipeline.passport.parked.retry_policy import Retries
 from passport_pipeline.passport.reconcile.day import DayReconciler, DayResult
 from passport_pipeline.passport.run import Run
-from passport_pipeline.records.checksums import checksum, data_checksum
+from passport_pipeline.records.checksums import checksum, data_checksum, field_digests
 
 HOSPITAL = Hospital(key="central", name="Central Hospital", url_env="CENTRAL_URL", timezone="Africa/Kigali")
 DAY = date(2025, 11, 6)
@@ -75,6 +75,7 @@ def record(
     hospital: str = "central",
     run_id: str = "run-1",
     second: int = 1_762_417_800,
+    previous: int | None = None,
 ) -> dict[str, Any]:
     """The record that observation `number` leads; other keywords are what its source may change."""
     uuid = f"obs-{number}-0"
@@ -111,8 +112,11 @@ def record(
         "updatedAt": NOW,
         "__v": 0,
     }
+    if previous is not None:
+        made["source"]["previousVersion"] = previous
     made["source"]["checksum"] = checksum(made)
-    made["source"] |= {"dataChecksum": data_checksum(made["data"]), "rules": 1, "runId": run_id, "version": 1}
+    made["source"] |= {"dataChecksum": data_checksum(made["data"]), "written": field_digests(made["data"])}
+    made["source"] |= {"rules": 1, "runId": run_id, "version": 1}
     return made
 
 

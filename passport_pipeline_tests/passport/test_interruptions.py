@@ -9,7 +9,7 @@ from passport_pipeline.passport.conflicts import open_conflicts
 from passport_pipeline.passport.days import dirty
 from passport_pipeline.passport.days.state import recorded
 from passport_pipeline.passport.mongo import bulk
-from passport_pipeline.passport.mongo.collections import AUDIT
+from passport_pipeline.passport.mongo.collections import AUDIT, RECORDS
 from passport_pipeline.passport.mongo.contract import COLLECTIONS
 from passport_pipeline.passport.parked import parked_rows
 from passport_pipeline.passport.patients import patients
@@ -42,15 +42,17 @@ class Killed(BaseException):
 def day_before(world):
     """What the passport holds before the run that dies, and what the application did to it meanwhile."""
     gone, edited, back = record(6, world.patients[2]), record(7, world.patients[0]), record(8, world.patients[1])
-    settled = record(11, world.patients[1])
+    settled, replaced = record(11, world.patients[1]), [record(n, world.patients[2]) for n in (12, 13)]
     first = [
         *(record(n, world.patients[n % 2]) for n in (1, 2, 3, 4, 5)),
-        *(gone, edited, back, settled, record(9, world.patients[1])),
+        *(gone, edited, back, settled, record(9, world.patients[1]), *replaced, record(16, world.patients[2])),
     ]
     world.run(first, [parked(20), parked(21)])
     world.edit(back, details="as the doctor says")
     world.edit(edited, details="as the doctor says")
     world.edit(settled, details="as the doctor says")
+    world.edit(replaced[0], notes="as the doctor says")
+    world.edit(replaced[1], details="as the doctor says")
     world.run(
         [
             *(one for one in first if one not in (back, settled)),
@@ -61,7 +63,8 @@ def day_before(world):
 
 
 def day_after(world):
-    """Every kind of change at once."""
+    """Every kind of change at once; the application deletes a record, too."""
+    world.passport[RECORDS].delete_one({"_id": record(16, world.patients[2])["_id"]})
     return [
         record(1, world.patients[1]),
         record(2, world.patients[0], data={"details": "Measles"}, crc=7),
@@ -70,6 +73,9 @@ def day_after(world):
         record(7, world.patients[0], data={"details": "Typhoid"}, crc=9),
         record(8, world.patients[1]),
         record(11, world.patients[1]),
+        record(14, world.patients[2], data={"details": "Measles"}, previous=12),
+        record(15, world.patients[2], data={"details": "Measles"}, previous=13),
+        record(16, world.patients[2]),
         record(20, world.patients[2]),
         record(30, world.patients[3], row_count=2),
         record(31, world.patients[3], data={"testStatus": "Fine"}),

@@ -53,7 +53,7 @@ def load(case, more=""):
 
 
 def records_of(connections):
-    return {record["source"]["obsUuid"]: record for record in connections.passport["medicalrecords"].find()}
+    return {record["source"]["rowUuid"]: record for record in connections.passport["medicalrecords"].find()}
 
 
 def shown_as(connections):

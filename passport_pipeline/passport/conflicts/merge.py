@@ -1,9 +1,9 @@
 """What a record becomes when its source changed: pure decisions on documents.
 
-What belongs here: comparing a stored record with the incoming one (what the source says now), telling the application's
-edits from what the pipeline wrote, and putting a changed record together so that edits, medicationStatus, syncDate and
-every field that only the application knows survive, also where an operator decided what it says. What does not: reading
-or writing anything (reconcile.records, resolve).
+What belongs here: comparing a stored record with the incoming one (what the source says now), and putting a changed
+record together so that what a person wrote, medicationStatus, syncDate and every field that only the application knows
+survive, also where an operator decided what it says. What does not: single fields of `data` (edits), reading or writing
+anything (reconcile.records, resolve).
 """
 
 from __future__ import annotations
@@ -13,15 +13,18 @@ from typing import Any, NamedTuple
 
 from bson import ObjectId
 
+from passport_pipeline.passport.conflicts import edits
 from passport_pipeline.passport.conflicts.decision import Decision
 from passport_pipeline.passport.mongo.database import Document
-from passport_pipeline.records.checksums import data_checksum
 
 STATUS = "medicationStatus"
+FIRST_STREAM = "observations"
 # Written with every version; everything else of a record is written once, or by the application alone.
 WRITTEN_FIELDS = ("patientId", "type", "data", "createdBy", "openmrsData", "source", "updatedAt")
 # What `source` says of one version alone.
 OF_ONE_VERSION = frozenset({"moved", "restored", "decided"})
+# What `source` says of the data that the source last gave.
+OF_WHAT_THE_SOURCE_SAID = frozenset({"type", "checksum", "dataChecksum", "written"})
 
 
 class Classified(NamedTuple):
@@ -29,7 +32,7 @@ class Classified(NamedTuple):
 
     unchanged: list[Document]
     mergeable: list[Document]  # their source changed, and no edit contradicts it
-    contradicting: list[Document]  # both sides changed, to different things
+    contradicting: list[Document]  # both sides changed the same, to different things
 
 
 def classify(records: Iterable[Document], incoming: Mapping[ObjectId, Document]) -> Classified:
@@ -58,25 +61,22 @@ def is_unchanged(record: Document, incoming: Document) -> bool:
     )
 
 
-def edited(record: Document) -> bool:
-    """Whether the application changed the record's `data` after the pipeline wrote it."""
-    return bool(_checksum_of_data(record) != record["source"]["dataChecksum"])
-
-
 def contradicts(record: Document, incoming: Document) -> bool:
-    """Whether both sides changed, and not to the same: the application the record, and the source the incoming one."""
-    last_of_source = (record["source"].get("type", record["type"]), record["source"]["dataChecksum"])
-    stored = (record["type"], _checksum_of_data(record))
-    return edited(record) and (incoming["type"], incoming["source"]["dataChecksum"]) not in (last_of_source, stored)
+    """Whether both sides changed the same field, and not to the same; or a person edited what has another type now."""
+    if incoming["type"] not in (edits.source_type(record), record["type"]) and edits.edited(record):
+        return True
+    return bool(edits.contradictions(record, incoming))
 
 
 def merged(record: Document, incoming: Document) -> Document:
     """The fields that make the next version of a record out of an incoming one that does not contradict it.
 
-    Where the source says what it said before, an edit stays; a medicationStatus stays in any case.
+    What a person wrote stays, and so does a medicationStatus.
     """
-    holds = record if edited(record) else incoming
-    return _next_version(record, incoming, holds["type"], holds["data"])
+    same_type = incoming["type"] == edits.source_type(record)
+    return _next_version(
+        record, incoming, record["type"] if same_type else incoming["type"], edits.merged_data(record, incoming)
+    )
 
 
 def decided(record: Document, incoming: Document, decision: Decision, about: Mapping[str, Any]) -> Document:
@@ -85,7 +85,7 @@ def decided(record: Document, incoming: Document, decision: Decision, about: Map
     What the application wrote and the decision retains counts as an edit from now on. `about` is stored in the
     version's source: which conflict, how, and by whom.
     """
-    data = decision.merged(record["data"], incoming["data"])
+    data = decision.merged(record["data"], incoming["data"], edits.fields_of_source(record, incoming))
     fields = _next_version(record, incoming, decision.type_of(record, incoming), data)
     fields["source"]["decided"] = {**about, "version": fields["source"]["version"]}
     return fields
@@ -113,12 +113,12 @@ def latest(copies: Iterable[Document], incoming: Iterable[Document]) -> dict[Obj
     another person does not count: without uuids (1.9), one number may have been given to two observations.
     """
     copies = list(copies)
-    by_observation = {(copy["hospital"], copy["document"]["source"]["rowUuid"]): copy["document"] for copy in copies}
+    by_name = {(copy["hospital"], name_of(copy["document"]["source"])): copy["document"] for copy in copies}
     by_id = {copy["_id"]: copy["document"] for copy in copies}
     archived = {}
     for record in incoming:
         record_id, source = record["_id"], record["source"]
-        last = by_observation.get((source["hospital"], source["rowUuid"]))
+        last = by_name.get((source["hospital"], name_of(source)))
         if last is None or last["source"]["personUuid"] != source["personUuid"]:
             last = by_id.get(record_id)
         if last is not None:
@@ -144,6 +144,57 @@ def restored(archived: Document, incoming: Document) -> Document:
     }
 
 
+def name_of(source: Document) -> tuple[str, str | None]:
+    """Stream and uuid of the row that leads a record, by its `source`; before 0.2 there was one stream, and obsUuid."""
+    return source.get("stream", FIRST_STREAM), source.get("rowUuid", source.get("obsUuid"))
+
+
+def row_of(source: Document) -> tuple[str, int | None]:
+    """Stream and number of the row that leads a record, by its `source`; versions before 0.2 had obsId."""
+    return source.get("stream", FIRST_STREAM), source.get("rowId", source.get("obsId"))
+
+
+def replaced_by(copies: Iterable[Document], incoming: Iterable[Document]) -> dict[ObjectId, Document]:
+    """What each incoming record's row replaces, as it was when it was last retracted, by the incoming one's _id; absent
+    where nothing is known of it.
+
+    `copies` are of retracted records, the last one at the end. One of another person and another patient does not
+    count.
+    """
+    by_row = {row_of(copy["document"]["source"]): copy["document"] for copy in copies}
+    replaced = {}
+    for record in incoming:
+        before = by_row.get((record["source"]["stream"], record["source"]["previousVersion"]))
+        if before and (
+            before["patientId"] == record["patientId"]
+            or before["source"]["personUuid"] == record["source"]["personUuid"]
+        ):
+            replaced[record["_id"]] = before
+    return replaced
+
+
+def taking_over(replaced: Document, incoming: Document) -> Document:
+    """A new record with what a person wrote in the one whose row its row replaces, and all that only the application
+    knows of that one.
+
+    Where the two contradict each other it says what the replaced one said, so that a conflict is opened on it.
+    """
+    known = {name: value for name, value in replaced.items() if name not in incoming}
+    source = incoming["source"]
+    if contradicts(replaced, incoming):
+        says = {name: value for name, value in replaced["source"].items() if name in OF_WHAT_THE_SOURCE_SAID}
+        source = {name: value for name, value in source.items() if name not in OF_WHAT_THE_SOURCE_SAID} | says
+        return incoming | known | {"type": replaced["type"], "data": replaced["data"], "source": source}
+    data = edits.merged_data(replaced, incoming)
+    if STATUS in incoming["data"]:
+        data[STATUS] = incoming["data"][STATUS]
+    same_type = incoming["type"] == edits.source_type(replaced)
+    record_type = replaced["type"] if same_type else incoming["type"]
+    if record_type != incoming["type"]:
+        source = source | {"type": incoming["type"]}
+    return incoming | known | {"type": record_type, "data": data, "source": source}
+
+
 def as_read(record: Document) -> Document:
     """A filter that finds the record only if it has not changed since it was read."""
     source = record["source"]
@@ -155,19 +206,13 @@ def as_read(record: Document) -> Document:
     }
 
 
-def _checksum_of_data(record: Document) -> str | None:
-    """None where the record holds a kind of value that the pipeline never writes."""
-    try:
-        return data_checksum(record["data"])
-    except TypeError:
-        return None
-
-
 def _next_version(record: Document, incoming: Document, record_type: str, data: Document) -> Document:
     """The fields of the version after `record` with this type and data, whose source is that of the incoming one."""
     data = dict(data)
-    if record_type == record["type"] == "medication" and STATUS in record["data"]:
-        data[STATUS] = record["data"][STATUS]
+    if record_type == "medication":
+        knows = record if record["type"] == "medication" and STATUS in record["data"] else incoming
+        if STATUS in knows["data"]:
+            data[STATUS] = knows["data"][STATUS]
     source = _next_source(record, incoming["source"], incoming["patientId"])
     if record_type != incoming["type"]:
         source["type"] = incoming["type"]

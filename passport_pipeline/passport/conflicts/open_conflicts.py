@@ -13,17 +13,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 from bson import ObjectId
 from pymongo import ReplaceOne, ReturnDocument, UpdateOne
 
+from passport_pipeline.passport.conflicts import edits
 from passport_pipeline.passport.mongo import bulk
 from passport_pipeline.passport.mongo.collections import CONFLICTS
 from passport_pipeline.passport.mongo.database import Document, Passport
 from passport_pipeline.passport.mongo.states import CONFLICT, RESOLVED, WITHDRAWN
 from passport_pipeline.passport.run import Run
-from passport_pipeline.records.checksums import NOT_COMPARED_DATA
+from passport_pipeline.records.checksums import field_digests
 
 
 def find(run: Run, record_ids: Sequence[ObjectId]) -> dict[ObjectId, Document]:
@@ -45,7 +45,8 @@ def open_or_revise(run: Run, record: Document, incoming: Document, conflict: Doc
     """
     source = incoming["source"]
     about = {name: source[name] for name in ("hospital", "window", "day", "rowUuid", "rows", "checksum")}
-    content = about | {"theirs": record["data"], "ours": incoming, "runId": run.run_id, "lastSeen": run.now}
+    content = about | {"theirs": record["data"], "ours": incoming, "written": sorted(edits.written(record))}
+    content |= {"runId": run.run_id, "lastSeen": run.now}
     operation: UpdateOne | ReplaceOne[Document]
     if conflict:
         operation = UpdateOne(_as_read(conflict), _revision(content))
@@ -111,13 +112,16 @@ def end_all(run: Run, records: Sequence[Document]) -> None:
     withdraw(run, conflicts.values())
 
 
+def end_deletions(run: Run, record_ids: Sequence[ObjectId]) -> None:
+    """End the open conflicts over records that were deleted through the application, and that the source no longer
+    has either.
+    """
+    withdraw(run, [conflict for conflict in find(run, record_ids).values() if "kind" in conflict])
+
+
 def _same_data(conflict: Document, record: Document) -> bool:
-    """Whether the conflict holds the record's `data` as it is, but for what the application's timer sets."""
-    return _compared(conflict["theirs"]) == _compared(record["data"])
-
-
-def _compared(data: Mapping[str, Any]) -> Document:
-    return {name: value for name, value in data.items() if name not in NOT_COMPARED_DATA}
+    """Whether the conflict holds what the record's `data` says, but for what the application sets by itself."""
+    return field_digests(conflict["theirs"]) == field_digests(record["data"])
 
 
 def _as_read(conflict: Document) -> Document:
@@ -126,7 +130,8 @@ def _as_read(conflict: Document) -> Document:
 
 
 def _revision(content: Document) -> Document:
-    return {"$set": content, "$unset": {"decision": ""}, "$inc": {"revision": 1}}
+    # It may have been opened because the record had been deleted, which is there again.
+    return {"$set": content, "$unset": dict.fromkeys(("decision", "kind", "version"), ""), "$inc": {"revision": 1}}
 
 
 def _write(run: Run, operations: Sequence[UpdateOne]) -> None:

@@ -20,14 +20,17 @@ from bson import ObjectId, json_util
 
 from passport_pipeline.config.settings import month as checked_month
 from passport_pipeline.core.errors import ConfigurationError
+from passport_pipeline.passport.conflicts import edits
 from passport_pipeline.passport.conflicts.decision import Decision, differing_fields
 from passport_pipeline.passport.conflicts.open_conflicts import refreshed
 from passport_pipeline.passport.mongo import bulk
 from passport_pipeline.passport.mongo.collections import CONFLICTS, RECORDS
 from passport_pipeline.passport.mongo.database import Document, Passport, answering
 from passport_pipeline.passport.mongo.states import OPEN
+from passport_pipeline.records.checksums import field_digests
 
 CONFLICTS_PER_QUERY = 500
+EDITED = "edited"
 
 
 class ConflictRef(NamedTuple):
@@ -56,17 +59,20 @@ class Conflict:
     """One conflict as it is displayed: ids, counts and names of fields, and both versions of `data`, which only the
     operator who decides may read.
 
-    `since` and the times of `history` are UTC; `fields` are those that differ; `types` is the application's type of
-    the record and the hospital's; `decision` is None until there is one.
+    `kind` is `edited`, or `deleted` where a user of the application deleted the record; `since` and the times of
+    `history` are UTC; `fields` are those of the source's that differ, `added` those that only a person wrote; `types`
+    is the application's type of the record and the hospital's; `decision` is None until there is one.
     """
 
     ref: ConflictRef
+    kind: str
     hospital: str
     window: str
     day: str
     row_uuid: str
     types: tuple[str, str]
     fields: Sequence[str]
+    added: Sequence[str]
     since: datetime
     state: str
     history: Sequence[dict[str, Any]]
@@ -77,15 +83,18 @@ class Conflict:
     @classmethod
     def of(cls, conflict: Document, record_type: str | None) -> Self:
         """From its document and the type of its record, None where that is gone."""
-        ours = conflict["ours"]
+        ours, of_source = conflict["ours"], edits.fields_in_conflict(conflict)
+        kind = conflict.get("kind", EDITED)
         return cls(
             ref=ConflictRef(conflict["_id"], conflict["revision"]),
+            kind=kind,
             hospital=conflict["hospital"],
             window=conflict["window"],
             day=conflict["day"],
             row_uuid=conflict["rowUuid"],
             types=(record_type or ours["type"], ours["type"]),
-            fields=differing_fields(conflict["theirs"], ours["data"]),
+            fields=differing_fields(conflict["theirs"], ours["data"], of_source) if kind == EDITED else (),
+            added=sorted(field_digests(conflict["theirs"]).keys() - of_source),
             since=conflict["stateHistory"][0]["at"],
             state=conflict["state"],
             history=conflict["stateHistory"],
@@ -106,12 +115,14 @@ class Conflict:
         history = [{**entry, "at": entry["at"].isoformat()} for entry in self.history]
         described = {
             "id": str(self.ref),
+            "kind": self.kind,
             "hospital": self.hospital,
             "window": self.window,
             "day": self.day,
             "rowUuid": self.row_uuid,
             "type": self.type,
             "fields": list(self.fields),
+            "added": list(self.added),
             "since": self.since.isoformat(),
             "state": self.state,
             "stateHistory": history,
@@ -177,6 +188,6 @@ def _current(passport: Passport, query: Document, now: datetime) -> Iterator[Con
         }
         for document in chunk:
             record = records.get(document["record"])
-            if record and document["state"] == OPEN:
+            if record and document["state"] == OPEN and "kind" not in document:
                 document = refreshed(passport, document, record, now)  # noqa: PLW2901
             yield Conflict.of(document, record["type"] if record else None)

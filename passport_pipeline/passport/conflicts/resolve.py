@@ -28,8 +28,8 @@ from passport_pipeline.config.settings import Settings
 from passport_pipeline.core.errors import ConfigurationError, WindowBusy, WindowTakenOver
 from passport_pipeline.passport import audit_log
 from passport_pipeline.passport.accounts import ensure_hospital
-from passport_pipeline.passport.conflicts import merge, open_conflicts
-from passport_pipeline.passport.conflicts.decision import Decision
+from passport_pipeline.passport.conflicts import deletions, edits, merge, open_conflicts
+from passport_pipeline.passport.conflicts.decision import OURS, THEIRS, Decision
 from passport_pipeline.passport.conflicts.queue import ConflictRef
 from passport_pipeline.passport.days import counts
 from passport_pipeline.passport.days.dirty import DirtyMarker
@@ -150,6 +150,9 @@ def resolve(run: Run, ref: ConflictRef, decision: Decision, by: str, *, dry_run:
 
     Raises PassportError.
     """
+    deleted = run.passport[CONFLICTS].find_one({"_id": ref.id, "kind": deletions.DELETED})
+    if deleted:
+        return _resolve_deletion(run, ref, deleted, decision, by, dry_run=dry_run)
     read = _read(run, ref, decision, by)
     if isinstance(read, Outcome):
         return read
@@ -192,6 +195,25 @@ def carry_out(run: Run, conflict: Document, record: Document) -> str | None:
     return None
 
 
+def _resolve_deletion(
+    run: Run, ref: ConflictRef, conflict: Document, decision: Decision, by: str, *, dry_run: bool
+) -> Outcome:
+    """Decide whether a record that was deleted through the application stays deleted, or comes back."""
+    undone = conflict["state"] == RESOLVED and (conflict["decision"]["take"], decision.take) == (THEIRS, OURS)
+    if conflict["state"] != OPEN and not (undone and deletions.is_latest(run, conflict)):
+        return _ended(ref, conflict, decision, by)
+    if decision.take is None or decision.fields:
+        message = "its record was deleted: take theirs, so that it stays deleted, or ours, so that it comes back"
+        return Outcome(str(ref), Result.REFUSED, message)
+    made = {**decision.to_document(), "by": by, "at": run.now}
+    if ref.revision not in {None, conflict["revision"]} or not (dry_run or deletions.decide(run, conflict, made)):
+        return Outcome(str(ref), Result.CHANGED, CHANGED)
+    if dry_run:
+        return Outcome(str(ref), Result.WOULD_RESOLVE, f"would be resolved: {decision} by {by}")
+    follows = "the record comes back with the next run of its window" if decision.take == OURS else "it stays deleted"
+    return Outcome(str(ref), Result.RESOLVED, f"resolved: {decision} by {by}; {follows}")
+
+
 def _read(run: Run, ref: ConflictRef, decision: Decision, by: str) -> tuple[Document, Document] | Outcome:
     """An open conflict and its record; or why it cannot be decided in this way, before anything is written."""
     conflict = run.passport[CONFLICTS].find_one({"_id": ref.id})
@@ -227,7 +249,7 @@ def _obstacle(run: Run, ref: ConflictRef, conflict: Document, record: Document, 
         return Outcome(str(ref), Result.CHANGED, "nothing is left to decide; the next run of its window withdraws it")
     if not patients.existing(run.passport, [conflict["ours"]["patientId"]]):
         return Outcome(str(ref), Result.REFUSED, "its patient is gone; the next run of its window takes it out")
-    reason = decision.fault(record, conflict["ours"])
+    reason = decision.fault(record, conflict["ours"], edits.fields_of_source(record, conflict["ours"]))
     return Outcome(str(ref), Result.REFUSED, reason) if reason else None
 
 

@@ -113,7 +113,9 @@ def _in_conflict(
 
     Either as documents of `record` (its _id), `day` and `rows` (number, crc and role of each).
     """
-    query = {"hospital": hospital_key, **CONFLICT.unfinished} | ({"day": day} if day else {})
+    # The rows of a record that was deleted through the application are parked, and count as such.
+    query = {"hospital": hospital_key, "kind": {"$exists": False}, **CONFLICT.unfinished}
+    query |= {"day": day} if day else {}
     conflicts = list(passport[CONFLICTS].find(query, {"record": 1, "day": 1, "rows": 1}))
     records = {"_id": {"$in": [conflict["record"] for conflict in conflicts]}}
     disputed = passport[RECORDS].find(records, {"source.day": 1, "source.rows": 1}) if conflicts else ()

@@ -72,6 +72,11 @@ class DirtyMarker:
         """Whether there was a marker of this name before this run began with the day."""
         return name in ((self._before or {}).get("writers") or {})
 
+    @property
+    def was_recorded(self) -> bool:
+        """Whether a run had recorded what the day holds before this run began with it."""
+        return "outcomes" in (self._before or {})
+
     def mark_dirty(self, other_days: Iterable[str] = ()) -> None:
         """Before a write: this day is dirty, and so are the other days (ISO) that records leave for this one.
 

@@ -1,8 +1,9 @@
 """The collections that the passport shares with the application: validators and indexes.
 
 What belongs here: what a document of theirs must look like, as data. What does not: putting it in place (contract), or
-making documents. The validators state what the application's own models demand and allow any further field, because the
-application owns more than the pipeline knows; what only the pipeline writes is demanded under `source`.
+making documents. The validators demand what the application's own models demand, and nothing else of its own
+documents: a date in `data` is any text there. They allow any further field, because the application owns more than the
+pipeline knows. What the pipeline alone keeps to is demanded of records that have a `source`.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from passport_pipeline.passport.mongo.schemas import (
     DATE,
     DAY,
     EMAIL,
+    FIELD_DIGEST,
     HASH,
     ID,
     ID_TEXT,
@@ -36,6 +38,7 @@ from passport_pipeline.passport.mongo.schemas import (
     WINDOW,
     Collection,
     Index,
+    any_of,
     array,
     document,
     nullable,
@@ -61,6 +64,8 @@ SOURCE = document(
     rows=ROWS,
     checksum=HASH,
     dataChecksum=HASH,
+    # Of each field of `data` that the pipeline wrote; absent in records of versions up to 0.1.0.
+    written={"bsonType": "object", "additionalProperties": FIELD_DIGEST},
     rules=NUMBER,
     runId=LINE,
     version={"bsonType": ["int", "long"], "minimum": 1},
@@ -95,37 +100,51 @@ ALLERGY = document(
     fence=NUMBER,
 )
 
+_MEDICATION_STATUS = nullable(one_of("Active", "Past"))
+_TEXTS = (
+    *("doctor", "hospital", "date", "notes", "status"),
+    *("name", "diagnosis", "details", "diagnosed", "diagnosedDate", "diagnosedBy", "procedure"),
+    *("medicationName", "dosage", "frequency", "startDate", "endDate", "prescribedBy"),
+    *("testName", "result", "testDate"),
+    *("reason", "visitDate", "treatment"),
+    *("imageUrl", "imageType", "description"),
+)
+_TEXTS_OF_A_MEDICATION = ("name", "dosage", "frequency", "startDate", "endDate", "prescribedBy")
+_DATES = ("date", "diagnosed", "diagnosedDate", "startDate", "endDate", "testDate", "visitDate")
+
 RECORD_DATA = document(
     (),
-    name=nullable(TEXT),
-    details=nullable(TEXT),
-    diagnosed=ISO_DATE,
-    procedure=nullable(TEXT),
-    medicationName=nullable(TEXT),
-    dosage=nullable(TEXT),
-    medicationStatus=nullable(one_of("Active", "Past")),
-    startDate=ISO_DATE,
-    prescribedBy=nullable(TEXT),
-    testName=nullable(TEXT),
-    testDate=ISO_DATE,
+    **dict.fromkeys(_TEXTS, nullable(TEXT)),
+    medicationStatus=_MEDICATION_STATUS,
     testStatus=nullable(one_of("Normal", "Critical", "Abnormal")),
-    hospital=nullable(TEXT),
-    reason=nullable(TEXT),
-    visitDate=ISO_DATE,
+    medications=nullable(
+        array(
+            document((), **dict.fromkeys(_TEXTS_OF_A_MEDICATION, nullable(TEXT)), medicationStatus=_MEDICATION_STATUS)
+        )
+    ),
 )
 
+# A doctor who edits a synchronised record writes dates as the application does.
+EDITED = document(("lastEditedAt",))
+AS_WRITTEN_BY_THE_PIPELINE = document((), data=document((), **dict.fromkeys(_DATES, ISO_DATE)))
+
 RECORD = document(
-    ("patientId", "type", "data", "createdBy"),
-    patientId=ID_TEXT,
+    ("patientId", "type", "createdBy"),
+    patientId=LINE,
     type=one_of(*RECORD_TYPES),
     data=RECORD_DATA,
-    createdBy=ID_TEXT,
+    createdBy=LINE,
     syncDate=nullable(DATE),
     lastEditedAt=nullable(DATE),
     openmrsData=nullable(OPENMRS_DATA),
     source=SOURCE,
     **STAMPS,
-) | {"dependencies": {"source": {"required": ["syncDate", "openmrsData", *STAMPS]}}}
+) | {
+    "dependencies": {
+        "source": document(("data", "syncDate", "openmrsData", *STAMPS), patientId=ID_TEXT, createdBy=ID_TEXT)
+        | any_of(EDITED, AS_WRITTEN_BY_THE_PIPELINE)
+    }
+}
 
 APPLICATION_COLLECTIONS = (
     Collection(
@@ -210,6 +229,7 @@ APPLICATION_COLLECTIONS = (
             Index(("syncDate",)),
             Index(("source.hospital", "source.stream", "source.rowUuid"), unique=True, where_present="source.rowUuid"),
             Index(("source.hospital", "source.day", "_id"), where_present="source.hospital"),
+            Index(("source.hospital", "source.rowId"), where_present="source.rowId"),
         ),
     ),
     Collection(

@@ -150,6 +150,8 @@ def _paths(node: Any, prefix: str) -> Iterator[str]:
         for name in ("details", "schemaRulesNotSatisfied", "propertiesNotSatisfied", "failingDependencies"):
             yield from _paths(node.get(name), prefix)
         yield from _paths(node.get("clausesNotSatisfied"), prefix)
+        # Alternatives: the last one is the general case (schemas.any_of).
+        yield from _paths((node.get("schemasNotSatisfied") or [])[-1:], prefix)
 
 
 def _outcome_of(details: Mapping[str, Any], ids: Sequence[Any]) -> Outcome:

@@ -74,6 +74,7 @@ PIPELINE_COLLECTIONS = (
                 attached=NUMBER,
                 # The sum of the records' versions: that of an older copy of them, with the same rows, is less.
                 versions=NUMBER,
+                records=NUMBER,
             ),
             # The hash of each patient's entries of allergies (patients.allergies).
             allergies=array(document(("patient", "entries"), patient=ID_TEXT, entries=HASH)),
@@ -131,6 +132,9 @@ PIPELINE_COLLECTIONS = (
                 *("theirs", "ours", "rows", "checksum"),
             ),
             record=ID,
+            # Absent where both sides changed the record; of a deleted one, `version` is its last.
+            kind=one_of("deleted"),
+            version=NUMBER,
             # Counts what changed in it while it is open.
             revision=NUMBER,
             hospital=LINE,
@@ -140,6 +144,8 @@ PIPELINE_COLLECTIONS = (
             stateHistory=HISTORY,
             theirs={"bsonType": "object"},
             ours={"bsonType": "object"},
+            # The fields that the pipeline wrote in the record, by name; absent in conflicts of versions up to 0.1.0.
+            written=array(LINE),
             rows=ROWS,
             checksum=HASH,
             decision=document(
@@ -153,6 +159,7 @@ PIPELINE_COLLECTIONS = (
         (
             # At most one conflict of a record is open, however many runs race.
             Index(("record",), unique=True, where=("state", "open")),
+            Index(("record", "kind"), where_present="kind"),
             Index(("hospital", "day")),
             Index(("state",)),
         ),
@@ -170,7 +177,11 @@ PIPELINE_COLLECTIONS = (
             runId=LINE,
             document={"bsonType": "object"},
         ),
-        (Index(("hospital", "day")), Index(("hospital", "document.source.rowUuid"))),
+        (
+            Index(("hospital", "day")),
+            Index(("hospital", "document.source.rowUuid")),
+            Index(("hospital", "document.source.rowId")),
+        ),
     ),
     Collection(
         LEASES,
@@ -209,6 +220,8 @@ PIPELINE_COLLECTIONS = (
             clockSkew=NUMBER,
             # Held back as a whole: since when, why; what an operator let through; what it had while it was plausible.
             heldBack=document(("since", "why", "vanished"), since=DATE, why=LINE, vanished=NUMBER, parking=WINDOW),
+            # When it was found that MongoDB had lost records of it (losses).
+            recordsLostAt=DATE,
             letThrough=document(("until", "vanished"), until=DATE, vanished=NUMBER),
             known=document((), usable=NUMBER, filled=array(LINE)),
             # By which a database that was restored from a backup is recognised; the rest is the record system's.

@@ -76,6 +76,13 @@ def one_of(*values: str) -> Schema:
     return {"enum": list(values)}
 
 
+def any_of(*schemas: Schema) -> Schema:
+    """What at least one of these schemas accepts. What the last one refuses is reported: it is the general case, the
+    others are exceptions.
+    """
+    return {"anyOf": list(schemas)}
+
+
 ID = {"bsonType": "objectId"}
 DATE = {"bsonType": "date"}
 BOOLEAN = {"bsonType": "bool"}
@@ -84,6 +91,7 @@ TEXT = text()
 LINE = text(1)
 ID_TEXT = text(pattern="^[0-9a-f]{24}$")
 HASH = text(pattern="^[0-9a-f]{32}$")
+FIELD_DIGEST = text(pattern="^[0-9a-f]{16}$")
 WINDOW = text(pattern=r"^\d{4}-\d{2}$")
 DAY = text(pattern=r"^\d{4}-\d{2}-\d{2}$")
 # The application's own expression, /^\w+([.-]?\w+)*@\w+([.-]?\w+)*(\.\w{2,3})+$/, in a form that accepts the

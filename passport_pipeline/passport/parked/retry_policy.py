@@ -26,6 +26,7 @@ from passport_pipeline.sources.drafts import NOT_MATCHED, UNBUILDABLE
 
 INVALID_DOCUMENT = "invalid_document"
 DELETED_PATIENT = "deleted_patient"
+DELETED_RECORD = "deleted_in_application"
 
 
 class WaitsFor(StrEnum):
@@ -34,6 +35,7 @@ class WaitsFor(StrEnum):
     TIME = "time"  # it may succeed although nothing that the pipeline can detect has changed
     IDENTITY = "identity"  # the person's identifiers at the hospital, or the passport's patients
     SOURCE = "source"  # the row, the dictionary or the rules
+    DECISION = "decision"  # an operator's, on the conflict over the record
 
 
 WAITS_FOR: Mapping[str, WaitsFor] = {
@@ -43,6 +45,7 @@ WAITS_FOR: Mapping[str, WaitsFor] = {
     **dict.fromkeys(matching.REASONS, WaitsFor.IDENTITY),
     **dict.fromkeys(drafts.REASONS, WaitsFor.SOURCE),
     UNBUILDABLE: WaitsFor.SOURCE,
+    DELETED_RECORD: WaitsFor.DECISION,
 }
 BY_TIME = tuple(reason for reason, what in WAITS_FOR.items() if what is WaitsFor.TIME)
 

@@ -19,6 +19,7 @@ from bson import ObjectId
 from passport_pipeline.core.digests import Digest
 from passport_pipeline.core.errors import PassportRefused
 from passport_pipeline.core.windows import month_of
+from passport_pipeline.passport.conflicts import open_conflicts
 from passport_pipeline.passport.days import counts
 from passport_pipeline.passport.days.dirty import MISLISTED, DirtyMarker, day_id
 from passport_pipeline.passport.days.state import DayCount
@@ -80,7 +81,7 @@ class DayReconciler:
         self._marker = DirtyMarker(run, day)
         self._done: Counter[str] = Counter()
         self._exhausted: Counter[str] = Counter()
-        self._store = RecordStore(run, self._marker, self._done)
+        self._store = RecordStore(run, day, self._marker, self._done)
         # As bytes: a day of some hundred thousand records stays small.
         self._records: set[bytes] = set()
         self._rows = Digest()  # of these records
@@ -148,6 +149,7 @@ class DayReconciler:
                 "parked": count.parked,
                 "skipped": {reason: part.to_json() for reason, part in left_out.items()},
                 "versions": count.versions,
+                "records": count.records,
             },
             "allergies": stated,
             "runId": self._run.run_id,
@@ -206,6 +208,7 @@ class DayReconciler:
             else:
                 gone.append(row["_id"])
         self._clear_parked(gone)
+        open_conflicts.end_deletions(self._run, gone)
         return DayCount(Digest.of(crcs), parked=by_reason)
 
     def _clear_parked(self, ids: Sequence[ObjectId], days: Iterable[str] = ()) -> None:

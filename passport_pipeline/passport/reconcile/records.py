@@ -14,7 +14,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from datetime import date
 
 from bson import ObjectId
 from pymongo import UpdateOne
@@ -28,15 +30,15 @@ from passport_pipeline.passport.mongo import bulk
 from passport_pipeline.passport.mongo.collections import RECORDS
 from passport_pipeline.passport.mongo.database import Document
 from passport_pipeline.passport.parked import parked_rows
-from passport_pipeline.passport.parked.retry_policy import DELETED_PATIENT, INVALID_DOCUMENT
+from passport_pipeline.passport.parked.retry_policy import DELETED_PATIENT, DELETED_RECORD, INVALID_DOCUMENT
 from passport_pipeline.passport.patients import patients
 from passport_pipeline.passport.patients.patients import Reference
-from passport_pipeline.passport.reconcile import retraction
+from passport_pipeline.passport.reconcile import deletions, retraction
 from passport_pipeline.passport.run import Run
 
 ROUNDS = 20
 # Enough of a record for merge.is_unchanged, its reference and its audit entry's _id.
-_OF_SOURCE = ("hospital", "checksum", "day", "version", "decided", "rows.crc")
+_OF_SOURCE = ("hospital", "stream", "rowUuid", "checksum", "day", "version", "decided", "rows.crc")
 COMPARED_FIELDS = dict.fromkeys(("patientId", "type", *(f"source.{name}" for name in _OF_SOURCE)), 1)
 Records = dict[ObjectId, Document]
 
@@ -53,9 +55,10 @@ class _Round:
 class RecordStore:
     """Stores the records of one day; `done` counts what was inserted, updated and retracted."""
 
-    def __init__(self, run: Run, marker: DirtyMarker, done: Counter[str]) -> None:
-        self._run, self._marker, self._done = run, marker, done
+    def __init__(self, run: Run, day: date, marker: DirtyMarker, done: Counter[str]) -> None:
+        self._run, self._day, self._marker, self._done = run, day, marker, done
         self._refused: Records = {}
+        self._live: AbstractSet[ObjectId] = frozenset()  # all of the chunk
 
     def store(self, incoming: Records) -> Records:
         """Store these records; returns parked rows for those that MongoDB or a missing patient refuses.
@@ -63,6 +66,7 @@ class RecordStore:
         A fixed number of commands, whatever the number of records, unless others change the same ones meanwhile.
         """
         self._refused = {}
+        self._live = incoming.keys()
         pending = incoming
         for _ in range(ROUNDS):
             if not pending:
@@ -124,11 +128,16 @@ class RecordStore:
             self._refused[key] = parked_rows.of_record(incoming[key], INVALID_DOCUMENT, self._run.now, fields)
 
     def _insert(self, new: Records, this: _Round) -> None:
+        deleted = self._deletions(new)
+        for key in deleted.out:
+            self._refused[key] = parked_rows.of_record(new.pop(key), DELETED_RECORD, self._run.now)
         if not new:
             return
         self._marker.mark_dirty()
-        restored = {key: merge.restored(record, new[key]) for key, record in self._archived(new).items()}
-        inserted = new | restored
+        taken_up = {key: merge.taking_over(record, new[key]) for key, record in self._replaced(new).items()}
+        taken_up |= deleted.back
+        taken_up |= {key: merge.restored(record, new[key]) for key, record in self._archived(new).items()}
+        inserted = new | taken_up
         for record in inserted.values():
             record["source"] |= self._run.fence
         outcome = bulk.insert(self._run.passport[RECORDS], list(inserted.values()))
@@ -139,9 +148,14 @@ class RecordStore:
             del inserted[key]
         this.stored += inserted.values()
         self._done["inserted"] += len(inserted)
-        # What came back as it was, because both sides had changed it, becomes a conflict in the next round.
-        back = restored.keys() & inserted.keys()
-        this.pending |= {key: new[key] for key in back if not merge.is_unchanged(inserted[key], new[key])}
+        # What says what it said before, because both sides had changed it, becomes a conflict in the next round.
+        again = taken_up.keys() & inserted.keys()
+        this.pending |= {key: new[key] for key in again if not merge.is_unchanged(inserted[key], new[key])}
+
+    def _deletions(self, new: Records) -> deletions.Deletions:
+        """Those of these records that somebody has deleted through the application."""
+        written = self._done["inserted"] - self._done["retracted"]
+        return deletions.find(self._run, self._marker, self._day, new, written)
 
     def _archived(self, new: Records) -> Records:
         """The last state of those that come back after a retraction, also under another _id, by their own; an
@@ -152,14 +166,32 @@ class RecordStore:
         retraction.finish_all(self._run, unfinished)
         return merge.latest(copies, new.values()) if copies else {}
 
+    def _replaced(self, new: Records) -> Records:
+        """The last state of the records whose rows a new one's row replaces at the source, by the new one's _id. Those
+        that are still there are retracted first, whichever day they are of, so that nobody edits them any more.
+        """
+        replacing = {key: record for key, record in new.items() if "previousVersion" in record["source"]}
+        if not replacing:
+            return {}
+        numbers = [record["source"]["previousVersion"] for record in replacing.values()]
+        streams = {record["source"]["stream"] for record in replacing.values()}
+        query = {"source.hospital": self._run.hospital.key, "source.rowId": {"$in": numbers}}
+        query["source.stream"] = {"$in": sorted(streams)}
+        there = list(self._run.passport[RECORDS].find(query, {"source.day": 1}, batch_size=len(numbers) + 1))
+        gone = {record["_id"]: record["source"]["day"] for record in there if record["_id"] not in self._live}
+        if gone:
+            self._marker.mark_dirty(gone.values())
+            self._done["retracted"] += retraction.retract(self._run, list(gone), "replaced")
+        return merge.replaced_by(retraction.copies_of_rows(self._run, numbers), replacing.values())
+
     def _replace(self, incoming: Sequence[Document]) -> None:
         """Retract other records of the same observations: their creation second, so their _id, changed."""
         if not incoming:
             return
-        own, uuids = _ids(incoming), [record["source"]["rowUuid"] for record in incoming]
-        same = {"source.hospital": self._run.hospital.key, "source.rowUuid": {"$in": uuids}}
+        own, named = _ids(incoming), {merge.name_of(record["source"]) for record in incoming}
+        same = {"source.hospital": self._run.hospital.key, "source.rowUuid": {"$in": [uuid for _, uuid in named]}}
         records = self._run.passport[RECORDS].find(same, COMPARED_FIELDS)
-        others = [record for record in records if record["_id"] not in own]
+        others = [one for one in records if one["_id"] not in own and merge.name_of(one["source"]) in named]
         self._marker.mark_dirty(record["source"]["day"] for record in others)
         self._done["retracted"] += retraction.retract(self._run, [record["_id"] for record in others], "replaced")
 

@@ -169,6 +169,14 @@ def copies_of(run: Run, records: Iterable[Document]) -> list[Document]:
     )
 
 
+def copies_of_rows(run: Run, numbers: Sequence[int]) -> list[Document]:
+    """The copies of retracted records that these rows of the hospital led, the last one to be retracted at the end."""
+    query = {"hospital": run.hospital.key, "document.source.rowId": {"$in": list(numbers)}}
+    return sorted(
+        run.passport[RETRACTED].find(query, batch_size=COPIES_PER_BATCH), key=lambda copy: copy["retractedAt"]
+    )
+
+
 def forget(run: Run, versions: dict[ObjectId, int]) -> None:
     """Drop the copies of records that are back; `versions` are the copies' own."""
     if versions:

@@ -11,7 +11,9 @@ from passport_sample.generator import DEMO, generate
 from passport_sample.mutations import Mutations
 from passport_sample.population import passport_patients
 
-EDIT = {"details": "as the doctor says", "note": "typed by the doctor"}
+SAYS, ADDS = "as the doctor says", {"note": "typed by the doctor"}
+# The fields that show the answer, each in records of some type.
+ANSWERS = {"details", "result", "reason", "medicationName"}
 
 
 @pytest.fixture(scope="module")
@@ -23,23 +25,31 @@ def operator(operating_on):
 
 
 @pytest.fixture(scope="module")
-def dispute(operator):
-    """Open a conflict: the hospital changes a row in place, the application its record; gives the record's _id."""
+def mutations(operator):
     sample = operator.samples[0]
-    with closing(Mutations(operator.admin, operator.databases[sample.spec.key], sample, seed=3)) as mutations:
+    with closing(Mutations(operator.admin, operator.databases[sample.spec.key], sample, seed=3)) as made:
+        yield made
 
-        def open_one():
-            record = None
-            while record is None:
-                leads = {"source.rows.0.rowId": {"$in": list(mutations.change_value().obs_ids)}, "editedBy": None}
-                record = operator.database.medicalrecords.find_one(leads)
-            edited = {f"data.{name}": value for name, value in EDIT.items()}
-            change = edited | {"editedBy": "a doctor", "lastEditedAt": datetime.now(UTC)}
-            operator.database.medicalrecords.update_one({"_id": record["_id"]}, {"$set": change})
-            assert [run.failures for run in operator.sync()] == [[]]
-            return record["_id"]
 
-        yield open_one
+@pytest.fixture(scope="module")
+def dispute(operator, mutations):
+    """Open a conflict: the hospital changes a row in place, the application its record; gives the record's _id and
+    what the application wrote over the hospital's words.
+    """
+
+    def open_one():
+        record = None
+        while record is None:
+            leads = {"source.rows.0.rowId": {"$in": list(mutations.change_value().obs_ids)}, "editedBy": None}
+            record = operator.database.medicalrecords.find_one(leads)
+        edit = dict.fromkeys(ANSWERS & record["data"].keys(), SAYS)
+        change = {f"data.{name}": value for name, value in (edit | ADDS).items()}
+        change |= {"editedBy": "a doctor", "lastEditedAt": datetime.now(UTC)}
+        operator.database.medicalrecords.update_one({"_id": record["_id"]}, {"$set": change})
+        assert [run.failures for run in operator.sync()] == [[]]
+        return record["_id"], edit
+
+    return open_one
 
 
 @pytest.fixture
@@ -85,15 +95,15 @@ def everything_agrees(operator, edited):
 
 
 def test_a_conflict_is_decided_by_the_job_and_everything_is_up_to_date(operator, dispute, job):
-    record_id = dispute()
+    record_id, edit = dispute()
     conflict = operator.database.conflicts.find_one({"state": "open"})
     assert conflict["record"] == record_id
-    assert operator.compare({record_id: EDIT}).ok
+    assert operator.compare({record_id: edit | ADDS}).ok
     chosen = [f"{conflict['_id']}@{conflict['revision']}"]
     result = job(conflicts=chosen, take="theirs")
     assert metadata(result) == {"conflicts": 1, "resolved": 1}
     assert operator.database.medicalrecords.find_one({"_id": record_id})["source"]["runId"] == result.run_id
-    everything_agrees(operator, {record_id: EDIT})
+    everything_agrees(operator, {record_id: edit | ADDS})
     # A step may be retried, so the same once more is no failure; another decision is.
     assert metadata(job(conflicts=chosen, take="theirs")) == {"conflicts": 1, "already_resolved": 1}
     told = "was decided before by Jane Operator: theirs"
@@ -101,12 +111,13 @@ def test_a_conflict_is_decided_by_the_job_and_everything_is_up_to_date(operator,
 
 
 def test_all_of_a_hospital_and_month_are_decided_with_a_field_of_the_other_side(operator, dispute, job):
-    record_id = dispute()
-    result = job(hospital="central", window="2025-07", take="ours", fields={"note": "theirs"})
+    record_id, edit = dispute()
+    operator.database.medicalrecords.update_one({"_id": record_id}, {"$set": {"data.plan": "none"}})
+    result = job(hospital="central", window="2025-07", take="ours", fields={"plan": "ours"})
     assert metadata(result) == {"conflicts": 1, "resolved": 1}
-    record = operator.database.medicalrecords.find_one({"_id": record_id})
-    assert (record["data"]["note"], record["data"].get("details") == EDIT["details"]) == (EDIT["note"], False)
-    everything_agrees(operator, {record_id: {"note": EDIT["note"]}})
+    data = operator.database.medicalrecords.find_one({"_id": record_id})["data"]
+    assert (data["note"], "plan" in data, SAYS in {data[name] for name in edit}) == (ADDS["note"], False, False)
+    everything_agrees(operator, {record_id: ADDS})
 
 
 @pytest.mark.parametrize(
@@ -122,3 +133,17 @@ def test_all_of_a_hospital_and_month_are_decided_with_a_field_of_the_other_side(
 )
 def test_a_wrong_configuration_fails_the_run_with_one_message(job, config, message):
     assert message in failure(job(**config))
+
+
+def test_what_a_doctor_added_goes_over_to_the_row_by_which_the_hospital_replaces_the_record(operator, mutations):
+    records = operator.database.medicalrecords
+    fit = [number for number in mutations.answered() if mutations.hospital.obs["voided"][number] == 0]
+    before = records.find_one({"source.rowId": {"$in": fit}, "editedBy": None}, sort=[("_id", 1)])
+    change = {f"data.{name}": value for name, value in ADDS.items()} | {"editedBy": "a doctor"}
+    records.update_one({"_id": before["_id"]}, {"$set": change})
+    mutations.edit(before["source"]["rowId"])
+    assert [run.failures for run in operator.sync()] == [[]]
+    after = records.find_one({"source.previousVersion": before["source"]["rowId"]})
+    assert (after["data"].items() >= ADDS.items(), after["editedBy"]) == (True, "a doctor")
+    assert records.find_one({"_id": before["_id"]}) is None
+    everything_agrees(operator, {after["_id"]: ADDS})

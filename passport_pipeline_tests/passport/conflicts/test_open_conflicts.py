@@ -3,6 +3,8 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 
+import pytest
+
 from passport_pipeline.core.digests import Digest
 from passport_pipeline.passport.conflicts import open_conflicts
 from passport_pipeline.passport.days.counts import recounted
@@ -197,4 +199,43 @@ def test_a_change_that_is_too_large_for_a_conflict_is_parked(world):
     result = world.run([broken, record(2, world.patients[0])])
     assert (result.loaded, result.parked, result.conflicts) == (1, {"invalid_document": 1}, 0)
     assert world.passport[RETRACTED].find_one()["document"]["data"]["details"] == "other"
+    world.check()
+
+
+@pytest.mark.parametrize("kind", ["condition", "medication", "test", "visit", "image"])
+def test_what_the_application_saves_with_a_record_that_it_only_reads_is_no_edit(world, commands, kind):
+    saved = {"data.medications": [], "data.medicationStatus": "Past", "editableBy": []}
+    name = {"test": "result", "visit": "reason", "medication": "dosage"}.get(kind, "details")
+    first, second = (record(1, world.patients[0], type=kind, data={name: said}, crc=n) for n, said in enumerate("ab"))
+    world.run([first])
+    world.passport[RECORDS].update_one({"_id": first["_id"]}, {"$set": saved})
+    result = world.run([second])
+    assert (result.updated, result.conflicts, world.get(first)["data"][name]) == (1, 0, "b")
+    world.check()
+    commands.names.clear()
+    world.run([second])
+    assert commands.writes == []
+
+
+def test_what_the_application_saves_by_itself_does_not_revise_a_conflict(world, commands):
+    first, second = record(1, world.patients[0]), record(1, world.patients[0], data={"details": "Measles"}, crc=9)
+    world.run([first])
+    world.edit(first, details="other")
+    world.run([second])
+    world.passport[RECORDS].update_one({}, {"$set": {"data.medications": []}})
+    commands.names.clear()
+    world.run([second])
+    assert commands.writes == []
+
+
+def test_edits_and_changes_of_different_fields_are_no_conflict(world):
+    first = record(1, world.patients[0], type="visit")
+    second = record(1, world.patients[0], type="visit", data={"visitDate": "2025-11-06T11:00:00"}, crc=9)
+    world.run([first])
+    world.edit(first, reason="as the doctor says", treatment="rest")
+    result = world.run([second])
+    assert (result.updated, result.conflicts) == (1, 0)
+    assert world.get(first)["data"] == second["data"] | {"reason": "as the doctor says", "treatment": "rest"}
+    third = record(1, world.patients[0], type="visit", data={"reason": "Weight: 61 kg"}, crc=10)
+    assert world.run([third]).conflicts == 1
     world.check()

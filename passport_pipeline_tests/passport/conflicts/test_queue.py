@@ -41,7 +41,7 @@ def test_listing_open_conflicts_brings_them_up_to_date_with_the_application(worl
     world.edit(record(1, world.patients[0]), details="another", procedure="blood smear")
     (first, second) = listed(world.passport, LATER)
     assert (first.ref, second.ref) == (ConflictRef(disputed[0], 2), ConflictRef(disputed[1], 1))
-    assert (first.fields, first.theirs["details"]) == (["details", "procedure"], "another")
+    assert (first.fields, first.added, first.theirs["details"]) == (["details"], ["procedure"], "another")
     commands.names.clear()
     assert read_conflict(world.passport, ConflictRef(disputed[0]), LATER) == first
     assert commands.writes == []

@@ -7,7 +7,7 @@ from bson import ObjectId
 
 from passport_pipeline.passport.conflicts import open_conflicts
 from passport_pipeline.passport.conflicts.decision import Decision
-from passport_pipeline.passport.conflicts.queue import ConflictRef
+from passport_pipeline.passport.conflicts.queue import ConflictRef, listed
 from passport_pipeline.passport.conflicts.resolve import Result
 from passport_pipeline.passport.mongo.collections import AUDIT, CONFLICTS, PATIENTS
 from passport_pipeline_tests.passport.conflicts.deciding import (
@@ -65,7 +65,7 @@ def test_an_edit_that_was_decided_to_stay_survives_a_change_of_the_source_that_l
 def test_ours_takes_what_the_hospital_says_and_its_next_change_is_no_conflict(world, commands, disputed):
     assert decide(world, OURS).result is Result.RESOLVED
     after = world.get(disputed)
-    assert after["data"] == disputed["data"]
+    assert after["data"] == disputed["data"] | {"procedure": "blood smear"}
     assert after["editedBy"] == "a doctor"
     assert_up_to_date(world, commands, disputed)
     result = world.run([measles(world, data={"details": "Cholera"}, crc=12), record(2, world.patients[1])])
@@ -80,17 +80,21 @@ def test_ours_takes_what_the_hospital_says_and_its_next_change_is_no_conflict(wo
             Decision("theirs", {"details": "ours"}),
             {"details": "Measles", "name": "DIAGNOSIS", "procedure": "blood smear"},
         ),
-        (Decision("ours", {"details": "theirs"}), {"details": "Malaria, severe", "name": "DIAGNOSIS, CONFIRMED"}),
         (
-            Decision("ours", {"procedure": "theirs"}),
-            {"details": "Measles", "name": "DIAGNOSIS, CONFIRMED", "procedure": "blood smear"},
+            Decision("ours", {"details": "theirs"}),
+            {"details": "Malaria, severe", "name": "DIAGNOSIS, CONFIRMED", "procedure": "blood smear"},
+        ),
+        (Decision("ours", {"procedure": "ours"}), {"details": "Measles", "name": "DIAGNOSIS, CONFIRMED"}),
+        (
+            Decision(None, {"details": "theirs", "name": "ours"}),
+            {"details": "Malaria, severe", "name": "DIAGNOSIS, CONFIRMED", "procedure": "blood smear"},
         ),
         (
             Decision(None, {"details": "theirs", "name": "ours", "procedure": "ours"}),
             {"details": "Malaria, severe", "name": "DIAGNOSIS, CONFIRMED"},
         ),
     ],
-    ids=["a field of ours", "a field of theirs", "a field that one side has", "every field"],
+    ids=["a field of ours", "a field of theirs", "an added field by name", "what differs", "every field"],
 )
 def test_each_field_can_be_decided_by_itself(world, commands, disputed, decision, data):
     assert decide(world, decision).result is Result.RESOLVED
@@ -101,7 +105,7 @@ def test_each_field_can_be_decided_by_itself(world, commands, disputed, decision
 @pytest.mark.parametrize(
     ("decision", "message"),
     [
-        (Decision(None, {"details": "ours"}), "nothing is said of name, procedure"),
+        (Decision(None, {"details": "ours"}), "nothing is said of name;"),
         (Decision("theirs", {"detail": "ours"}), "are details, diagnosed, name, procedure"),
         (Decision("theirs", {"medicationStatus": "ours"}), "are details, diagnosed, name, procedure"),
     ],
@@ -219,7 +223,7 @@ def test_theirs_keeps_the_type_too_until_the_source_changes_it_again(world, comm
 
 
 def test_a_decision_whose_record_mongodb_refuses_changes_nothing(world):
-    first, second = record(1, world.patients[0]), measles(world, data={"testStatus": "Fine"})
+    first, second = record(1, world.patients[0]), measles(world, data={"details": "Measles", "testStatus": "Fine"})
     world.run([first])
     world.edit(first, details="Malaria, severe")
     world.run([second])
@@ -244,3 +248,34 @@ def test_a_conflict_that_is_unknown_withdrawn_or_without_patient_or_record_is_no
     assert decide(world, OURS, of=of).message == "was withdrawn: there is nothing left to decide"
     world.passport[CONFLICTS].update_one({}, {"$set": {"state": "open"}})
     assert "its record is gone" in decide(world, OURS, of=of).message
+
+
+def test_what_a_doctor_added_survives_the_hospitals_version(world, commands):
+    added = {
+        "medications": [{"name": "Artemether", "frequency": "twice a day", "endDate": "11/28/2026"}],
+        "notes": "sleeps badly",
+        "treatment": "rest",
+        "frequency": "twice a day",
+        "endDate": "11/28/2026",
+    }
+    first, second = record(1, world.patients[0]), measles(world)
+    world.run([first, record(2, world.patients[1])])
+    world.edit(first, details="Malaria, severe", **added)
+    world.run([second, record(2, world.patients[1])])
+    assert decide(world, OURS).result is Result.RESOLVED
+    assert world.get(first)["data"] == second["data"] | added
+    assert_up_to_date(world, commands, second)
+    third = measles(world, data={"details": "Cholera"}, crc=12)
+    assert world.run([third, record(2, world.patients[1])]).conflicts == 0
+    assert world.get(first)["data"] == third["data"] | added
+    world.check()
+
+
+def test_a_conflict_that_version_0_1_0_opened_is_displayed_and_decided(world, commands, disputed):
+    world.passport[CONFLICTS].update_one({}, {"$unset": {"written": "", "ours.source.written": ""}})
+    world.passport["medicalrecords"].update_one({"_id": disputed["_id"]}, {"$unset": {"source.written": ""}})
+    (found,) = listed(world.passport, LATER)
+    assert found.fields == ["details", "name", "procedure"]
+    assert decide(world, OURS).result is Result.RESOLVED
+    assert world.get(disputed)["data"] == disputed["data"]
+    assert_up_to_date(world, commands, disputed)

@@ -71,7 +71,7 @@ def test_an_audit_entry_that_an_interrupted_run_owes_is_written_before_the_decis
 
 
 def test_a_refused_decision_of_an_interrupted_command_is_dropped_by_the_next_run(world, monkeypatch):
-    first, second = record(1, world.patients[0]), measles(world, data={"testStatus": "Fine"})
+    first, second = record(1, world.patients[0]), measles(world, data={"details": "Measles", "testStatus": "Fine"})
     world.run([first])
     world.edit(first, details="Malaria, severe")
     world.run([second])

@@ -6,6 +6,7 @@ import pytest
 from bson import ObjectId
 from pymongo.errors import WriteError
 
+from passport_pipeline.passport.mongo import bulk
 from passport_pipeline.passport.mongo.application_collections import APPLICATION_COLLECTIONS
 from passport_pipeline.passport.mongo.collections import (
     AUDIT,
@@ -50,7 +51,7 @@ VALID = {
     RECORDS: {
         "patientId": "a" * 24,
         "type": "medication",
-        "data": {"medicationName": "Aspirin", "medicationStatus": "Active", "startDate": "", "times": 3},
+        "data": {"medicationName": "Aspirin", "medicationStatus": "Active", "startDate": "11/28/2026", "times": 3},
         "createdBy": "b" * 24,
         "editedBy": None,
         **STAMPS,
@@ -90,7 +91,10 @@ FAULTS = [
     (RECORDS, "data", {"medicationStatus": "Stopped"}),
     (RECORDS, "data", {"testStatus": "Fine"}),
     (RECORDS, "data", {"testDate": datetime(2025, 1, 1, tzinfo=UTC)}),
-    (RECORDS, "createdBy", "Dr. Jane Smith"),
+    (RECORDS, "data", {"medications": ["Aspirin"]}),
+    (RECORDS, "data", {"medications": [{"name": "Aspirin", "medicationStatus": "Stopped"}]}),
+    (RECORDS, "data", {"notes": 7}),
+    (RECORDS, "createdBy", ObjectId()),
     (RECORDS, "openmrsData", {"valueType": "boolean"}),
     (AUDIT, "action", "openmrs_auto_sync"),
     (AUDIT, "accessType", "sync"),
@@ -121,7 +125,7 @@ def test_a_document_without_a_required_field_is_refused(passport, name, field):
     assert caught.value.code == 121
 
 
-@pytest.mark.parametrize("field", ["syncDate", "openmrsData", "createdAt"])
+@pytest.mark.parametrize("field", ["data", "syncDate", "openmrsData", "createdAt"])
 def test_a_record_of_the_pipeline_needs_what_the_applications_own_does_not(passport, field):
     made = record(1, "a" * 24)
     passport[RECORDS].insert_one(made)
@@ -135,3 +139,18 @@ def test_a_source_is_complete_or_absent(passport, part):
     del made["source"][part]
     with pytest.raises(WriteError):
         passport[RECORDS].insert_one(made)
+
+
+@pytest.mark.parametrize(
+    ("change", "fields"),
+    [
+        ({"createdBy": "system"}, ["createdBy"]),
+        ({"patientId": "the patient"}, ["patientId"]),
+        ({"data": {"diagnosed": "11/28/2026", "date": "yesterday"}}, ["data.date", "data.diagnosed"]),
+    ],
+)
+def test_what_the_application_may_write_the_pipeline_may_not_in_its_own_records(passport, change, fields):
+    own = {name: value for name, value in VALID[RECORDS].items() if name != "source"}
+    passport[RECORDS].insert_one(own | change)
+    found = bulk.insert(passport[RECORDS], [record(1, "a" * 24) | change])
+    assert list(found.invalid.values()) == [fields]

@@ -79,7 +79,7 @@ def test_a_chunk_costs_the_same_few_commands_whatever_its_size(world, commands):
         "same": 12,
         "changed": 18,
         "gone": 21,
-        "back": 18,
+        "back": 24,
     }
 
 
