@@ -155,7 +155,13 @@ def test_64_kilobytes_of_text_come_through_without_nul_characters():
 
 @pytest.mark.parametrize(
     ("pointer", "shown"),
-    [("Scan|f.png", "Scan"), ("|dir\\f.png", "f.png"), ("f.png", "f.png"), (" | ", "|"), ("a|b|c", "a")],
+    [
+        ("Scan|f.png", "Scan"),
+        ("|dir\\f.png", "f.png"),
+        ("f.png", "f.png"),
+        (" | ", "kept at the hospital"),
+        ("a|b|c", "a"),
+    ],
 )
 def test_a_pointer_shows_its_title_else_its_file(pointer, shown):
     assert title(pointer) == shown
