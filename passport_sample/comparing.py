@@ -252,11 +252,11 @@ def _content(hospital: SampleHospital, row: Any) -> Document:
     }
     match values["type"]:
         case "condition":
-            # The integration document signs for a typist who is no provider, and its `name` is the question.
+            # In the integration document's example, which has no encounter, a typist signs, and `name` is the question.
             title = values["title"] or ("Dr." if (values["clinician_key"] or "").startswith("PROVIDER_") else None)
             by = " ".join(word for word in (title, clinician) if word)
             want |= {
-                "name": asked if asked == "DIAGNOSIS" else answered,
+                "name": asked if asked == "DIAGNOSIS" and "@" in row.visit else answered,
                 "diagnosed": when,
                 "diagnosedDate": when,
                 "diagnosedBy": clinician,

@@ -9,7 +9,8 @@ Where the rules leave room, a clinician's judgement decides:
 * the parts of a diagnosis and its header share the fate of the diagnosis, so the whole set is parked;
 * a header goes with the row below it (at any depth) of the lowest obs_id that is no header and no part; where only
   faulty rows are below it, it is parked as they are;
-* a plain answer goes with the visit: that of its encounter; without an encounter, that of its person on its day;
+* a plain answer goes with the visit: that of its encounter; without an encounter, that of its person and clinician on
+  its day;
 * rows of two encounters, or of two people without one, are no group.
 """
 
@@ -146,7 +147,9 @@ def visits_of(hospital: SampleHospital, rows: pd.DataFrame) -> pd.Series:
     obs = hospital.obs.loc[rows.index]
     met = obs["encounter_id"].map(hospital.tables["encounter"]["uuid"]).astype(object)
     observed = obs["obs_datetime"].where(obs["obs_datetime"] != ZERO_DATE).dt.strftime("%Y-%m-%d")
-    alone = rows["person_uuid"].astype(object) + "@" + observed + "@" + rows["day"].dt.strftime("%Y-%m-%d")
+    author = answers.described(hospital, obs)["clinician_key"].astype(object).fillna("nobody")
+    entered = rows["day"].dt.strftime("%Y-%m-%d")
+    alone = rows["person_uuid"].astype(object) + "@" + observed + "@" + entered + "@" + author
     visits: pd.Series[Any] = met.where(met.notna(), alone)
     return visits.where(rows["fault"].ne("encounter_of_another_patient"), None)
 

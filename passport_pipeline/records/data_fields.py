@@ -30,7 +30,9 @@ NOT_INTERPRETED = "not interpreted"
 """The status of a test of which nobody said whether it is normal: the page calls a test without a status normal."""
 
 SEED_QUESTION = "DIAGNOSIS"
-"""The question of the integration document's example, in which `name` is the question; elsewhere it is the answer."""
+"""The question of the integration document's example, which has no encounter: there `name` is the question; elsewhere
+it is the answer.
+"""
 
 NEAR = timedelta(days=3)
 """How far from a visit the page still shows a test on its card."""
@@ -57,6 +59,7 @@ class Row(NamedTuple):
     question_is_drug: bool
     value_type: str
     visit: int
+    encounter_uuid: str | None
     reason: str | None
     lines: list[str] | None
 
@@ -130,7 +133,7 @@ def _data(row: Row, noted: Noted) -> Document:
 
 def _condition(row: Row, noted: Noted) -> Document:
     data: Document = {
-        "name": row.question if row.question == SEED_QUESTION else row.answer,
+        "name": row.question if _is_as_in_the_seed(row) else row.answer,
         "details": row.shown,
         "diagnosis": row.shown,
         "diagnosed": row.at,
@@ -146,6 +149,10 @@ def _condition(row: Row, noted: Noted) -> Document:
     if noted.medications and row is noted.diagnoses[0]:
         data["medications"] = _once([_prescribed(each) for each in noted.medications])
     return data
+
+
+def _is_as_in_the_seed(row: Row) -> bool:
+    return row.question == SEED_QUESTION and not isinstance(row.encounter_uuid, str)
 
 
 def _medication(row: Row) -> Document:

@@ -82,6 +82,11 @@ def oracles(operator):
     return {sample.spec.key: operator.oracle(sample).set_index("obs_id") for sample in operator.samples}
 
 
+def begins(text, answer):
+    """Whether a text is the answer, or the answer with what qualifies it."""
+    return text == answer or text.startswith(f"{answer} (")
+
+
 def row_of(record, oracles):
     return oracles[record["source"]["hospital"]].loc[record["source"]["rowId"]]
 
@@ -95,9 +100,11 @@ def test_every_loaded_record_stands_on_the_patients_page_with_its_own_date_docto
 
 def test_the_words_and_days_that_are_looked_for_there_are_the_hospitals(pages, oracles):
     words = {
-        "condition": lambda record, row: diagnosis_of(record) == row["shown"],
-        "medication": lambda record, row: medication_of(record) == row["shown"],
-        "test": lambda record, row: result_of(record) == (row["name"], row["shown"]),
+        "condition": lambda record, row: begins(diagnosis_of(record), row["shown"]),
+        "medication": lambda record, row: begins(medication_of(record), row["shown"]),
+        "test": lambda record, row: (
+            result_of(record)[0].endswith(row["name"]) and begins(result_of(record)[1], row["shown"])
+        ),
     }
     for record in pages.records(*words):
         row = row_of(record, oracles)
@@ -197,4 +204,7 @@ def test_a_ussd_user_reads_the_name_of_every_diagnosis_medication_and_test(pages
     for kind, name in words.items():
         lines = pages.ussd(kind)
         assert lines
-        assert [line.record for line in lines if line.name != name(records[line.record])] == []
+        different = {line.name for line in lines if line.name != name(records[line.record])}
+        assert different <= {"DIAGNOSIS"}, (
+            "which the integration document's example fixes for a row without an encounter"
+        )

@@ -14,7 +14,17 @@ from typing import Any
 
 from pymongo.database import Database
 
-_READ = ("patientId", "type", "data", "createdBy", "createdAt", "openmrsData", "source.hospital", "source.concept")
+_READ = (
+    "patientId",
+    "type",
+    "data",
+    "createdBy",
+    "createdAt",
+    "openmrsData",
+    "source.hospital",
+    "source.concept",
+    "source.rowId",
+)
 _TITLE = re.compile(r"^(?:\w{2,}\. )+")
 
 

@@ -89,6 +89,10 @@ class Attribution:
         columns |= {"author_providers": self.providers, "entered_by": self.typist}
         return {name: column[pair] for name, column in columns.items()}
 
+    def keys(self) -> Texts:
+        """The key of each row's clinician, None where nobody is answerable but the hospital; one element a row."""
+        return objects(each.key if each else None for each in self.clinician.tolist())[self.pair]
+
     def clinicians(self) -> pd.DataFrame:
         """The authors of the rows' records, by clinician_key: clinician_key str, provider_uuid str (the same, for the
         passport's doctor), name str.

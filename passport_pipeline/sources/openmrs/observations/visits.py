@@ -1,5 +1,5 @@
-"""The visit that the rows of a unit belong to: one of each encounter; without an encounter, one of each person and
-calendar day on which something was observed.
+"""The visit that the rows of a unit belong to: one of each encounter; without an encounter, one of each person,
+clinician and calendar day on which something was observed.
 
 Rows in an encounter of another patient, and unreadable ones, make no visit: people have to decide about them.
 
@@ -22,6 +22,7 @@ from passport_pipeline.sources.openmrs.observations.vocabulary import Flags, Pos
 
 _NEVER = np.datetime64("NaT", "us")
 _UNKNOWN = "NaT"
+_NOBODY = "nobody"
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,8 @@ class Visits:
     number  the number of each row's visit, one element a row; -1 where it has none
     first   the position of each visit's row of the lowest obs_id, one element a visit, as all that follows
     row_id  the encounter's number, else the person's
-    uuid    the encounter's uuid, else the person's and the days on which its rows were observed and entered
+    uuid    the encounter's uuid, else the person's, the days on which its rows were observed and entered, and the
+            clinician's
     at      when the encounter took place, else when its first row was observed; datetime64[us]
     made    when the encounter was entered, else its first row; datetime64[us], NaT where unknown
     """
@@ -44,13 +46,16 @@ class Visits:
     made: npt.NDArray[np.datetime64]
 
 
-def visits_of(observations: pd.DataFrame, withheld: Flags) -> Visits:
-    """The visits of a frame of OBSERVATION_COLUMNS, without the rows that are `withheld`."""
-    rows = _read(observations)
+def visits_of(observations: pd.DataFrame, withheld: Flags, author: Texts) -> Visits:
+    """The visits of a frame of OBSERVATION_COLUMNS, without the rows that are `withheld`; `author` is the key of the
+    clinician who is answerable for each row, None for nobody.
+    """
+    rows = _read(observations, author)
     counted = np.flatnonzero(~withheld & (rows["in_encounter"] | rows["observed"].notna()).to_numpy())
     of_unit = rows.iloc[counted].assign(position=counted)
     of_unit["date"] = of_unit["observed"].dt.floor("D").where(~of_unit["in_encounter"])
-    of_unit["visit"] = of_unit.groupby(["unit", "day", "date", "person_id"], sort=True, dropna=False).ngroup()
+    alike = ["unit", "day", "date", "person_id", "author"]
+    of_unit["visit"] = of_unit.groupby(alike, sort=True, dropna=False).ngroup()
     visits = of_unit.sort_values("obs_id").groupby("visit").agg(
         first=("position", "first"), met=("met", "min"), observed=("observed", "min"), entered=("entered", "min")
     )  # fmt: skip
@@ -72,11 +77,12 @@ def visits_of(observations: pd.DataFrame, withheld: Flags) -> Visits:
     )
 
 
-def _read(observations: pd.DataFrame) -> pd.DataFrame:
+def _read(observations: pd.DataFrame, author: Texts) -> pd.DataFrame:
     """What visits are made of, by position. Batches of versions before 0.2 lack `dated`."""
     columns: dict[str, Any] = {name: observations[name].to_numpy() for name in ("obs_id", "person_id", "day")}
     encounters = observations["encounter_id"].to_numpy(dtype=np.int64, na_value=-1)
     columns |= {"encounter_id": encounters, "in_encounter": encounters >= 0, "unit": units_of(observations)}
+    columns["author"] = np.where(encounters >= 0, "", np.where(pd.isna(author), _NOBODY, author))
     columns |= {name: observations[name].to_numpy(dtype=object) for name in ("encounter_uuid", "person_uuid")}
     for name, column in (("met", "encounter_datetime"), ("observed", "obs_datetime"), ("entered", "date_created")):
         columns[name] = np.where(are_instants(observations[column]), observations[column].to_numpy(), _NEVER)
@@ -94,9 +100,9 @@ def _uuids(leading: pd.DataFrame, observed: pd.Series, *, whole: bool) -> Texts:
     met, entered = _days(leading["met"]), _days(leading["day"])
     shared = leading["in_encounter"] & leading.duplicated(["unit", "day"], keep=False)
     columns = [leading[name].tolist() for name in ("in_encounter", "encounter_id", "encounter_uuid")]
-    columns += [leading[name].tolist() for name in ("person_id", "person_uuid")]
+    columns += [leading[name].tolist() for name in ("person_id", "person_uuid", "author")]
     named = []
-    for in_encounter, encounter, uuid, person_id, person, took_place, date, day, of_several in zip(
+    for in_encounter, encounter, uuid, person_id, person, author, took_place, date, day, of_several in zip(
         *columns, met, _days(observed), entered, shared.tolist(), strict=True
     ):
         whose = person if isinstance(person, str) and person else f"person-{person_id}"
@@ -105,7 +111,7 @@ def _uuids(leading: pd.DataFrame, observed: pd.Series, *, whole: bool) -> Texts:
             name = f"{name}@{whose}" if of_several else name
             named.append(name if (whole and took_place != _UNKNOWN) or took_place == day else f"{name}@{day}")
         else:
-            named.append(f"{whose}@{date}@{day}")
+            named.append(f"{whose}@{date}@{day}@{author}")
     return objects(named)
 
 

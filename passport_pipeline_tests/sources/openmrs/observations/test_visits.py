@@ -63,9 +63,9 @@ def test_without_an_encounter_there_is_one_visit_for_each_person_and_calendar_da
     rows = [note(1, **on(3, "23:59:59")), note(2, **on(4, "00:00:00")), note(3, **on(3, "08:00:00"))]
     made = visits_of(*rows, note(4, **on(3), **other))
     assert made["row_uuid"].tolist() == [
-        "person-5@2025-11-03@2025-11-06",
-        "person-uuid-789@2025-11-03@2025-11-06",
-        "person-uuid-789@2025-11-04@2025-11-06",
+        "person-5@2025-11-03@2025-11-06@PROVIDER_100",
+        "person-uuid-789@2025-11-03@2025-11-06@PROVIDER_100",
+        "person-uuid-789@2025-11-04@2025-11-06@PROVIDER_100",
     ]
     assert made["row_id"].tolist() == [5, 789, 789]
     assert made["encounter_uuid"].isna().all()
@@ -114,7 +114,7 @@ def test_a_header_alone_makes_a_visit_without_an_answer():
 @pytest.mark.parametrize("uuid", [None, ""])
 def test_an_encounter_or_a_person_without_a_uuid_is_named_by_its_number(uuid):
     made = visits_of(*in_encounter(4, note(1), encounter_uuid=uuid), note(2, person_uuid=uuid))
-    assert made["row_uuid"].tolist() == ["encounter-4", "person-789@2025-11-06@2025-11-06"]
+    assert made["row_uuid"].tolist() == ["encounter-4", "person-789@2025-11-06@2025-11-06@PROVIDER_100"]
 
 
 def test_in_batches_of_the_version_before_only_the_day_on_which_it_took_place_has_the_encounters_uuid():
