@@ -11,6 +11,7 @@ from passport_pipeline_tests.windows.running import read_references, run_windows
 
 NATIONAL_ID = "1000000142542"
 OF_ENCOUNTER, WITHOUT_ENCOUNTER = "4a64b2fa-d066-45e9-8f1d-ca3052b64396", "daa76177-91d1-4955-9de8-6af6c0ee2262"
+VISIT_WITHOUT_ENCOUNTER = "fce72b71-747e-4d20-adae-96b1e658daa4@2024-03-05@2024-03-05@nobody"
 NURSE_UUID = "886a2d2c-3445-4228-95a2-29db98e1d156"
 
 # Ward Clerk types, and was only ever entered as a clerk; Ann Doctor types and is no provider.
@@ -96,7 +97,7 @@ def test_what_the_softwares_account_typed_without_an_encounter_is_the_hospitals_
 def test_roles_accounts_and_titles_are_judged_in_any_language_and_both_ends_agree(case):
     connections = load(case, MORE)
     own = connections.hospital("case").name
-    assert shown_as(connections) == {
+    of_rows = {
         OF_ENCOUNTER: ("Grace Nurse", None),
         WITHOUT_ENCOUNTER: (own, None),
         "obs-100": ("Rose Medecin", "Prof."),
@@ -108,6 +109,9 @@ def test_roles_accounts_and_titles_are_judged_in_any_language_and_both_ends_agre
         "obs-106": (own, None),
         "obs-107": ("Ann Doctor", None),
     }
+    visits = {OF_ENCOUNTER: "35c3a595-da7a-459d-b903-16fa03cb6d26", WITHOUT_ENCOUNTER: VISIT_WITHOUT_ENCOUNTER}
+    of_visits = {visits.get(uuid, uuid.replace("obs", "encounter")): shown for uuid, shown in of_rows.items()}
+    assert shown_as(connections) == of_rows | of_visits
     with connections.source("case") as source:
         assert verify_hospital(source, connections.passport, VerifyOptions((FIRST_MONTH, last_month()))).ok
 
@@ -121,7 +125,7 @@ def test_records_follow_when_the_hospital_names_its_clinician_or_withdraws_them(
             connection.exec_driver_sql(f"USE `{database}`")
             connection.exec_driver_sql(statement)
         read_references(connections, "case")
-        run_windows(connections, [Window("case", "2024-03")])
+        run_windows(connections, [Window("case", "2024-01")])
         return shown_as(connections)[OF_ENCOUNTER]
 
     own = connections.hospital("case").name

@@ -18,7 +18,7 @@ def refusing(obs_id):
     """The contract with a fault: it refuses the record of this observation."""
     records = next(collection for collection in COLLECTIONS if collection.name == RECORDS)
     schema = deepcopy(records.schema)
-    schema["properties"]["openmrsData"]["properties"]["obsId"] = {"not": {"enum": [obs_id]}}
+    schema["properties"]["source"]["properties"]["rowId"] = {"not": {"enum": [obs_id]}}
     return (*(collection for collection in COLLECTIONS if collection.name != RECORDS), replace(records, schema=schema))
 
 
@@ -55,7 +55,7 @@ def test_one_refused_document_of_a_thousand_is_parked_and_loaded_once_when_it_is
     assert (parked["rowId"], parked["reason"], parked["fields"]) == (
         OBS_ID,
         "invalid_document",
-        ["openmrsData.obsId"],
+        ["source.rowId"],
     )
     faulty.undo()
     assert run_window(operator.settings).days_loaded == 0
@@ -63,8 +63,8 @@ def test_one_refused_document_of_a_thousand_is_parked_and_loaded_once_when_it_is
     loaded = run_window(operator.settings)
     assert (loaded.days_loaded, loaded.written["inserted"], loaded.outcomes["parked"]) == (1, 1, 0)
     assert operator.database[PARKED].count_documents({}) == 0
-    assert operator.database.medicalrecords.count_documents({"openmrsData.obsId": OBS_ID}) == 1
-    assert operator.database.auditlogs.count_documents({}) == 1000
+    assert operator.database.medicalrecords.count_documents({"source.rowId": OBS_ID}) == 1
+    assert operator.database.auditlogs.count_documents({}) == 1000 + 2  # and two visits
     assert operator.verify()["hospital-1"].ok
     before = stored(operator)
     assert run_window(operator.settings).days_loaded == 0

@@ -39,7 +39,8 @@ def change(operator, answer):
 
 
 def shown(operator):
-    return {record["_id"]: record["data"]["details"] for record in operator.database.medicalrecords.find()}
+    led = operator.database.medicalrecords.find({"source.stream": "observations"})
+    return {record["_id"]: record["data"]["details"] for record in led}
 
 
 def wait_until(condition, seconds=90):

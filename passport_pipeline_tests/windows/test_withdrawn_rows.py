@@ -8,6 +8,7 @@ from passport_pipeline.verification.hospital import VerifyOptions, verify_hospit
 from passport_pipeline_tests.windows.running import run_windows
 
 OF_ANOTHER, OF_A_VOIDED = "995e3293-92ea-46a6-8db1-3554d2964de7", "e70e5223-a220-4291-aecc-9757aecdd6b7"
+ENCOUNTER_OF_ANOTHER, VOIDED = "b8f3f7ab-5cfb-4047-92e1-b74f48fb8871", "beedcf71-33b9-40b0-aac6-b058b8a5f0da"
 FIRST = {"person": 12, "encounter": 10}
 LEFT_ON_THE_LOSER = "f48f770a-e254-4fad-8649-f2cad5dfedc1"
 
@@ -43,17 +44,17 @@ def test_rows_of_a_voided_encounter_are_not_loaded_and_rows_in_another_patients_
 
     write(connections, mariadb_admin, "UPDATE encounter SET voided = 0")
     assert [one.source.live - one.passport.live for one in verified(connections).differences] == [1]
-    run_windows(connections, [Window("case", "2024-03")])
-    assert shown(connections) == {OF_A_VOIDED}
+    run_windows(connections, [Window("case", "2024-01")])
+    assert shown(connections) == {OF_A_VOIDED, VOIDED}
     write(connections, mariadb_admin, "UPDATE encounter SET voided = 1")
-    run_windows(connections, [Window("case", "2024-03")])
+    run_windows(connections, [Window("case", "2024-01")])
     assert not shown(connections)
     assert not parked(connections)
     assert verified(connections).withdrawn == {"voided_encounter": 2}
 
     write(connections, mariadb_admin, "UPDATE encounter SET voided = 0, patient_id = 12 WHERE patient_id = 13")
-    run_windows(connections, [Window("case", "2024-03")])
-    assert shown(connections) == {OF_ANOTHER}
+    run_windows(connections, [Window("case", "2024-01")])
+    assert shown(connections) == {OF_ANOTHER, ENCOUNTER_OF_ANOTHER}
     assert parked(connections) == {OF_A_VOIDED: "encounter_of_another_patient"}
     assert verified(connections).ok
 

@@ -46,7 +46,8 @@ def typed(operator, key, rows):
 def records_of(operator, key):
     records = list(operator.database.medicalrecords.find({"source.hospital": key}))
     assert len({record["source"]["rowUuid"] for record in records}) == len(records)
-    return {record["source"]["rowUuid"]: record for record in records}
+    led = (record for record in records if record["source"]["stream"] == "observations")
+    return {record["source"]["rowUuid"]: record for record in led}
 
 
 def load(operator, *keys, newest=None):
