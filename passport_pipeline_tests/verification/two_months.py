@@ -21,10 +21,11 @@ def without(operator, *records):
 
 
 def records_of(operator, window, count=1):
-    """Records of so many days of a window, one a day."""
+    """Records that rows lead, of so many days of a window, one a day."""
     records = {}
+    led = {"source.window": window, "source.stream": "observations"}
     order = [("source.day", 1), ("_id", 1)]
-    for record in operator.database.medicalrecords.find({"source.window": window}, sort=order):
+    for record in operator.database.medicalrecords.find(led, sort=order):
         records.setdefault(record["source"]["day"], record)
     return list(records.values())[:count]
 

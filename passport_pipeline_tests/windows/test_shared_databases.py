@@ -86,7 +86,7 @@ def one_window(operator, key):
 
 
 def records_of(operator, key):
-    return operator.database.medicalrecords.count_documents({"source.hospital": key})
+    return operator.database.medicalrecords.count_documents({"source.hospital": key, "source.stream": "observations"})
 
 
 def assert_refused(operator, key, owner):
