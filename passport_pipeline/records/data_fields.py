@@ -133,7 +133,7 @@ def _data(row: Row, noted: Noted) -> Document:
 
 def _condition(row: Row, noted: Noted) -> Document:
     data: Document = {
-        "name": row.question if _is_as_in_the_seed(row) else row.answer,
+        "name": row.question if _is_as_in_the_seed(row) else row.shown,
         "details": row.shown,
         "diagnosis": row.shown,
         "diagnosed": row.at,
