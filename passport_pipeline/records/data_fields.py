@@ -2,8 +2,8 @@
 
 The page of a patient's history shows a card for each visit: `diagnosis` as the heading, `notes`, the `medications` of
 the day's conditions, and tests of up to three days before and after. What it would not show by itself stands in the
-visit's notes: the medications of an encounter without a condition, and tests further away. No card says a thing twice,
-so the first condition of a visit alone carries its medications.
+visit's notes: the medications of an encounter without a condition, tests further away, and images. No card says a thing
+twice, so the first condition of a visit alone carries its medications.
 
 What belongs here: the application's field names, and the value of each. What does not: where the record comes from
 (provenance), what a row means (a stream's drafts).
@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from passport_pipeline.sources.drafts import CONDITION, MEDICATION, NUMERIC, TEST, TEXT
+from passport_pipeline.sources.drafts import CONDITION, IMAGE, MEDICATION, NUMERIC, TEST, TEXT
 
 Document = dict[str, Any]
 
@@ -105,6 +105,11 @@ class Noted:
         """The tests."""
         return self._of(TEST)
 
+    @cached_property
+    def images(self) -> list[Row]:
+        """The images."""
+        return self._of(IMAGE)
+
     def _of(self, record_type: str) -> list[Row]:
         return [row for row in self.rows if row.type == record_type]
 
@@ -184,6 +189,7 @@ def _visit(row: Row, noted: Noted) -> Document:
     if not diagnoses:
         lines += [f"Medication: {_dated(each, row, _words(each))}" for each in noted.medications]
     lines += [_test_line(each) for each in noted.tests if _is_far(each, row)]
+    lines += [_dated(each, row, f"{each.label}: {each.shown}") for each in noted.images]
     if lines:
         data["notes"] = "\n".join(lines)
     return data

@@ -211,3 +211,9 @@ def test_records_without_a_visit_say_nothing_of_each_other():
     condition, medication = data_fields(records, written(records["at"], "s"))
     assert condition["name"] == "Malaria" and "medications" not in condition
     assert medication["medicationName"] == "Paracetamol 500mg tablet"
+
+
+def test_an_image_stands_in_the_notes_of_its_visit_since_no_page_shows_images():
+    rows = observations(*in_encounter(3, obs(1, 60, value_complex="Chest|1.jpg")))
+    (visit,) = visit_documents(documents_of(rows, MEDICINES))
+    assert visit["data"]["notes"] == "Chest X-ray: Chest"
