@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from passport_pipeline.sources.drafts import CONDITION, IMAGE, MEDICATION, NUMERIC, TEST, TEXT
+from passport_pipeline.sources.drafts import CONDITION, IMAGE, MEDICATION, NUMERIC, TEST, TEXT, VISIT
 
 Document = dict[str, Any]
 
@@ -106,6 +106,11 @@ class Noted:
         return self._of(TEST)
 
     @cached_property
+    def visits(self) -> list[Row]:
+        """The visit itself."""
+        return self._of(VISIT)
+
+    @cached_property
     def images(self) -> list[Row]:
         """The images."""
         return self._of(IMAGE)
@@ -151,6 +156,9 @@ def _condition(row: Row, noted: Noted) -> Document:
     data["procedure"] = f"{signature} ({', '.join(words)})" if words else signature
     if row.certainty:
         data["status"] = row.certainty
+    if noted.visits and noted.visits[0].day != row.day:
+        # On its own card, which the page then shows, the details would say the heading again.
+        data["notes"] = f"Noted at the visit of {noted.visits[0].day}"
     if noted.medications and row is noted.diagnoses[0]:
         data["medications"] = _once([_prescribed(each) for each in noted.medications])
     return data

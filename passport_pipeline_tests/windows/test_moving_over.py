@@ -74,6 +74,7 @@ def test_every_record_has_todays_shape_and_every_row_one_outcome(connections):
     assert visits
     assert {record["source"]["stream"] for record in visits} == {"encounters"}
     assert len(records) != before
+    assert all(record["createdAt"] == record["openmrsData"]["dateCreated"] for record in records)
     days = days_of_window(connections.batches, connections.passport, KEY, MONTH)
     assert days
     assert all(day.agrees and day.accounted_for for day in days)
