@@ -255,14 +255,15 @@ def _content(hospital: SampleHospital, row: Any) -> Document:
             # In the integration document's example, which has no encounter, a typist signs, and `name` is the question.
             title = values["title"] or ("Dr." if (values["clinician_key"] or "").startswith("PROVIDER_") else None)
             by = " ".join(word for word in (title, clinician) if word)
+            as_in_the_document = asked == "DIAGNOSIS" and "@" in row.visit
             want |= {
-                "name": asked if asked == "DIAGNOSIS" and "@" in row.visit else answered,
                 "diagnosed": when,
                 "diagnosedDate": when,
                 "diagnosedBy": clinician,
                 "procedure": f"Synced from OpenMRS - {by}" if by else "Synced from OpenMRS",
             }
-            return want | {"answered": {"details": answered, "diagnosis": answered}}
+            answers = {"details": answered, "diagnosis": answered, "name": asked if as_in_the_document else answered}
+            return want | {"answered": answers}
         case "medication":
             return want | {"startDate": when, "prescribedBy": clinician, "answered": {"medicationName": answered}}
         case "test":

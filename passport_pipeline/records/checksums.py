@@ -34,7 +34,7 @@ def hashed(value: Any, default: Callable[[Any], str] | None = None) -> str:
 
 
 def data_checksum(data: Document) -> str:
-    """The checksum of a record's `data`, without what the application's timer changes (medicationStatus).
+    """The checksum of a record's `data`, without what the application changes by a read (medicationStatus).
 
     The application may store any value of MongoDB in it, such as ObjectIds, which JSON lacks.
     """

@@ -2,8 +2,8 @@
 
 The page of a patient's history shows a card for each visit: `diagnosis` as the heading, `notes`, the `medications` of
 the day's conditions, and tests of up to three days before and after. What it would not show by itself stands in the
-visit's notes: the medications of an encounter without a condition, and tests further away. No card says a thing twice,
-so the first condition of a visit alone carries its medications.
+visit's notes: the medications of an encounter without a condition, tests further away, and images. No card says a thing
+twice, so the first condition of a visit alone carries its medications.
 
 What belongs here: the application's field names, and the value of each. What does not: where the record comes from
 (provenance), what a row means (a stream's drafts).
@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from passport_pipeline.sources.drafts import CONDITION, MEDICATION, NUMERIC, TEST, TEXT
+from passport_pipeline.sources.drafts import CONDITION, IMAGE, MEDICATION, NUMERIC, TEST, TEXT, VISIT
 
 Document = dict[str, Any]
 
@@ -105,6 +105,16 @@ class Noted:
         """The tests."""
         return self._of(TEST)
 
+    @cached_property
+    def visits(self) -> list[Row]:
+        """The visit itself."""
+        return self._of(VISIT)
+
+    @cached_property
+    def images(self) -> list[Row]:
+        """The images."""
+        return self._of(IMAGE)
+
     def _of(self, record_type: str) -> list[Row]:
         return [row for row in self.rows if row.type == record_type]
 
@@ -133,7 +143,7 @@ def _data(row: Row, noted: Noted) -> Document:
 
 def _condition(row: Row, noted: Noted) -> Document:
     data: Document = {
-        "name": row.question if _is_as_in_the_seed(row) else row.answer,
+        "name": row.question if _is_as_in_the_seed(row) else row.shown,
         "details": row.shown,
         "diagnosis": row.shown,
         "diagnosed": row.at,
@@ -146,6 +156,9 @@ def _condition(row: Row, noted: Noted) -> Document:
     data["procedure"] = f"{signature} ({', '.join(words)})" if words else signature
     if row.certainty:
         data["status"] = row.certainty
+    if noted.visits and noted.visits[0].day != row.day:
+        # On its own card, which the page then shows, the details would say the heading again.
+        data["notes"] = f"Noted at the visit of {noted.visits[0].day}"
     if noted.medications and row is noted.diagnoses[0]:
         data["medications"] = _once([_prescribed(each) for each in noted.medications])
     return data
@@ -184,6 +197,7 @@ def _visit(row: Row, noted: Noted) -> Document:
     if not diagnoses:
         lines += [f"Medication: {_dated(each, row, _words(each))}" for each in noted.medications]
     lines += [_test_line(each) for each in noted.tests if _is_far(each, row)]
+    lines += [_dated(each, row, f"{each.label}: {each.shown}") for each in noted.images]
     if lines:
         data["notes"] = "\n".join(lines)
     return data

@@ -185,7 +185,7 @@ def parked_row_lost(database, record):
 
 def marked(database, record):
     day = f"{record['source']['hospital']}/{record['source']['day']}"
-    lost(database, record)
+    other_checksum(database, record)
     database.sourcedays.update_one({"_id": day}, {"$set": {"writers.somebody": 1}})
 
 

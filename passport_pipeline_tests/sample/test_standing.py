@@ -67,9 +67,11 @@ def test_a_test_stands_in_the_list_of_a_card_or_in_its_notes():
     assert place(haemoglobin(late), visit(late), visit()) == AS_ITS_OWN
 
 
-def test_a_visit_stands_on_its_own_card_and_an_image_nowhere():
+def test_a_visit_stands_on_its_own_card_and_an_image_in_notes_alone():
     assert place(visit()) == AS_ITS_OWN
-    assert place(loaded("image", name="X-ray"), visit()) == NOWHERE
+    image = loaded("image", name="X-ray", details="chest.jpg", date="2026-03-05T10:00:00")
+    assert place(image, visit()) == NOWHERE
+    assert place(image, visit(notes="X-ray: chest.jpg")) != NOWHERE
 
 
 @pytest.mark.parametrize(

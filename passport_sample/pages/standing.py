@@ -90,8 +90,8 @@ def cards_of(record: Document, cards: Iterable[Card], diagnoses: Sequence[str]) 
     """The cards on which the record stands. `diagnoses` are the names of all the patient's.
 
     A diagnosis stands where a visit's heading names it, or on its own card. A medication stands in the list of
-    medications or in the notes; a test, name and result, in the list of tests or in the notes; a visit on its own card.
-    No card shows an image.
+    medications or in the notes; a test, name and result, in the list of tests or in the notes; a visit on its own card;
+    an image, question and title, in the notes alone.
     """
     match record["type"]:
         case "condition":
@@ -119,7 +119,8 @@ def cards_of(record: Document, cards: Iterable[Card], diagnoses: Sequence[str]) 
         case "visit":
             return [card for card in cards if card.record == record["_id"]]
         case _:
-            return []
+            words = str(record["data"].get("name") or ""), str(record["data"].get("details") or "")
+            return [card for card in cards if result_lines(card.notes, *words)]
 
 
 def standing(

@@ -5,7 +5,7 @@ become by it. What does not: everything else of the record (merge), writing it (
 
 The sides are those of a conflict: `theirs` is what the application's user wrote, `ours` what the hospital says now.
 Whose version is taken for the rest, a field that is not the source's stays as a person wrote it, unless it is named. A
-medicationStatus is not decided on: the application's timer sets it.
+medicationStatus is not decided on: a read by the application sets it.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from passport_pipeline.passport.mongo.database import Document
 STATUS = "medicationStatus"
 FIRST_STREAM = "observations"
 # Written with every version; everything else of a record is written once, or by the application alone.
-WRITTEN_FIELDS = ("patientId", "type", "data", "createdBy", "openmrsData", "source", "updatedAt")
+WRITTEN_FIELDS = ("patientId", "type", "data", "createdBy", "openmrsData", "source", "createdAt", "updatedAt")
 # What `source` says of one version alone.
 OF_ONE_VERSION = frozenset({"moved", "restored", "decided"})
 # What `source` says of the data that the source last gave.
