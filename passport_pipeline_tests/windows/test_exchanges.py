@@ -29,7 +29,7 @@ def two_rows(operator):
     for day in sorted(operator.database.medicalrecords.distinct("source.day")):
         records = {
             record["patientId"]: record["source"]
-            for record in operator.database.medicalrecords.find({"source.day": day})
+            for record in operator.database.medicalrecords.find({"source.day": day, "source.stream": "observations"})
         }
         by_length = {}
         for source in records.values():
