@@ -21,7 +21,7 @@ def every_live_row_has_an_outcome(
     context: dg.AssetCheckExecutionContext, connections: dg.ResourceParam[Connections]
 ) -> dg.AssetCheckResult:
     """Live source rows = loaded + attached + parked + skipped, on every day of the window; and the digest of the
-    passport's documents is the digest of the day's raw batch.
+    passport's documents is the digest of the day's raw batch, and they are those that the day was recorded with.
     """
     window = window_of(context.partition_key)
     days = days_of_window(connections.batches, connections.passport, window.hospital, window.month)

@@ -14,6 +14,7 @@ from passport_pipeline_tests.verification.two_months import (
     ALL_MONTHS,
     FIRST,
     LAST,
+    bare_visit_of,
     ids_in,
     records_of,
     sync_window,
@@ -40,6 +41,15 @@ def test_the_rows_of_a_deleted_record_are_named(operator, verify):
     assert set(ids_in(record)) <= set(named.row_ids)
     assert (difference.rows.extra.count, difference.rows.different.count) == (0, 0)
     assert verification.healing() == [(FIRST, True)]
+
+
+def test_the_day_of_a_deleted_visit_without_rows_of_its_own_differs(operator, verify):
+    visit = bare_visit_of(operator, FIRST)
+    with without(operator, visit):
+        verification = verify()
+    (difference,) = verification.differences
+    assert (f"{difference.day}", difference.full, difference.outdated) == (visit["source"]["day"], True, True)
+    assert (verification.ok, verification.healing()) == (False, [(FIRST, True)])
 
 
 def test_an_extra_row_and_a_row_with_another_checksum_are_told_apart(operator, verify):

@@ -30,6 +30,12 @@ def records_of(operator, window, count=1):
     return list(records.values())[:count]
 
 
+def bare_visit_of(operator, window):
+    """A visit of a window of which no row is a plain answer."""
+    of_window = {"source.window": window, "source.stream": "encounters", "source.rows": []}
+    return operator.database.medicalrecords.find_one(of_window, sort=[("_id", 1)])
+
+
 def sync_window(operator, day):
     """Run the window of the day."""
     month = f"{day:%Y-%m}"
