@@ -67,6 +67,17 @@ def ensure_hospital(passport: Passport, hospital: Hospital, settings: Settings) 
     return Account(str(document["_id"]), str(document["user"]), hospital.name)
 
 
+@answering("looking up the hospital's name")
+def registered(passport: Passport, hospital: Hospital) -> Hospital:
+    """The hospital under the name that patients read: that of the application's own document, where it has one whose
+    openmrsHospitalKey is the hospital's key; else as hospitals.yaml has it. Raises PassportError.
+    """
+    document = passport[HOSPITALS].find_one({"openmrsHospitalKey": hospital.key}, {"name": 1})
+    if document is None or document["_id"] == placeholder_id("hospital", hospital.key):
+        return hospital
+    return hospital.model_copy(update={"name": document["name"]})
+
+
 @answering("looking up clinicians' accounts")
 def ensure_clinicians(
     passport: Passport, hospital: Hospital, account: Account, clinicians: pd.DataFrame, settings: Settings

@@ -21,6 +21,7 @@ from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.core.digests import Digest, differing_days
 from passport_pipeline.core.errors import BatchError
 from passport_pipeline.core.row_references import References
+from passport_pipeline.passport.accounts import registered
 from passport_pipeline.passport.days.state import DayRecord, recorded
 from passport_pipeline.passport.mongo.database import Passport
 from passport_pipeline.windows.fingerprint import Dependencies, common, stored_dependencies
@@ -126,7 +127,7 @@ def compare_window(hospital: Hospital, batches: Batches, passport: Passport, mon
     """Compare a window's raw batches, lookups and matches with what was recorded of its days. Call it under the lease
     of the window, so that what is loaded is what was checked for plausibility. Raises PassportError, BatchError.
     """
-    dependencies = stored_dependencies(hospital, batches, month)
+    dependencies = stored_dependencies(registered(passport, hospital), batches, month)
     records = recorded(passport, hospital.key, month)
     return WindowComparison(month, dependencies, window_states(batches, dependencies, month), records)
 
@@ -161,7 +162,8 @@ def stored_states(hospital: Hospital, batches: Batches, passport: Passport) -> D
         files |= batches.month(hospital.key, month)
     ids = References.union([file.references for file in files.values() if file])["person"]
     persons = pd.DataFrame({"person_id": ids, "person_uuid": pd.Series("", range(len(ids)), dtype="str")})
-    return DayStates.of_batches(files, Dependencies(hospital, lookups, match_persons(passport, persons, holders)))
+    matches = match_persons(passport, persons, holders)
+    return DayStates.of_batches(files, Dependencies(registered(passport, hospital), lookups, matches))
 
 
 def dependencies_version(hospital: Hospital, batches: Batches) -> str | None:

@@ -12,6 +12,7 @@ from passport_pipeline.passport.accounts import (
     ensure_hospital,
     fit_name,
     placeholder_id,
+    registered,
 )
 from passport_pipeline.passport.mongo.collections import DOCTORS, HOSPITALS, USERS
 from passport_pipeline_tests.passport.factory import DAY, HOSPITAL, NOW, record
@@ -46,6 +47,19 @@ def test_a_hospital_of_the_application_is_used_and_keeps_its_name(passport, shar
     account = ensure_hospital(passport, HOSPITAL, shared_settings)
     assert account.user_id == str(own["user"])
     assert passport[HOSPITALS].find_one()["name"] == "CHUK"
+
+
+def test_patients_read_the_name_under_which_the_application_has_registered_the_hospital(passport, shared_settings):
+    assert registered(passport, HOSPITAL) == HOSPITAL
+    ensure_hospital(passport, HOSPITAL, shared_settings)
+    renamed = HOSPITAL.model_copy(update={"name": "Central Referral Hospital"})
+    assert registered(passport, renamed) == renamed, "a placeholder follows hospitals.yaml"
+    passport[HOSPITALS].delete_many({})
+    passport[HOSPITALS].insert_one(
+        {"user": ObjectId(), "name": "CHUK", "address": "Kigali", "contact": "1", "licenseNumber": "H-1"}
+        | {"openmrsHospitalKey": "central"}
+    )
+    assert registered(passport, HOSPITAL).name == "CHUK"
 
 
 def test_a_hospital_whose_licence_number_is_taken_is_refused_with_what_to_do(passport, shared_settings):
