@@ -18,6 +18,7 @@ from passport_pipeline.core.digests import Digest
 from passport_pipeline.core.errors import BatchError, ConfigurationError
 from passport_pipeline.sources.openmrs.lookups import references
 from passport_pipeline.sources.openmrs.observations.reading import OBSERVATION_COLUMNS
+from passport_pipeline.sources.openmrs.observations.units import unit_of_person
 
 ONE, TWO, THREE = (date(2025, 11, day) for day in (1, 2, 3))
 
@@ -33,12 +34,14 @@ def rows(day, *ids, text="note"):
     return frame.assign(
         obs_id=list(ids),
         obs_uuid=[f"obs-{number}" for number in ids],
-        root_id=list(ids),
+        unit_id=[unit_of_person(number % 3) for number in ids],
         day=pd.Timestamp(day),
+        dated=pd.Timestamp(day),
         person_id=[number % 3 for number in ids],
         person_uuid=[f"person-{number % 3}" for number in ids],
         concept_id=5089,
         bad_datetime=False,
+        unreadable=False,
         value_text=[text] * count,
         value_coded=pd.array([None if number % 2 else 2**60 + number for number in ids], dtype="Int64"),
         creator=1,
