@@ -7,7 +7,7 @@ What belongs here: these times, by kind of event. What does not: whether it is s
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -32,19 +32,22 @@ class Event:
 def times_to_heal(database: Database[dict[str, Any]], events: Iterable[Event]) -> dict[str, tuple[int, float, float]]:
     """By kind: how many events show, and the median and 95th percentile of the seconds until they did.
 
-    A new row shows when its record is made, one that is gone when its record is retracted. Changes in place are left
-    out: the nightly survey finds them.
+    A new row shows when its record is made, as the audit log has it, one that is gone when its record is retracted.
+    Changes in place are left out, since the nightly survey finds them; so are answers that come into, or go from, a
+    visit that stays, which no entry names.
     """
-    made = _moments(database["medicalrecords"].find({}, {"source.hospital": 1, "source.rowId": 1, "createdAt": 1}))
-    gone = _moments(
-        {"source": retracted["document"]["source"], "createdAt": retracted["retractedAt"]}
-        for retracted in database["retractedrecords"].find({}, {"document.source": 1, "retractedAt": 1})
-    )
+    entries: defaultdict[Any, list[datetime]] = defaultdict(list)
+    for entry in database["auditlogs"].find({"action": "create"}, {"targetId": 1, "accessTime": 1}):
+        entries[entry["targetId"]].append(entry["accessTime"])
+    records = database["medicalrecords"].find({}, {"source.hospital": 1, "source.rows.rowId": 1})
+    made = _moments((record["source"], entries[record["_id"]]) for record in records)
+    copies = database["retractedrecords"].find({}, {"document.source": 1, "retractedAt": 1})
+    gone = _moments((copy["document"]["source"], [copy["retractedAt"]]) for copy in copies)
     seconds: defaultdict[str, list[float]] = defaultdict(list)
     for event in events:
         shown = made if event.kind in ADDED else gone if event.kind in TAKEN_OUT else {}
-        moments = [shown[event.hospital, number] for number in event.obs_ids if (event.hospital, number) in shown]
-        later = [moment for moment in moments if moment >= event.at]
+        moments = [shown.get((event.hospital, number), []) for number in event.obs_ids]
+        later = [min(after) for each in moments if (after := [moment for moment in each if moment >= event.at])]
         if later:
             seconds[event.kind].append((max(later) - event.at).total_seconds())
     return {
@@ -53,7 +56,12 @@ def times_to_heal(database: Database[dict[str, Any]], events: Iterable[Event]) -
     }
 
 
-def _moments(documents: Iterable[Mapping[str, Any]]) -> dict[tuple[str, int], datetime]:
-    return {
-        (document["source"]["hospital"], document["source"]["rowId"]): document["createdAt"] for document in documents
-    }
+def _moments(
+    records: Iterable[tuple[Mapping[str, Any], Sequence[datetime]]],
+) -> Mapping[tuple[str, int], Sequence[datetime]]:
+    """By hospital and number of each row of these records, given by their `source`: the moments of its record."""
+    moments: defaultdict[tuple[str, int], list[datetime]] = defaultdict(list)
+    for source, times in records:
+        for row in source["rows"]:
+            moments[source["hospital"], row["rowId"]].extend(times)
+    return moments

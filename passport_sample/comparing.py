@@ -6,6 +6,7 @@ Nothing of the pipeline is imported; collections and fields are those that the a
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -211,7 +212,7 @@ def _differing(hospital: SampleHospital, row: Any, record: Document, clinician: 
     """The fields that are not as an oracle's row decides them."""
     data, openmrs = record["data"], record["openmrsData"]
     if row.type == "visit":
-        return [] if f"{row.name}: {row.shown}" in data.get("notes", "") else ["notes"]
+        return [] if _stands_in(data.get("notes", ""), f"{row.name}: {row.shown}") else ["notes"]
     have = data | {
         "type": record["type"],
         "clinician": clinician,
@@ -226,6 +227,11 @@ def _differing(hospital: SampleHospital, row: Any, record: Document, clinician: 
     differing = [name for name in asked if not str(have.get(name)).endswith(asked[name])]
     differing += [name for name in answered if not _begins(str(have.get(name)), answered[name])]
     return sorted([*differing, *(name for name in want if want[name] != have.get(name))])
+
+
+def _stands_in(notes: str, line: str) -> bool:
+    """Whether it is a line of the notes, maybe behind the groups around its question, and before what qualifies it."""
+    return re.search(rf"(?:\A|\n|> ){re.escape(line)}(?: \(|\n|\Z)", notes) is not None
 
 
 def _begins(text: str, answer: str) -> bool:

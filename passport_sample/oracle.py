@@ -27,6 +27,8 @@ from passport_sample.hospital import ZERO_DATE, SampleHospital
 
 LEADING = ("condition", "medication", "test", "visit", "image")
 PLAIN = "visit"
+NO_DATES = ("0001-01-01", "9999-12-31")
+"""The ends of the calendar are no dates of an observation: they have no UTC in every zone."""
 DEPTH = 4
 """How many groups may lie in each other."""
 
@@ -146,7 +148,8 @@ def visits_of(hospital: SampleHospital, rows: pd.DataFrame) -> pd.Series:
     """How the visit of each row is named; null where it has none. `rows` as `expected` has them, with `day`."""
     obs = hospital.obs.loc[rows.index]
     met = obs["encounter_id"].map(hospital.tables["encounter"]["uuid"]).astype(object)
-    observed = obs["obs_datetime"].where(obs["obs_datetime"] != ZERO_DATE).dt.strftime("%Y-%m-%d")
+    dates = obs["obs_datetime"].dt.strftime("%Y-%m-%d")
+    observed = dates.where(~dates.isin(NO_DATES))
     author = answers.described(hospital, obs)["clinician_key"].astype(object).fillna("nobody")
     entered = rows["day"].dt.strftime("%Y-%m-%d")
     alone = rows["person_uuid"].astype(object) + "@" + observed + "@" + entered + "@" + author

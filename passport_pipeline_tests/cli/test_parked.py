@@ -145,5 +145,6 @@ def test_a_replay_tells_what_is_parked_again_and_then_what_was_cleared(parked, o
     assert code == 0
     assert "1 of 1 parked rows cleared" in shown
     assert operator.database[PARKED].count_documents({}) == 0
-    assert operator.database.medicalrecords.count_documents({"openmrsData.obsId": OBS_ID}) == 1
+    led = {"source.stream": "observations", "source.rowId": OBS_ID}
+    assert operator.database.medicalrecords.count_documents(led) == 1
     assert parked("replay", "--id", str(row["_id"])) == (0, "no parked row matches (0 rows)\n", "")

@@ -18,7 +18,7 @@ from passport_sample.population import passport_patients
 
 SEED, CITIZENS = 9, 24
 # The fields that show the answer, each in records of some type.
-ANSWERS = {"details", "result", "reason", "medicationName"}
+ANSWERS = {"details", "result", "medicationName"}
 MONTH = "2026-09"
 WINDOW = Window(DEMO[0].key, MONTH)
 
@@ -49,13 +49,13 @@ class Hospital:
         with suppress(LookupError):
             happen.unvoid()
         self.mistype_or_correct()
-        held_back = self.operator.database.parkedrows.distinct("rowId", {"hospital": WINDOW.hospital})
+        held_back = self.operator.database.parkedrows.distinct("rows.rowId", {"hospital": WINDOW.hospital})
         happen.change_value(next(number for number in happen.answered() if number in held_back))
 
     def shown(self):
         """Rows that lead a record that no doctor has edited and whose answer may change, each once."""
         fit = set(self.mutations.answered())
-        for record in self.records.find({"editedBy": None}).sort("source.checksum", 1):
+        for record in self.records.find({"source.stream": "observations", "editedBy": None}).sort("source.checksum", 1):
             if record["source"]["rowId"] in fit:
                 yield record["source"]["rowId"]
 
@@ -67,7 +67,7 @@ class Hospital:
     def contradict(self, obs_id):
         """The same record is changed by a doctor and at the hospital: what it shows of the answer."""
         self.mutations.change_value(obs_id)
-        record = self.records.find_one({"source.rowId": obs_id})
+        record = self.records.find_one({"source.stream": "observations", "source.rowId": obs_id})
         edit = dict.fromkeys(ANSWERS & record["data"].keys(), "As the doctor says")
         change = {f"data.{name}": said for name, said in edit.items()} | {"editedBy": "a doctor"}
         self.records.update_one({"_id": record["_id"]}, {"$set": change})

@@ -22,6 +22,7 @@ from passport_pipeline.passport.mongo.contract import COLLECTIONS
 from passport_sample.generator import DEMO, generate
 from passport_sample.ledger import wall_clock
 from passport_sample.mutations import Mutations
+from passport_sample.oracle import days_of
 from passport_sample.population import passport_patients
 from passport_testing.daemon import later
 from passport_testing.faults import points
@@ -51,9 +52,11 @@ class Damaged:
         return self.operator.database
 
     def record(self, **wanted):
-        """A record of a row that the hospital may change, and that nobody has edited."""
+        """A record that is led by a row that the hospital may change, and that nobody has edited."""
         fit = set(self.mutations.answered())
-        found = self.database.medicalrecords.find(wanted).sort([("source.day", 1), ("_id", 1)])
+        found = self.database.medicalrecords.find({"source.stream": "observations"} | wanted).sort(
+            [("source.day", 1), ("_id", 1)]
+        )
         return next(one for one in found if one["source"]["rowId"] in fit)
 
     def purge(self, obs_ids):
@@ -183,8 +186,9 @@ def days_lost_before_a_purge(damaged):
     rows = [row for one in damaged.database.medicalrecords.find({"source.day": day}) for row in one["source"]["rows"]]
     rows += [row for one in damaged.database.parkedrows.find({"day": day}) for row in one["rows"]]
     damaged.database.sourcedays.delete_many({})
-    of_day = damaged.operator.samples[0].obs
-    ids = {row["rowId"] for row in rows} | set(of_day.index[of_day["date_created"].astype(str).str[:10].eq(day)])
+    sample = damaged.operator.samples[0]
+    days = days_of(sample, sample.obs.index)
+    ids = {row["rowId"] for row in rows} | set(days.index[days.dt.strftime("%Y-%m-%d").eq(day)])
     damaged.purge(ids)
 
 

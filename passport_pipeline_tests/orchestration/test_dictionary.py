@@ -55,13 +55,13 @@ def months_of(sample, rows):
 
 
 def rarest(operator, keys):
-    """Of these concepts that lead a record the one that is asked in the fewest windows: its key, its id, its rows, and
-    these windows.
+    """Of these concepts that are shown, as a record or in a visit's notes, the one that is asked in the fewest windows:
+    its key, its id, its rows, and these windows.
     """
     sample = operator.samples[0]
-    rows, leads = live(sample), operator.oracle(sample).query("outcome == 'lead'")["obs_id"]
+    rows, shown = live(sample), operator.oracle(sample).query("type.notna()")["obs_id"]
     asked = {key: rows.index[rows["concept_id"].eq(sample.concept_ids[key])] for key in keys}
-    found = {key: (months_of(sample, own), own) for key, own in asked.items() if own.isin(leads).any()}
+    found = {key: (months_of(sample, own), own) for key, own in asked.items() if own.isin(shown).any()}
     key = min(found, key=lambda key: (len(found[key][0]), key))
     assert len(found[key][0]) < len(months_of(sample, rows.index))
     return key, sample.concept_ids[key], found[key][1], found[key][0]

@@ -108,7 +108,7 @@ def test_rows_made_due_are_requested_once_tried_counted_and_cleared_when_their_c
     assert second.run_key != first.run_key
     run(operator, second)
     assert operator.database[PARKED].count_documents({}) == 0
-    assert operator.database.medicalrecords.count_documents({}) == 1
+    assert operator.database.medicalrecords.count_documents({"source.stream": "observations"}) == 1
     assert requested(operator) == []
 
 
