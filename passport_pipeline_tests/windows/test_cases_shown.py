@@ -49,6 +49,7 @@ def test_pictures_are_shown_by_their_captions_and_files_by_their_names(attachmen
     assert attachments.lines == [
         "Attachment (file): Discharge letter (discharge-letter.pdf)",
         "Attachment (file): referral.pdf",
+        *(f"Attachment (image): {caption}" for caption in captions),
     ]
     assert attachments.card.notes.split("\n") == attachments.lines
 
@@ -56,7 +57,12 @@ def test_pictures_are_shown_by_their_captions_and_files_by_their_names(attachmen
 def test_a_picture_without_a_caption_is_shown_by_its_file_name(case):
     shown = Shown(ATTACHMENTS.loaded(case, more="UPDATE obs SET comments = NULL;"))
     assert sorted(image["details"] for image in shown.data("image")) == ["IMG_1.jpg", "wound-left-foot.jpg"]
-    assert shown.lines == ["Attachment (file): discharge-letter.pdf", "Attachment (file): referral.pdf"]
+    assert shown.lines == [
+        "Attachment (file): discharge-letter.pdf",
+        "Attachment (file): referral.pdf",
+        "Attachment (image): wound-left-foot.jpg",
+        "Attachment (image): IMG_1.jpg",
+    ]
 
 
 def test_no_token_of_a_handler_is_read_anywhere(attachments):

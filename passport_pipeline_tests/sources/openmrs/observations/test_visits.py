@@ -75,7 +75,7 @@ def test_without_an_encounter_there_is_one_visit_for_each_person_and_calendar_da
 def test_what_was_entered_on_two_days_without_an_encounter_is_two_visits_in_any_frame():
     first, later = note(1, **on(3)), note(2, **on(3), day="2025-11-07")
     made = visits_of(first, later)
-    assert made["row_uuid"].tolist() == [f"person-uuid-789@2025-11-03@2025-11-0{day}" for day in (6, 7)]
+    assert made["row_uuid"].tolist() == [f"person-uuid-789@2025-11-03@2025-11-0{day}@PROVIDER_100" for day in (6, 7)]
     apart = [visits_of(first)["row_uuid"][0], visits_of(later)["row_uuid"][0]]
     assert made["row_uuid"].tolist() == apart
 
