@@ -7,7 +7,6 @@ record (grouping), what it is (evidence), what was answered (values), how that r
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -128,6 +127,15 @@ class _Gathered:
     def labels(self) -> Texts:
         return wording.labels(self.rows, self.interpretation.vocabulary)
 
+    @cached_property
+    def plain_answers(self) -> list[tuple[int, str, str]]:
+        """Each plain answer: which visit it is of, its label, and what it shows."""
+        positions = self.grouped.answers
+        visits = (self.visits.number[positions] - self.rows.size).tolist()
+        answers = self.rows.values.display[positions]
+        shown = wording.shown(self.rows, self.grouped, self.interpretation.vocabulary, positions, answers)
+        return list(zip(visits, self.labels[positions].tolist(), shown.tolist(), strict=True))
+
     def led(self) -> pd.DataFrame:
         """The records that rows lead, one row each."""
         leads = self.grouped.leads
@@ -162,12 +170,13 @@ class _Gathered:
         record_type = rows.categories.category[leads]
         status = test_statuses(rows.observations, rows.values, vocabulary)[leads]
         status[record_type != TEST] = None
+        answers = wording.answers(rows, grouped, vocabulary, leads)
         return {
             "type": record_type,
             "question": vocabulary.name[question],
             "label": self.labels[leads],
-            "answer": wording.answers(rows, grouped, vocabulary, leads),
-            "shown": wording.shown(rows, grouped, vocabulary, leads),
+            "answer": answers,
+            "shown": wording.shown(rows, grouped, vocabulary, leads, answers),
             "value_type": rows.values.value_type[leads],
             "dosage": np.where(pd.isna(grouped.dosage[leads]), rows.values.dosage[leads], grouped.dosage[leads]),
             "frequency": grouped.frequency[leads],
@@ -207,7 +216,7 @@ class _Gathered:
         order.
         """
         lines: list[list[str]] = [[] for _ in self.visits.first]
-        for visit, label, shown in self._answers():
+        for visit, label, shown in self.plain_answers:
             lines[visit].append(f"{label}: {shown}")
         return objects(lines)
 
@@ -216,7 +225,7 @@ class _Gathered:
         complaints: list[dict[str, None]] = [{} for _ in self.visits.first]
         positions = self.grouped.answers
         asked = self.interpretation.complaints[self.rows.values.question[positions]] & (self.rows.parent[positions] < 0)
-        for (visit, _, shown), is_complaint in zip(self._answers(), asked.tolist(), strict=True):
+        for (visit, _, shown), is_complaint in zip(self.plain_answers, asked.tolist(), strict=True):
             if is_complaint:
                 complaints[visit][shown] = None
         kinds = self.rows.observations["encounter_type_id"].iloc[self.visits.first]
@@ -225,13 +234,6 @@ class _Gathered:
             ", ".join(told) or (kind if isinstance(kind, str) and kind else UNNAMED_VISIT)
             for told, kind in zip(complaints, kinds.tolist(), strict=True)
         )
-
-    def _answers(self) -> Iterator[tuple[int, str, str]]:
-        """Each plain answer: which visit it is of, its label, and what it shows."""
-        positions = self.grouped.answers
-        visits = (self.visits.number[positions] - self.rows.size).tolist()
-        shown = wording.shown(self.rows, self.grouped, self.interpretation.vocabulary, positions)
-        return zip(visits, self.labels[positions].tolist(), shown.tolist(), strict=True)
 
 
 def _each(value: str | None, times: int) -> Texts:

@@ -59,15 +59,14 @@ def answers(rows: Rows, grouped: Grouped, vocabulary: Vocabulary, positions: Pos
     return texts
 
 
-def shown(rows: Rows, grouped: Grouped, vocabulary: Vocabulary, positions: Positions) -> Texts:
-    """The answers of the rows at these positions, each with what qualifies it: "Malaria (presumed)", "9.1 g/dL
-    (normal 12-16; preliminary; comment: clotted)".
+def shown(rows: Rows, grouped: Grouped, vocabulary: Vocabulary, positions: Positions, said: Texts) -> Texts:
+    """The answers of the rows at these positions (`said`, as `answers` gives them), each with what qualifies it:
+    "Malaria (presumed)", "9.1 g/dL (normal 12-16; preliminary; comment: clotted)".
 
     A diagnosis and a medication are shown without their label, so what the groups around them say qualifies them too:
     "Cataract (Left eye)".
     """
-    columns = [answers(rows, grouped, vocabulary, positions)]
-    columns += [each[positions] for each in (grouped.certainty, grouped.remark, grouped.told)]
+    columns = [said, *(each[positions] for each in (grouped.certainty, grouped.remark, grouped.told))]
     without_label = np.isin(rows.categories.category[positions], (CONDITION, MEDICATION))
     around = _said_around(rows, vocabulary, positions[without_label & (grouped.role[positions] == LEAD)])
     texts = []
