@@ -189,7 +189,9 @@ class RecordStore:
         if not incoming:
             return
         own, named = _ids(incoming), {merge.name_of(record["source"]) for record in incoming}
-        same = {"source.hospital": self._run.hospital.key, "source.rowUuid": {"$in": [uuid for _, uuid in named]}}
+        streams, uuids = (list(dict.fromkeys(part)) for part in zip(*named, strict=True))
+        same = {"source.hospital": self._run.hospital.key, "source.stream": {"$in": streams}}
+        same["source.rowUuid"] = {"$in": uuids}
         records = self._run.passport[RECORDS].find(same, COMPARED_FIELDS)
         others = [one for one in records if one["_id"] not in own and merge.name_of(one["source"]) in named]
         self._marker.mark_dirty(record["source"]["day"] for record in others)
