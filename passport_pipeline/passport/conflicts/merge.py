@@ -15,6 +15,7 @@ from bson import ObjectId
 
 from passport_pipeline.passport.conflicts import edits
 from passport_pipeline.passport.conflicts.decision import Decision
+from passport_pipeline.passport.days.counts import number_of
 from passport_pipeline.passport.mongo.database import Document
 
 STATUS = "medicationStatus"
@@ -149,9 +150,9 @@ def name_of(source: Document) -> tuple[str, str | None]:
     return source.get("stream", FIRST_STREAM), source.get("rowUuid", source.get("obsUuid"))
 
 
-def row_of(source: Document) -> tuple[str, int | None]:
-    """Stream and number of the row that leads a record, by its `source`; versions before 0.2 had obsId."""
-    return source.get("stream", FIRST_STREAM), source.get("rowId", source.get("obsId"))
+def row_of(source: Document) -> tuple[str, int]:
+    """Stream and number of the row that leads a record, by its `source`."""
+    return source.get("stream", FIRST_STREAM), number_of(source)
 
 
 def replaced_by(copies: Iterable[Document], incoming: Iterable[Document]) -> dict[ObjectId, Document]:

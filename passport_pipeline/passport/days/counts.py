@@ -90,7 +90,9 @@ def rows_of_day(passport: Passport, hospital_key: str, day: date) -> pd.DataFram
 
 
 def number_of(row: Document) -> int:
-    """The number of a row of a document; versions before 0.2 called it obsId."""
+    """The number of a row of a document, or of the row that leads a record, by its `source`; versions before 0.2 called
+    it obsId.
+    """
     return int(row["rowId"] if "rowId" in row else row["obsId"])
 
 
