@@ -47,3 +47,27 @@ def test_they_are_read_again_once_where_the_hospital_is_read_anyway(source, batc
 
 def test_lookups_that_were_never_stored_are_read(source, tmp_path):
     assert complete_lookups(source, Batches(tmp_path)).providers.providers["provider_id"].tolist() == [5]
+
+
+def test_they_are_kept_until_others_are_stored(source, batches, monkeypatch):
+    former, reading = stored_lookups("central", batches), []
+    read = batches.read_frames
+    monkeypatch.setattr(batches, "read_frames", lambda *named: reading.append(named[1]) or read(*named))
+    assert stored_lookups("central", batches) is former and not reading
+    renew_lookups(source, batches)
+    assert stored_lookups("central", batches).providers.roles["uuid"].tolist() == ["role-1"]
+
+
+def test_what_another_run_stores_meanwhile_is_not_kept_as_the_former(source, batches, monkeypatch):
+    former, texts, asked = batches.read_frames("central", "providers"), batches.read_texts, []
+
+    def read_texts(*named):
+        asked.append(texts(*named))
+        if len(asked) == 3:
+            renew_lookups(source, batches)
+        return asked[-1]
+
+    monkeypatch.setattr(batches, "read_texts", read_texts)
+    assert stored_lookups("central", batches).providers.roles["uuid"].tolist() == ["role-1"]
+    batches.write_frames("central", "providers", *former)
+    assert stored_lookups("central", batches).providers.roles["uuid"].isna().all()
