@@ -14,7 +14,9 @@ _RTF_UNICODE = re.compile(r"\\u(-?\d{1,5})\s?(?:\\'[0-9a-fA-F]{2}|\?)?")
 _RTF_BYTE = re.compile(r"\\'([0-9a-fA-F]{2})")
 _RTF_WORD = re.compile(r"\\[a-zA-Z]+-?\d*\s?|\\[~_*-]|[{}]")
 
-_HTML_HIDDEN = re.compile(r"<!--.*?-->|<(style|script|head)\b.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
+_HTML_HIDDEN = re.compile(
+    r"<!--(?:(?!<!--).)*?-->|<(style|script|head)\b(?:(?!<\1\b).)*?</\1\s*>", re.IGNORECASE | re.DOTALL
+)
 _HTML_LINE = re.compile(r"</?(?:p|br|div|li|ul|ol|tr|td|th|h[1-6]|table)\b[^<>]*>", re.IGNORECASE)
 _HTML_TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
 

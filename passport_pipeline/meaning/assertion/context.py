@@ -20,6 +20,8 @@ not neutral ("patient", "with") are their content, and the first of these is wha
 
 from __future__ import annotations
 
+import functools
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
@@ -49,7 +51,7 @@ class Scopes:
     def __init__(self, text: Words, names: Phrases[bool], known: Phrases[bool]) -> None:
         self.words, self.gaps = text
         self._known = known
-        self.cues: list[Found[Cue]] = []
+        self._cues: list[Found[Cue]] = []
         self._content: list[int] = []
         ends = [at for at, gap in enumerate(self.gaps) if gap == ENDED]
         at = 0
@@ -59,19 +61,20 @@ class Scopes:
             if name is not None and (found is None or name.end >= found.end):
                 self._content.extend(range(at, name.end))
                 at = name.end
-                continue
-            if found is None or found.value.kind == "prefix":
-                self._content.extend([at] if self.words[at][0].isalpha() and found is None else [])
-            if found is not None and found.value.kind in {"cue", "prefix"}:
-                self.cues.append(found)
-            elif found is not None and found.value.kind == "terminator":
-                ends.extend((found.start, found.end))
-            at = found.end if found is not None else at + 1
+            elif found is None:
+                self._content.extend([at] if self.words[at][0].isalpha() else [])
+                at += 1
+            else:
+                if found.value.category is not None:
+                    self._cues.append(found)
+                elif found.value.kind == "terminator":
+                    ends.extend((found.start, found.end))
+                at = found.end
         self._ends = sorted(ends)
 
     def counted(self) -> list[Found[Cue]]:
         """The cues for which the text does not affirm what it names."""
-        return [found for found in self.cues if self._counts(found)]
+        return [found for found in self._cues if self._counts(found)]
 
     @property
     def empty(self) -> bool:
@@ -80,29 +83,43 @@ class Scopes:
 
     def _counts(self, found: Found[Cue]) -> bool:
         cue = found.value
-        if cue.kind == "cue" and (cue.category != "negated" or cue.direction != "before"):
+        if cue.kind == "alternative":
+            return self._first_denial > found.start
+        if cue.kind == "cue" and (cue.category != "negated" or cue.direction == "both"):
             return True
-        behind = self._within(found.end, min(end for end in self._ends if end >= found.end))
+        behind = self._between(found.end, self._ends[bisect_left(self._ends, found.end)])
+        if cue.direction == "after":
+            return not behind or bool(self._between(self._ends[bisect_right(self._ends, found.start) - 1], found.start))
         if not behind or self._set_apart(found):
             return True
-        if cue.kind == "prefix":
-            whole = self._known.at(self.words, behind[0], self.gaps, PARTED)
-            return len(behind) == 1 or (whole is not None and whole.end > behind[-1])
-        return self._denies_what_comes_first(found, behind)
+        return self._is_one_thing(behind) if cue.kind == "prefix" else self._denies_what_comes_first(found, behind)
+
+    def _is_one_thing(self, content: Sequence[int]) -> bool:
+        whole = self._known.at(self.words, content[0], self.gaps, PARTED)
+        return len(content) == 1 or (whole is not None and whole.end > content[-1])
 
     def _denies_what_comes_first(self, found: Found[Cue], behind: Sequence[int]) -> bool:
-        first = self._within(0, found.start)
-        return not first or (self._any_known(behind) and not self._any_known(first))
+        if not self._between(0, found.start):
+            return True
+        at = bisect_left(self._known_diseases, behind[0])
+        denied = at < len(self._known_diseases) and self._known_diseases[at] <= behind[-1]
+        return denied and at == 0
 
     def _set_apart(self, found: Found[Cue]) -> bool:
         before, after = self.gaps[found.start], self.gaps[found.end]
         return before == ASKED or (before == PARTED and after != JOINED)
 
-    def _within(self, start: int, end: int) -> list[int]:
-        return [at for at in self._content if start <= at < end]
+    def _between(self, start: int, end: int) -> list[int]:
+        return self._content[bisect_left(self._content, start) : bisect_left(self._content, end)]
 
-    def _any_known(self, positions: Sequence[int]) -> bool:
-        return any(self._known.at(self.words, at, self.gaps, PARTED) is not None for at in positions)
+    @functools.cached_property
+    def _first_denial(self) -> int:
+        return next((found.start for found in self._cues if found.value.category == "negated"), len(self.words))
+
+    @functools.cached_property
+    def _known_diseases(self) -> list[int]:
+        """Where the names of known diseases begin."""
+        return [at for at in self._content if self._known.at(self.words, at, self.gaps, PARTED) is not None]
 
 
 def judge(text: Words, names: Phrases[bool], known: Phrases[bool]) -> Assertion:

@@ -21,7 +21,7 @@ from passport_pipeline.meaning.assertion.words import JOINED, words_of
 
 Category = Literal["negated", "uncertain", "historical", "other"]
 Direction = Literal["before", "after", "both"]
-Kind = Literal["cue", "prefix", "pseudo", "terminator", "neutral"]
+Kind = Literal["cue", "prefix", "alternative", "pseudo", "terminator", "neutral"]
 
 Phrase = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 T = TypeVar("T")
@@ -32,11 +32,16 @@ class _Checked(BaseModel):
 
 
 class CueGroup(_Checked):
-    """Cues that do the same. `in_names`: a disease's name may hold them ("Contact dermatitis"), and is then believed."""
+    """Cues that do the same.
+
+    direction   what they concern: what stands before ("after" it comes the cue), behind, or both
+    kind        a prefix denies one word or a known disease ("non"); an alternative is no doubt of what is denied ("or")
+    in_names    the name of a disease in a dictionary may hold them ("Contact dermatitis")
+    """
 
     category: Category
     direction: Direction
-    kind: Literal["cue", "prefix"] = "cue"
+    kind: Literal["cue", "prefix", "alternative"] = "cue"
     in_names: bool = False
     phrases: list[Phrase] = Field(min_length=1)
 
@@ -47,6 +52,7 @@ class CueFile(_Checked):
     pseudo       phrases that look like a cue and are none
     terminators  words at which the scope of a cue ends
     neutral      words that name nothing by themselves
+    misspelt     words of its cues that are recognised with a wrong letter
     """
 
     language: str = Field(pattern="^[a-z]{2,6}$")
@@ -56,6 +62,7 @@ class CueFile(_Checked):
     pseudo: list[Phrase] = []
     terminators: list[Phrase] = []
     neutral: list[Phrase] = []
+    misspelt: list[Phrase] = []
 
 
 class NameFile(_Checked):
@@ -67,7 +74,7 @@ class NameFile(_Checked):
 
 
 class Cue(NamedTuple):
-    """What a phrase of a file does. Only cues and prefixes have a category and a direction."""
+    """What a phrase of a file does. Pseudo cues, terminators and neutral words have no category and no direction."""
 
     kind: Kind
     text: str
@@ -131,9 +138,9 @@ def cues() -> Phrases[Cue]:
 
 
 @functools.cache
-def cue_words() -> frozenset[str]:
-    """The words of which cues are made."""
-    return frozenset(word for words, _ in _cue_entries() for word in words)
+def often_misspelt() -> frozenset[str]:
+    """Words of cues that are recognised with a wrong letter."""
+    return frozenset(word for file in cue_files() for text in file.misspelt for word in words_of(text))
 
 
 @functools.cache
@@ -175,4 +182,4 @@ def _stricter(first: Cue, second: Cue) -> Cue:
     return stricter
 
 
-_STRICTNESS = ("cue", "prefix", "pseudo", "terminator", "neutral")
+_STRICTNESS = ("cue", "alternative", "prefix", "pseudo", "terminator", "neutral")

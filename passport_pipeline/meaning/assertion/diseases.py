@@ -10,9 +10,9 @@ import functools
 from collections.abc import Iterable
 
 from passport_pipeline.meaning.assertion.context import Scopes
-from passport_pipeline.meaning.assertion.cues import NameFile, Phrases, cue_beginnings, cue_words, cues, read_yaml
+from passport_pipeline.meaning.assertion.cues import NameFile, Phrases, cue_beginnings, cues, often_misspelt, read_yaml
 from passport_pipeline.meaning.assertion.spelling import Spelling
-from passport_pipeline.meaning.assertion.words import Words, fold, split, words_of
+from passport_pipeline.meaning.assertion.words import fold, split, words_of
 
 
 class Diseases:
@@ -26,22 +26,19 @@ class Diseases:
     """
 
     def __init__(self, names: Iterable[str] = ()) -> None:
-        self.whole = Phrases(dict(own_names()))
+        own = Phrases(own_names())
         with_cue: dict[tuple[str, ...], bool] = {}
         without: dict[tuple[str, ...], bool] = {}
         for name in set(names):
             text = split(fold(name))
             if cue_beginnings().isdisjoint(text.words):
                 without[tuple(text.words)] = True
-            elif self._is_disease(text):
+            elif all(found.value.in_names for found in Scopes(text, own, own).counted()):
                 with_cue[tuple(text.words)] = True
         without.pop((), None)
         self.whole = Phrases(own_names() | with_cue)
         self.known = Phrases(own_names() | with_cue | without)
-        self.spelling = Spelling(cue_words(), cues().words | self.known.words)
-
-    def _is_disease(self, text: Words) -> bool:
-        return all(found.value.in_names for found in Scopes(text, self.whole, self.whole).counted())
+        self.spelling = Spelling(often_misspelt(), cues().words | self.known.words)
 
 
 @functools.cache
