@@ -3,7 +3,7 @@
 import pytest
 
 from passport_pipeline.batches.store import Batches
-from passport_pipeline.sources.lookups import PROVIDERS, ROLES, USERS
+from passport_pipeline.sources.lookups import NAMES, PROVIDERS, ROLES, USERS
 from passport_pipeline.windows.lookups import complete_lookups, renew_lookups, stored_lookups
 
 ADDED = {"providers": ["degree", "kind"], "users": ["degree", "kind"], "roles": ["uuid"]}
@@ -13,6 +13,9 @@ ADDED = {"providers": ["degree", "kind"], "users": ["degree", "kind"], "roles": 
 def database(openmrs_database):
     database = openmrs_database("2.5")
     database.insert("provider", {"provider_id": 5, "person_id": 1, "uuid": "provider-5", "identifier": "nurse"})
+    database.insert("concept", {"concept_id": 5089, "uuid": "concept-5089"})
+    database.insert("concept_name", {"concept_id": 5089, "name": "Weight", "locale": "en", "uuid": "name-1"})
+    database.obs(1)
     database.insert("encounter_role", {"encounter_role_id": 1, "name": "Nurse", "uuid": "role-1"})
     return database
 
@@ -25,6 +28,9 @@ def batches(source, tmp_path):
     frames, _ = batches.read_frames("central", "providers")
     former = {name: frame.drop(columns=ADDED[name]) for name, frame in frames.items()}
     batches.write_frames("central", "providers", former, {"hash": "former"})
+    frames, _ = batches.read_frames("central", "concepts")
+    del frames["names"]
+    batches.write_frames("central", "concepts", frames, {"hash": "former"})
     return batches
 
 
@@ -34,11 +40,15 @@ def test_lookups_that_a_former_version_stored_are_read_with_nulls_in_what_they_l
         assert frame.dtypes.astype(str).to_dict() == dtypes
     assert providers.providers["kind"].isna().all() and providers.roles["uuid"].isna().all()
     assert providers.providers["identifier"].tolist() == ["nurse"]
+    names = stored_lookups("central", batches).concepts.names
+    assert names.empty and names.dtypes.astype(str).to_dict() == NAMES
 
 
 def test_they_are_read_again_once_where_the_hospital_is_read_anyway(source, batches):
     before = source.database.statements
-    assert complete_lookups(source, batches).providers.roles["uuid"].tolist() == ["role-1"]
+    complete = complete_lookups(source, batches)
+    assert complete.providers.roles["uuid"].tolist() == ["role-1"]
+    assert complete.concepts.names["name"].tolist() == ["Weight"]
     assert source.database.statements > before
     before = source.database.statements
     assert complete_lookups(source, batches).providers.roles["uuid"].tolist() == ["role-1"]
