@@ -24,6 +24,7 @@ CONCEPTS = {
     "name": "str",
     "datatype": "str",
     "concept_class": "str",
+    "handler": "str",
     "units": "str",
     "low_absolute": "float64",
     "low_critical": "float64",
@@ -68,8 +69,8 @@ TECHNICAL, CLERK = "technical", "clerk"
 class ConceptLookup:
     """The concepts in use: asked, answered, given as a drug, members of a set in use, true and false.
 
-    concepts  CONCEPTS; null may be name, units, the ranges, display_precision, allow_decimal. Ranges are in
-              `units`. The name is chosen by the hospital's locale chain.
+    concepts  CONCEPTS; null may be name, handler (what stores complex values), units, the ranges, display_precision,
+              allow_decimal. Ranges are in `units`. The name is chosen by the hospital's locale chain.
     mappings  MAPPINGS, one row a mapping; map_type may be null
     drugs     DRUGS in use; strength may be null
     true_id, false_id   what the global properties concept.true and concept.false name
@@ -93,10 +94,10 @@ class ConceptLookup:
 
     @classmethod
     def from_frames(cls, frames: Mapping[str, pd.DataFrame]) -> Self:
-        """Read what `frames` gave."""
+        """Read what `frames` gave; columns that a former version did not store are null."""
         row = frames["booleans"].iloc[0]
         true_id, false_id = (None if pd.isna(concept_id) else int(concept_id) for concept_id in row)
-        return cls(frames["concepts"], frames["mappings"], frames["drugs"], true_id, false_id)
+        return cls(_completed(frames["concepts"], CONCEPTS), frames["mappings"], frames["drugs"], true_id, false_id)
 
     def content_hash(self) -> str:
         """The same for the same content, in any order."""

@@ -18,7 +18,7 @@ KINDS: tuple[LookupKind, ...] = ("concepts", "providers", "locations")
 CONCEPTS, PROVIDERS, LOCATIONS = KINDS
 NATIONAL_IDS = "national-ids"
 
-COLUMNS_VERSION = "2"
+COLUMNS_VERSION = "3"
 """Of the lookups' columns. What an earlier version stored can be used, and is read again with the next window."""
 
 
