@@ -24,6 +24,7 @@ CONCEPTS = {
     "name": "str",
     "datatype": "str",
     "concept_class": "str",
+    "handler": "str",
     "units": "str",
     "low_absolute": "float64",
     "low_critical": "float64",
@@ -77,8 +78,8 @@ def no_names() -> pd.DataFrame:
 class ConceptLookup:
     """The concepts in use: asked, answered, given as a drug, members of a set in use, true and false.
 
-    concepts  CONCEPTS; null may be name, units, the ranges, display_precision, allow_decimal. Ranges are in
-              `units`. The name is chosen by the hospital's locale chain.
+    concepts  CONCEPTS; null may be name, handler (what stores complex values), units, the ranges, display_precision,
+              allow_decimal. Ranges are in `units`. The name is chosen by the hospital's locale chain.
     mappings  MAPPINGS, one row a mapping; map_type may be null
     drugs     DRUGS in use; strength may be null
     true_id, false_id   what the global properties concept.true and concept.false name
@@ -107,11 +108,12 @@ class ConceptLookup:
 
     @classmethod
     def from_frames(cls, frames: Mapping[str, pd.DataFrame]) -> Self:
-        """Read what `frames` gave; a former version stored no names."""
+        """Read what `frames` gave; columns that a former version did not store are null; it stored no names."""
         row = frames["booleans"].iloc[0]
         true_id, false_id = (None if pd.isna(concept_id) else int(concept_id) for concept_id in row)
         names = frames["names"] if "names" in frames else no_names()
-        return cls(frames["concepts"], frames["mappings"], frames["drugs"], true_id, false_id, names)
+        concepts = _completed(frames["concepts"], CONCEPTS)
+        return cls(concepts, frames["mappings"], frames["drugs"], true_id, false_id, names)
 
     def content_hash(self) -> str:
         """The same for the same content, in any order."""
