@@ -177,7 +177,11 @@ def _entries(file: CueFile) -> Iterator[tuple[tuple[str, ...], Cue]]:
 def _stricter(first: Cue, second: Cue) -> Cue:
     """Of two readings of a phrase the one that lets less be claimed: a cue before anything else, and both ways before one."""
     stricter, other = sorted((first, second), key=lambda cue: (_STRICTNESS.index(cue.kind), cue.direction != "both"))
-    if stricter.kind == other.kind == "cue" and stricter.category == other.category and stricter.direction != other.direction:
+    if (
+        stricter.kind == other.kind == "cue"
+        and stricter.category == other.category
+        and stricter.direction != other.direction
+    ):
         return stricter._replace(direction="both")
     return stricter
 
