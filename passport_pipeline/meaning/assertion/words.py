@@ -23,7 +23,7 @@ _YEAR = re.compile(r"(?:19|20)\d\d")
 _ASKED = re.compile(r"[:=]")
 _PARTED = re.compile(r"[,()\[\]|\"•]|\s-|-\s|\.\.")
 _ENDED = re.compile(r"[\n\r;]|[.!](?:\s|$)")
-_LIGATURES = str.maketrans({"œ": "oe", "æ": "ae", "ø": "o", "µ": "u", "μ": "u", "’": "'", "\N{ZERO WIDTH SPACE}": " "})
+_LIGATURES = str.maketrans({"œ": "oe", "æ": "ae", "ø": "o", "µ": "u", "μ": "u", "\N{ZERO WIDTH SPACE}": " "})
 _LAST_LATIN = "\u024f"
 
 
