@@ -79,7 +79,19 @@ def test_markup_numbering_and_signs_hide_no_cue_and_are_none(text, expected):
 
 @pytest.mark.parametrize(
     "text",
-    ["ወባ", "Malaria (ወባ)", "малярия", "الملاريا", "m\N{CYRILLIC SMALL LETTER A}laria", "", "  ", "-", "123", "Patient"],
+    [
+        "ወባ",
+        "Malaria (ወባ)",
+        "малярия",
+        "الملاريا",
+        "m\N{CYRILLIC SMALL LETTER A}laria",
+        "????",
+        "",
+        "  ",
+        "-",
+        "123",
+        "Patient",
+    ],
 )
 def test_a_text_in_another_script_or_without_a_word_of_content_says_nothing(text):
     assert category(text) == "unreadable"
