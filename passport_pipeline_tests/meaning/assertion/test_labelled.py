@@ -1,4 +1,8 @@
-"""How often the decision is right, by language, on texts that were labelled before the cues were tuned."""
+"""How often the decision is right, by language, on texts that were labelled before the cues were tuned.
+
+One person wrote texts and cues, so the figures flatter. When first looked at, `held` had one false "affirmed" of 142 texts
+("RULLED OUT TB"), and `hard` 21 of 88, with 13 missed; some of their kinds have been mended since.
+"""
 
 from pathlib import Path
 
@@ -59,8 +63,9 @@ def test_precision_and_recall_reach_their_floors(language, split):
     pairs = list(found(language, split).values())
     both = pairs.count((True, True))
     precision, recall = both / (both + pairs.count((False, True))), both / (both + pairs.count((True, False)))
-    assert (precision, recall) >= FLOORS[language, split]
-    assert recall >= FLOORS[language, split][1]
+    least_precision, least_recall = FLOORS[language, split]
+    assert precision >= least_precision
+    assert recall >= least_recall
 
 
 def test_every_text_that_is_told_wrongly_is_known_and_no_other():
@@ -69,9 +74,7 @@ def test_every_text_that_is_told_wrongly_is_known_and_no_other():
     assert {text for text, pair in every.items() if pair == (True, False)} == set(FALSELY_NOT_AFFIRMED)
 
 
-def test_the_set_has_what_was_promised_of_it():
-    sizes = {
-        language: sum(len(t) for s in splits.values() for t in s.values()) for language, splits in LABELLED.items()
-    }
-    assert sum(sizes.values()) >= 500
-    assert min(sizes.values()) >= 40
+def test_the_set_holds_no_text_twice_and_at_least_40_of_each_language():
+    for splits in LABELLED.values():
+        texts = [text for labels in splits.values() for written in labels.values() for text in written]
+        assert len(texts) == len(set(texts)) >= 40
