@@ -1,10 +1,10 @@
 """The cues of every language, from data/cues: loaded, checked, and found among words.
 
-What belongs here: what a file of cues has to hold, and finding the longest phrase. What does not: what cues do to a text
-(context), names of diseases (diseases).
+What belongs here: what a file of cues has to hold, and finding the longest phrase. What does not: what cues do to a
+text (context), names of diseases (diseases).
 
-A phrase of a file is compared by its words: case, accents, hyphens and slashes do not count. 1999 in a phrase stands for
-every year, 1 for every other number.
+A phrase of a file is compared by its words: case, accents, hyphens and slashes do not count. 1999 in a phrase stands
+for every year, 1 for every other number.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from passport_pipeline.meaning.assertion.words import JOINED, words_of
 
 Category = Literal["negated", "uncertain", "historical", "other"]
 Direction = Literal["before", "after", "both"]
-Kind = Literal["cue", "prefix", "alternative", "pseudo", "terminator", "neutral"]
+Kind = Literal["cue", "prefix", "alternative", "between", "pseudo", "terminator", "neutral"]
 
 Phrase = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 T = TypeVar("T")
@@ -35,13 +35,14 @@ class CueGroup(_Checked):
     """Cues that do the same.
 
     direction   what they concern: what stands before ("after" it comes the cue), behind, or both
-    kind        a prefix denies one word or a known disease ("non"); an alternative is no doubt of what is denied ("or")
+    kind        prefix: denies one word or a known disease ("non"). alternative: no doubt of what is denied ("or").
+                between: counts between two known diseases alone, since the word means much else ("o", "v")
     in_names    the name of a disease in a dictionary may hold them ("Contact dermatitis")
     """
 
     category: Category
     direction: Direction
-    kind: Literal["cue", "prefix", "alternative"] = "cue"
+    kind: Literal["cue", "prefix", "alternative", "between"] = "cue"
     in_names: bool = False
     phrases: list[Phrase] = Field(min_length=1)
 
@@ -175,15 +176,10 @@ def _entries(file: CueFile) -> Iterator[tuple[tuple[str, ...], Cue]]:
 
 
 def _stricter(first: Cue, second: Cue) -> Cue:
-    """Of two readings of a phrase the one that lets less be claimed: a cue before anything else, and both ways before one."""
+    """Of two readings of a phrase the one that lets less be claimed: a cue first, and both ways before one."""
     stricter, other = sorted((first, second), key=lambda cue: (_STRICTNESS.index(cue.kind), cue.direction != "both"))
-    if (
-        stricter.kind == other.kind == "cue"
-        and stricter.category == other.category
-        and stricter.direction != other.direction
-    ):
-        return stricter._replace(direction="both")
-    return stricter
+    alike = stricter.kind == other.kind == "cue" and stricter.category == other.category
+    return stricter._replace(direction="both") if alike and stricter.direction != other.direction else stricter
 
 
-_STRICTNESS = ("cue", "alternative", "prefix", "pseudo", "terminator", "neutral")
+_STRICTNESS = ("cue", "alternative", "between", "prefix", "pseudo", "terminator", "neutral")
