@@ -64,24 +64,34 @@ class Rule:
 
 @dataclass(frozen=True, config=_CLOSED)
 class Veto:
-    """One veto of vetoes.yaml, which tells what each of these means: any of its conditions is enough.
-
-    `spares` are those of all its words and codes that do not take an allergy back.
-    """
+    """One veto of vetoes.yaml, which tells what each of these means: any of its conditions is enough."""
 
     why: str
     words: Listed = ()
+    in_diseases: Listed = ()
+    but_not: Listed = ()
+    codes: Codes = ()
     headers: bool = False
     also_mapped: bool = False
+    tests: bool = False
+    whose: Literal["other", "child"] | None = None
     answer_codes: Codes = ()
     answer_words: Listed = ()
+    answer_holds: Listed = ()
+    answer_begins: Listed = ()
+    answer_ends: Listed = ()
+    answer_but_not: Listed = ()
+    unless_sure: bool = False
+    unreadable: bool = False
     text_begins: Listed = ()
     beside: Listed = ()
+    beside_codes: Codes = ()
     spares: Listed = ()
 
     @model_validator(mode="after")
     def _with_a_condition(self) -> Veto:
-        if not (self.words or self.answer_codes or self.answer_words or self.text_begins or self.beside):
+        of_answers = (self.answer_codes, self.answer_words, self.answer_holds, self.answer_begins, self.answer_ends)
+        if not any((self.words, self.codes, *of_answers, self.unreadable, self.text_begins, self.beside)):
             raise ValueError("it states no condition, so it would never apply")
         return self
 
@@ -144,4 +154,7 @@ ALLERGY_CODES, ALLERGY_WORDS = _evidence.lists["allergy_codes"], _vetoes.lists["
 YES, PATIENT = _words.lists["yes"], _words.lists["patient"]
 COMMENTS_THAT_TAKE_BACK = _words.lists["comments_that_take_back"]
 HEADERS_THAT_SAY_NOTHING = _words.lists["headers_that_say_nothing"]
+NAMES_OF_PERSONS, NAMES_OF_THINGS = _words.lists["names_of_persons"], _words.lists["names_of_things"]
+PERSONS = _words.lists["persons"]
+HIV, HIV_CODES = _words.lists["hiv"], _words.lists["hiv_codes"]
 COMPLAINT_CODES, COMPLAINT_NAMES = _words.lists["complaint_codes"], _words.lists["complaint_names"]

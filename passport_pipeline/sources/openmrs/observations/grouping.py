@@ -10,7 +10,8 @@ What does not: what an observation is (evidence), what the record says (drafting
     parked    it, or the row that it belongs to, cannot be shown (drafts.REASONS); the rows of one record are
               parked together. A row that is unreadable, or in an encounter of another patient, says nothing of any
               other row: it is always parked by itself
-    skipped   it has nothing to show: `empty_group`, `diagnosis_part_without_diagnosis`
+    skipped   it has nothing to show: `empty_group`, `diagnosis_part_without_diagnosis`; or it is not the patient's to
+              show: `about_somebody_else`
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import pandas as pd
 
 from passport_pipeline.core.time_zones import are_instants
 from passport_pipeline.sources.drafts import (
+    ABOUT_SOMEBODY_ELSE,
     ANSWER,
     ATTACHED,
     CODED,
@@ -68,23 +70,31 @@ class Rows:
     categories: Categories
     reason: Texts
     withheld: Flags  # people have to decide about it
+    kept_back: Flags  # it holds somebody else's name or HIV status, which the hospital does not pass on
 
     @classmethod
-    def of(cls, observations: pd.DataFrame, interpretation: Interpretation, parent: Positions) -> Rows:
-        """Read a frame of OBSERVATION_COLUMNS; `parent` as `categories.parents_of` gives it."""
+    def of(
+        cls, observations: pd.DataFrame, interpretation: Interpretation, parent: Positions, *, third_persons: bool
+    ) -> Rows:
+        """Read a frame of OBSERVATION_COLUMNS; `parent` as `nesting.parents_of` gives it. Names and HIV status of third
+        persons are kept back, unless `third_persons`.
+        """
         stored = interpretation.stored_references.of(observations)
         observations = stored.unmarked(observations)
         values = describe(observations, interpretation.vocabulary, stored)
+        categories = decide(observations, values, interpretation.tables, parent)
         reason = values.reason.copy()
+        withheld = _withheld(observations, reason)
         return cls(
             observations=observations,
             obs_id=observations["obs_id"].to_numpy(dtype=np.int64),
             group=_groups(observations),
             parent=parent,
             values=values,
-            categories=decide(observations, values, interpretation.tables, parent),
+            categories=categories,
             reason=reason,
-            withheld=_withheld(observations, reason),
+            withheld=withheld,
+            kept_back=categories.third_person & ~withheld & (not third_persons),
         )
 
     @property
@@ -133,8 +143,8 @@ def group(rows: Rows, interpretation: Interpretation, visits: Visits) -> Grouped
     empty = pd.isna(rows.values.value_type)
     withheld = rows.withheld
     header = _headers(rows, interpretation.vocabulary, empty) & ~withheld
-    part = pd.Index(rows.categories.role, dtype=object).isin(evidence.PARTS) & ~header & ~withheld
-    leading = ~header & ~part
+    part = pd.Index(rows.categories.role, dtype=object).isin(evidence.PARTS) & ~header & ~withheld & ~rows.kept_back
+    leading = ~header & ~part & ~rows.kept_back
     rows.reason[leading & empty & pd.isna(rows.reason)] = NO_VALUE
     undated = ~are_instants(rows.observations["obs_datetime"]) & leading
     rows.reason[undated & pd.isna(rows.reason)] = INVALID_DATE
@@ -291,6 +301,7 @@ def _outcomes(rows: Rows, *, lead: Positions, leading: Flags, parked: Flags, hea
     reason = np.full(rows.size, None, dtype=object)
     reason[~led] = PART_WITHOUT_DIAGNOSIS
     reason[~led & header] = EMPTY_GROUP
+    reason[rows.kept_back] = ABOUT_SOMEBODY_ELSE
     stopped = outcome == PARKED
     reason[stopped] = rows.reason[lead[stopped]]
     return outcome, reason

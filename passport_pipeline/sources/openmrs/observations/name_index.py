@@ -93,17 +93,21 @@ class NameIndex:
         hit = np.array([words in whole for words in self._folded], dtype=bool)
         return self._flags(hit[self._code] & (self._full if full else self._names))
 
-    def beginning(self, wanted: Iterable[str]) -> Flags:
-        """Which concepts have a fully specified name that begins with one of these words or phrases."""
-        beginnings = tuple(fold(phrase) for phrase in wanted)
-        hit = np.array([words.startswith(beginnings) for words in self._folded], dtype=bool)
-        return self._flags(hit[self._code] & self._full)
+    def beginning(self, wanted: Iterable[str], *, but_not: Iterable[str] = ()) -> Flags:
+        """Which concepts have a fully specified name that begins with one of these words or phrases, and with none of
+        the phrases `but_not`.
+        """
+        beginnings, others = (tuple(map(fold, each)) for each in (wanted, but_not))
+        hit = [words.startswith(beginnings) and not words.startswith(others) for words in self._folded]
+        return self._flags(np.array(hit, dtype=bool)[self._code] & self._full)
 
-    def ending(self, wanted: Iterable[str]) -> Flags:
-        """Which concepts have a fully specified name that ends with one of these words or phrases."""
-        ends = tuple(fold(phrase) for phrase in wanted)
-        hit = np.array([words.endswith(ends) for words in self._folded], dtype=bool)
-        return self._flags(hit[self._code] & self._full)
+    def ending(self, wanted: Iterable[str], *, but_not: Iterable[str] = ()) -> Flags:
+        """Which concepts have a fully specified name that ends with one of these words or phrases, and with none of the
+        phrases `but_not`.
+        """
+        ends, others = (tuple(map(fold, each)) for each in (wanted, but_not))
+        hit = [words.endswith(ends) and not words.endswith(others) for words in self._folded]
+        return self._flags(np.array(hit, dtype=bool)[self._code] & self._full)
 
     @cached_property
     def unreadable(self) -> Flags:

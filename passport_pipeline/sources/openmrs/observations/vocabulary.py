@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -98,6 +99,13 @@ class Vocabulary:
         flags = np.zeros(len(self), dtype=bool)
         for code in codes:
             flags[self._codes.get(code.casefold(), [])] = True
+        return flags
+
+    @cached_property
+    def mapped(self) -> Flags:
+        """Which concepts are the same as any code at all."""
+        flags = np.zeros(len(self), dtype=bool)
+        flags[[position for positions in self._codes.values() for position in positions]] = True
         return flags
 
     def named(self, wanted: Iterable[str], **options: Any) -> Flags:

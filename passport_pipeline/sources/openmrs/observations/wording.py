@@ -14,9 +14,9 @@ import pandas as pd
 
 from passport_pipeline.sources.drafts import COMPLEX, CONDITION, IMAGE, LEAD, MEDICATION, NUMERIC, TEST
 from passport_pipeline.sources.openmrs.names import fold
-from passport_pipeline.sources.openmrs.observations.categories import DEEPEST
 from passport_pipeline.sources.openmrs.observations.evidence import EVIDENCE, HEADERS_THAT_SAY_NOTHING
 from passport_pipeline.sources.openmrs.observations.grouping import Grouped, Rows
+from passport_pipeline.sources.openmrs.observations.nesting import DEEPEST
 from passport_pipeline.sources.openmrs.observations.pointers import NOT_SHOWN, title
 from passport_pipeline.sources.openmrs.observations.test_status import INTERPRETATIONS
 from passport_pipeline.sources.openmrs.observations.values import cleaned, number, state_of, translated
@@ -101,7 +101,7 @@ def _around(rows: Rows, at: int) -> list[int]:
 def _headings(rows: Rows, vocabulary: Vocabulary) -> dict[int, str]:
     """What is shown of each group, by position; "" of one that says nothing, or that people have to decide about."""
     headers = np.unique(rows.parent[rows.parent >= 0])
-    columns = vocabulary.name[rows.values.question[headers]], rows.values.display[headers], _qualifiers(rows, headers)
+    columns = vocabulary.name[rows.values.question[headers]], *_said_of_itself(rows, headers)
     headings = {}
     for at, name, answer, qualified in zip(headers.tolist(), *columns, strict=True):
         heading = name if name is None or answer is None else f"{name}: {answer}"
@@ -115,7 +115,7 @@ def _said_around(rows: Rows, vocabulary: Vocabulary, positions: Positions) -> di
     around = {at: _around(rows, at) for at in positions.tolist()}
     headers = np.array(sorted({header for of_row in around.values() for header in of_row}), dtype=np.intp)
     said: dict[int, list[str]] = {}
-    columns = vocabulary.name[rows.values.question[headers]], rows.values.display[headers], _qualifiers(rows, headers)
+    columns = vocabulary.name[rows.values.question[headers]], *_said_of_itself(rows, headers)
     for header, name, answer, qualified in zip(headers.tolist(), *columns, strict=True):
         said[header] = []
         if rows.withheld[header]:
@@ -126,6 +126,13 @@ def _said_around(rows: Rows, vocabulary: Vocabulary, positions: Positions) -> di
             said[header].append(answer)
         said[header] += qualified
     return {at: [text for header in of_row for text in said[header]] for at, of_row in around.items()}
+
+
+def _said_of_itself(rows: Rows, headers: Positions) -> tuple[Texts, list[list[str]]]:
+    """The answers of these groups, and what qualifies each; nothing of one that is kept back."""
+    answers, kept_back = rows.values.display[headers], rows.kept_back[headers]
+    answers[kept_back] = None
+    return answers, [[] if kept else said for kept, said in zip(kept_back, _qualifiers(rows, headers), strict=True)]
 
 
 def _qualifiers(rows: Rows, positions: Positions) -> list[list[str]]:
