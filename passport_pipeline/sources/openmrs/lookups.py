@@ -37,7 +37,7 @@ _LONGEST_ID = 18  # digits that a 64-bit integer holds, whichever they are
 
 
 def read_concepts(database: Database) -> ConceptLookup:
-    """Read the concepts in use, with seven statements. Raises SourceError."""
+    """Read the concepts in use, with eight statements. Raises SourceError."""
     with database.reading() as connection:
         read = Statements(connection, database.schema)
         true_id, false_id = read.booleans()
@@ -47,7 +47,9 @@ def read_concepts(database: Database) -> ConceptLookup:
         concepts = read.concepts(ids)
         names = concept_names(read.names(ids), database.hospital.settings.locales)
         concepts["name"] = clean(concepts["concept_id"].map(names))
-        return ConceptLookup(shaped(concepts, CONCEPTS), read.mappings(ids), read.drugs(), true_id, false_id)
+        return ConceptLookup(
+            shaped(concepts, CONCEPTS), read.mappings(ids), read.drugs(), true_id, false_id, read.ranges(ids)
+        )
 
 
 def read_providers(database: Database) -> ProviderLookup:

@@ -17,6 +17,7 @@ import pandas as pd
 from passport_pipeline.sources.drafts import Concept
 from passport_pipeline.sources.lookups import ConceptLookup
 from passport_pipeline.sources.openmrs.names import fold
+from passport_pipeline.sources.openmrs.observations.placeholders import without_placeholders
 
 Positions = npt.NDArray[np.intp]
 Flags = npt.NDArray[np.bool_]
@@ -56,8 +57,8 @@ class Vocabulary:
     """The concepts of one hospital by position. Every array ends with the unknown concept, which is at -1.
 
     name, uuid, datatype, concept_class, units: str or None; datatype_key, class_key, words: folded for
-    comparing; display_precision, low_absolute ... hi_absolute: float, NaN where not stated. `asked` has each as a
-    draft names it.
+    comparing; display_precision, low_absolute ... hi_absolute: float, NaN where not stated or a placeholder. `asked`
+    has each as a draft names it.
     """
 
     def __init__(self, lookup: ConceptLookup) -> None:
@@ -72,10 +73,12 @@ class Vocabulary:
         self.datatype_key = np.array([(d or "").strip().casefold() for d in self.datatype], dtype=object)
         self.class_key = np.array([(c or "").strip().casefold() for c in self.concept_class], dtype=object)
         self.words = np.array([fold(name) for name in self.name], dtype=object)
-        self.ranges = {
-            column: _floats(concepts[column])
-            for column in ("low_absolute", "low_critical", "low_normal", "hi_normal", "hi_critical", "hi_absolute")
-        }
+        self.ranges = without_placeholders(
+            {
+                column: _floats(concepts[column])
+                for column in ("low_absolute", "low_critical", "low_normal", "hi_normal", "hi_critical", "hi_absolute")
+            }
+        )
         self.precision = _floats(concepts["display_precision"])
         whole = concepts["allow_decimal"].astype("boolean").eq(False).fillna(value=False)
         self.precision[:-1][whole.to_numpy(dtype=bool)] = np.nan
