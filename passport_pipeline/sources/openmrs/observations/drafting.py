@@ -169,7 +169,7 @@ class _Gathered:
         rows, grouped, vocabulary = self.rows, self.grouped, self.interpretation.vocabulary
         question = rows.values.question[leads]
         record_type = rows.categories.category[leads]
-        status = test_statuses(rows.observations, rows.values, vocabulary)[leads]
+        status = test_statuses(rows.observations, rows.values, rows.ranges, rows.in_words)[leads]
         status[record_type != TEST] = None
         answers = wording.answers(rows, grouped, vocabulary, leads)
         return {

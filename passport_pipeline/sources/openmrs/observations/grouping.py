@@ -46,6 +46,8 @@ from passport_pipeline.sources.openmrs.observations import evidence
 from passport_pipeline.sources.openmrs.observations.categories import Categories, affirmed, decide
 from passport_pipeline.sources.openmrs.observations.interpretation import Interpretation
 from passport_pipeline.sources.openmrs.observations.prescriptions import parts_of, prescribed
+from passport_pipeline.sources.openmrs.observations.qualitative import qualitative
+from passport_pipeline.sources.openmrs.observations.ranges import Ranges, ranges_of
 from passport_pipeline.sources.openmrs.observations.units import units_of
 from passport_pipeline.sources.openmrs.observations.values import Values, cleaned, describe, state_of, translated
 from passport_pipeline.sources.openmrs.observations.visits import Visits
@@ -67,6 +69,8 @@ class Rows:
     group: npt.NDArray[np.int64]  # the same for rows of one obs_group_id and day, be that row live or not; -1 for none
     parent: Positions
     values: Values
+    ranges: Ranges  # what is normal for each number
+    in_words: Texts  # the words for which a number only stands
     categories: Categories
     reason: Texts
     withheld: Flags  # people have to decide about it
@@ -85,12 +89,16 @@ class Rows:
         categories = decide(observations, values, interpretation.tables, parent)
         reason = values.reason.copy()
         withheld = _withheld(observations, reason)
+        vocabulary, by_person = interpretation.vocabulary, interpretation.ranges_by_person
+        group = _groups(observations)
         return cls(
             observations=observations,
             obs_id=observations["obs_id"].to_numpy(dtype=np.int64),
-            group=_groups(observations),
+            group=group,
             parent=parent,
             values=values,
+            ranges=ranges_of(observations, values.question, vocabulary, by_person),
+            in_words=qualitative(observations, values, group, vocabulary),
             categories=categories,
             reason=reason,
             withheld=withheld,

@@ -70,15 +70,17 @@ def shown(rows: Rows, grouped: Grouped, vocabulary: Vocabulary, positions: Posit
     without_label = np.isin(rows.categories.category[positions], (CONDITION, MEDICATION))
     around = _said_around(rows, vocabulary, positions[without_label & (grouped.role[positions] == LEAD)])
     texts = []
-    for at, answer, certainty, remark, told, file, own, usual in zip(
+    for at, answer, certainty, remark, told, file, own, usual, in_words in zip(
         positions.tolist(),
         *columns,
         _files(rows, positions),
         _qualifiers(rows, positions),
         _normal_ranges(rows, vocabulary, positions),
+        rows.in_words[positions],
         strict=True,
     ):
-        qualified = [f"normal {usual}"] if usual else []
+        qualified = [in_words] if in_words and f"comment: {in_words}" not in own else []
+        qualified += [f"normal {usual}"] if usual else []
         qualified += ["presumed"] if certainty == "presumed" else []
         qualified += [text for text in (remark, file) if text]
         qualified += own
@@ -178,10 +180,10 @@ def _files(rows: Rows, positions: Positions) -> list[str | None]:
 
 
 def _normal_ranges(rows: Rows, vocabulary: Vocabulary, positions: Positions) -> list[str | None]:
-    """The normal range of each numeric test, as its concept states it, None where it states none."""
+    """The normal range of each numeric test, None where none is stated."""
     tests = (rows.categories.category[positions] == TEST) & (rows.values.value_type[positions] == NUMERIC)
     asked = rows.values.question[positions]
-    lows, highs = (vocabulary.ranges[name][asked].tolist() for name in ("low_normal", "hi_normal"))
+    lows, highs = (rows.ranges[name][positions].tolist() for name in ("low_normal", "hi_normal"))
     precisions = vocabulary.precision[asked].tolist()
     return [
         _range(low, high, precision) if test else None
@@ -190,10 +192,11 @@ def _normal_ranges(rows: Rows, vocabulary: Vocabulary, positions: Positions) -> 
 
 
 def _range(low: float, high: float, precision: float) -> str | None:
+    """A range in words."""
     if math.isnan(low) and math.isnan(high):
         return None
     if math.isnan(high):
         return f"from {number(low, precision)}"
     if math.isnan(low):
         return f"up to {number(high, precision)}"
-    return f"{number(low, precision)}-{number(high, precision)}" if low <= high else None
+    return f"{number(low, precision)}-{number(high, precision)}"
