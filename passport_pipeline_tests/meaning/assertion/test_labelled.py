@@ -1,7 +1,7 @@
 """How often the decision is right, by language, on texts that were labelled before the cues were tuned.
 
-One person wrote texts and cues, so the figures flatter. When first looked at, `held` had one false "affirmed" of 142 texts
-("RULLED OUT TB"), and `hard` 21 of 88, with 13 missed; some of their kinds have been mended since.
+One person wrote texts and cues, so the figures flatter. When first looked at, `held` had one false "affirmed" of 142
+texts ("RULLED OUT TB"), and `hard` 21 of 88, with 13 missed; some of their kinds have been mended since.
 """
 
 from pathlib import Path

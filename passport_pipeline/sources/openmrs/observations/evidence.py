@@ -37,6 +37,9 @@ def _with_source(codes: tuple[str, ...]) -> tuple[str, ...]:
 
 
 Codes = Annotated[tuple[str, ...], BeforeValidator(listed), AfterValidator(_with_source)]
+Says = Annotated[
+    tuple[Literal["negated", "uncertain", "historical", "other", "unreadable"], ...], BeforeValidator(listed)
+]
 Types = Annotated[tuple[ValueType, ...], BeforeValidator(listed)]
 
 
@@ -77,20 +80,20 @@ class Veto:
     whose: Literal["other", "child"] | None = None
     answer_codes: Codes = ()
     answer_words: Listed = ()
-    answer_holds: Listed = ()
-    answer_begins: Listed = ()
-    answer_ends: Listed = ()
-    answer_but_not: Listed = ()
+    says: Says = ()
     unless_sure: bool = False
+    answer_begins: Listed = ()
+    answer_but_not: Listed = ()
     unreadable: bool = False
     text_begins: Listed = ()
+    medications: bool = False
     beside: Listed = ()
     beside_codes: Codes = ()
     spares: Listed = ()
 
     @model_validator(mode="after")
     def _with_a_condition(self) -> Veto:
-        of_answers = (self.answer_codes, self.answer_words, self.answer_holds, self.answer_begins, self.answer_ends)
+        of_answers = (self.answer_codes, self.answer_words, self.says, self.answer_begins)
         if not any((self.words, self.codes, *of_answers, self.unreadable, self.text_begins, self.beside)):
             raise ValueError("it states no condition, so it would never apply")
         return self

@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from passport_pipeline.meaning.assertion.assertions import assertions
+from passport_pipeline.meaning.assertion.diseases import Diseases
 from passport_pipeline.sources.drafts import CONDITION, DRUG, IMAGE, MEDICATION, TEST, TEXT
 from passport_pipeline.sources.openmrs.names import fold
 from passport_pipeline.sources.openmrs.observations.answer_names import taken_back_by_name
@@ -69,13 +71,14 @@ class _Compiled:
     words: re.Pattern[str]
     texts: frozenset[str]
     beginnings: tuple[str, ...]
+    no_beginnings: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class _Rows:
     """A frame's rows, as the vetoes look at them; one element a row.
 
-    claims     it became a condition or a medication; results: a test or an image
+    claims     it became a condition or a medication; medications: the latter; results: a test or an image
     mapped     its question is known by its mapping
     asked      its question is a disease, and no answer of it is claimed
     sure       a certainty stands beside it
@@ -85,6 +88,7 @@ class _Rows:
     values: Values
     parents: Positions
     claims: Flags
+    medications: Flags
     results: Flags
     mapped: Flags
     asked: Flags
@@ -103,11 +107,12 @@ class Vetoes:
     def __init__(self, vocabulary: Vocabulary) -> None:
         diagnoses = {name.casefold() for name in DIAGNOSIS_CLASSES}
         self._is_disease: Flags = np.array([key in diagnoses for key in vocabulary.class_key], dtype=bool)
+        self._diseases = Diseases(vocabulary.names.of(self._is_disease))
         known = vocabulary.mapped_to(code for rule in EVIDENCE for code in rule.codes if not code.endswith(":*"))
         unreadable = vocabulary.names.unreadable & ~known
         self._vetoes = [
             _compile(veto, vocabulary, names, unreadable if veto.unreadable else None, self._is_disease)
-            for veto, names in zip(VETOES, taken_back_by_name(vocabulary, VETOES), strict=True)
+            for veto, names in zip(VETOES, taken_back_by_name(vocabulary, VETOES, self._diseases), strict=True)
         ]
         self._patient = frozenset(map(fold, PATIENT))
         self._asks_name = vocabulary.named(NAMES_OF_PERSONS, but_not=NAMES_OF_THINGS)
@@ -130,7 +135,7 @@ class Vetoes:
                 told = self._told(rows, compiled)
                 veto[told & (veto < 0)] = number
                 somebody[compiled.veto.whose] = told | _called(rows, compiled, rows.all)
-        written = _written(values)
+        written = _written(values, rows.claims, self._diseases)
         for number, compiled in enumerate(self._vetoes):
             scope = np.flatnonzero((rows.claims | rows.results) if compiled.veto.tests else rows.claims)
             hit = _called(rows, compiled, scope) | _answered(rows, compiled, scope, written)
@@ -185,6 +190,7 @@ def _compile(
         words=phrases(veto.words),
         texts=frozenset(map(fold, veto.answer_words)),
         beginnings=tuple(filter(None, map(fold, veto.text_begins))),
+        no_beginnings=tuple(map(fold, veto.answer_but_not)),
     )
 
 
@@ -204,6 +210,7 @@ def _rows(
         values=values,
         parents=parents,
         claims=np.isin(category, (CONDITION, MEDICATION)),
+        medications=category == MEDICATION,
         results=np.isin(category, (TEST, IMAGE)),
         mapped=_MAPPED[rule],
         asked=disease & ~_OF_THE_ANSWER[rule],
@@ -228,28 +235,43 @@ def _called(rows: _Rows, compiled: _Compiled, scope: Positions) -> Flags:
     return called
 
 
-def _answered(rows: _Rows, compiled: _Compiled, scope: Positions, written: tuple[Texts, Flags]) -> Flags:
+def _answered(rows: _Rows, compiled: _Compiled, scope: Positions, written: _Written) -> Flags:
     """Which of these rows have an answer that says so."""
     veto, answer = compiled.veto, rows.values.answer[scope]
-    folded, questioned = (column[scope] for column in written)
-    hit: Flags = compiled.answers[answer]
-    named = compiled.names[answer] & rows.claims[scope]
-    hit |= named & ~rows.sure[scope] if veto.unless_sure else named
+    folded = written.folded[scope]
+    said = np.isin(written.says[scope], veto.says) | (compiled.names[answer] & rows.claims[scope])
+    hit: Flags = compiled.answers[answer] | (said & ~(veto.unless_sure & rows.sure[scope]))
     if compiled.texts:
         hit |= np.array([text in compiled.texts for text in folded], dtype=bool)
     if compiled.beginnings:
-        hit |= questioned | np.array([text.startswith(compiled.beginnings) for text in folded], dtype=bool)
+        begins = np.array(
+            [text.startswith(compiled.beginnings) and not text.startswith(compiled.no_beginnings) for text in folded],
+            dtype=bool,
+        )
+        hit |= begins & rows.medications[scope] if veto.medications else begins
     return hit
 
 
-def _written(values: Values) -> tuple[Texts, Flags]:
-    """Each written answer folded, "" for any other; and whether it begins with a question mark."""
+@dataclass(frozen=True)
+class _Written:
+    """Written answers, one element a row: folded, "" for any other answer; and what each that would claim something
+    says of what it names, as meaning.assertion has it, None for any other.
+    """
+
+    folded: Texts
+    says: Texts
+
+
+def _written(values: Values, claims: Flags, diseases: Diseases) -> _Written:
     text = np.flatnonzero((values.value_type == TEXT) & pd.notna(values.display))
-    folded, questioned = np.full(len(values.question), "", dtype=object), np.zeros(len(values.question), dtype=bool)
+    folded, says = np.full(len(values.question), "", dtype=object), np.full(len(values.question), None, dtype=object)
     codes, texts = pd.factorize(values.display[text])
     folded[text] = np.array([fold(each) for each in texts], dtype=object)[codes]
-    questioned[text] = np.array([each.lstrip()[:1] == "?" for each in texts], dtype=bool)[codes]
-    return folded, questioned
+    claiming = text[claims[text]]
+    codes, texts = pd.factorize(values.display[claiming])
+    judged = [each.category for each in assertions(texts.tolist(), diseases)]
+    says[claiming] = np.array(judged, dtype=object)[codes]
+    return _Written(folded, says)
 
 
 def _saying(rows: _Rows, compiled: _Compiled) -> Flags:

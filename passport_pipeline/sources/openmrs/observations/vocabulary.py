@@ -52,8 +52,8 @@ class Vocabulary:
     """The concepts of one hospital by position. Every array ends with the unknown concept, which is at -1.
 
     name (the displayed one), uuid, datatype, concept_class, units: str or None; datatype_key, class_key: folded for
-    comparing; display_precision, low_absolute ... hi_absolute: float, NaN where not stated or a placeholder. `asked` has
-    each as a draft names it; `names` are all names of all of them.
+    comparing; display_precision, low_absolute ... hi_absolute: float, NaN where not stated or a placeholder. `asked`
+    has each as a draft names it; `names` are all names of all of them.
     """
 
     def __init__(self, lookup: ConceptLookup) -> None:
