@@ -16,6 +16,7 @@ import pandas as pd
 from passport_pipeline.sources.drafts import BOOLEAN, COMPLEX, CONDITION, MEDICATION, TEXT, VALUE_TYPES, VISIT
 from passport_pipeline.sources.lookups import ConceptLookup
 from passport_pipeline.sources.openmrs.names import fold
+from passport_pipeline.sources.openmrs.observations.constructs import Constructs
 from passport_pipeline.sources.openmrs.observations.evidence import (
     COMMENTS_THAT_TAKE_BACK,
     DRUG_CLASSES,
@@ -25,12 +26,14 @@ from passport_pipeline.sources.openmrs.observations.evidence import (
     Rule,
     Veto,
 )
+from passport_pipeline.sources.openmrs.observations.machine_values import is_machine_value
 from passport_pipeline.sources.openmrs.observations.pointers import is_picture
 from passport_pipeline.sources.openmrs.observations.units import units_of
 from passport_pipeline.sources.openmrs.observations.values import Values, describe
 from passport_pipeline.sources.openmrs.observations.vocabulary import Flags, Positions, Texts, Vocabulary, phrases
 
 _KINDS = pd.Index(VALUE_TYPES, dtype=object)
+PART = "it belongs to the rows beside it, and claims nothing by itself"
 _YES_WORDS = frozenset({" yes ", " true ", " oui ", " vrai ", " si ", " sim ", " yego ", " ndiyo "})
 
 
@@ -39,7 +42,7 @@ class Categories:
     """The category of each row of a frame, one element a row.
 
     category  condition, medication, test, visit or image (without meaning for a row without a value)
-    role      the row's role in the diagnosis construct, None where it has none
+    role      what its question is to a construct (Constructs.role), None for nothing
     rule      which row of EVIDENCE decided
     veto      which row of VETOES made it a visit, -1 where none did
     taken_back
@@ -52,10 +55,9 @@ class Categories:
     veto: npt.NDArray[np.intp]
     taken_back: Flags
 
-    @property
-    def prescribed(self) -> Flags:
-        """Rows that are a medication by the evidence, whatever a veto made of them."""
-        flags: Flags = np.isin(self.rule, _MEDICATIONS)
+    def by_evidence(self, category: str) -> Flags:
+        """Rows of this category by the evidence, whatever a veto made of them."""
+        flags: Flags = np.isin(self.rule, [n for n, rule in enumerate(EVIDENCE) if rule.category == category])
         return flags
 
 
@@ -83,11 +85,13 @@ class Tables:
 
     yes             by position, which concepts answer yes; `yes_name` is that of the true concept, where it has one
     drug_questions  by position, which concepts are drugs when they are the question
+    constructs      the constructs
     """
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self.rules = [_compile(rule, vocabulary) for rule in EVIDENCE]
         self.vetoes = [_compile_veto(veto, vocabulary) for veto in VETOES]
+        self.constructs = Constructs(vocabulary)
         self.drug_questions = _of_class(vocabulary, DRUG_CLASSES)
         self.takes_back = phrases(COMMENTS_THAT_TAKE_BACK)
         self.patient = frozenset(map(fold, PATIENT))
@@ -103,20 +107,21 @@ def categorise(observations: pd.DataFrame, concepts: ConceptLookup) -> pd.DataFr
     """The category of each observation, with the reason: for reports and previews of rules.
 
     Takes a frame of OBSERVATION_COLUMNS. Gives, by its index: category str (condition, medication,
-    test, visit, image), role str (in the diagnosis construct, null for none), point int64 (of the order of
-    evidence), why str.
+    test, visit, image), role str (in a construct, null for none), point int64 (of the order of evidence), why str.
     """
     vocabulary = Vocabulary(concepts)
-    decided = decide(observations, describe(observations, vocabulary), Tables(vocabulary), parents_of(observations))
+    tables, values = Tables(vocabulary), describe(observations, vocabulary)
+    decided = decide(observations, values, tables, parents_of(observations))
+    part = tables.constructs.parts[values.question]
     why = [
-        VETOES[veto].why if veto >= 0 else EVIDENCE[rule].why
-        for rule, veto in zip(decided.rule.tolist(), decided.veto.tolist(), strict=True)
+        PART if of_another else VETOES[veto].why if veto >= 0 else EVIDENCE[rule].why
+        for of_another, rule, veto in zip(part.tolist(), decided.rule.tolist(), decided.veto.tolist(), strict=True)
     ]
     return pd.DataFrame(
         {
             "category": pd.Series(decided.category, dtype="str"),
             "role": pd.Series(decided.role, dtype="str"),
-            "point": np.array([rule.point for rule in EVIDENCE], dtype=np.int64)[decided.rule],
+            "point": np.where(part, 2, np.array([rule.point for rule in EVIDENCE], dtype=np.int64)[decided.rule]),
             "why": pd.Series(why, dtype="str"),
         }
     ).set_axis(observations.index)
@@ -154,20 +159,11 @@ def decide(observations: pd.DataFrame, values: Values, tables: Tables, parents: 
         chosen[undecided[hit]] = number
         undecided = undecided[~hit]
     category = np.array([rule.category for rule in EVIDENCE], dtype=object)[chosen]
-    role = _roles(values, tables.rules)
+    role = tables.constructs.role[values.question]
     veto = _vetoed(observations, values, chosen, tables, parents)
     taken_back = _taken_back(observations, tables, parents)
-    category[(veto >= 0) | taken_back] = VISIT
+    category[(veto >= 0) | taken_back | tables.constructs.parts[values.question]] = VISIT
     return Categories(category, role, chosen, veto, taken_back)
-
-
-def _roles(values: Values, rules: list[_CompiledRule]) -> Texts:
-    """The questions' roles in the diagnosis construct, also where the answer is missing or invalid."""
-    role: Texts = np.full(len(values.question), None, dtype=object)
-    for compiled in reversed(rules):
-        if compiled.rule.role:
-            role[compiled.questions[values.question]] = compiled.rule.role
-    return role
 
 
 def _of_class(vocabulary: Vocabulary, classes: tuple[str, ...]) -> Flags:
@@ -256,6 +252,8 @@ def _vetoed(
     text = values.value_type[rows] == TEXT
     shown = values.display[rows]
     denied = np.array([fold(answer) for answer in shown[text]], dtype=object)
+    dosed = tables.drug_questions[values.question[rows[text]]]
+    machine = _written_by_software(shown[text], dosed)
     asked = np.array([str(answer).lstrip()[:1] == "?" for answer in shown[text]], dtype=bool)
     for number, compiled in enumerate(tables.vetoes):
         veto = compiled.veto
@@ -269,11 +267,20 @@ def _vetoed(
         if veto.answer_words:
             hit |= compiled.answers[values.answer[rows]]
             hit[text] |= np.array([answer in compiled.texts for answer in denied], dtype=bool)
+        if veto.machine_values:
+            hit[text] |= machine
         if veto.text_begins:
             hit[text] |= asked | np.array([answer.startswith(compiled.beginnings) for answer in denied], dtype=bool)
         hit &= vetoed[rows] < 0
         vetoed[rows[hit]] = number
     return vetoed
+
+
+def _written_by_software(texts: Texts, dosed: Flags) -> Flags:
+    """Texts that name nothing; not the doses of drugs, which may be numbers alone: "1-0-1"."""
+    doses = dosed & np.array([not any(map(str.isalpha, text)) for text in texts], dtype=bool)
+    machine: Flags = ~doses & np.array([is_machine_value(text) for text in texts], dtype=bool)
+    return machine
 
 
 def _saying(compiled: _CompiledVeto, answered: dict[int, str], commented: dict[int, str], size: int) -> Flags:
@@ -330,5 +337,4 @@ def around(rows: Positions, parents: Positions, flags: Flags) -> Flags:
 
 
 _CLAIMING = [n for n, rule in enumerate(EVIDENCE) if rule.category in {CONDITION, MEDICATION}]
-_MEDICATIONS = [n for n, rule in enumerate(EVIDENCE) if rule.category == MEDICATION]
 _MAPPED = [n for n, rule in enumerate(EVIDENCE) if rule.point == 2]

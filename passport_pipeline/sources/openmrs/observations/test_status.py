@@ -1,4 +1,4 @@
-"""Whether a test's result is normal: what the laboratory said, else what the concept's ranges say, else
+"""Whether a test's result is normal: what the laboratory said, else what its range or the concept's ranges say, else
 nothing.
 
 What belongs here: the application's three words for it and the evidence for each. What does not: what a test
@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 
 from passport_pipeline.sources.drafts import NUMERIC
+from passport_pipeline.sources.openmrs.observations.details import Details
 from passport_pipeline.sources.openmrs.observations.values import Values, cleaned
-from passport_pipeline.sources.openmrs.observations.vocabulary import Texts, Vocabulary
+from passport_pipeline.sources.openmrs.observations.vocabulary import Floats, Positions, Texts, Vocabulary
 
 NORMAL, ABNORMAL, CRITICAL = "Normal", "Abnormal", "Critical"
 
@@ -33,20 +34,53 @@ INTERPRETATIONS = MappingProxyType(
 SIGNIFICANT_CHANGE_UP ...) do not say what is normal: a negative test may be the bad news."""
 
 
-def test_statuses(observations: pd.DataFrame, values: Values, vocabulary: Vocabulary) -> Texts:
+_SEVERITY = (None, NORMAL, ABNORMAL, CRITICAL)
+_FLAGS = MappingProxyType({"abnormal": ABNORMAL, "critical": CRITICAL})
+
+
+def test_statuses(observations: pd.DataFrame, values: Values, vocabulary: Vocabulary, details: Details) -> Texts:
     """Normal, Abnormal, Critical or None for each row of an observations frame, as if it were a test.
 
     A stated interpretation outranks the ranges, also where it gives no status. There is no Normal for a concept without
-    a normal range, or for a result of which only a limit is known ("< 20").
+    a normal range, or for a result of which only a limit is known ("< 20"). A flag beside the result (Details.flag)
+    that calls it abnormal or critical outranks them all.
     """
-    status = _by_ranges(observations, values, vocabulary)
+    status = _by_ranges(observations, values, vocabulary, details)
     interpretations = cleaned(observations["interpretation"])
     stated = pd.notna(interpretations)
     status[stated] = [INTERPRETATIONS.get(value.upper()) for value in interpretations[stated]]
+    for at in np.flatnonzero(pd.notna(details.flag)).tolist():
+        status[at] = _flagged(details.flag[at], status[at], stated=bool(stated[at]))
+    status[details.unclear & (status == NORMAL)] = None
     return status
 
 
-def _by_ranges(observations: pd.DataFrame, values: Values, vocabulary: Vocabulary) -> Texts:
+def _flagged(flag: str, status: str | None, *, stated: bool) -> str | None:
+    """The status of a flagged result, with what its interpretation (`stated`) or else the ranges say.
+
+    "Not abnormal" alone is no "normal": laboratories' software says so of every result of which it knows no range. A
+    flag that contradicts the ranges leaves the status open.
+    """
+    if flag in _FLAGS:
+        return max(_FLAGS[flag], status, key=_SEVERITY.index)
+    if stated:
+        return status
+    return NORMAL if status == NORMAL or (status is None and flag == "normal") else None
+
+
+def normal_limits(values: Values, vocabulary: Vocabulary, details: Details, rows: Positions) -> tuple[Floats, Floats]:
+    """Below and above which each of these rows is not normal: the laboratory's own range (Details), else the
+    concept's; NaN where there is none, as for a range in words that is not understood.
+    """
+    asked = values.question[rows]
+    concepts = (vocabulary.ranges[name][asked] for name in ("low_normal", "hi_normal"))
+    own = (limits[rows] for limits in (details.low, details.high))
+    stated = details.own_range[rows]
+    low, high = (np.where(stated, limit, of_concept) for limit, of_concept in zip(own, concepts, strict=True))
+    return low, high
+
+
+def _by_ranges(observations: pd.DataFrame, values: Values, vocabulary: Vocabulary, details: Details) -> Texts:
     status: Texts = np.full(len(observations), None, dtype=object)
     rows = np.flatnonzero((values.value_type == NUMERIC) & pd.notna(values.display))
     if not len(rows):
@@ -60,13 +94,15 @@ def _by_ranges(observations: pd.DataFrame, values: Values, vocabulary: Vocabular
     low, high = bounds["low_critical"], bounds["hi_critical"]
     critical = (exact | (modifier == "<") | (modifier == "<=")) & (value <= low)
     critical |= (exact | (modifier == ">") | (modifier == ">=")) & (value >= high)
-    low, high = bounds["low_normal"], bounds["hi_normal"]
+    low, high = normal_limits(values, vocabulary, details, rows)
     abnormal = (exact | (modifier == "<=")) & (value < low) | (modifier == "<") & (value <= low)
     abnormal |= (exact | (modifier == ">=")) & (value > high) | (modifier == ">") & (value >= high)
     ranged = ~np.isnan(low) | ~np.isnan(high)
     by_range: Texts = np.full(len(rows), None, dtype=object)
     by_range[exact & ranged] = NORMAL
     by_range[abnormal] = ABNORMAL
+    # What the laboratory's own range calls normal is not critical: the concept's limits may be for another age.
+    critical &= ~details.own_range[rows] | abnormal
     by_range[critical] = CRITICAL
     by_range[low > high] = None  # a range entered the wrong way round says nothing
     status[rows] = by_range

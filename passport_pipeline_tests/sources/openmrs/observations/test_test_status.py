@@ -2,6 +2,7 @@
 
 import pytest
 
+from passport_pipeline.sources.openmrs.observations.details import Details
 from passport_pipeline.sources.openmrs.observations.test_status import test_statuses as statuses
 from passport_pipeline.sources.openmrs.observations.values import describe
 from passport_pipeline.sources.openmrs.observations.vocabulary import Vocabulary
@@ -30,7 +31,7 @@ DICTIONARY = Vocabulary(
 
 def status(concept_id, **columns):
     rows = observations(obs(1, concept_id, **columns))
-    return statuses(rows, describe(rows, DICTIONARY), DICTIONARY)[0]
+    return statuses(rows, describe(rows, DICTIONARY), DICTIONARY, Details.of(1))[0]
 
 
 @pytest.mark.parametrize(
