@@ -10,6 +10,7 @@ import json
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Self
 
 import numpy as np
@@ -19,6 +20,11 @@ Ids = npt.NDArray[np.int64]
 
 _NONE: Ids = np.zeros(0, dtype=np.int64)
 _AS_WRITTEN = np.dtype("<i8")
+
+
+def key_of(text: str) -> int:
+    """A number for an entry that rows name by a text: its number in another table, or a uuid in any case."""
+    return int.from_bytes(blake2b(text.casefold().encode(), digest_size=7).digest())
 
 
 @dataclass(frozen=True, slots=True)

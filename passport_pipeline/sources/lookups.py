@@ -24,6 +24,7 @@ CONCEPTS = {
     "name": "str",
     "datatype": "str",
     "concept_class": "str",
+    "handler": "str",
     "units": "str",
     "low_absolute": "float64",
     "low_critical": "float64",
@@ -35,6 +36,7 @@ CONCEPTS = {
     "allow_decimal": "boolean",
     "retired": "bool",
 }
+NAMES = {"concept_id": "int64", "name": "str", "locale": "str", "kind": "str"}
 MAPPINGS = {"concept_id": "int64", "source": "str", "code": "str", "map_type": "str"}
 DRUGS = {"drug_id": "int64", "name": "str", "concept_id": "int64", "strength": "str"}
 BOOLEANS = {"true_concept_id": "Int64", "false_concept_id": "Int64"}
@@ -60,19 +62,30 @@ ROLES = {"encounter_role_id": "int64", "uuid": "str", "name": "str"}
 LOCATIONS = {"location_id": "int64", "uuid": "str", "name": "str"}
 ENCOUNTER_TYPES = {"encounter_type_id": "int64", "uuid": "str", "name": "str"}
 
+FULL, SHORT, SYNONYM, SEARCHED = "full", "short", "synonym", "searched"
+"""Of a concept's name (`kind`): fully specified; short; another name of the same; a term that only finds it."""
+
 TECHNICAL, CLERK = "technical", "clerk"
 """Of a provider or user (`kind`): no person, but an account of the software; a person who registers or types."""
+
+
+def no_names() -> pd.DataFrame:
+    """ConceptLookup.names of which nothing is known."""
+    return pd.DataFrame({name: pd.Series([], dtype=dtype) for name, dtype in NAMES.items()})
 
 
 @dataclass(frozen=True)
 class ConceptLookup:
     """The concepts in use: asked, answered, given as a drug, members of a set in use, true and false.
 
-    concepts  CONCEPTS; null may be name, units, the ranges, display_precision, allow_decimal. Ranges are in
-              `units`. The name is chosen by the hospital's locale chain.
+    concepts  CONCEPTS; null may be name, handler (what stores complex values), units, the ranges, display_precision,
+              allow_decimal. Ranges are in `units`. The name is chosen by the hospital's locale chain.
     mappings  MAPPINGS, one row a mapping; map_type may be null
     drugs     DRUGS in use; strength may be null
     true_id, false_id   what the global properties concept.true and concept.false name
+    names     NAMES, one row a name in any language; locale as the record system has it ("en_GB"), kind is FULL, SHORT,
+              SYNONYM or SEARCHED, nothing null. Empty where a former version stored the lookup: then `concepts` has
+              the only name that is known
     """
 
     concepts: pd.DataFrame
@@ -80,6 +93,7 @@ class ConceptLookup:
     drugs: pd.DataFrame
     true_id: int | None
     false_id: int | None
+    names: pd.DataFrame = field(default_factory=no_names)
 
     def frames(self) -> dict[str, pd.DataFrame]:
         """As Batches keeps it."""
@@ -89,14 +103,17 @@ class ConceptLookup:
             "mappings": self.mappings,
             "drugs": self.drugs,
             "booleans": ids.astype(BOOLEANS),
+            "names": self.names,
         }
 
     @classmethod
     def from_frames(cls, frames: Mapping[str, pd.DataFrame]) -> Self:
-        """Read what `frames` gave."""
+        """Read what `frames` gave; columns that a former version did not store are null; it stored no names."""
         row = frames["booleans"].iloc[0]
         true_id, false_id = (None if pd.isna(concept_id) else int(concept_id) for concept_id in row)
-        return cls(frames["concepts"], frames["mappings"], frames["drugs"], true_id, false_id)
+        names = frames["names"] if "names" in frames else no_names()
+        concepts = _completed(frames["concepts"], CONCEPTS)
+        return cls(concepts, frames["mappings"], frames["drugs"], true_id, false_id, names)
 
     def content_hash(self) -> str:
         """The same for the same content, in any order."""

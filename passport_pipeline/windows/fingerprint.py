@@ -2,8 +2,9 @@
 
     common     the versions of the rules and of the contract, the hospital's name, zone and settings of rules
     entries    only the lookup entries that the day's rows refer to, directly or through another: a concept with its
-               mappings, a drug, a provider, a role, a user with their provider, a location, an encounter type, and the
-               concepts of true and false where a boolean is shown
+               names and mappings, a drug, a provider, a role, a user with their provider, a location, an encounter
+               type, the concepts of true and false where a boolean is shown, and the names of what values name by
+               number or uuid
     matches    only of the day's persons: the passport's patient, or why there is none
 
 So a renamed concept or a newly registered patient makes only those days stale that show it.
@@ -27,7 +28,7 @@ import pandas as pd
 from passport_pipeline.batches.store import Batches
 from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.core.errors import BatchError
-from passport_pipeline.core.row_references import Ids, References
+from passport_pipeline.core.row_references import Ids, References, key_of
 from passport_pipeline.passport.mongo.collections import CONTRACT_VERSION
 from passport_pipeline.sources.lookups import Lookups
 from passport_pipeline.sources.systems import system_of
@@ -107,7 +108,7 @@ class Dependencies:
             false=concepts.concepts["concept_id"] == (concepts.false_id or -1),
         )
         return {
-            "concept": _Entries("concept_id", asked, concepts.mappings),
+            "concept": _Entries("concept_id", asked, concepts.mappings, concepts.names),
             "drug": _Entries("drug_id", concepts.drugs),
             "provider": _Entries("provider_id", providers.providers),
             "role": _Entries("encounter_role_id", providers.roles),
@@ -115,7 +116,21 @@ class Dependencies:
             "location": _Entries("location_id", places.locations),
             "encounter_type": _Entries("encounter_type_id", places.encounter_types),
             "person": _Entries("person_id", self.matches[["person_id", "patient_id", "reason"]]),
+            "named": _Entries("key", self._named()),
         }
+
+    def _named(self) -> pd.DataFrame:
+        """The names of what a value may name by its number or uuid: key int64 (`key_of`), kind and name str."""
+        concepts, people = self.lookups.concepts, self.lookups.providers
+        tables = (concepts.concepts, concepts.drugs, people.providers, people.users, self.lookups.locations.locations)
+        parts = []
+        for table in tables:
+            number = str(table.columns[0])
+            for column in table.columns.intersection([number, "uuid"]):
+                listed = table[[column, "name"]].dropna()
+                entries = {"key": [key_of(str(each)) for each in listed[column].tolist()], "name": listed["name"]}
+                parts.append(pd.DataFrame(entries).assign(kind=number))
+        return pd.concat(parts, ignore_index=True).astype({"key": "int64"})
 
     @cached_property
     def _provider_of_user(self) -> Ids:

@@ -90,6 +90,7 @@ def restricted(dependencies, reached):
                 only(concepts.drugs, "drug_id", "drug"),
                 concepts.true_id,
                 concepts.false_id,
+                only(concepts.names, "concept_id", "concept"),
             ),
             ProviderLookup(
                 only(providers.providers, "provider_id", "provider"),

@@ -78,11 +78,14 @@ class Statements:
         decimal = "allow_decimal" if self.schema.has("concept_numeric", "allow_decimal") else "precise"
         if self.schema.has("concept_numeric"):
             joined = joined.outerjoin(t.concept_numeric, t.concept_numeric.c.concept_id == t.concept.c.concept_id)
+        if self.schema.has("concept_complex"):
+            joined = joined.outerjoin(t.concept_complex, t.concept_complex.c.concept_id == t.concept.c.concept_id)
         statement = sa.select(
             t.concept.c.concept_id,
             t.concept.c.uuid,
             t.concept_datatype.c.name.label("datatype"),
             t.concept_class.c.name.label("concept_class"),
+            self.schema.column(t.concept_complex, "handler").label("handler"),
             *(self.schema.column(t.concept_numeric, name).label(name) for name in numeric),
             self.schema.column(t.concept_numeric, decimal).label("allow_decimal"),
             sa.func.ifnull(self.schema.column(t.concept, "retired"), 0).label("retired"),

@@ -79,6 +79,7 @@ concept_numeric = _table(
     texts="units",
     doubles="hi_absolute hi_critical hi_normal low_absolute low_critical low_normal",
 )
+concept_complex = _table("concept_complex", numbers="concept_id", texts="handler")
 concept_set = _table("concept_set", numbers="concept_id concept_set")
 concept_reference_map = _table(
     "concept_reference_map", numbers="concept_map_id concept_id concept_reference_term_id concept_map_type_id"

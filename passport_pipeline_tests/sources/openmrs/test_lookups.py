@@ -32,6 +32,7 @@ def dictionary(database, version):
     decimal = "precise" if version in ("1.9.8", "2.1") else "allow_decimal"
     ranges = {"low_normal": 40.5, "hi_absolute": 250, "units": "kg", decimal: 1}
     database.insert("concept_numeric", {"concept_id": 5089, **ranges})
+    database.insert("concept_complex", {"concept_id": 10, "handler": "LocationObsHandler"})
     database.insert("concept_set", {"concept_id": 13, "concept_set": 12, "uuid": "set-1"})
     database.insert("concept_reference_source", {"concept_source_id": 1, "name": "CIEL", "uuid": "source-1"})
     term = {"concept_reference_term_id": 1, "concept_source_id": 1, "code": "5089", "uuid": "term-1"}
@@ -72,6 +73,7 @@ def test_concepts_in_use_are_read_with_all_that_values_need_in_every_version(ope
     assert (weight["datatype"], weight["concept_class"], weight["units"]) == ("Numeric", "Test", "kg")
     assert (weight["low_normal"], weight["hi_absolute"], weight["allow_decimal"]) == (40.5, 250.0, True)
     assert pd.isna(weight["hi_normal"]) and concepts["retired"].to_dict()[11] and not weight["retired"]
+    assert concepts["handler"].dropna().to_dict() == {10: "LocationObsHandler"}
     assert lookup.mappings.values.tolist() == [[5089, "CIEL", "5089", "SAME-AS"]]
     assert lookup.drugs.values.tolist() == [[3, "Amoxicillin", 11, "500 mg"]]
     assert (lookup.true_id, lookup.false_id) == (1, 2)
@@ -80,8 +82,26 @@ def test_concepts_in_use_are_read_with_all_that_values_need_in_every_version(ope
         ("mappings", schema_of.MAPPINGS),
         ("drugs", schema_of.DRUGS),
         ("booleans", schema_of.BOOLEANS),
+        ("names", schema_of.NAMES),
     ):
         assert lookup.frames()[name].dtypes.astype(str).to_dict() == dtypes
+
+
+def test_every_unvoided_name_of_a_concept_in_use_is_read_with_its_language_and_kind(openmrs_database, database_of):
+    database = openmrs_database("2.5")
+    dictionary(database, "2.5")
+    names = [("Peso", "pt", None), (" Body  weight", "en_GB", "SHORT"), ("mass", "en", "INDEX_TERM"), (" ", "fr", None)]
+    for number, (name, locale, kind) in enumerate([*names, ("Peso", "pt", None)], start=50):
+        row = {"concept_name_id": number, "concept_id": 5089, "name": name, "locale": locale, "concept_name_type": kind}
+        database.insert("concept_name", {**row, "voided": 0, "uuid": f"name-{number}"})
+    read = read_concepts(database_of(database)).names
+    assert read[read["concept_id"] == 5089].drop(columns="concept_id").values.tolist() == [
+        ["Body weight", "en_GB", "short"],
+        ["Peso", "pt", "synonym"],
+        ["WEIGHT", "en", "full"],
+        ["mass", "en", "searched"],
+    ]
+    assert "Unused" not in set(read["name"])
 
 
 def test_a_flag_that_is_neither_0_nor_1_is_true_and_stops_nothing(openmrs_database, database_of):

@@ -102,7 +102,7 @@ class Assembly:
         return ordered
 
     def _text(self, at: int, values: Values, names: Texts) -> str | None:
-        member, answer = self.declared.members[self.member[at]], values.display[at]
+        member, answer = self.declared.members[int(self.member[at])], values.display[at]
         if answer is None:
             return member.without_value
         if member.shown == THE_WORD:

@@ -23,18 +23,19 @@ from passport_pipeline.sources.openmrs.observations.evidence import (
     EVIDENCE,
     PATIENT,
     VETOES,
+    YES,
     Rule,
     Veto,
 )
 from passport_pipeline.sources.openmrs.observations.machine_values import is_machine_value
+from passport_pipeline.sources.openmrs.observations.name_index import phrases
 from passport_pipeline.sources.openmrs.observations.pointers import is_picture
 from passport_pipeline.sources.openmrs.observations.units import units_of
 from passport_pipeline.sources.openmrs.observations.values import Values, describe
-from passport_pipeline.sources.openmrs.observations.vocabulary import Flags, Positions, Texts, Vocabulary, phrases
+from passport_pipeline.sources.openmrs.observations.vocabulary import Flags, Positions, Texts, Vocabulary
 
 _KINDS = pd.Index(VALUE_TYPES, dtype=object)
 PART = "it belongs to the rows beside it, and claims nothing by itself"
-_YES_WORDS = frozenset({" yes ", " true ", " oui ", " vrai ", " si ", " sim ", " yego ", " ndiyo "})
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ class Tables:
         self.takes_back = phrases(COMMENTS_THAT_TAKE_BACK)
         self.patient = frozenset(map(fold, PATIENT))
         self.yes = vocabulary.mapped_to(("CIEL:1065",))
-        self.yes |= np.array([words in _YES_WORDS for words in vocabulary.words], dtype=bool)
+        self.yes |= vocabulary.called(YES, full=True)
         self.yes_name = "Yes"
         if vocabulary.true_position >= 0:
             self.yes[vocabulary.true_position] = True
@@ -194,10 +195,10 @@ def _compile(rule: Rule, vocabulary: Vocabulary) -> _CompiledRule:
 def _compile_veto(veto: Veto, vocabulary: Vocabulary) -> _CompiledVeto:
     texts = frozenset(fold(words) for words in veto.answer_words)
     answers = vocabulary.mapped_to(veto.answer_codes)
-    answers |= np.array([words in texts for words in vocabulary.words], dtype=bool)
+    answers |= vocabulary.called(veto.answer_words, full=True)
     if veto.answer_codes and vocabulary.false_position >= 0:
         answers[vocabulary.false_position] = True
-    questions = vocabulary.named(veto.words) if veto.words else np.zeros(len(vocabulary), dtype=bool)
+    questions = vocabulary.named(veto.words, searched=True)
     beginnings = tuple(words for words in map(fold, veto.text_begins) if words)
     beside = vocabulary.called(veto.beside)
     return _CompiledVeto(veto, questions, phrases(veto.words), beside, answers, texts, beginnings)

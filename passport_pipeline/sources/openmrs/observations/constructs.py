@@ -45,20 +45,11 @@ class Asked:
         flags = self.named(vocabulary)
         classes = {name.casefold() for name in self.classes}
         flags |= np.array([key in classes for key in vocabulary.class_key], dtype=bool)
-        endings = tuple(fold(suffix) for suffix in self.suffixes)
-        if endings:
-            known = set(vocabulary.words)
-            flags |= np.array([_extended(words, endings) in known for words in vocabulary.words], dtype=bool)
-        return flags
+        return flags | vocabulary.names.extending(self.suffixes)
 
     def named(self, vocabulary: Vocabulary) -> Flags:
         """By position, which concepts are asked for by their mappings and whole names alone."""
-        return vocabulary.mapped_to(self.codes) | vocabulary.called(self.names)
-
-
-def _extended(words: str, endings: tuple[str, ...]) -> str | None:
-    """The name of which this one is another with one of these endings behind, both folded."""
-    return next((f"{words.removesuffix(ending)} " for ending in endings if words.endswith(ending)), None)
+        return vocabulary.mapped_to(self.codes) | vocabulary.called(self.names, full=True)
 
 
 @dataclass(frozen=True, config=_CLOSED)
@@ -170,7 +161,7 @@ class Meaning:
         for number, answers in reversed([*enumerate(words.values(), start=1)]):
             names = [name for each in answers for name in each.names]
             codes = [code for each in answers for code in each.codes]
-            self.by_answer[vocabulary.mapped_to(codes) | vocabulary.called(names)] = number
+            self.by_answer[vocabulary.mapped_to(codes) | vocabulary.called(names, full=True)] = number
             self.by_text |= dict.fromkeys(map(fold, names), number)
             for each in answers:
                 truth = {"yes": vocabulary.true_position, "no": vocabulary.false_position}.get(each.is_, -1)

@@ -105,6 +105,8 @@ class _Vetoes:
 
 @dataclass(frozen=True, config=_CLOSED)
 class _Words:
+    languages: Listed
+    false_friends: dict[str, Listed]
     lists: dict[str, Listed]
 
 
@@ -123,10 +125,17 @@ _evidence, _vetoes, _words = read_evidence(), read_vetoes(), read_rules(FOLDER /
 RULES_VERSION = _evidence.version
 EVIDENCE, VETOES = _evidence.rules, _vetoes.vetoes
 
+LANGUAGES = _words.languages
+FALSE_FRIENDS = {
+    word: tuple(language for language, words in _words.false_friends.items() if word in words)
+    for word in {word for words in _words.false_friends.values() for word in words}
+}
+"""By word, the languages in whose names it means something else than in the rules."""
+
 DIAGNOSIS_CLASSES, DRUG_CLASSES = _evidence.lists["diagnosis_classes"], _evidence.lists["drug_classes"]
 NOTED_CLASSES = _evidence.lists["noted_classes"]
 ALLERGY_CODES, ALLERGY_WORDS = _evidence.lists["allergy_codes"], _vetoes.lists["allergy_words"]
-PATIENT = _words.lists["patient"]
+YES, PATIENT = _words.lists["yes"], _words.lists["patient"]
 COMMENTS_THAT_TAKE_BACK = _words.lists["comments_that_take_back"]
 HEADERS_THAT_SAY_NOTHING = _words.lists["headers_that_say_nothing"]
 COMPLAINT_CODES, COMPLAINT_NAMES = _words.lists["complaint_codes"], _words.lists["complaint_names"]

@@ -16,6 +16,7 @@ from passport_pipeline.sources.openmrs.observations.categories import Tables
 from passport_pipeline.sources.openmrs.observations.clinicians import People
 from passport_pipeline.sources.openmrs.observations.constructs import Constructs
 from passport_pipeline.sources.openmrs.observations.evidence import COMPLAINT_CODES, COMPLAINT_NAMES
+from passport_pipeline.sources.openmrs.observations.stored_references import StoredReferences
 from passport_pipeline.sources.openmrs.observations.vocabulary import Flags, Vocabulary
 
 
@@ -40,6 +41,11 @@ class Interpretation:
     def allergies(self) -> AllergyQuestions:
         """What concepts mean for allergies."""
         return AllergyQuestions(self.vocabulary)
+
+    @cached_property
+    def stored_references(self) -> StoredReferences:
+        """The names of entries of other tables."""
+        return StoredReferences(self._lookups)
 
     def people(self, settings: OpenmrsSettings) -> People:
         """Providers and users, under a hospital's settings."""

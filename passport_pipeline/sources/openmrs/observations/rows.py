@@ -43,7 +43,9 @@ class Rows:
     @classmethod
     def of(cls, observations: pd.DataFrame, interpretation: Interpretation, parent: Positions) -> Rows:
         """Read a frame of OBSERVATION_COLUMNS; `parent` as `categories.parents_of` gives it."""
-        values = describe(observations, interpretation.vocabulary)
+        stored = interpretation.stored_references.of(observations)
+        observations = stored.unmarked(observations)
+        values = describe(observations, interpretation.vocabulary, stored)
         reason = values.reason.copy()
         return cls(
             observations=observations,

@@ -10,11 +10,12 @@ from functools import partial
 
 import pandas as pd
 
+from passport_pipeline.core.row_references import References
 from passport_pipeline.sources.mysql.connection import Database
 from passport_pipeline.sources.mysql.survey import Survey
 from passport_pipeline.sources.mysql.table_reader import TableReader
 from passport_pipeline.sources.openmrs.lookups import references, unknown_references
-from passport_pipeline.sources.openmrs.observations import drafting
+from passport_pipeline.sources.openmrs.observations import drafting, stored_references
 from passport_pipeline.sources.openmrs.observations.changed_blocks import changed_blocks
 from passport_pipeline.sources.openmrs.observations.evidence import RULES_VERSION
 from passport_pipeline.sources.openmrs.observations.reading import OBSERVATION_COLUMNS, read_observations
@@ -32,8 +33,12 @@ class Observations:
     rules_version = RULES_VERSION
     identities = staticmethod(drafting.identities)
     draft = staticmethod(drafting.draft)
-    references = staticmethod(references)
     unknown_references = staticmethod(unknown_references)
+
+    def references(self, rows: pd.DataFrame) -> References:
+        """As Stream.references; also of kind `named`: what a value may name by its number or uuid (`key_of`)."""
+        named = References.of({"named": stored_references.keys(rows)})
+        return References.union([references(rows), named])
 
     def load_survey(self, frames: Mapping[str, pd.DataFrame], texts: Mapping[str, str]) -> Survey | None:
         """As Stream.load_survey: surveys of versions before 0.2 cannot be read any more."""

@@ -30,6 +30,7 @@ from passport_pipeline.sources.drafts import (
     UNKNOWN_CONCEPT,
 )
 from passport_pipeline.sources.openmrs.observations.pointers import title
+from passport_pipeline.sources.openmrs.observations.stored_references import NONE, Stored
 from passport_pipeline.sources.openmrs.observations.vocabulary import Flags, Positions, Texts, Vocabulary
 
 _MOST_DECIMALS = 15  # a double has no more, but a dictionary may state two thousand million
@@ -57,6 +58,7 @@ class Values:
     reason      why the value cannot be shown (UNKNOWN_CONCEPT, INVALID_DATE, INVALID_VALUE), None where it can
     question    position of the question in the vocabulary, -1 where unknown
     answer      position of the coded answer, -1 where there is none or it is unknown
+    stored      the value is an entry of another table, such as a location
     """
 
     value_type: Texts
@@ -65,6 +67,7 @@ class Values:
     reason: Texts
     question: Positions
     answer: Positions
+    stored: Flags
 
 
 def number(value: float, precision: float = math.nan) -> str:
@@ -150,12 +153,16 @@ def value_types(observations: pd.DataFrame, datatypes: Texts, texts: Texts, poin
     return kinds
 
 
-def describe(observations: pd.DataFrame, vocabulary: Vocabulary) -> Values:
-    """What each row of a frame of OBSERVATION_COLUMNS answers. Never raises for a row's content."""
+def describe(observations: pd.DataFrame, vocabulary: Vocabulary, stored: Stored = NONE) -> Values:
+    """What each row of a frame of OBSERVATION_COLUMNS answers. Never raises for a row's content.
+
+    `stored` are the rows whose value is an entry of another table: complex values, so that no rule reads them as words.
+    """
     question = vocabulary.positions(observations["concept_id"])
     answer = vocabulary.positions(observations["value_coded"])
     texts, pointers = cleaned(observations["value_text"]), cleaned(observations["value_complex"])
     kinds = value_types(observations, vocabulary.datatype_key[question], texts, pointers)
+    kinds[stored.positions] = COMPLEX
     truth = (answer == vocabulary.true_position) | (answer == vocabulary.false_position)
     kinds[(kinds == CODED) & truth] = BOOLEAN
     kinds[(kinds == BOOLEAN) & ~truth & observations["value_coded"].notna().to_numpy()] = CODED
@@ -168,7 +175,10 @@ def describe(observations: pd.DataFrame, vocabulary: Vocabulary) -> Values:
     display[coded] = vocabulary.name[answer[coded]]
     text = kinds == TEXT
     display[text] = texts[text]
-    pointer = kinds == COMPLEX
+    named = np.zeros(len(truth), dtype=bool)
+    named[stored.positions] = True
+    display[stored.positions] = stored.shown
+    pointer = (kinds == COMPLEX) & ~named
     captions = cleaned(observations["comments"])[pointer]
     display[pointer] = [caption or title(value) for caption, value in zip(captions, pointers[pointer], strict=True)]
     _show_drugs(observations, vocabulary, kinds == DRUG, answer, display=display, dosage=dosage)
@@ -177,7 +187,7 @@ def describe(observations: pd.DataFrame, vocabulary: Vocabulary) -> Values:
     _show_flags(observations, vocabulary, (kinds == BOOLEAN) & ~truth, display, reason)
     _show_numbers(observations, vocabulary, kinds == NUMERIC, question, display=display, reason=reason)
     _show_dates(observations, kinds, display, reason)
-    return Values(kinds, display, dosage, reason, question, answer)
+    return Values(kinds, display, dosage, reason, question, answer, named)
 
 
 def _show_drugs(

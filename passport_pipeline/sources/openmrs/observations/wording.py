@@ -173,7 +173,11 @@ def _files(rows: Rows, positions: Positions) -> list[str | None]:
     files: list[str | None] = [None] * len(positions)
     pointers = rows.observations["value_complex"].to_numpy(dtype=object)
     for place, at in enumerate(positions.tolist()):
-        if rows.values.value_type[at] == COMPLEX and rows.categories.category[at] != IMAGE:
+        if (
+            rows.values.value_type[at] == COMPLEX
+            and not rows.values.stored[at]
+            and rows.categories.category[at] != IMAGE
+        ):
             file = title(pointers[at])
             files[place] = file if file not in {NOT_SHOWN, rows.values.display[at]} else None
     return files
