@@ -88,3 +88,11 @@ HEADERS = Case(
     ),
     {"concept_datatype": 15, "concept_class": 20, "concept_reference_term": 3},
 )
+
+BAHMNI_DIAGNOSIS = Case(
+    "02-bahmni-initial-diagnosis.sql", "1000000015838", first={"person": 4, "encounter": 2, "concept": 5017, "obs": 5}
+)
+
+FINDINGS = Case(
+    "04-finding-name-and-presence.sql", "1000000031676", first={"person": 6, "encounter": 4, "concept": 5028, "obs": 21}
+)
