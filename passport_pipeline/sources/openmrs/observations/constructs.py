@@ -214,8 +214,8 @@ class Constructs:
 
     role    by position, what a question is to the first construct that knows it: its name for the leader, SET for the
             header, else the member's role; None for none
-    parts   by position, which questions are asked for a member by mapping or whole name, or are headers: they claim
-            nothing by themselves
+    parts   by position, which questions claim nothing by themselves: they are asked for a member by mapping or whole
+            name, are headers, or lead a construct that is only a note
     """
 
     def __init__(self, vocabulary: Vocabulary) -> None:
@@ -233,8 +233,9 @@ class Constructs:
             self.parts |= declared.headers
             self.role[declared.headers] = SET
             self.role[declared.asked] = declared.name
-        leaders = np.any([declared.asked for declared in self._declared.values()], axis=0)
-        self.parts &= ~leaders
+            if declared.category is None:
+                self.parts |= declared.asked
+        self.parts &= ~np.any([each.asked for each in self._declared.values() if each.category is not None], axis=0)
         self.role[-1] = None
         self.parts[-1] = False
 
