@@ -116,3 +116,11 @@ SOMEBODY_ELSE = Case(
     ),
     {"person": 4, "encounter": 2, "obs": 28, "concept_class": 22},
 )
+
+BAHMNI_DIAGNOSIS = Case(
+    "02-bahmni-initial-diagnosis.sql", "1000000015838", first={"person": 4, "encounter": 2, "concept": 5017, "obs": 5}
+)
+
+FINDINGS = Case(
+    "04-finding-name-and-presence.sql", "1000000031676", first={"person": 6, "encounter": 4, "concept": 5028, "obs": 21}
+)

@@ -12,9 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from passport_pipeline.sources.drafts import BOOLEAN, COMPLEX, MEDICATION, VALUE_TYPES, VISIT
+from passport_pipeline.sources.drafts import BOOLEAN, COMPLEX, VALUE_TYPES, VISIT
 from passport_pipeline.sources.lookups import ConceptLookup
 from passport_pipeline.sources.openmrs.names import fold
+from passport_pipeline.sources.openmrs.observations.constructs import CERTAINTY, Constructs
 from passport_pipeline.sources.openmrs.observations.evidence import (
     COMMENTS_THAT_TAKE_BACK,
     DRUG_CLASSES,
@@ -31,6 +32,7 @@ from passport_pipeline.sources.openmrs.observations.vetoes import Vetoes
 from passport_pipeline.sources.openmrs.observations.vocabulary import Flags, Positions, Texts, Vocabulary
 
 _KINDS = pd.Index(VALUE_TYPES, dtype=object)
+PART = "it belongs to the rows beside it, and claims nothing by itself"
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Categories:
     """The category of each row of a frame, one element a row.
 
     category  condition, medication, test, visit or image (without meaning for a row without a value)
-    role      the row's role in the diagnosis construct, None where it has none
+    role      what its question is to a construct (Constructs.role), None for nothing
     rule      which row of EVIDENCE decided
     veto      which row of VETOES made it a visit, -1 where none did
     taken_back
@@ -54,10 +56,9 @@ class Categories:
     taken_back: Flags
     third_person: Flags
 
-    @property
-    def prescribed(self) -> Flags:
-        """Rows that are a medication by the evidence, whatever a veto made of them."""
-        flags: Flags = np.isin(self.rule, _MEDICATIONS)
+    def by_evidence(self, category: str) -> Flags:
+        """Rows of this category by the evidence, whatever a veto made of them."""
+        flags: Flags = np.isin(self.rule, [n for n, rule in enumerate(EVIDENCE) if rule.category == category])
         return flags
 
 
@@ -74,11 +75,13 @@ class Tables:
 
     yes             by position, which concepts answer yes; `yes_name` is that of the true concept, where it has one
     drug_questions  by position, which concepts are drugs when they are the question
+    constructs      the constructs
     """
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self.rules = [_compile(rule, vocabulary) for rule in EVIDENCE]
         self.vetoes = Vetoes(vocabulary)
+        self.constructs = Constructs(vocabulary)
         self.drug_questions = _of_class(vocabulary, DRUG_CLASSES)
         self.takes_back = phrases(COMMENTS_THAT_TAKE_BACK)
         self.yes = vocabulary.mapped_to(("CIEL:1065",))
@@ -93,20 +96,21 @@ def categorise(observations: pd.DataFrame, concepts: ConceptLookup) -> pd.DataFr
     """The category of each observation, with the reason: for reports and previews of rules.
 
     Takes a frame of OBSERVATION_COLUMNS. Gives, by its index: category str (condition, medication,
-    test, visit, image), role str (in the diagnosis construct, null for none), point int64 (of the order of
-    evidence), why str.
+    test, visit, image), role str (in a construct, null for none), point int64 (of the order of evidence), why str.
     """
     vocabulary = Vocabulary(concepts)
-    decided = decide(observations, describe(observations, vocabulary), Tables(vocabulary), parents_of(observations))
+    tables, values = Tables(vocabulary), describe(observations, vocabulary)
+    decided = decide(observations, values, tables, parents_of(observations))
+    part = tables.constructs.parts[values.question]
     why = [
-        VETOES[veto].why if veto >= 0 else EVIDENCE[rule].why
-        for rule, veto in zip(decided.rule.tolist(), decided.veto.tolist(), strict=True)
+        PART if of_another else VETOES[veto].why if veto >= 0 else EVIDENCE[rule].why
+        for of_another, rule, veto in zip(part.tolist(), decided.rule.tolist(), decided.veto.tolist(), strict=True)
     ]
     return pd.DataFrame(
         {
             "category": pd.Series(decided.category, dtype="str"),
             "role": pd.Series(decided.role, dtype="str"),
-            "point": np.array([rule.point for rule in EVIDENCE], dtype=np.int64)[decided.rule],
+            "point": np.where(part, 2, np.array([rule.point for rule in EVIDENCE], dtype=np.int64)[decided.rule]),
             "why": pd.Series(why, dtype="str"),
         }
     ).set_axis(observations.index)
@@ -132,20 +136,11 @@ def decide(observations: pd.DataFrame, values: Values, tables: Tables, parents: 
         chosen[undecided[hit]] = number
         undecided = undecided[~hit]
     category = np.array([rule.category for rule in EVIDENCE], dtype=object)[chosen]
-    role = _roles(values, tables.rules)
-    judged = tables.vetoes.judge(observations, values, chosen, role, parents)
+    role = tables.constructs.role[values.question]
+    judged = tables.vetoes.judge(observations, values, chosen, role == CERTAINTY, parents)
     taken_back = _taken_back(observations, tables, parents)
-    category[(judged.veto >= 0) | taken_back] = VISIT
+    category[(judged.veto >= 0) | taken_back | tables.constructs.parts[values.question]] = VISIT
     return Categories(category, role, chosen, judged.veto, taken_back, judged.third_person)
-
-
-def _roles(values: Values, rules: list[_CompiledRule]) -> Texts:
-    """The questions' roles in the diagnosis construct, also where the answer is missing or invalid."""
-    role: Texts = np.full(len(values.question), None, dtype=object)
-    for compiled in reversed(rules):
-        if compiled.rule.role:
-            role[compiled.questions[values.question]] = compiled.rule.role
-    return role
 
 
 def _of_class(vocabulary: Vocabulary, classes: tuple[str, ...]) -> Flags:
@@ -199,6 +194,3 @@ def _taken_back(observations: pd.DataFrame, tables: Tables, parents: Positions) 
     if taken_back.any():
         taken_back |= around(np.arange(len(parents)), parents, taken_back)
     return taken_back
-
-
-_MEDICATIONS = [n for n, rule in enumerate(EVIDENCE) if rule.category == MEDICATION]

@@ -16,13 +16,6 @@ from pydantic.dataclasses import dataclass
 
 from passport_pipeline.sources.openmrs.observations.rule_files import FOLDER, Listed, listed, read_rules
 
-# Roles in the diagnosis construct: the two kinds of diagnosis lead a record, the others belong to it.
-DIAGNOSIS, NON_CODED_DIAGNOSIS = "diagnosis", "non_coded_diagnosis"
-CERTAINTY, ORDER, SET = "certainty", "order", "set"
-RULED_OUT, REVISED = "ruled_out", "revised"
-PARTS = (CERTAINTY, ORDER, RULED_OUT, REVISED)
-
-Role = Literal["diagnosis", "non_coded_diagnosis", "certainty", "order", "set", "ruled_out", "revised"]
 Category = Literal["condition", "medication", "test", "visit", "image"]
 ValueType = Literal["coded", "text", "numeric", "boolean", "drug", "complex", "date", "time", "datetime"]
 
@@ -52,7 +45,6 @@ class Rule:
     point: Literal[2, 3, 4, 5, 6]
     category: Category
     why: str
-    role: Role | None = None
     codes: Codes = ()
     names: Listed = ()
     classes: Listed = ()
@@ -87,13 +79,14 @@ class Veto:
     unreadable: bool = False
     text_begins: Listed = ()
     medications: bool = False
+    machine_values: bool = False
     beside: Listed = ()
     beside_codes: Codes = ()
     spares: Listed = ()
 
     @model_validator(mode="after")
     def _with_a_condition(self) -> Veto:
-        of_answers = (self.answer_codes, self.answer_words, self.says, self.answer_begins)
+        of_answers = (self.answer_codes, self.answer_words, self.says, self.answer_begins, self.machine_values)
         if not any((self.words, self.codes, *of_answers, self.unreadable, self.text_begins, self.beside)):
             raise ValueError("it states no condition, so it would never apply")
         return self

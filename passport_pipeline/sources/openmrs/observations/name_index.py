@@ -110,6 +110,14 @@ class NameIndex:
         """Every name of these concepts, each once."""
         return [self.texts[code] for code in np.unique(self._code[concepts[self._at] & self._names]).tolist()]
 
+    def extending(self, suffixes: Iterable[str]) -> Flags:
+        """Which concepts have a fully specified name that is another's, with one of these words behind."""
+        ends = tuple(fold(suffix) for suffix in suffixes)
+        whole = {self._folded[code] for code in self._code[self._full].tolist()} if ends else set()
+        stems = ((words, next((end for end in ends if words.endswith(end)), None)) for words in self._folded)
+        hit = np.array([end is not None and f"{words.removesuffix(end)} " in whole for words, end in stems], dtype=bool)
+        return self._flags(hit[self._code] & self._full)
+
     @cached_property
     def unreadable(self) -> Flags:
         """Which concepts have names, but none in a language that the rules know, or none in its letters."""

@@ -19,8 +19,8 @@ from passport_pipeline.sources.drafts import CONDITION, DRUG, IMAGE, MEDICATION,
 from passport_pipeline.sources.openmrs.names import fold
 from passport_pipeline.sources.openmrs.observations.answer_names import taken_back_by_name
 from passport_pipeline.sources.openmrs.observations.evidence import (
-    CERTAINTY,
     DIAGNOSIS_CLASSES,
+    DRUG_CLASSES,
     EVIDENCE,
     HIV,
     HIV_CODES,
@@ -31,6 +31,7 @@ from passport_pipeline.sources.openmrs.observations.evidence import (
     VETOES,
     Veto,
 )
+from passport_pipeline.sources.openmrs.observations.machine_values import is_machine_value
 from passport_pipeline.sources.openmrs.observations.name_index import phrases
 from passport_pipeline.sources.openmrs.observations.nesting import around
 from passport_pipeline.sources.openmrs.observations.values import Values
@@ -105,8 +106,7 @@ class Vetoes:
     """The vetoes for one hospital's dictionary."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
-        diagnoses = {name.casefold() for name in DIAGNOSIS_CLASSES}
-        self._is_disease: Flags = np.array([key in diagnoses for key in vocabulary.class_key], dtype=bool)
+        self._is_disease, self._is_drug = (_of_class(vocabulary, each) for each in (DIAGNOSIS_CLASSES, DRUG_CLASSES))
         self._diseases = Diseases(vocabulary.names.of(self._is_disease))
         known = vocabulary.mapped_to(code for rule in EVIDENCE for code in rule.codes if not code.endswith(":*"))
         unreadable = vocabulary.names.unreadable & ~known
@@ -121,13 +121,13 @@ class Vetoes:
         self._hiv_words = phrases(HIV)
 
     def judge(
-        self, observations: pd.DataFrame, values: Values, rule: npt.NDArray[np.intp], role: Texts, parents: Positions
+        self, observations: pd.DataFrame, values: Values, rule: npt.NDArray[np.intp], certain: Flags, parents: Positions
     ) -> Judged:
         """The first veto that applies to each row of a frame of OBSERVATION_COLUMNS: `rule` is the one of EVIDENCE that
-        decided, `role` that in the diagnosis construct, `parents` as `parents_of` gives them.
+        decided, `certain` the rows that say how sure a diagnosis is, `parents` as `parents_of` gives them.
         """
         disease = self._is_disease[values.question]
-        rows = _rows(observations, values, parents, rule, certain=role == CERTAINTY, disease=disease)
+        rows = _rows(observations, values, parents, rule, certain=certain, disease=disease)
         veto = np.full(len(rule), -1, dtype=np.intp)
         somebody: dict[str, Flags] = {}
         for number, compiled in enumerate(self._vetoes):
@@ -135,7 +135,7 @@ class Vetoes:
                 told = self._told(rows, compiled)
                 veto[told & (veto < 0)] = number
                 somebody[compiled.veto.whose] = told | _called(rows, compiled, rows.all)
-        written = _written(values, rows.claims, self._diseases)
+        written = _written(values, rows.claims, self._diseases, dosed=self._is_drug[values.question])
         for number, compiled in enumerate(self._vetoes):
             scope = np.flatnonzero((rows.claims | rows.results) if compiled.veto.tests else rows.claims)
             hit = _called(rows, compiled, scope) | _answered(rows, compiled, scope, written)
@@ -165,6 +165,11 @@ class Vetoes:
         named = text & (self._asks_person[question] | ((other | child) & self._asks_name[question]))
         held: Flags = (named | (other & infected)) & pd.notna(rows.values.value_type)
         return held
+
+
+def _of_class(vocabulary: Vocabulary, classes: tuple[str, ...]) -> Flags:
+    keys = {name.casefold() for name in classes}
+    return np.array([key in keys for key in vocabulary.class_key], dtype=bool)
 
 
 def _compile(
@@ -241,6 +246,8 @@ def _answered(rows: _Rows, compiled: _Compiled, scope: Positions, written: _Writ
     folded = written.folded[scope]
     said = np.isin(written.says[scope], veto.says) | (compiled.names[answer] & rows.claims[scope])
     hit: Flags = compiled.answers[answer] | (said & ~(veto.unless_sure & rows.sure[scope]))
+    if veto.machine_values:
+        hit |= written.machine[scope]
     if compiled.texts:
         hit |= np.array([text in compiled.texts for text in folded], dtype=bool)
     if compiled.beginnings:
@@ -254,15 +261,19 @@ def _answered(rows: _Rows, compiled: _Compiled, scope: Positions, written: _Writ
 
 @dataclass(frozen=True)
 class _Written:
-    """Written answers, one element a row: folded, "" for any other answer; and what each that would claim something
-    says of what it names, as meaning.assertion has it, None for any other.
+    """Written answers, one element a row.
+
+    folded   the answer, "" for any other than a written one
+    says     what each that would claim something says of what it names, as meaning.assertion has it, None for any other
+    machine  software wrote it for itself; not so the doses of a drug that is the question, which may be numbers alone
     """
 
     folded: Texts
     says: Texts
+    machine: Flags
 
 
-def _written(values: Values, claims: Flags, diseases: Diseases) -> _Written:
+def _written(values: Values, claims: Flags, diseases: Diseases, *, dosed: Flags) -> _Written:
     text = np.flatnonzero((values.value_type == TEXT) & pd.notna(values.display))
     folded, says = np.full(len(values.question), "", dtype=object), np.full(len(values.question), None, dtype=object)
     codes, texts = pd.factorize(values.display[text])
@@ -271,7 +282,11 @@ def _written(values: Values, claims: Flags, diseases: Diseases) -> _Written:
     codes, texts = pd.factorize(values.display[claiming])
     judged = [each.category for each in assertions(texts.tolist(), diseases)]
     says[claiming] = np.array(judged, dtype=object)[codes]
-    return _Written(folded, says)
+    machine = np.zeros(len(values.question), dtype=bool)
+    machine[claiming] = np.array([is_machine_value(each) for each in texts], dtype=bool)[codes]
+    lettered = np.array([any(map(str.isalpha, each)) for each in texts], dtype=bool)[codes]
+    machine[claiming[dosed[claiming] & ~lettered]] = False
+    return _Written(folded, says, machine)
 
 
 def _saying(rows: _Rows, compiled: _Compiled) -> Flags:

@@ -8,7 +8,7 @@ from passport_pipeline.core.errors import ConfigurationError
 from passport_pipeline.sources.openmrs.observations.evidence import EVIDENCE, VETOES, read_evidence, read_vetoes
 from passport_pipeline.sources.openmrs.observations.rule_files import FOLDER, listed
 
-RULE = "rules 7 (the diagnosis in free text)"
+RULE = "rules 2 (the diagnosis in free text)"
 
 
 @pytest.fixture
@@ -40,7 +40,6 @@ def fault_of(read, folder, file, old, new):
         ("codes: emrapi:Non-Coded Diagnosis", "codes: emrapi", f"{RULE}, codes: the code emrapi names no source"),
         ("codes: emrapi:Non-Coded Diagnosis, CIEL:161602", "codes: ''", f"{RULE}, codes: nothing is in it"),
         ("types: text, coded", "types: text, code", f"{RULE}, types 2: Input should be 'coded', 'text', "),
-        ("role: non_coded_diagnosis", "role: diagnoses", f"{RULE}, role: Input should be 'diagnosis', "),
         (
             "  - point: 6\n    category: visit\n",
             "  - point: 6\n    category: note\n",
@@ -49,10 +48,10 @@ def fault_of(read, folder, file, old, new):
         (
             "    codes: CIEL:6042, AMPATH:6042\n    types: coded, text\n",
             "",
-            "rule 8 (PROBLEM ADDED: put on the problem list",
+            "rule 3 (PROBLEM ADDED: put on the problem list",
         ),
         ("  - point: 6\n", "  - point: 3\n", "the rules must go from point 2 to 6"),
-        ("role: non_coded_diagnosis", "role: set\n    role: order", "`role` is there twice"),
+        ("codes: emrapi:Non-Coded Diagnosis", "types: text\n    codes: emrapi:X", "`types` is there twice"),
     ],
 )
 def test_a_fault_of_a_rule_is_told_by_its_file_and_its_rule(folder, old, new, fault):
