@@ -265,7 +265,9 @@ class _Written:
 
     folded   the answer, "" for any other than a written one
     says     what each that would claim something says of what it names, as meaning.assertion has it, None for any other
-    machine  software wrote it for itself; not so the doses of a drug that is the question, which may be numbers alone
+    machine  software wrote it for itself
+
+    The doses of a drug that is the question may be numbers alone: they are neither.
     """
 
     folded: Texts
@@ -285,7 +287,8 @@ def _written(values: Values, claims: Flags, diseases: Diseases, *, dosed: Flags)
     machine = np.zeros(len(values.question), dtype=bool)
     machine[claiming] = np.array([is_machine_value(each) for each in texts], dtype=bool)[codes]
     lettered = np.array([any(map(str.isalpha, each)) for each in texts], dtype=bool)[codes]
-    machine[claiming[dosed[claiming] & ~lettered]] = False
+    doses = claiming[dosed[claiming] & ~lettered]
+    machine[doses], says[doses] = False, None
     return _Written(folded, says, machine)
 
 
