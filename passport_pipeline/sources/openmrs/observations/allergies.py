@@ -213,7 +213,7 @@ class _Reading:
         return around(chosen, self._rows.parent, self._questions.taken_back_around[self._question])
 
 
-_ABOUT_OTHERS = [number for number, veto in enumerate(VETOES) if veto.whose]
+_ABOUT_OTHERS = [number for number, veto in enumerate(VETOES) if veto.whose == "other"]
 
 
 def _taken_back(rows: Rows) -> Flags:

@@ -175,7 +175,8 @@ def _of_class(vocabulary: Vocabulary, classes: tuple[str, ...]) -> Flags:
 def _compile(
     veto: Veto, vocabulary: Vocabulary, names: Flags, unreadable: Flags | None, is_disease: Flags
 ) -> _Compiled:
-    questions = vocabulary.named(veto.words, but_not=veto.but_not, searched=True)
+    # A result is not given to somebody else by a term that only finds its question.
+    questions = vocabulary.named(veto.words, but_not=veto.but_not, searched=not veto.tests)
     if unreadable is not None:
         questions |= unreadable
     diseases = names | vocabulary.named(veto.in_diseases, searched=True)

@@ -305,3 +305,10 @@ def test_names_and_hiv_status_of_third_persons_are_kept_back(name, value, more):
 )
 def test_what_is_the_patients_own_or_no_name_and_no_status_is_not_kept_back(name, value, more):
     assert outcome(name, value, **more)[1] != KEPT_BACK[1]
+
+
+def test_a_term_that_only_finds_a_test_gives_it_to_nobody_else():
+    for kind, expected in (("searched", "test"), ("synonym", "visit")):
+        names = [("Blood group", "en"), ("mother's group", "en", kind)]
+        assert category("Blood group", {"value_coded": POSITIVE}, cls="Test", names=names) == expected
+    assert category("TSH (IRMA)", {"value_coded": POSITIVE}, cls="Test", names=[("TSH (IRMA)", "en")]) == "test"
