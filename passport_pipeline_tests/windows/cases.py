@@ -89,6 +89,8 @@ HEADERS = Case(
     {"concept_datatype": 15, "concept_class": 20, "concept_reference_term": 3},
 )
 
+DENYING_TEXTS = Case("06-free-text-that-denies.sql", "1000000047514", first={"person": 8, "encounter": 6})
+
 REAL_DIAGNOSES = Case(
     "07-real-diagnoses-vetoed.sql",
     "1000000055433",

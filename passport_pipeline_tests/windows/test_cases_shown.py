@@ -8,6 +8,7 @@ from passport_pipeline_tests.windows.cases import (
     ATTACHMENTS,
     COMMENTS,
     DENYING_ANSWERS,
+    DENYING_TEXTS,
     HEADERS,
     PORTUGUESE,
     REAL_DIAGNOSES,
@@ -171,7 +172,14 @@ def test_a_comment_on_a_header_is_read_with_its_members_and_takes_them_back(case
     ]
 
 
-def test_a_yes_to_a_disease_is_that_disease_whatever_words_its_name_holds(case):
+def test_words_that_deny_doubt_or_are_of_somebody_else_are_notes(case):
+    shown = Shown(DENYING_TEXTS.loaded(case))
+    assert shown.kinds == ["visit"]
+    assert len(shown.lines) == 20
+    assert {"Diagnosis, non-coded: <p>No malaria</p>", "Diagnosis, non-coded: TB?"} <= {*shown.lines}
+
+
+def test_a_disease_is_that_disease_whatever_words_its_name_holds(case):
     shown = Shown(REAL_DIAGNOSES.loaded(case))
     assert {condition["name"] for condition in shown.data("condition")} >= {
         "Contact dermatitis",
@@ -181,6 +189,17 @@ def test_a_yes_to_a_disease_is_that_disease_whatever_words_its_name_holds(case):
         "Stress reaction",
         "Absence seizures",
         "Past-pointing",
+        "Non-insulin-dependent diabetes",
+        "Non small cell lung cancer",
+        "Allergic rhinitis",
+        "Allergic asthma",
+        "Non-union fracture of tibia",
+        "Never-smoker COPD",
+        "Not-otherwise-specified psychosis",
+        "No. 2 finger fracture",
+        "Stop-codon thalassaemia",
+        "RO blood group incompatibility",
+        "Malaria",
     }
     assert not [line for line in shown.lines if line.endswith(": Yes")]
 

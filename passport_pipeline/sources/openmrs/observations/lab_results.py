@@ -18,7 +18,7 @@ from passport_pipeline.sources.openmrs.observations.rows import Rows
 from passport_pipeline.sources.openmrs.observations.vocabulary import Texts
 
 _OF_NORMAL = ("flag", "minimum", "maximum", "range")
-_NUMBER = r"[-+]?\d+(?:[.,]\d+)?"
+_NUMBER = r"[-+]?[0-9]{1,15}(?:[.,][0-9]{1,15})?"
 _RANGE = re.compile(rf"\s*({_NUMBER})\s*(?:-|\u2013|\u2014|to|a|\u00e0)\s*({_NUMBER})\s*[^\d\s]*\s*", re.IGNORECASE)
 
 

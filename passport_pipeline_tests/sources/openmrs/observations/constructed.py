@@ -15,7 +15,7 @@ from passport_pipeline_tests.sources.openmrs.observations.frames import (
     visits,
 )
 
-HEADER, FIRST = 900, 100
+FIRST = 100
 
 
 class Group:

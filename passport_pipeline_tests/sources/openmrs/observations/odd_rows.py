@@ -34,6 +34,16 @@ _KINDS = [
     concept(112, "Datatype of nobody", "Rule", "Misc"),
     concept(113, "\0", "Text", "Misc"),
     concept(114, " " * 300, None, None),
+    concept(115, "Sign/symptom name", "Coded", "Finding"),
+    concept(116, "Present", "Coded", "Diagnosis"),
+    concept(117, "LAB_MINNORMAL", "Text", "Test"),
+    concept(118, "Reference range", "Text", "Misc"),
+    concept(119, "LAB_ABNORMAL", "Boolean", "Misc"),
+    concept(120, "Stop date", "Date", "Misc"),
+    concept(121, "Dose", "Numeric", "Misc"),
+    concept(122, "Reason stopped", "Text", "Misc"),
+    concept(123, "Vaccine", "Coded", "Misc"),
+    concept(124, "Lot number", "Text", "Misc"),
 ]
 KNOWN = concepts(
     *_KINDS,

@@ -2,6 +2,7 @@
 
 import pytest
 
+from passport_pipeline_tests.sources.openmrs.observations.constructed import Group
 from passport_pipeline_tests.sources.openmrs.observations.frames import (
     concept,
     concepts,
@@ -219,3 +220,74 @@ def test_a_drug_that_is_the_question_has_the_dose_beside_it_and_its_comment(comm
     rows = inside(obs(2, ASPIRIN_TAKEN, value_coded=1, comments=comment), *PARTS[:2])
     (medication,) = led_documents(documents_of(observations(*rows), KNOWN))
     assert (medication["data"]["name"], medication["data"]["dosage"]) == ("Aspirin", dosage)
+
+
+DRUG_Q, TAKEN = "Drug", "Penicillin (Drug)"
+COURSE_ROWS = [("Dose", 500), ("Dose units", ("mg",)), ("Frequency", ("8-hourly",))]
+
+
+def order(*rows, **mapped):
+    return Group("Medication order", [(DRUG_Q, TAKEN), *rows], mapped)
+
+
+def test_route_duration_and_start_are_read_behind_the_medication():
+    rows = [("Duration", 7), ("Duration units", "Days"), ("Route", "Oral"), ("Start date", "2025-11-01")]
+    group = order(*COURSE_ROWS, *rows)
+    assert group.records == {"medication": "Penicillin (Duration: 7 Days; Route: Oral; Start date: 2025-11-01)"}
+    assert group.lines == []
+    assert group.roles[2:] == ["dose", "units", "frequency", "duration", "duration_units", "route", "start"]
+
+
+def test_the_units_of_a_duration_need_a_duration():
+    assert order(("Duration units", "Days")).lines == ["Medication order > Duration units: Days"]
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "why"),
+    [
+        ("Reason stopped", "Rash (Diagnosis)", "Reason stopped: Rash"),
+        ("Motif de l'arrêt", ("éruption",), "Motif de l'arrêt: éruption"),
+        ("Motivo da suspensão", ("reação",), "Motivo da suspensão: reação"),
+        ("Discontinued", True, "Discontinued: Yes"),
+        ("Medication status", "Completed", "Medication status: Completed"),
+    ],
+)
+def test_a_medication_that_was_stopped_is_one_note_with_its_course(question, answer, why):
+    group = order(*COURSE_ROWS, (question, answer))
+    assert group.records == {}
+    assert group.lines == [f"Medication order > Drug: Penicillin ({why}; 500 mg; 8-hourly)"]
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("Reason stopped", "None"),
+        ("Reason stopped", ("N/A",)),
+        ("Discontinued", False),
+        ("Medication status", "Active"),
+    ],
+)
+def test_a_medication_that_was_not_stopped_is_taken(question, answer):
+    group = order(*COURSE_ROWS, (question, answer))
+    assert (group.records, group.lines) == ({"medication": "Penicillin"}, [])
+
+
+@pytest.mark.parametrize(("end", "taken"), [("2025-11-05", False), ("2025-11-06", True), ("2025-11-13", True)])
+def test_a_medication_that_ended_before_it_was_noted_is_a_note(end, taken):
+    group = order(*COURSE_ROWS, ("Stop date", end))
+    assert [*group.records] == (["medication"] if taken else [])
+    lines = [] if taken else [f"Medication order > Drug: Penicillin (500 mg; 8-hourly; until {end})"]
+    assert group.lines == lines
+
+
+def test_of_two_medications_and_one_reason_to_stop_neither_is_taken():
+    group = order((DRUG_Q, "Aspirin (Drug)"), ("Reason stopped", "Rash (Diagnosis)"))
+    assert group.records == {}
+    assert group.lines[-1] == "Medication order > Reason stopped: Rash"
+
+
+def test_the_parts_of_a_medication_are_known_by_their_mappings():
+    codes = {"How much": "160856", "Of what": "162384", "How often": "160855", "How long": "159368", "How": "162394"}
+    rows = [("How much", 2), ("Of what", "Tablet"), ("How often", "Daily"), ("How long", 5), ("How", "Oral")]
+    group = order(*rows, **{name: f"CIEL:{code}" for name, code in codes.items()})
+    assert group.roles[2:] == ["dose", "units", "frequency", "duration", "route"]
