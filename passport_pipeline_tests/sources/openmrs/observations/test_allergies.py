@@ -281,3 +281,15 @@ def test_the_frame_keeps_its_contract_whatever_the_rows_are():
         assert held(ALLERGIES, frame).columns.tolist() == ALLERGY_COLUMNS
     assert full["row_id"].tolist() == [1, 3]
     assert full["day"].tolist() == [pd.Timestamp("2025-11-06")] * 2
+
+
+def test_an_allergy_of_a_childs_record_is_the_childs_and_one_of_the_mother_or_the_family_is_nobodys():
+    assert asked("Infant's allergies") == ["Penicillin"]
+    assert asked("Mother's allergies") == asked("Alergia da mãe") == []
+    assert asked("Allergies", mapped=[("CIEL", "160592")]) == []
+
+
+def test_a_question_for_an_allergy_is_found_by_a_name_that_is_not_shown():
+    names = [(100, "አለርጂ", "am"), (100, "Drug allergy", "en")]
+    known = {"more": [concept(100, "አለርጂ", "Coded", "Question")], "names": names}
+    assert texts(obs(1, 100, value_coded=PENICILLIN), **known) == ["Penicillin"]
