@@ -46,6 +46,7 @@ def read_concepts(database: Database) -> ConceptLookup:
         ids = sorted(used)
         concepts = read.concepts(ids)
         names = concept_names(read.names(ids), database.hospital.settings.locales)
+        concepts["held_from"] = pd.NaT
         concepts["name"] = clean(concepts["concept_id"].map(names))
         return ConceptLookup(
             shaped(concepts, CONCEPTS), read.mappings(ids), read.drugs(), true_id, false_id, read.ranges(ids)

@@ -57,7 +57,8 @@ class Vocabulary:
     """The concepts of one hospital by position. Every array ends with the unknown concept, which is at -1.
 
     name, uuid, datatype, concept_class, units: str or None; datatype_key, class_key, words: folded for
-    comparing; display_precision, low_absolute ... hi_absolute: float, NaN where not stated or a placeholder. `asked`
+    comparing; display_precision, low_absolute ... hi_absolute: float, NaN where not stated or a placeholder; held_from:
+    datetime64[us], NaT where the concept is not held back. `asked`
     has each as a draft names it.
     """
 
@@ -79,6 +80,7 @@ class Vocabulary:
                 for column in ("low_absolute", "low_critical", "low_normal", "hi_normal", "hi_critical", "hi_absolute")
             }
         )
+        self.held_from = np.append(concepts["held_from"].to_numpy(dtype="datetime64[us]"), np.datetime64("NaT"))
         self.precision = _floats(concepts["display_precision"])
         whole = concepts["allow_decimal"].astype("boolean").eq(False).fillna(value=False)
         self.precision[:-1][whole.to_numpy(dtype=bool)] = np.nan
