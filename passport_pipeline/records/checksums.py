@@ -7,6 +7,7 @@ What belongs here: which fields count and how they are hashed. What does not: wh
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
@@ -58,13 +59,22 @@ def field_digests(data: Document) -> dict[str, str]:
     """
     digests = {}
     for name, value in data.items():
-        # Nearly all values are texts.
         said = value if type(value) is str else _said(value)
         if said is None or said == "" or name in NOT_COMPARED_DATA:
             continue
-        json = orjson.dumps(said, default=repr, option=orjson.OPT_SORT_KEYS)
-        digests[name] = blake2b(json, digest_size=8).hexdigest()
+        digests[name] = _digest_of_text(said) if type(said) is str else _digest(said)
     return digests
+
+
+@lru_cache(maxsize=4096)
+def _digest_of_text(text: str) -> str:
+    """Nearly all values are texts, and most of these stand in several fields and records: names, dates, answers."""
+    return _digest(text)
+
+
+def _digest(value: Any) -> str:
+    json = orjson.dumps(value, default=repr, option=orjson.OPT_SORT_KEYS)
+    return blake2b(json, digest_size=8).hexdigest()
 
 
 def _said(value: Any) -> Any:

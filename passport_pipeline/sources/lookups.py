@@ -37,6 +37,7 @@ CONCEPTS = {
     "retired": "bool",
     "held_from": "datetime64[us]",
 }
+NAMES = {"concept_id": "int64", "name": "str", "locale": "str", "kind": "str"}
 MAPPINGS = {"concept_id": "int64", "source": "str", "code": "str", "map_type": "str"}
 CONCEPT_RANGES = {
     "concept_id": "int64",
@@ -70,8 +71,16 @@ ROLES = {"encounter_role_id": "int64", "uuid": "str", "name": "str"}
 LOCATIONS = {"location_id": "int64", "uuid": "str", "name": "str"}
 ENCOUNTER_TYPES = {"encounter_type_id": "int64", "uuid": "str", "name": "str"}
 
+FULL, SHORT, SYNONYM, SEARCHED = "full", "short", "synonym", "searched"
+"""Of a concept's name (`kind`): fully specified; short; another name of the same; a term that only finds it."""
+
 TECHNICAL, CLERK = "technical", "clerk"
 """Of a provider or user (`kind`): no person, but an account of the software; a person who registers or types."""
+
+
+def no_names() -> pd.DataFrame:
+    """ConceptLookup.names of which nothing is known."""
+    return pd.DataFrame({name: pd.Series([], dtype=dtype) for name, dtype in NAMES.items()})
 
 
 @dataclass(frozen=True)
@@ -86,6 +95,9 @@ class ConceptLookup:
     drugs     DRUGS in use; strength may be null
     ranges    CONCEPT_RANGES, one row a range that is for some persons alone, as `criteria` say; limits may be null
     true_id, false_id   what the global properties concept.true and concept.false name
+    names     NAMES, one row a name in any language; locale as the record system has it ("en_GB"), kind is FULL, SHORT,
+              SYNONYM or SEARCHED, nothing null. Empty where a former version stored the lookup: then `concepts` has
+              the only name that is known
     """
 
     concepts: pd.DataFrame
@@ -93,6 +105,7 @@ class ConceptLookup:
     drugs: pd.DataFrame
     true_id: int | None
     false_id: int | None
+    names: pd.DataFrame = field(default_factory=no_names)
     ranges: pd.DataFrame = field(default_factory=lambda: _empty(CONCEPT_RANGES))
 
     def frames(self) -> dict[str, pd.DataFrame]:
@@ -103,16 +116,18 @@ class ConceptLookup:
             "mappings": self.mappings,
             "drugs": self.drugs,
             "booleans": ids.astype(BOOLEANS),
+            "names": self.names,
             "ranges": self.ranges,
         }
 
     @classmethod
     def from_frames(cls, frames: Mapping[str, pd.DataFrame]) -> Self:
-        """Read what `frames` gave; columns that a former version did not store are null."""
+        """Read what `frames` gave; columns that a former version did not store are null; it stored no names."""
         row = frames["booleans"].iloc[0]
         true_id, false_id = (None if pd.isna(concept_id) else int(concept_id) for concept_id in row)
         concepts, ranges = _completed(frames["concepts"], CONCEPTS), frames.get("ranges", _empty(CONCEPT_RANGES))
-        return cls(concepts, frames["mappings"], frames["drugs"], true_id, false_id, ranges)
+        names = frames["names"] if "names" in frames else no_names()
+        return cls(concepts, frames["mappings"], frames["drugs"], true_id, false_id, names, ranges)
 
     def content_hash(self) -> str:
         """The same for the same content, in any order."""

@@ -7,6 +7,7 @@ window needs more than they hold. What does not: reading them (sources), where f
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import pandas as pd
 
@@ -88,14 +89,35 @@ def _usable(holders: pd.DataFrame) -> int:
 
 
 def stored_lookups(hospital_key: str, batches: Batches) -> Lookups | None:
-    """The stored lookups, or None where one of them was never read."""
-    concepts, providers, locations = (batches.read_frames(hospital_key, kind) for kind in KINDS)
-    if concepts is None or providers is None or locations is None:
-        return None
+    """The stored lookups, or None where one of them was never read.
+
+    A process keeps those that it used last, and what it derived from them: most windows of a hospital have the same.
+    Raises BatchError.
+    """
+    while True:
+        texts = [batches.read_texts(hospital_key, kind) for kind in KINDS]
+        if any(each is None for each in texts):
+            return None
+        try:
+            return _read(batches, hospital_key, tuple(each["hash"] for each in texts if each))
+        except _RenewedMeanwhileError:
+            continue
+
+
+class _RenewedMeanwhileError(Exception):
+    """Another run has stored other lookups since their hashes were read."""
+
+
+@lru_cache(maxsize=4)
+def _read(batches: Batches, hospital_key: str, hashes: tuple[str, ...]) -> Lookups:
+    stored = [batches.read_frames(hospital_key, kind) for kind in KINDS]
+    if hashes != tuple(each[1]["hash"] for each in stored if each):
+        raise _RenewedMeanwhileError
+    concepts, providers, locations = (each[0] for each in stored if each)
     return Lookups(
-        concepts=ConceptLookup.from_frames(concepts[0]),
-        providers=ProviderLookup.from_frames(providers[0]),
-        locations=LocationLookup.from_frames(locations[0]),
+        concepts=ConceptLookup.from_frames(concepts),
+        providers=ProviderLookup.from_frames(providers),
+        locations=LocationLookup.from_frames(locations),
     )
 
 

@@ -19,6 +19,7 @@ from passport_pipeline.sources.lookups import (
     CONCEPTS,
     ENCOUNTER_TYPES,
     LOCATIONS,
+    NAMES,
     PROVIDERS,
     ROLES,
     USERS,
@@ -30,7 +31,7 @@ from passport_pipeline.sources.lookups import (
 from passport_pipeline.sources.mysql.connection import Database
 from passport_pipeline.sources.openmrs import tables as t
 from passport_pipeline.sources.openmrs.lookup_queries import Statements, shaped
-from passport_pipeline.sources.openmrs.names import clean, concept_names, person_names
+from passport_pipeline.sources.openmrs.names import clean, concept_names, every_name, person_names
 from passport_pipeline.sources.openmrs.staff import kinds
 
 _LONGEST_ID = 18  # digits that a 64-bit integer holds, whichever they are
@@ -45,11 +46,18 @@ def read_concepts(database: Database) -> ConceptLookup:
         used |= read.members(used)
         ids = sorted(used)
         concepts = read.concepts(ids)
-        names = concept_names(read.names(ids), database.hospital.settings.locales)
+        names = read.names(ids)
+        shown = concept_names(names, database.hospital.settings.locales)
         concepts["held_from"] = pd.NaT
-        concepts["name"] = clean(concepts["concept_id"].map(names))
+        concepts["name"] = clean(concepts["concept_id"].map(shown))
         return ConceptLookup(
-            shaped(concepts, CONCEPTS), read.mappings(ids), read.drugs(), true_id, false_id, read.ranges(ids)
+            concepts=shaped(concepts, CONCEPTS),
+            mappings=read.mappings(ids),
+            drugs=read.drugs(),
+            true_id=true_id,
+            false_id=false_id,
+            names=shaped(every_name(names), NAMES),
+            ranges=read.ranges(ids),
         )
 
 

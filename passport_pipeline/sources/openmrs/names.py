@@ -13,6 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from passport_pipeline.sources.lookups import FULL, NAMES, SEARCHED, SHORT, SYNONYM
+
 
 def concept_names(names: pd.DataFrame, locales: Sequence[str]) -> pd.Series:
     """The name of each concept, by the hospital's locale chain: str, indexed by concept_id.
@@ -30,6 +32,15 @@ def concept_names(names: pd.DataFrame, locales: Sequence[str]) -> pd.Series:
     place = np.select(flags, range(len(flags)), len(flags))
     ranked = names.assign(place=place, kind=_kind(names)).sort_values(["place", "kind", "concept_name_id"])
     return ranked.drop_duplicates("concept_id").set_index("concept_id")["name"].sort_index()
+
+
+def every_name(names: pd.DataFrame) -> pd.DataFrame:
+    """All of these names with the columns of sources.lookups.NAMES, each once and no blank one; `names` as in
+    `concept_names`.
+    """
+    kinds = names["concept_name_type"].str.upper().map(_KINDS).fillna(SYNONYM)
+    cleaned = names.assign(name=clean(names["name"]), locale=clean(names["locale"]).fillna(""), kind=kinds)
+    return cleaned[list(NAMES)].dropna(subset="name").drop_duplicates()
 
 
 def in_chain(names: pd.DataFrame, locales: Sequence[str]) -> set[int]:
@@ -64,6 +75,9 @@ def fold(name: str | None) -> str:
     plain = unicodedata.normalize("NFKD", name.casefold())
     words = re.findall(r"[^\W_]+", "".join(c for c in plain if not unicodedata.combining(c)))
     return f" {' '.join(words)} " if words else ""
+
+
+_KINDS = {"FULLY_SPECIFIED": FULL, "SHORT": SHORT, "INDEX_TERM": SEARCHED}
 
 
 def _kind(names: pd.DataFrame) -> np.ndarray:

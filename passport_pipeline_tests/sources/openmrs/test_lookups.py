@@ -88,8 +88,26 @@ def test_concepts_in_use_are_read_with_all_that_values_need_in_every_version(ope
         ("ranges", schema_of.CONCEPT_RANGES),
         ("drugs", schema_of.DRUGS),
         ("booleans", schema_of.BOOLEANS),
+        ("names", schema_of.NAMES),
     ):
         assert lookup.frames()[name].dtypes.astype(str).to_dict() == dtypes
+
+
+def test_every_unvoided_name_of_a_concept_in_use_is_read_with_its_language_and_kind(openmrs_database, database_of):
+    database = openmrs_database("2.5")
+    dictionary(database, "2.5")
+    names = [("Peso", "pt", None), (" Body  weight", "en_GB", "SHORT"), ("mass", "en", "INDEX_TERM"), (" ", "fr", None)]
+    for number, (name, locale, kind) in enumerate([*names, ("Peso", "pt", None)], start=50):
+        row = {"concept_name_id": number, "concept_id": 5089, "name": name, "locale": locale, "concept_name_type": kind}
+        database.insert("concept_name", {**row, "voided": 0, "uuid": f"name-{number}"})
+    read = read_concepts(database_of(database)).names
+    assert read[read["concept_id"] == 5089].drop(columns="concept_id").values.tolist() == [
+        ["Body weight", "en_GB", "short"],
+        ["Peso", "pt", "synonym"],
+        ["WEIGHT", "en", "full"],
+        ["mass", "en", "searched"],
+    ]
+    assert "Unused" not in set(read["name"])
 
 
 def test_a_flag_that_is_neither_0_nor_1_is_true_and_stops_nothing(openmrs_database, database_of):

@@ -33,7 +33,6 @@ from passport_pipeline.sources.drafts import (
     LEAD,
     TEXT,
 )
-from passport_pipeline.sources.openmrs.observations import evidence
 from passport_pipeline.sources.openmrs.observations.allergy_answers import (
     is_a_question,
     is_unknown,
@@ -44,10 +43,13 @@ from passport_pipeline.sources.openmrs.observations.allergy_answers import (
     stated,
     takes_back,
 )
-from passport_pipeline.sources.openmrs.observations.categories import DEEPEST, affirmed, around
-from passport_pipeline.sources.openmrs.observations.evidence import EVIDENCE, VETOES
-from passport_pipeline.sources.openmrs.observations.grouping import Grouped, Rows
+from passport_pipeline.sources.openmrs.observations.categories import affirmed
+from passport_pipeline.sources.openmrs.observations.constructs import DIAGNOSIS
+from passport_pipeline.sources.openmrs.observations.evidence import VETOES
+from passport_pipeline.sources.openmrs.observations.grouping import Grouped
 from passport_pipeline.sources.openmrs.observations.interpretation import Interpretation
+from passport_pipeline.sources.openmrs.observations.nesting import DEEPEST, around
+from passport_pipeline.sources.openmrs.observations.rows import Rows
 from passport_pipeline.sources.openmrs.observations.vocabulary import Flags, Positions
 
 NOT_STATED = "Allergy, substance not stated"
@@ -115,7 +117,7 @@ class _Reading:
         self._values, self._question, self._answer = rows.values, rows.values.question, rows.values.answer
         shown = pd.notna(rows.values.display) & np.isin(rows.values.value_type, (CODED, DRUG, TEXT, BOOLEAN))
         self._shown: Flags = shown & np.isin(grouped.outcome, (LEAD, ATTACHED)) & ~_taken_back(rows)
-        self._remarked = pd.notna(grouped.remark)
+        self._doubted = grouped.doubted
         self._yes = affirmed(rows.values, interpretation.tables)
         self._asks = self._questions.asks[self._question]
         self._header = _nearest(rows.parent, self._asks)
@@ -165,7 +167,7 @@ class _Reading:
     def diagnoses(self) -> Iterator[tuple[int, str]]:
         """The diagnoses that are an allergy to something, each with its text."""
         questions = self._questions
-        chosen = np.flatnonzero(self._shown & ~self._asks & (self._header < 0) & ~self._remarked & self._diagnosed())
+        chosen = np.flatnonzero(self._shown & ~self._asks & (self._header < 0) & ~self._doubted & self._diagnosed())
         coded = questions.named[self._answer[chosen]] & ~questions.taken_back_around[self._answer[chosen]]
         written = self._values.value_type[chosen] == TEXT
         chosen = chosen[(coded | written) & ~questions.taken_back[self._question[chosen]]]
@@ -204,16 +206,14 @@ class _Reading:
 
     def _diagnosed(self) -> Flags:
         """Rows that are diagnoses, or were until a veto."""
-        role = self._rows.categories.role
-        diagnosed: Flags = np.isin(role, (evidence.DIAGNOSIS, evidence.NON_CODED_DIAGNOSIS))
-        return diagnosed | _CONDITIONS[self._rows.categories.rule]
+        asked: Flags = np.asarray(self._rows.categories.role == DIAGNOSIS, dtype=bool)
+        return asked | self._rows.categories.by_evidence(CONDITION)
 
     def _around(self, chosen: Positions) -> Flags:
         return around(chosen, self._rows.parent, self._questions.taken_back_around[self._question])
 
 
-_ABOUT_OTHERS = [number for number, veto in enumerate(VETOES) if veto.beside]
-_CONDITIONS: Flags = np.array([rule.category == CONDITION for rule in EVIDENCE], dtype=bool)
+_ABOUT_OTHERS = [number for number, veto in enumerate(VETOES) if veto.whose == "other"]
 
 
 def _taken_back(rows: Rows) -> Flags:

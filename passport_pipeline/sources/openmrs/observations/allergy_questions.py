@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from passport_pipeline.sources.openmrs.names import fold
 from passport_pipeline.sources.openmrs.observations.allergy_answers import word_list
 from passport_pipeline.sources.openmrs.observations.evidence import (
     ALLERGY_CODES,
@@ -84,10 +83,10 @@ class AllergyQuestions:
         self.taken_back = _taken_back(vocabulary, (*_vetoing(headers=False), *_ABOUT))
         self.done = vocabulary.named(_DONE)
         self.taken_back_around = _taken_back(vocabulary, _vetoing(headers=True))
+        self.taken_back_around |= vocabulary.mapped_to(code for veto in VETOES for code in veto.codes)
         self.substance, self.reaction = vocabulary.named(_SUBSTANCE), vocabulary.named(_REACTION)
         self.severity, self.status = vocabulary.named(_SEVERITY), vocabulary.named(_STATUS)
-        over = {fold(word) for word in _NO_LONGER}
-        self.no_longer = np.array([words in over for words in vocabulary.words], dtype=bool)
+        self.no_longer = vocabulary.called(_NO_LONGER, full=True)
         codes = [code for veto in VETOES for code in veto.answer_codes if code not in veto.spares]
         self.denies = vocabulary.mapped_to(codes)
         if vocabulary.false_position >= 0:
@@ -97,7 +96,7 @@ class AllergyQuestions:
 def _taken_back(vocabulary: Vocabulary, words: Iterable[str]) -> Flags:
     """Which names hold one of these words; the "no" of a "yes/no" is none."""
     others = [word for word in words if word != "no"]
-    return vocabulary.named(others) | (vocabulary.named(("no",)) & ~vocabulary.named(_YES_OR_NO))
+    return vocabulary.named(others, searched=True) | vocabulary.named(("no",), but_not=_YES_OR_NO, searched=True)
 
 
 def _vetoing(*, headers: bool) -> list[str]:

@@ -1,37 +1,38 @@
 """The table of evidence, applied to a whole frame of observations.
 
-What belongs here: the first rule that holds for each row, and the vetoes. What does not: the rules themselves
-(evidence), what is done with parts of a diagnosis (grouping).
+What belongs here: the first rule that holds for each row, and what makes a note of it after all. What does not: the
+rules themselves (evidence), which veto holds (vetoes), what is done with parts of a diagnosis (grouping).
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from passport_pipeline.sources.drafts import BOOLEAN, COMPLEX, CONDITION, MEDICATION, TEXT, VALUE_TYPES, VISIT
+from passport_pipeline.sources.drafts import BOOLEAN, COMPLEX, VALUE_TYPES, VISIT
 from passport_pipeline.sources.lookups import ConceptLookup
 from passport_pipeline.sources.openmrs.names import fold
+from passport_pipeline.sources.openmrs.observations.constructs import CERTAINTY, Constructs
 from passport_pipeline.sources.openmrs.observations.evidence import (
     COMMENTS_THAT_TAKE_BACK,
     DRUG_CLASSES,
     EVIDENCE,
-    PATIENT,
     VETOES,
+    YES,
     Rule,
-    Veto,
 )
+from passport_pipeline.sources.openmrs.observations.name_index import phrases
+from passport_pipeline.sources.openmrs.observations.nesting import around, parents_of
 from passport_pipeline.sources.openmrs.observations.pointers import is_picture
-from passport_pipeline.sources.openmrs.observations.units import units_of
 from passport_pipeline.sources.openmrs.observations.values import Values, describe
-from passport_pipeline.sources.openmrs.observations.vocabulary import Flags, Positions, Texts, Vocabulary, phrases
+from passport_pipeline.sources.openmrs.observations.vetoes import Vetoes
+from passport_pipeline.sources.openmrs.observations.vocabulary import Flags, Positions, Texts, Vocabulary
 
 _KINDS = pd.Index(VALUE_TYPES, dtype=object)
-_YES_WORDS = frozenset({" yes ", " true ", " oui ", " vrai ", " si ", " sim ", " yego ", " ndiyo "})
+PART = "it belongs to the rows beside it, and claims nothing by itself"
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,13 @@ class Categories:
     """The category of each row of a frame, one element a row.
 
     category  condition, medication, test, visit or image (without meaning for a row without a value)
-    role      the row's role in the diagnosis construct, None where it has none
+    role      what its question is to a construct (Constructs.role), None for nothing
     rule      which row of EVIDENCE decided
     veto      which row of VETOES made it a visit, -1 where none did
     taken_back
               its comment or state, or that of a group around it, takes it back
+    third_person
+              it holds somebody else's name, or their HIV status
     """
 
     category: Texts
@@ -51,11 +54,11 @@ class Categories:
     rule: npt.NDArray[np.intp]
     veto: npt.NDArray[np.intp]
     taken_back: Flags
+    third_person: Flags
 
-    @property
-    def prescribed(self) -> Flags:
-        """Rows that are a medication by the evidence, whatever a veto made of them."""
-        flags: Flags = np.isin(self.rule, _MEDICATIONS)
+    def by_evidence(self, category: str) -> Flags:
+        """Rows of this category by the evidence, whatever a veto made of them."""
+        flags: Flags = np.isin(self.rule, [n for n, rule in enumerate(EVIDENCE) if rule.category == category])
         return flags
 
 
@@ -67,32 +70,22 @@ class _CompiledRule:
     types: Flags | None  # by type code; the last element stands for a row without a value
 
 
-@dataclass(frozen=True)
-class _CompiledVeto:
-    veto: Veto
-    questions: Flags
-    words: re.Pattern[str]
-    beside: Flags
-    answers: Flags
-    texts: frozenset[str]
-    beginnings: tuple[str, ...]
-
-
 class Tables:
     """The tables of evidence for one hospital's dictionary.
 
     yes             by position, which concepts answer yes; `yes_name` is that of the true concept, where it has one
     drug_questions  by position, which concepts are drugs when they are the question
+    constructs      the constructs
     """
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self.rules = [_compile(rule, vocabulary) for rule in EVIDENCE]
-        self.vetoes = [_compile_veto(veto, vocabulary) for veto in VETOES]
+        self.vetoes = Vetoes(vocabulary)
+        self.constructs = Constructs(vocabulary)
         self.drug_questions = _of_class(vocabulary, DRUG_CLASSES)
         self.takes_back = phrases(COMMENTS_THAT_TAKE_BACK)
-        self.patient = frozenset(map(fold, PATIENT))
         self.yes = vocabulary.mapped_to(("CIEL:1065",))
-        self.yes |= np.array([words in _YES_WORDS for words in vocabulary.words], dtype=bool)
+        self.yes |= vocabulary.called(YES, full=True)
         self.yes_name = "Yes"
         if vocabulary.true_position >= 0:
             self.yes[vocabulary.true_position] = True
@@ -103,35 +96,24 @@ def categorise(observations: pd.DataFrame, concepts: ConceptLookup) -> pd.DataFr
     """The category of each observation, with the reason: for reports and previews of rules.
 
     Takes a frame of OBSERVATION_COLUMNS. Gives, by its index: category str (condition, medication,
-    test, visit, image), role str (in the diagnosis construct, null for none), point int64 (of the order of
-    evidence), why str.
+    test, visit, image), role str (in a construct, null for none), point int64 (of the order of evidence), why str.
     """
     vocabulary = Vocabulary(concepts)
-    decided = decide(observations, describe(observations, vocabulary), Tables(vocabulary), parents_of(observations))
+    tables, values = Tables(vocabulary), describe(observations, vocabulary)
+    decided = decide(observations, values, tables, parents_of(observations))
+    part = tables.constructs.parts[values.question]
     why = [
-        VETOES[veto].why if veto >= 0 else EVIDENCE[rule].why
-        for rule, veto in zip(decided.rule.tolist(), decided.veto.tolist(), strict=True)
+        PART if of_another else VETOES[veto].why if veto >= 0 else EVIDENCE[rule].why
+        for of_another, rule, veto in zip(part.tolist(), decided.rule.tolist(), decided.veto.tolist(), strict=True)
     ]
     return pd.DataFrame(
         {
             "category": pd.Series(decided.category, dtype="str"),
             "role": pd.Series(decided.role, dtype="str"),
-            "point": np.array([rule.point for rule in EVIDENCE], dtype=np.int64)[decided.rule],
+            "point": np.where(part, 2, np.array([rule.point for rule in EVIDENCE], dtype=np.int64)[decided.rule]),
             "why": pd.Series(why, dtype="str"),
         }
     ).set_axis(observations.index)
-
-
-def parents_of(observations: pd.DataFrame) -> Positions:
-    """The position in the frame of each row's group; -1 where it is in none, in one that is not live, or in one of
-    another unit or day, which may be in another frame. A record's rows count for one day, in any frame.
-    """
-    index = pd.Index(observations["obs_id"].to_numpy(dtype=np.int64))
-    group_ids = observations["obs_group_id"].to_numpy(dtype=np.int64, na_value=-1)
-    parents: Positions = np.asarray(index.get_indexer(pd.Index(group_ids)), dtype=np.intp)
-    day, unit = observations["day"].to_numpy(), units_of(observations)
-    parents[(parents == np.arange(len(parents))) | (day[parents] != day) | (unit[parents] != unit)] = -1
-    return parents
 
 
 def decide(observations: pd.DataFrame, values: Values, tables: Tables, parents: Positions) -> Categories:
@@ -154,20 +136,11 @@ def decide(observations: pd.DataFrame, values: Values, tables: Tables, parents: 
         chosen[undecided[hit]] = number
         undecided = undecided[~hit]
     category = np.array([rule.category for rule in EVIDENCE], dtype=object)[chosen]
-    role = _roles(values, tables.rules)
-    veto = _vetoed(observations, values, chosen, tables, parents)
+    role = tables.constructs.role[values.question]
+    judged = tables.vetoes.judge(observations, values, chosen, role == CERTAINTY, parents)
     taken_back = _taken_back(observations, tables, parents)
-    category[(veto >= 0) | taken_back] = VISIT
-    return Categories(category, role, chosen, veto, taken_back)
-
-
-def _roles(values: Values, rules: list[_CompiledRule]) -> Texts:
-    """The questions' roles in the diagnosis construct, also where the answer is missing or invalid."""
-    role: Texts = np.full(len(values.question), None, dtype=object)
-    for compiled in reversed(rules):
-        if compiled.rule.role:
-            role[compiled.questions[values.question]] = compiled.rule.role
-    return role
+    category[(judged.veto >= 0) | taken_back | tables.constructs.parts[values.question]] = VISIT
+    return Categories(category, role, chosen, judged.veto, taken_back, judged.third_person)
 
 
 def _of_class(vocabulary: Vocabulary, classes: tuple[str, ...]) -> Flags:
@@ -193,18 +166,6 @@ def _compile(rule: Rule, vocabulary: Vocabulary) -> _CompiledRule:
     answers = _of_class(vocabulary, rule.answers) if rule.answers else None
     types = np.array([*(kind in rule.types for kind in VALUE_TYPES), False]) if rule.types else None
     return _CompiledRule(rule, questions, answers, types)
-
-
-def _compile_veto(veto: Veto, vocabulary: Vocabulary) -> _CompiledVeto:
-    texts = frozenset(fold(words) for words in veto.answer_words)
-    answers = vocabulary.mapped_to(veto.answer_codes)
-    answers |= np.array([words in texts for words in vocabulary.words], dtype=bool)
-    if veto.answer_codes and vocabulary.false_position >= 0:
-        answers[vocabulary.false_position] = True
-    questions = vocabulary.named(veto.words) if veto.words else np.zeros(len(vocabulary), dtype=bool)
-    beginnings = tuple(words for words in map(fold, veto.text_begins) if words)
-    beside = vocabulary.called(veto.beside)
-    return _CompiledVeto(veto, questions, phrases(veto.words), beside, answers, texts, beginnings)
 
 
 def affirmed(values: Values, tables: Tables) -> Flags:
@@ -233,102 +194,3 @@ def _taken_back(observations: pd.DataFrame, tables: Tables, parents: Positions) 
     if taken_back.any():
         taken_back |= around(np.arange(len(parents)), parents, taken_back)
     return taken_back
-
-
-def _vetoed(
-    observations: pd.DataFrame, values: Values, chosen: npt.NDArray[np.intp], tables: Tables, parents: Positions
-) -> npt.NDArray[np.intp]:
-    """Which veto applies to each row that became a condition or a medication, or is beside one that says whose it is;
-    -1 where none does.
-    """
-    vetoed = np.full(len(chosen), -1, dtype=np.intp)
-    answered, commented = _headings(observations, values, parents)
-    for number, compiled in enumerate(tables.vetoes):
-        if compiled.veto.beside:
-            others = _saying(compiled, answered, commented, len(chosen))
-            vetoed[_beside(values, compiled, tables, parents) | around(np.arange(len(chosen)), parents, others)] = (
-                number
-            )
-    rows = np.flatnonzero(np.isin(chosen, _CLAIMING))
-    if not len(rows):
-        return vetoed
-    mapped = np.isin(chosen[rows], _MAPPED)
-    text = values.value_type[rows] == TEXT
-    shown = values.display[rows]
-    denied = np.array([fold(answer) for answer in shown[text]], dtype=object)
-    asked = np.array([str(answer).lstrip()[:1] == "?" for answer in shown[text]], dtype=bool)
-    for number, compiled in enumerate(tables.vetoes):
-        veto = compiled.veto
-        hit = np.zeros(len(rows), dtype=bool)
-        if veto.words:
-            own = compiled.questions[values.question[rows]]
-            hit |= own if veto.also_mapped else own & ~mapped
-            if veto.headers:
-                said = _saying(compiled, answered, commented if veto.also_mapped else {}, len(chosen))
-                hit |= around(rows, parents, compiled.questions[values.question] | said)
-        if veto.answer_words:
-            hit |= compiled.answers[values.answer[rows]]
-            hit[text] |= np.array([answer in compiled.texts for answer in denied], dtype=bool)
-        if veto.text_begins:
-            hit[text] |= asked | np.array([answer.startswith(compiled.beginnings) for answer in denied], dtype=bool)
-        hit &= vetoed[rows] < 0
-        vetoed[rows[hit]] = number
-    return vetoed
-
-
-def _saying(compiled: _CompiledVeto, answered: dict[int, str], commented: dict[int, str], size: int) -> Flags:
-    """The groups of which the answer or comment holds a word of the veto."""
-    said = np.zeros(size, dtype=bool)
-    said[[at for texts in (answered, commented) for at, text in texts.items() if compiled.words.search(text)]] = True
-    return said
-
-
-def _beside(values: Values, compiled: _CompiledVeto, tables: Tables, parents: Positions) -> Flags:
-    """Rows in a group with a row that says that all of it is about somebody else."""
-    said = compiled.beside[values.question] & pd.notna(values.display) & (parents >= 0)
-    for at in np.flatnonzero(said).tolist():
-        said[at] = fold(values.display[at]) not in tables.patient
-    return (parents >= 0) & np.isin(parents, parents[said])
-
-
-_NAME = 4
-"""Of how many words an answer or a comment on a group may be to say what kind of group it is: "Mother", "ruled out"."""
-
-
-def _headings(observations: pd.DataFrame, values: Values, parents: Positions) -> tuple[dict[int, str], dict[int, str]]:
-    """What the groups' own answers and comments say of their kind: folded texts by position."""
-    headers = np.unique(parents[parents >= 0])
-    columns = values.display[headers], observations["comments"].iloc[headers]
-    answered, commented = (
-        {
-            at: text
-            for at, text in zip(
-                headers.tolist(), (fold(each) if isinstance(each, str) else "" for each in column), strict=True
-            )
-            if 0 < len(text.split()) <= _NAME
-        }
-        for column in columns
-    )
-    return answered, commented
-
-
-DEEPEST = 8
-"""How many groups around a row are considered; OpenMRS forms nest two or three."""
-
-
-def around(rows: Positions, parents: Positions, flags: Flags) -> Flags:
-    """Whether one of the groups around each of these rows is flagged; ends also where groups form a circle."""
-    hit = np.zeros(len(rows), dtype=bool)
-    at = parents[rows]
-    for _ in range(DEEPEST):
-        inside = at >= 0
-        if not inside.any():
-            break
-        hit[inside] |= flags[at[inside]]
-        at = np.where(inside, parents[at], -1)
-    return hit
-
-
-_CLAIMING = [n for n, rule in enumerate(EVIDENCE) if rule.category in {CONDITION, MEDICATION}]
-_MEDICATIONS = [n for n, rule in enumerate(EVIDENCE) if rule.category == MEDICATION]
-_MAPPED = [n for n, rule in enumerate(EVIDENCE) if rule.point == 2]

@@ -29,11 +29,12 @@ from passport_pipeline.sources.drafts import (
 from passport_pipeline.sources.lookups import Lookups
 from passport_pipeline.sources.openmrs.observations import wording
 from passport_pipeline.sources.openmrs.observations.allergies import allergies
-from passport_pipeline.sources.openmrs.observations.categories import parents_of
 from passport_pipeline.sources.openmrs.observations.clinicians import Attribution, attribute
 from passport_pipeline.sources.openmrs.observations.evidence import EVIDENCE, RULES_VERSION
-from passport_pipeline.sources.openmrs.observations.grouping import Grouped, Rows, group
+from passport_pipeline.sources.openmrs.observations.grouping import Grouped, group
 from passport_pipeline.sources.openmrs.observations.interpretation import Interpretation
+from passport_pipeline.sources.openmrs.observations.nesting import parents_of
+from passport_pipeline.sources.openmrs.observations.rows import Rows
 from passport_pipeline.sources.openmrs.observations.test_status import test_statuses
 from passport_pipeline.sources.openmrs.observations.units import units_of
 from passport_pipeline.sources.openmrs.observations.values import cleaned
@@ -64,7 +65,8 @@ def draft(rows: pd.DataFrame, lookups: Lookups, hospital: Hospital) -> Drafts:
     """
     interpretation = lookups.derived(Interpretation)
     identified = identities(rows)
-    read = Rows.of(rows, interpretation, identified["parent"].to_numpy())
+    third_persons = hospital.settings.take_over_third_persons
+    read = Rows.of(rows, interpretation, identified["parent"].to_numpy(), third_persons=third_persons)
     attribution = attribute(rows, interpretation.people(hospital.settings))
     visits = visits_of(rows, read.withheld, attribution.keys())
     grouped = group(read, interpretation, visits)
@@ -125,14 +127,15 @@ class _Gathered:
 
     @cached_property
     def labels(self) -> Texts:
-        return wording.labels(self.rows, self.interpretation.vocabulary)
+        return wording.labels(self.rows, self.grouped, self.interpretation.vocabulary)
 
     @cached_property
     def plain_answers(self) -> list[tuple[int, str, str]]:
         """Each plain answer: which visit it is of, its label, and what it shows."""
         positions = self.grouped.answers
         visits = (self.visits.number[positions] - self.rows.size).tolist()
-        answers = self.rows.values.display[positions]
+        said = self.grouped.details.answer[positions]
+        answers = np.where(pd.isna(said), self.rows.values.display[positions], said)
         shown = wording.shown(self.rows, self.grouped, self.interpretation.vocabulary, positions, answers)
         return list(zip(visits, self.labels[positions].tolist(), shown.tolist(), strict=True))
 
@@ -166,9 +169,10 @@ class _Gathered:
     def _content(self, leads: Positions) -> dict[str, Any]:
         """The content of each record, by column."""
         rows, grouped, vocabulary = self.rows, self.grouped, self.interpretation.vocabulary
+        details = grouped.details
         question = rows.values.question[leads]
         record_type = rows.categories.category[leads]
-        status = test_statuses(rows.observations, rows.values, rows.ranges, rows.in_words)[leads]
+        status = test_statuses(rows, details)[leads]
         status[record_type != TEST] = None
         answers = wording.answers(rows, grouped, vocabulary, leads)
         return {
@@ -178,12 +182,12 @@ class _Gathered:
             "answer": answers,
             "shown": wording.shown(rows, grouped, vocabulary, leads, answers),
             "value_type": rows.values.value_type[leads],
-            "dosage": np.where(pd.isna(grouped.dosage[leads]), rows.values.dosage[leads], grouped.dosage[leads]),
-            "frequency": grouped.frequency[leads],
-            "end": grouped.end[leads],
+            "dosage": np.where(pd.isna(details.dosage[leads]), rows.values.dosage[leads], details.dosage[leads]),
+            "frequency": details.frequency[leads],
+            "end": details.end[leads],
             "test_status": status,
-            "certainty": grouped.certainty[leads],
-            "order": grouped.order[leads],
+            "certainty": details.certainty[leads],
+            "order": details.order[leads],
             "question_is_drug": self.interpretation.tables.drug_questions[question]
             & ~np.isin(rows.categories.rule[leads], _DRUG_ANSWERED),
             "concept": vocabulary.asked[question],

@@ -14,8 +14,8 @@ from passport_pipeline.sources.lookups import Lookups
 from passport_pipeline.sources.openmrs.observations.allergy_questions import AllergyQuestions
 from passport_pipeline.sources.openmrs.observations.categories import Tables
 from passport_pipeline.sources.openmrs.observations.clinicians import People
+from passport_pipeline.sources.openmrs.observations.constructs import Constructs
 from passport_pipeline.sources.openmrs.observations.evidence import COMPLAINT_CODES, COMPLAINT_NAMES
-from passport_pipeline.sources.openmrs.observations.prescriptions import prescription_questions
 from passport_pipeline.sources.openmrs.observations.ranges import RangesByPerson
 from passport_pipeline.sources.openmrs.observations.stored_references import StoredReferences
 from passport_pipeline.sources.openmrs.observations.vocabulary import Flags, Vocabulary
@@ -59,10 +59,10 @@ class Interpretation:
             self._people[settings] = People(self._lookups.providers, settings)
         return self._people[settings]
 
-    @cached_property
-    def prescriptions(self) -> dict[str, Flags]:
-        """By role, which concepts ask for the dose and the like of a medication."""
-        return prescription_questions(self.vocabulary)
+    @property
+    def constructs(self) -> Constructs:
+        """The constructs."""
+        return self.tables.constructs
 
     @cached_property
     def complaints(self) -> Flags:

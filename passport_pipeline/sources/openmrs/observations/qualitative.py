@@ -20,9 +20,10 @@ import pandas as pd
 
 from passport_pipeline.sources.drafts import CODED, NUMERIC, TEXT
 from passport_pipeline.sources.openmrs.names import fold
+from passport_pipeline.sources.openmrs.observations.name_index import phrases
 from passport_pipeline.sources.openmrs.observations.units import units_of
 from passport_pipeline.sources.openmrs.observations.values import Values, cleaned
-from passport_pipeline.sources.openmrs.observations.vocabulary import Flags, Texts, Vocabulary, phrases
+from passport_pipeline.sources.openmrs.observations.vocabulary import Flags, Texts, Vocabulary
 
 _LIMITS = phrases(
     (
@@ -76,8 +77,9 @@ def qualitative(
     worded = np.isin(values.value_type, (CODED, TEXT)) & pd.notna(values.display)
     worded[worded] = _matching(values.display[worded], stands_for_a_number)
     if worded.any():
-        asked = vocabulary.words[values.question]
-        keys = pd.Series(list(map(_measured, asked.tolist())))
+        questions, asked = np.unique(values.question, return_inverse=True)
+        measured = np.array([_measured(fold(name)) for name in vocabulary.name[questions]], dtype=object)
+        keys = pd.Series(measured[asked])
         met = pd.Series(units_of(observations))
         day, person = observations["day"].to_numpy(), observations["person_id"].to_numpy()
         same_name = pd.DataFrame({"unit": met, "day": day, "person": person, "asked": keys})

@@ -1,13 +1,14 @@
 """What a hospital's dictionary says of each concept, as arrays in which a frame's rows are looked up at once.
 
-What belongs here: folded names by concept, mappings as codes, positions of concepts. What does not: what
-any of it means (evidence, values).
+What belongs here: mappings as codes, positions of concepts, their classes and ranges. What does not: finding names by
+their words (name_index), what any of it means (evidence, values).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ import pandas as pd
 
 from passport_pipeline.sources.drafts import Concept
 from passport_pipeline.sources.lookups import ConceptLookup
-from passport_pipeline.sources.openmrs.names import fold
+from passport_pipeline.sources.openmrs.observations.name_index import NameIndex
 from passport_pipeline.sources.openmrs.observations.placeholders import without_placeholders
 
 Positions = npt.NDArray[np.intp]
@@ -26,12 +27,6 @@ Floats = npt.NDArray[np.float64]
 
 _CIEL_UUID = re.compile(r"(\d{1,6})A{30,35}")
 _SAME = frozenset({"same-as", "sameas", "same as", ""})
-
-
-def phrases(wanted: Iterable[str]) -> re.Pattern[str]:
-    """A pattern that finds any of these whole words, or phrases of words, in folded text; none of none."""
-    alternatives = "|".join(sorted({re.escape(fold(phrase).strip()) for phrase in wanted} - {""}))
-    return re.compile(f" (?:{alternatives}) " if alternatives else "(?!)")
 
 
 def code_of(source: str, code: str) -> str:
@@ -56,10 +51,10 @@ def objects(values: Iterable[Any]) -> Texts:
 class Vocabulary:
     """The concepts of one hospital by position. Every array ends with the unknown concept, which is at -1.
 
-    name, uuid, datatype, concept_class, units: str or None; datatype_key, class_key, words: folded for
+    name (the displayed one), uuid, datatype, concept_class, units: str or None; datatype_key, class_key: folded for
     comparing; display_precision, low_absolute ... hi_absolute: float, NaN where not stated or a placeholder; held_from:
-    datetime64[us], NaT where the concept is not held back. `asked`
-    has each as a draft names it.
+    datetime64[us], NaT where the concept is not held back. `asked` has each as a draft names it; `names` are all names
+    of all of them.
     """
 
     def __init__(self, lookup: ConceptLookup) -> None:
@@ -73,7 +68,7 @@ class Vocabulary:
         )
         self.datatype_key = np.array([(d or "").strip().casefold() for d in self.datatype], dtype=object)
         self.class_key = np.array([(c or "").strip().casefold() for c in self.concept_class], dtype=object)
-        self.words = np.array([fold(name) for name in self.name], dtype=object)
+        self.names = NameIndex(self.name, lookup.names, self.index.get_indexer(lookup.names["concept_id"]))
         self.ranges = without_placeholders(
             {
                 column: _floats(concepts[column])
@@ -111,15 +106,22 @@ class Vocabulary:
             flags[self._codes.get(code.casefold(), [])] = True
         return flags
 
-    def named(self, wanted: Iterable[str]) -> Flags:
-        """Which concepts' names hold one of these whole words, or phrases of words."""
-        pattern = phrases(wanted)
-        return np.array([bool(pattern.search(words)) for words in self.words], dtype=bool)
+    @cached_property
+    def mapped(self) -> Flags:
+        """Which concepts are the same as any code at all."""
+        flags = np.zeros(len(self), dtype=bool)
+        flags[[position for positions in self._codes.values() for position in positions]] = True
+        return flags
 
-    def called(self, names: Iterable[str]) -> Flags:
-        """Which concepts have one of these names, whole."""
-        whole = {fold(name) for name in names}
-        return np.array([words in whole for words in self.words], dtype=bool)
+    def named(self, wanted: Iterable[str], **options: Any) -> Flags:
+        """Which concepts have a name, in any language, that holds one of these whole words, or phrases of words;
+        options as NameIndex.holding.
+        """
+        return self.names.holding(wanted, **options)
+
+    def called(self, names: Iterable[str], *, full: bool = False) -> Flags:
+        """Which concepts have one of these names, whole and in any language; as NameIndex.called."""
+        return self.names.called(names, full=full)
 
     def _position(self, concept_id: int | None) -> int:
         if concept_id is None or pd.isna(concept_id):

@@ -14,11 +14,14 @@ import pandas as pd
 
 from passport_pipeline.sources.drafts import COMPLEX, CONDITION, IMAGE, LEAD, MEDICATION, NUMERIC, TEST
 from passport_pipeline.sources.openmrs.names import fold
-from passport_pipeline.sources.openmrs.observations.categories import DEEPEST
+from passport_pipeline.sources.openmrs.observations.constructs import DIAGNOSIS, SET
+from passport_pipeline.sources.openmrs.observations.details import Details
 from passport_pipeline.sources.openmrs.observations.evidence import EVIDENCE, HEADERS_THAT_SAY_NOTHING
-from passport_pipeline.sources.openmrs.observations.grouping import Grouped, Rows
+from passport_pipeline.sources.openmrs.observations.grouping import Grouped
+from passport_pipeline.sources.openmrs.observations.nesting import DEEPEST
 from passport_pipeline.sources.openmrs.observations.pointers import NOT_SHOWN, title
-from passport_pipeline.sources.openmrs.observations.test_status import INTERPRETATIONS
+from passport_pipeline.sources.openmrs.observations.rows import Rows
+from passport_pipeline.sources.openmrs.observations.test_status import INTERPRETATIONS, normal_limits
 from passport_pipeline.sources.openmrs.observations.values import cleaned, number, state_of, translated
 from passport_pipeline.sources.openmrs.observations.vocabulary import Positions, Texts, Vocabulary, objects
 
@@ -28,19 +31,28 @@ _NOTHING = frozenset(word for words in HEADERS_THAT_SAY_NOTHING for word in word
 _ASKED = [n for n, rule in enumerate(EVIDENCE) if rule.category == CONDITION and rule.classes]
 
 
-def labels(rows: Rows, vocabulary: Vocabulary) -> Texts:
+def labels(rows: Rows, grouped: Grouped, vocabulary: Vocabulary) -> Texts:
     """The question of each row after the names of the groups around it, outermost first: "Left ear > Hearing".
 
     A group that has an answer of its own is named with it, and with what qualifies it: "Allergy: Penicillin >
-    Reaction", "Results (comment: Mother) > HIV test".
+    Reaction", "Results (comment: Mother) > HIV test". A group that is called like its question is not named: Bahmni
+    writes a result into two of them. A construct that reads as one line is called what it is about ("Asthma",
+    "Immunization"), without the name of the header that was made for it.
     """
-    names: Texts = vocabulary.name[rows.values.question]
+    called = grouped.details.label
+    names: Texts = np.where(pd.isna(called), vocabulary.name[rows.values.question], called)
     labelled = names.copy()
     inside = np.flatnonzero(rows.parent >= 0)
     headings = _headings(rows, vocabulary)
+    made = (rows.categories.role == SET) & pd.isna(rows.values.display) & ~rows.qualified
     for at in inside.tolist():
-        around = [headings[parent] for parent in _around(rows, at)]
-        labelled[at] = WITHIN.join([*(heading for heading in around if heading), names[at] or ""])
+        around = _around(rows, at)
+        if called[at] is not None and made[around[-1]]:
+            around.pop()
+        path = [headings[parent] for parent in around if headings[parent]]
+        while path and path[-1] == names[at]:
+            path.pop()
+        labelled[at] = WITHIN.join([*path, names[at] or ""])
     return labelled
 
 
@@ -66,7 +78,8 @@ def shown(rows: Rows, grouped: Grouped, vocabulary: Vocabulary, positions: Posit
     A diagnosis and a medication are shown without their label, so what the groups around them say qualifies them too:
     "Cataract (Left eye)".
     """
-    columns = [said, *(each[positions] for each in (grouped.certainty, grouped.remark, grouped.told))]
+    details = grouped.details
+    columns = [said, *(each[positions] for each in (details.certainty, details.remark, details.told))]
     without_label = np.isin(rows.categories.category[positions], (CONDITION, MEDICATION))
     around = _said_around(rows, vocabulary, positions[without_label & (grouped.role[positions] == LEAD)])
     texts = []
@@ -75,7 +88,7 @@ def shown(rows: Rows, grouped: Grouped, vocabulary: Vocabulary, positions: Posit
         *columns,
         _files(rows, positions),
         _qualifiers(rows, positions),
-        _normal_ranges(rows, vocabulary, positions),
+        _normal_ranges(rows, details, vocabulary, positions),
         rows.in_words[positions],
         strict=True,
     ):
@@ -103,7 +116,7 @@ def _around(rows: Rows, at: int) -> list[int]:
 def _headings(rows: Rows, vocabulary: Vocabulary) -> dict[int, str]:
     """What is shown of each group, by position; "" of one that says nothing, or that people have to decide about."""
     headers = np.unique(rows.parent[rows.parent >= 0])
-    columns = vocabulary.name[rows.values.question[headers]], rows.values.display[headers], _qualifiers(rows, headers)
+    columns = vocabulary.name[rows.values.question[headers]], *_said_of_itself(rows, headers)
     headings = {}
     for at, name, answer, qualified in zip(headers.tolist(), *columns, strict=True):
         heading = name if name is None or answer is None else f"{name}: {answer}"
@@ -117,17 +130,24 @@ def _said_around(rows: Rows, vocabulary: Vocabulary, positions: Positions) -> di
     around = {at: _around(rows, at) for at in positions.tolist()}
     headers = np.array(sorted({header for of_row in around.values() for header in of_row}), dtype=np.intp)
     said: dict[int, list[str]] = {}
-    columns = vocabulary.name[rows.values.question[headers]], rows.values.display[headers], _qualifiers(rows, headers)
+    columns = vocabulary.name[rows.values.question[headers]], *_said_of_itself(rows, headers)
     for header, name, answer, qualified in zip(headers.tolist(), *columns, strict=True):
         said[header] = []
         if rows.withheld[header]:
             continue
-        if rows.categories.role[header] is None and name and not set(fold(name).split()) <= _NOTHING:
+        if rows.categories.role[header] not in {SET, DIAGNOSIS} and name and not set(fold(name).split()) <= _NOTHING:
             said[header].append(name if answer is None else f"{name}: {answer}")
         elif answer is not None:
             said[header].append(answer)
         said[header] += qualified
     return {at: [text for header in of_row for text in said[header]] for at, of_row in around.items()}
+
+
+def _said_of_itself(rows: Rows, headers: Positions) -> tuple[Texts, list[list[str]]]:
+    """The answers of these groups, and what qualifies each; nothing of one that is kept back."""
+    answers, kept_back = rows.values.display[headers], rows.kept_back[headers]
+    answers[kept_back] = None
+    return answers, [[] if kept else said for kept, said in zip(kept_back, _qualifiers(rows, headers), strict=True)]
 
 
 def _qualifiers(rows: Rows, positions: Positions) -> list[list[str]]:
@@ -172,11 +192,11 @@ def _files(rows: Rows, positions: Positions) -> list[str | None]:
     return files
 
 
-def _normal_ranges(rows: Rows, vocabulary: Vocabulary, positions: Positions) -> list[str | None]:
-    """The normal range of each numeric test, None where none is stated."""
+def _normal_ranges(rows: Rows, details: Details, vocabulary: Vocabulary, positions: Positions) -> list[str | None]:
+    """The normal range of each numeric test, as `test_status.normal_limits` has it, None where there is none."""
     tests = (rows.categories.category[positions] == TEST) & (rows.values.value_type[positions] == NUMERIC)
     asked = rows.values.question[positions]
-    lows, highs = (rows.ranges[name][positions].tolist() for name in ("low_normal", "hi_normal"))
+    lows, highs = (limits.tolist() for limits in normal_limits(rows, details, positions))
     precisions = vocabulary.precision[asked].tolist()
     return [
         _range(low, high, precision) if test else None

@@ -18,6 +18,7 @@ from passport_pipeline.sources.lookups import (
     ENCOUNTER_TYPES,
     LOCATIONS,
     MAPPINGS,
+    NAMES,
     PROVIDERS,
     ROLES,
     USERS,
@@ -93,15 +94,21 @@ NO = concept(2, "No")
 
 
 def concepts(
-    *rows: Row, mappings: Iterable[tuple[Any, ...]] = (), drugs: Iterable[tuple[Any, ...]] = ()
+    *rows: Row,
+    mappings: Iterable[tuple[Any, ...]] = (),
+    drugs: Iterable[tuple[Any, ...]] = (),
+    names: Iterable[tuple[Any, ...]] = (),
 ) -> ConceptLookup:
-    """Mappings are (concept_id, source, code[, map type]); drugs (drug_id, name, concept_id, strength)."""
+    """Mappings are (concept_id, source, code[, map type]); drugs (drug_id, name, concept_id, strength); names besides
+    the displayed ones (concept_id, name, locale[, kind]).
+    """
     return ConceptLookup(
         concepts=frame(CONCEPTS, [YES, NO, *rows]),
         mappings=frame(MAPPINGS, [dict(zip(MAPPINGS, (*row, "SAME-AS")[:4], strict=True)) for row in mappings]),
         drugs=frame(DRUGS, [dict(zip(DRUGS, row, strict=True)) for row in drugs]),
         true_id=1,
         false_id=2,
+        names=frame(NAMES, [dict(zip(NAMES, (*row, "full")[:4], strict=True)) for row in names]),
     )
 
 

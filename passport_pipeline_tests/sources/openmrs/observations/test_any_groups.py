@@ -21,8 +21,23 @@ from passport_pipeline_tests.sources.openmrs.observations.dictionary import (
     SET,
     WORDS,
 )
-from passport_pipeline_tests.sources.openmrs.observations.frames import drafts_of, led, obs, observations, visits
+from passport_pipeline_tests.sources.openmrs.observations.frames import (
+    concept,
+    concepts,
+    drafts_of,
+    led,
+    obs,
+    observations,
+    visits,
+)
 
+PARTNER, NAME = 2000, 2001
+KNOWN = concepts(
+    *DICTIONARY.concepts.iloc[2:].to_dict("records"),
+    concept(PARTNER, "Partner's HIV status", "Coded"),
+    concept(NAME, "Mother's name", "Text"),
+    mappings=DICTIONARY.mappings.itertuples(index=False, name=None),
+)
 CHOICES = st.sampled_from(
     [
         (SET, {}),
@@ -41,6 +56,11 @@ CHOICES = st.sampled_from(
         (NOTE, {"value_text": "x"}),
         (NOTE, {"value_text": "x", "encounter_patient_id": 5}),
         (4711, {}),
+        (PARTNER, {}),
+        (PARTNER, {"value_coded": MALARIA}),
+        (PARTNER, {"value_coded": 4711}),
+        (PARTNER, {"value_coded": MALARIA, "encounter_patient_id": 5}),
+        (NAME, {"value_text": "Zawadi"}),
     ]
 )
 GROUPS, ENCOUNTERS = st.one_of(st.none(), st.integers(1, 14)), st.sampled_from([None, None, 1, 2])
@@ -55,7 +75,7 @@ def test_every_row_has_exactly_one_outcome_whatever_the_groups(drawn, random):
     ]
     random.shuffle(rows)
     frame = observations(*rows)
-    drafts = drafts_of(frame, DICTIONARY)
+    drafts = drafts_of(frame, KNOWN)
     rows_of = drafts.outcomes.assign(unit=units_of(frame))
     assert rows_of["row_id"].tolist() == [row["obs_id"] for row in rows]
     assert set(rows_of["outcome"]) <= {"lead", "attached", "parked", "skipped"}
@@ -76,3 +96,4 @@ def test_every_row_has_exactly_one_outcome_whatever_the_groups(drawn, random):
     answers = rows_of[rows_of["role"] == "answer"]
     assert set(answers["record"]) <= set(visits(drafts)["record"])
     assert sum(map(len, visits(drafts)["lines"])) == len(answers)
+    assert "Zawadi" not in drafts.records.drop(columns="concept").to_csv()

@@ -79,7 +79,7 @@ def test_codes_are_compared_without_regard_to_case_and_narrower_maps_are_not_the
     ("code", "role"),
     [
         ("Coded Diagnosis", "diagnosis"),
-        ("Non-Coded Diagnosis", "non_coded_diagnosis"),
+        ("Non-Coded Diagnosis", "diagnosis"),
         ("Diagnosis certainty", "certainty"),
         ("Diagnosis Order", "order"),
         ("Diagnosis Concept Set", "set"),
@@ -90,7 +90,7 @@ def test_the_diagnosis_construct_is_known_by_its_roles(code, role):
     decision = categorise(observations(obs(1, 100, value_coded=HEADACHE)), dictionary).iloc[0]
     assert decision["role"] == role
     assert decision["point"] == 2
-    assert (decision["category"] == "condition") == (role in {"diagnosis", "non_coded_diagnosis"})
+    assert (decision["category"] == "condition") == (role == "diagnosis")
 
 
 def test_the_class_of_the_answer_comes_before_the_question():
