@@ -17,7 +17,7 @@ from typing import Any
 import pandas as pd
 
 from passport_pipeline.core.digests import Digest
-from passport_pipeline.core.row_references import References
+from passport_pipeline.core.row_references import Ids, References
 from passport_pipeline.core.windows import month_of
 from passport_pipeline.sources import lookups as neutral
 from passport_pipeline.sources.base import Fingerprint
@@ -146,6 +146,9 @@ class MemoryStream:
 
     def references(self, rows: pd.DataFrame) -> References:
         return References.of({"person": rows["person_id"].to_numpy()})
+
+    def naming(self, rows: pd.DataFrame, concepts: Ids) -> pd.DataFrame:
+        return rows.iloc[:0][["row_id", "day"]].assign(concept_id=0)
 
     def unknown_references(self, lookups: neutral.Lookups, rows: pd.DataFrame) -> dict[str, set[int]]:
         return {}

@@ -126,6 +126,7 @@ def verify(
 @failing_in_json
 def status(hospital: HospitalOption = None, as_json: JsonOption = False) -> None:
     """Show what the passport holds of each hospital, and when it was last brought up to date."""
+    from passport_pipeline.cli.held_concepts import held_concepts_lines, held_json, held_of
     from passport_pipeline.cli.tables import status_table
     from passport_pipeline.connections.run import Connections
     from passport_pipeline.passport.days.state import status_of
@@ -133,10 +134,12 @@ def status(hospital: HospitalOption = None, as_json: JsonOption = False) -> None
     with closing(Connections()) as connections:
         chosen = chosen_hospitals(connections, hospital)
         statuses = [status_of(connections.passport, each.key) for each in chosen]
+        held = held_of(connections.batches, [each.key for each in chosen])
     if as_json:
-        print_json({"hospitals": [each.to_json() for each in statuses]})
+        print_json({"hospitals": [{**each.to_json(), "heldConcepts": held_json(held, each.key)} for each in statuses]})
     else:
         status_table(statuses)
+        held_concepts_lines(held)
 
 
 @app.command(epilog="Example: passport-pipeline init, and to take it back: passport-pipeline init --undo")

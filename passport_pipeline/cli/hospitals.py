@@ -34,17 +34,23 @@ ReasonOption = Annotated[str, typer.Option("--reason", help="Why; it is stored w
 @failing_in_json
 def list_hospitals(as_json: JsonOption = False) -> None:
     """List every hospital: whether it takes part, since when and why, and how it stands."""
+    from passport_pipeline.cli.held_concepts import held_concepts_lines, held_json, held_of
     from passport_pipeline.cli.tables import hospitals_table
     from passport_pipeline.connections.run import Connections
     from passport_pipeline.passport.hospitals.state import hospital_states
 
     with closing(Connections()) as connections:
         states = hospital_states(connections.passport, connections.hospitals)
+        held = held_of(connections.batches, states)
     if as_json:
-        listed = [{"key": key, **_registered(connections, key), **state.to_json()} for key, state in states.items()]
+        listed = [
+            {"key": key, **_registered(connections, key), **state.to_json(), "heldConcepts": held_json(held, key)}
+            for key, state in states.items()
+        ]
         print_json({"hospitals": listed})
     else:
         hospitals_table(states.values(), connections.hospitals)
+        held_concepts_lines(held)
 
 
 @hospitals_app.command(epilog="Example: passport-pipeline hospitals pause central --reason 'the server moves'")
@@ -84,8 +90,33 @@ def retire(key: KeyArgument, reason: ReasonOption, by: ByOption) -> None:
 
 
 @hospitals_app.command(epilog="Example: passport-pipeline hospitals accept central --reason 'a ward was split off'")
-def accept(key: KeyArgument, reason: ReasonOption, by: ByOption) -> None:
-    """Let a hospital that is held back lose what it is about to lose, for a day: its windows are loaded as they are."""
+def accept(  # noqa: PLR0917 - whose, who, why, and what of it
+    key: KeyArgument,
+    by: ByOption,
+    reason: ReasonOption = "",
+    dictionary: Annotated[
+        bool, typer.Option("--dictionary", help="Let changes of its dictionary through that are held back.")
+    ] = False,
+    concept: Annotated[
+        list[int] | None,
+        typer.Option("--concept", help="With --dictionary: those of this concept alone (may be repeated)."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="With --dictionary: show what they concern, and change nothing.")
+    ] = False,
+) -> None:
+    """Let a hospital that is held back lose what it is about to lose, for a day: its windows are loaded as they are.
+
+    With --dictionary, let changes of its dictionary through that are held back, for good: with the next runs all
+    records with these concepts say what the dictionary says now.
+    """
+    if dictionary:
+        from passport_pipeline.cli.held_concepts import accept_dictionary
+
+        accept_dictionary(key, reason, by, only=concept or (), dry_run=dry_run)
+        return
+    if concept or dry_run:
+        raise typer.BadParameter("--concept and --dry-run are for --dictionary")
     from passport_pipeline.connections.run import Connections
     from passport_pipeline.passport.hospitals.held_back import accept as accept_loss
     from passport_pipeline.windows.hospital_plausibility import known_now

@@ -20,7 +20,7 @@ import pandas as pd
 from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.config.settings import Settings
 from passport_pipeline.core.digests import Digest
-from passport_pipeline.core.row_references import References
+from passport_pipeline.core.row_references import Ids, References
 from passport_pipeline.sources.clock import Clock
 from passport_pipeline.sources.drafts import Drafter
 from passport_pipeline.sources.findings import Preflight
@@ -151,6 +151,12 @@ class Stream(Drafter, Protocol):
 
     def references(self, rows: pd.DataFrame) -> References:
         """What rows refer to, as ids by kind."""
+        ...
+
+    def naming(self, rows: pd.DataFrame, concepts: Ids) -> pd.DataFrame:
+        """The rows that have one of these concepts as question or answer: row_id and concept_id int64, day
+        datetime64[s]; one row for each concept of a row.
+        """
         ...
 
     def unknown_references(self, lookups: Lookups, rows: pd.DataFrame) -> Mapping[str, Collection[int]]:

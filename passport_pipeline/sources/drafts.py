@@ -26,8 +26,17 @@ ENCOUNTERS = "encounters"
 # Why a row is parked of which no record can be made as it is.
 UNKNOWN_CONCEPT, INVALID_VALUE, INVALID_DATE = "unknown_concept", "invalid_value", "invalid_date"
 NO_VALUE = "no_value"
+HELD_CONCEPT = "held_concept"
 UNREADABLE, ENCOUNTER_OF_ANOTHER_PATIENT = "unreadable", "encounter_of_another_patient"
-REASONS = (UNKNOWN_CONCEPT, INVALID_DATE, INVALID_VALUE, NO_VALUE, UNREADABLE, ENCOUNTER_OF_ANOTHER_PATIENT)
+REASONS = (
+    UNKNOWN_CONCEPT,
+    HELD_CONCEPT,
+    INVALID_DATE,
+    INVALID_VALUE,
+    NO_VALUE,
+    UNREADABLE,
+    ENCOUNTER_OF_ANOTHER_PATIENT,
+)
 
 NOT_MATCHED = "not_matched"
 """Why a row is parked whose person is not matched yet; the other reasons are those of identity.matching."""

@@ -35,6 +35,7 @@ CONCEPTS = {
     "display_precision": "Int64",
     "allow_decimal": "boolean",
     "retired": "bool",
+    "held_from": "datetime64[us]",
 }
 NAMES = {"concept_id": "int64", "name": "str", "locale": "str", "kind": "str"}
 MAPPINGS = {"concept_id": "int64", "source": "str", "code": "str", "map_type": "str"}
@@ -87,7 +88,9 @@ class ConceptLookup:
     """The concepts in use: asked, answered, given as a drug, members of a set in use, true and false.
 
     concepts  CONCEPTS; null may be name, handler (what stores complex values), units, the ranges, display_precision,
-              allow_decimal. Ranges are in `units`. The name is chosen by the hospital's locale chain.
+              allow_decimal, held_from (rows that were entered since, by the hospital's clock, wait for a decision about
+              the concept: windows.held_concepts). Ranges are in `units`. The name is chosen by the hospital's locale
+              chain.
     mappings  MAPPINGS, one row a mapping; map_type may be null
     drugs     DRUGS in use; strength may be null
     ranges    CONCEPT_RANGES, one row a range that is for some persons alone, as `criteria` say; limits may be null

@@ -6,6 +6,7 @@ window needs more than they hold. What does not: reading them (sources), where f
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from functools import lru_cache
 
 import pandas as pd
@@ -15,6 +16,7 @@ from passport_pipeline.identity.matching import IDENTITY_VERSION, national_ids
 from passport_pipeline.sources.base import Lookup, LookupKind, Source
 from passport_pipeline.sources.frames import IDENTIFIERS, held
 from passport_pipeline.sources.lookups import ConceptLookup, LocationLookup, Lookups, ProviderLookup
+from passport_pipeline.windows.held_concepts import hold_back_changes
 
 KINDS: tuple[LookupKind, ...] = ("concepts", "providers", "locations")
 CONCEPTS, PROVIDERS, LOCATIONS = KINDS
@@ -25,9 +27,16 @@ COLUMNS_VERSION = "3"
 
 
 def renew_lookup(source: Source, batches: Batches, kind: LookupKind) -> Lookup:
-    """Read one lookup and store it. Raises SourceError, BatchError."""
+    """Read one lookup and store it; of concepts whose changes are held back, the entry that is stored stays. Raises
+    SourceError, BatchError.
+    """
+    at = datetime.now(UTC)
     lookup = source.lookup(kind)
-    texts = {"hash": lookup.content_hash(), "columns": COLUMNS_VERSION}
+    if isinstance(lookup, ConceptLookup):
+        last_read = (batches.read_texts(source.hospital.key, kind) or {}).get("readAt")
+        before = datetime.fromisoformat(last_read) if last_read else None
+        lookup = hold_back_changes(source.hospital, batches, lookup, before, at)
+    texts = {"hash": lookup.content_hash(), "columns": COLUMNS_VERSION, "readAt": at.isoformat()}
     batches.write_frames(source.hospital.key, kind, lookup.frames(), texts)
     return lookup
 

@@ -25,14 +25,14 @@ def source(database, open_source):
 
 @pytest.fixture
 def case(servers, make_database, readonly_url, settings, monkeypatch, tmp_path):
-    """case(file, *national ids, zone=, first=, before=, more=, lines=) -> the connections of a loaded OpenMRS 2.8
-    hospital, `case`, that holds a case, with SQL before it and more SQL after it, and whose patients with these ids the
-    passport knows. `first` are the ids with which the case goes on in tables: it was written behind others. `lines`
-    are more of the hospital's in hospitals.yaml.
+    """case(file, *national ids, zone=, first=, before=, more=, lines=, text=) -> the connections of a loaded OpenMRS
+    2.8 hospital, `case`, that holds a case, with SQL before it and more SQL after it, and whose patients with these ids
+    the passport knows. `first` are the ids with which the case goes on in tables: it was written behind others. `lines`
+    are more of the hospital's in hospitals.yaml, `text` stands in for the case's own.
     """
     with ExitStack() as stack:
 
-        def make(name, *national_ids, zone="Africa/Kigali", first=None, before="", more="", lines=()):
+        def make(name, *national_ids, zone="Africa/Kigali", first=None, before="", more="", lines=(), text=None):
             script, dump = CASES / name, DUMPS / "schema-2.8.sql.gz"
             if not script.exists() or not dump.exists():
                 pytest.skip(f"the case {name} is not beside this project")
@@ -40,7 +40,7 @@ def case(servers, make_database, readonly_url, settings, monkeypatch, tmp_path):
             servers.load_dump(database, dump)
             whole = tmp_path / "case.sql.gz"
             ids = (f"ALTER TABLE {table} AUTO_INCREMENT = {number};" for table, number in (first or {}).items())
-            parts = ((CASES / "00-base-and-common.sql").read_text(), before, *ids, script.read_text(), more)
+            parts = ((CASES / "00-base-and-common.sql").read_text(), before, *ids, text or script.read_text(), more)
             whole.write_bytes(gzip.compress("\n".join(parts).encode()))
             servers.load_dump(database, whole)
             monkeypatch.setenv("CASE_URL", readonly_url(database))

@@ -4,10 +4,11 @@ import dagster as dg
 
 from passport_pipeline.connections.run import Connections
 from passport_pipeline.orchestration.assets.error_handling import TRANSIENT_RETRIES, failing_clearly
-from passport_pipeline.orchestration.assets.metadata_tables import columns_of
+from passport_pipeline.orchestration.assets.metadata_tables import columns_of, held_changes_table
 from passport_pipeline.orchestration.partitions import hospitals
 from passport_pipeline.sources.base import LookupKind
 from passport_pipeline.windows import lookups
+from passport_pipeline.windows.held_concepts import held_concepts
 from passport_pipeline.windows.hospital_plausibility import review_hospital
 
 of_a_hospital = dg.asset(
@@ -28,6 +29,9 @@ def lookup_asset(kind: LookupKind, description: str) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult[None]:
         with connections.admitted(context.partition_key) as source:
             renewed = lookups.renew_lookup(source, connections.batches, kind)
+        held = held_concepts(context.partition_key, connections.batches) if kind == "concepts" else None
+        if held:
+            context.log.warning(held.description)
         frames = renewed.frames()
         main = frames.pop(kind)
         return dg.MaterializeResult(
@@ -36,6 +40,7 @@ def lookup_asset(kind: LookupKind, description: str) -> dg.AssetsDefinition:
                 "dagster/partition_row_count": len(main),
                 "dagster/column_schema": columns_of(main.dtypes),
                 **{f"{name}_rows": len(frame) for name, frame in frames.items()},
+                **({"held_back": held_changes_table(held)} if held else {}),
             },
         )
 

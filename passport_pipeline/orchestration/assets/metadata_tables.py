@@ -18,10 +18,13 @@ from passport_pipeline.sources.hospital_survey import HospitalSurvey
 from passport_pipeline.verification.hospital import HospitalVerification
 from passport_pipeline.verification.row_diff import ROW_STATES
 from passport_pipeline.verification.window import DayCheck
+from passport_pipeline.windows.held_concepts import HeldConcepts
 from passport_pipeline.windows.hospital_plausibility import HospitalChange
 from passport_pipeline.windows.plausibility import Plausibility
 
 DAYS_SHOWN = 100
+
+CHANGES = ("concept_id", "name", "what", "before", "now")
 
 Cell = int | str
 Metadata = dict[str, int | dg.TableMetadataValue | dg.MarkdownMetadataValue]
@@ -45,6 +48,12 @@ def counts_table(name: str, counts: Mapping[str, int]) -> dg.TableMetadataValue:
     """Counts by code, the largest first."""
     ranked = sorted(counts.items(), key=lambda item: -item[1])
     return table((name, "n"), ranked)
+
+
+def held_changes_table(held: HeldConcepts) -> dg.TableMetadataValue:
+    """The changes of a dictionary that are held back."""
+    rows = ((str(change["concept_id"]), *(str(change[name]) for name in CHANGES[1:])) for change in held.to_json())
+    return table(("concept", *CHANGES[1:]), rows)
 
 
 def accounting_table(days: Iterable[DayCheck]) -> dg.TableMetadataValue:

@@ -78,6 +78,21 @@ def accept(  # noqa: PLR0917 - whose, why, who, and what it has now
     return state_of(passport, key)
 
 
+@answering("recording which changes of a dictionary were let through")
+def record_accepted_changes(  # noqa: PLR0917 - whose, what, why, who
+    passport: Passport, registered: Iterable[str], key: str, concepts: Iterable[int], reason: str, by: str
+) -> None:
+    """Add to a hospital's history who let the changes of these concepts through, and why. Raises ConfigurationError (an
+    unknown hospital, no reason, no name), PassportError.
+    """
+    states, now = hospital_states(passport, registered), passport.now()
+    state = states[key].state if key in states else ""
+    entry = history_entry(states, key, state, reason, by, "is to have another dictionary", now)
+    entry["reason"] = f"changes of the dictionary let through (concepts {', '.join(map(str, concepts))}): {reason}"
+    change = {"$push": {"stateHistory": entry}, "$setOnInsert": {"state": state}}
+    passport[SOURCE_HOSPITALS].update_one({"_id": key}, change, upsert=True)
+
+
 @answering("recording that a hospital was let through")
 def record_let_through(passport: Passport, key: str, known: Known) -> None:
     """An operator has let all windows of a hospital through: what it has now, `known`, is right. If it was held back,

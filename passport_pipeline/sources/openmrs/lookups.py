@@ -48,6 +48,7 @@ def read_concepts(database: Database) -> ConceptLookup:
         concepts = read.concepts(ids)
         names = read.names(ids)
         shown = concept_names(names, database.hospital.settings.locales)
+        concepts["held_from"] = pd.NaT
         concepts["name"] = clean(concepts["concept_id"].map(shown))
         return ConceptLookup(
             concepts=shaped(concepts, CONCEPTS),

@@ -3,8 +3,8 @@
 Such a driver spends its time on each field of each row. So the server joins the rows into one long text (GROUP_CONCAT):
 each is the bytes that its checksum covers (row_definition), and ends with a random separator, so that no value holds
 it. Each text follows its length, so that texts are taken apart with a few operations on whole arrays; those that are
-not stored as UTF-8 are sent again as the server converts them. The providers are sent once for each encounter. All is
-one statement, hence one moment and one round trip.
+not stored as UTF-8 are sent again as the server converts them. The providers are sent once for each encounter, and the
+rows' own reference ranges beside them. All is one statement, hence one moment and one round trip.
 
 The server cuts a text that is longer than its `max_allowed_packet`. The last separator and the number of rows show
 that, and the ids are read again in halves. One row that is too long by itself is read without its texts, with the
@@ -37,7 +37,6 @@ from passport_pipeline.sources.mysql.schema import Schema
 from passport_pipeline.sources.mysql.survey import Ranges
 from passport_pipeline.sources.mysql.survey_reading import within
 from passport_pipeline.sources.openmrs.observations.row_definition import (
-    DOUBLES,
     PACKED,
     TEXTS,
     ObservationRows,
@@ -45,16 +44,19 @@ from passport_pipeline.sources.openmrs.observations.row_definition import (
     place_of_provider,
     sized,
 )
-from passport_pipeline.sources.openmrs.tables import obs
+from passport_pipeline.sources.openmrs.tables import obs, obs_reference_range
 
 DATES = ("dated", "encounter_datetime", "obs_datetime", "value_datetime", "date_created", "birthdate")
+
+RANGES = {f"range_{bound}": bound for bound in ("low_critical", "low_normal", "hi_normal", "hi_critical")}
+"""The limits of a row's own reference range, by their names in frames."""
 
 UUIDS = ("obs_uuid", "person_uuid", "encounter_uuid")
 
 _MARK = secrets.token_hex(8)
 _END = f"|{_MARK}".encode()
 _BAR, _EQUALS, _ZERO = b"|=0"
-_TYPES: dict[str, pa.DataType] = {name: pa.float64() if name in DOUBLES else pa.int64() for name in PACKED}
+_TYPES: dict[str, pa.DataType] = {name: pa.float64() if name == "value_numeric" else pa.int64() for name in PACKED}
 _AS_DATES = _TYPES | dict.fromkeys(DATES, pa.timestamp("us"))
 _AS_STORED = _TYPES | dict.fromkeys(DATES, pa.string())
 _ENTERED: dict[str, pa.DataType] = dict.fromkeys(
@@ -66,10 +68,11 @@ _Places = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Packed:
-    """Observations, and the providers of their encounters, as the server sent them."""
+    """Observations, the providers of their encounters, and the rows' reference ranges, as the server sent them."""
 
     rows: bytes
     providers: bytes
+    ranges: bytes
     unreadable: Sequence[Unreadable] = ()
 
 
@@ -86,7 +89,7 @@ class Unreadable(NamedTuple):
 def read_packed(connection: sa.Connection, schema: Schema, ranges: Ranges, first: datetime, after: datetime) -> Packed:
     """The live rows in these id ranges of days from `first` until before `after`. Raises SourceError."""
     rows = ObservationRows(schema)
-    whole: dict[str, list[bytes]] = {"rows": [], "providers": []}
+    whole: dict[str, list[bytes]] = {"rows": [], "providers": [], "ranges": []}
     unreadable: list[Unreadable] = []
     parts = [ranges]
     while parts:
@@ -99,15 +102,16 @@ def read_packed(connection: sa.Connection, schema: Schema, ranges: Ranges, first
             parts += halves
         else:
             unreadable += map(Unreadable._make, connection.execute(_without_texts(rows, part, first, after)))
-    return Packed(b"".join(whole["rows"]), b"".join(whole["providers"]), unreadable)
+    joined = {kind: b"".join(parts_of_kind) for kind, parts_of_kind in whole.items()}
+    return Packed(joined["rows"], joined["providers"], joined["ranges"], unreadable)
 
 
 def unpacked(schema: Schema, packed: Packed) -> pa.Table:
     """The rows, in no order.
 
-    Columns, as reading describes them: PACKED (int64, DOUBLES float64, DATES timestamp[us]; all of
+    Columns, as reading describes them: PACKED (int64, value_numeric float64, DATES timestamp[us]; all of
     DATES string, as they are stored, where one is no date), TEXTS and `providers` (large_string), `row_crc` and
-    `encounter_patient_id` (int64), `unreadable` (bool).
+    `encounter_patient_id` (int64), `unreadable` (bool), RANGES (float64).
     """
     rows, unreadable = ObservationRows(schema), packed.unreadable
     lines = packed.rows.split(_END)[:-1]
@@ -133,6 +137,7 @@ def unpacked(schema: Schema, packed: Packed) -> pa.Table:
         covering[at] = zlib.crc32(b"|@%d" % patient, covering[at])
     columns["row_crc"] = pa.array(covering, pa.int64())
     columns["encounter_patient_id"] = pa.array(map(patients.get, range(len(covering))), pa.int64())
+    columns |= _ranges(packed.ranges, columns["obs_id"])
     columns["unreadable"] = pa.array([False] * len(lines) + [True] * len(unreadable))
     return pa.table(columns)
 
@@ -150,6 +155,11 @@ def _statement(rows: ObservationRows, ranges: Ranges, first: datetime, after: da
         # Joined in this order: otherwise a server may read the providers of all encounters.
         providers = _joined("providers", sa.func.concat_ws("|", sa.func.concat_ws(",", *numbers), _MARK))
         statements.append(providers.select_from(joined).prefix_with("STRAIGHT_JOIN"))
+    if rows.schema.has("obs_reference_range", "obs_id"):
+        own = obs_reference_range.c
+        limits = sa.func.concat_ws(",", own.obs_id, *(sa.func.ifnull(own[name], "") for name in RANGES.values()))
+        own_ranges = _joined("ranges", sa.func.concat(limits, f"|{_MARK}"))
+        statements.append(own_ranges.where(within(own.obs_id, ranges)))
     return sa.union_all(*statements)
 
 
@@ -291,6 +301,14 @@ def _providers(content: bytes, encounters: Any) -> tuple[Any, Any]:
     providers = pc.if_else(pc.equal(listed, _text("")), None, listed).take(positions)
     digits = pa.array(checksums, pa.large_string()).take(positions)
     return providers, pc.fill_null(digits, _text("0")).cast(pa.large_binary())
+
+
+def _ranges(content: bytes, rows: Any) -> dict[str, Any]:
+    """RANGES of rows with these ids, null where a row has none."""
+    types: dict[str, pa.DataType] = {"obs_id": pa.int64(), **dict.fromkeys(RANGES, pa.float64())}
+    entries = _csv(content.replace(_END, b"\n"), types)
+    positions = pc.index_in(rows, entries["obs_id"].combine_chunks())
+    return {name: entries[name].combine_chunks().take(positions) for name in RANGES}
 
 
 def _entry_checksums(entered: pa.Table, starts: npt.NDArray[np.intp]) -> list[str]:

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
+import numpy as np
 import pandas as pd
 
-from passport_pipeline.core.row_references import References
+from passport_pipeline.core.row_references import Ids, References
 from passport_pipeline.sources.mysql.connection import Database
 from passport_pipeline.sources.mysql.survey import Survey
 from passport_pipeline.sources.mysql.table_reader import TableReader
@@ -23,6 +24,7 @@ from passport_pipeline.sources.openmrs.observations.row_definition import Observ
 from passport_pipeline.sources.openmrs.observations.withdrawn import withdrawn_rows
 
 OBSERVATIONS = drafting.STREAM
+_CONCEPTS = ("concept_id", "value_coded")
 
 
 class Observations:
@@ -39,6 +41,14 @@ class Observations:
         """As Stream.references; also of kind `named`: what a value may name by its number or uuid (`key_of`)."""
         named = References.of({"named": stored_references.keys(rows)})
         return References.union([references(rows), named])
+
+    def naming(self, rows: pd.DataFrame, concepts: Ids) -> pd.DataFrame:
+        """As Stream.naming."""
+        columns = ["obs_id", "day"]
+        named = [rows[[*columns, column]].set_axis([*columns, "concept_id"], axis=1) for column in _CONCEPTS]
+        every = pd.concat(named).dropna(subset="concept_id")
+        found = every[np.isin(every["concept_id"], concepts)].drop_duplicates()
+        return found.rename(columns={"obs_id": "row_id"}).astype({"concept_id": "int64"})
 
     def load_survey(self, frames: Mapping[str, pd.DataFrame], texts: Mapping[str, str]) -> Survey | None:
         """As Stream.load_survey: surveys of versions before 0.2 cannot be read any more."""

@@ -22,6 +22,7 @@ from passport_pipeline.sources.drafts import (
     DATE,
     DATETIME,
     DRUG,
+    HELD_CONCEPT,
     INVALID_DATE,
     INVALID_VALUE,
     NUMERIC,
@@ -55,7 +56,8 @@ class Values:
     value_type  one of the nine types, None where the row has no value
     display     the answer as text, None where there is none or it is not valid
     dosage      the strength of the drug answered, None where unknown
-    reason      why the value cannot be shown (UNKNOWN_CONCEPT, INVALID_DATE, INVALID_VALUE), None where it can
+    reason      why the value cannot be shown (UNKNOWN_CONCEPT, HELD_CONCEPT, INVALID_DATE, INVALID_VALUE), None where
+                it can
     question    position of the question in the vocabulary, -1 where unknown
     answer      position of the coded answer, -1 where there is none or it is unknown
     stored      the value is an entry of another table, such as a location
@@ -170,6 +172,10 @@ def describe(observations: pd.DataFrame, vocabulary: Vocabulary, stored: Stored 
     display, dosage, reason = _objects(truth), _objects(truth), _objects(truth)
     reason[question == -1] = UNKNOWN_CONCEPT
     reason[pd.isna(vocabulary.name[question])] = UNKNOWN_CONCEPT
+
+    entered = observations["date_created"].to_numpy(dtype="datetime64[us]")
+    for position in (question, answer):
+        reason[entered >= vocabulary.held_from[position]] = HELD_CONCEPT
 
     coded = (kinds == CODED) | ((kinds == BOOLEAN) & truth)
     display[coded] = vocabulary.name[answer[coded]]

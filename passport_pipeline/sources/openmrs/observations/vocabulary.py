@@ -52,8 +52,9 @@ class Vocabulary:
     """The concepts of one hospital by position. Every array ends with the unknown concept, which is at -1.
 
     name (the displayed one), uuid, datatype, concept_class, units: str or None; datatype_key, class_key: folded for
-    comparing; display_precision, low_absolute ... hi_absolute: float, NaN where not stated or a placeholder. `asked`
-    has each as a draft names it; `names` are all names of all of them.
+    comparing; display_precision, low_absolute ... hi_absolute: float, NaN where not stated or a placeholder; held_from:
+    datetime64[us], NaT where the concept is not held back. `asked` has each as a draft names it; `names` are all names
+    of all of them.
     """
 
     def __init__(self, lookup: ConceptLookup) -> None:
@@ -74,6 +75,7 @@ class Vocabulary:
                 for column in ("low_absolute", "low_critical", "low_normal", "hi_normal", "hi_critical", "hi_absolute")
             }
         )
+        self.held_from = np.append(concepts["held_from"].to_numpy(dtype="datetime64[us]"), np.datetime64("NaT"))
         self.precision = _floats(concepts["display_precision"])
         whole = concepts["allow_decimal"].astype("boolean").eq(False).fillna(value=False)
         self.precision[:-1][whole.to_numpy(dtype=bool)] = np.nan

@@ -14,8 +14,10 @@ from passport_pipeline.config.settings import Settings
 from passport_pipeline.core.digests import Digest
 from passport_pipeline.core.errors import SourceUnreachable
 from passport_pipeline.sources.mysql.connection import LONGEST_TEXT
+from passport_pipeline.sources.openmrs.observations.packed_rows import RANGES
 from passport_pipeline.sources.openmrs.observations.reading import OBSERVATION_COLUMNS, read_observations
 from passport_pipeline.sources.openmrs.observations.row_definition import NUMBERS_AND_DATES, TEXTS, ObservationRows
+from passport_pipeline.sources.openmrs.tables import obs_reference_range
 from passport_pipeline_tests.sources.inserting import CREATED, VERSIONS
 from passport_pipeline_tests.sources.observing import full_survey, open_database, window_cells
 from passport_sample.generator import generate
@@ -53,7 +55,7 @@ def joined(opened, cells_of=MONTH, batch_rows=20_000, **session):
 def field_by_field(opened, month=MONTH):
     """The same rows, each column by itself as the driver gives it."""
     rows = ObservationRows(opened.schema)
-    of = {"obs": rows.obs, "encounter": rows.encounter, "person": rows.person, "obs_reference_range": rows.range}
+    of = {"obs": rows.obs, "encounter": rows.encounter, "person": rows.person}
     columns = [opened.schema.column(of[table], column).label(name) for name, table, column in NUMBERS_AND_DATES]
     labelled = {"unit_id": rows.unit_id, "dated": rows.dated, "providers": rows.providers}
     labelled |= {"encounter_patient_id": rows.encounter_patient, "unreadable": sa.literal(value=False)}
@@ -62,9 +64,13 @@ def field_by_field(opened, month=MONTH):
         *(opened.schema.column(of[table], column).label(name) for name, table, column in TEXTS),
         *(column.label(name) for name, column in labelled.items()),
         rows.checksum.label("row_crc"),
+        *(opened.schema.column(obs_reference_range, column).label(name) for name, column in RANGES.items()),
     ).where(rows.live == 1)
     with opened.reading() as connection:
-        result = connection.execute(statement.select_from(rows.joined))
+        ranged = rows.joined
+        if opened.schema.has("obs_reference_range"):
+            ranged = ranged.outerjoin(obs_reference_range, obs_reference_range.c.obs_id == rows.obs.c.obs_id)
+        result = connection.execute(statement.select_from(ranged))
         frame = pd.DataFrame([tuple(row) for row in result.all()], columns=list(result.keys()), dtype="object")
     has_datetime = frame["value_datetime"].notna()
     for name in DATES:
