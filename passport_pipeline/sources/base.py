@@ -149,6 +149,12 @@ class Stream(Drafter, Protocol):
         """Read the result of Survey.to_frames; None where it comes from a version that cannot be read any more."""
         ...
 
+    def decided(self, lookups: Lookups, hospital: Hospital) -> pd.DataFrame:
+        """What the hospital's overlays decide of concepts, as far as records depend on it: concept_id int64, decided
+        str, for each concept that they name.
+        """
+        ...
+
     def references(self, rows: pd.DataFrame) -> References:
         """What rows refer to, as ids by kind."""
         ...

@@ -37,7 +37,9 @@ UNBUILDABLE = "unbuildable"
 
 EMPTY_GROUP = "empty_group"
 PART_WITHOUT_DIAGNOSIS = "diagnosis_part_without_diagnosis"
-SKIP_REASONS = (EMPTY_GROUP, PART_WITHOUT_DIAGNOSIS)
+IGNORED = "ignored"
+"""Why a row is skipped of whose question people decided so."""
+SKIP_REASONS = (EMPTY_GROUP, PART_WITHOUT_DIAGNOSIS, IGNORED)
 
 CONDITION, MEDICATION, TEST, VISIT, IMAGE = "condition", "medication", "test", "visit", "image"
 RECORD_TYPES = (CONDITION, MEDICATION, TEST, VISIT, IMAGE)

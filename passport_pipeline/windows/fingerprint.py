@@ -2,8 +2,8 @@
 
     common     the versions of the rules and of the contract, the hospital's name, zone and settings of rules
     entries    only the lookup entries that the day's rows refer to, directly or through another: a concept with its
-               names and mappings, a drug, a provider, a role, a user with their provider, a location, an encounter
-               type, and the concepts of true and false where a boolean is shown
+               names, mappings and what overlays decide of it, a drug, a provider, a role, a user with their provider,
+               a location, an encounter type, and the concepts of true and false where a boolean is shown
     matches    only of the day's persons: the passport's patient, or why there is none
 
 So a renamed concept or a newly registered patient makes only those days stale that show it.
@@ -106,8 +106,10 @@ class Dependencies:
             true=concepts.concepts["concept_id"] == (concepts.true_id or -1),
             false=concepts.concepts["concept_id"] == (concepts.false_id or -1),
         )
+        streams = system_of(self.hospital).streams.values()
+        decided = [stream.decided(self.lookups, self.hospital) for stream in streams]
         return {
-            "concept": _Entries("concept_id", asked, concepts.mappings, concepts.names),
+            "concept": _Entries("concept_id", asked, concepts.mappings, concepts.names, *decided),
             "drug": _Entries("drug_id", concepts.drugs),
             "provider": _Entries("provider_id", providers.providers),
             "role": _Entries("encounter_role_id", providers.roles),

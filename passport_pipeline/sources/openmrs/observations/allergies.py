@@ -45,7 +45,7 @@ from passport_pipeline.sources.openmrs.observations.allergy_answers import (
     takes_back,
 )
 from passport_pipeline.sources.openmrs.observations.categories import DEEPEST, affirmed, around
-from passport_pipeline.sources.openmrs.observations.evidence import EVIDENCE, VETOES
+from passport_pipeline.sources.openmrs.observations.evidence import VETOES
 from passport_pipeline.sources.openmrs.observations.grouping import Grouped, Rows
 from passport_pipeline.sources.openmrs.observations.interpretation import Interpretation
 from passport_pipeline.sources.openmrs.observations.vocabulary import Flags, Positions
@@ -206,14 +206,14 @@ class _Reading:
         """Rows that are diagnoses, or were until a veto."""
         role = self._rows.categories.role
         diagnosed: Flags = np.isin(role, (evidence.DIAGNOSIS, evidence.NON_CODED_DIAGNOSIS))
-        return diagnosed | _CONDITIONS[self._rows.categories.rule]
+        diagnosed |= self._rows.categories.evident == CONDITION
+        return diagnosed
 
     def _around(self, chosen: Positions) -> Flags:
         return around(chosen, self._rows.parent, self._questions.taken_back_around[self._question])
 
 
 _ABOUT_OTHERS = [number for number, veto in enumerate(VETOES) if veto.beside]
-_CONDITIONS: Flags = np.array([rule.category == CONDITION for rule in EVIDENCE], dtype=bool)
 
 
 def _taken_back(rows: Rows) -> Flags:

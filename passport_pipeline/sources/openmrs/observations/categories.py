@@ -18,6 +18,7 @@ from passport_pipeline.sources.lookups import ConceptLookup
 from passport_pipeline.sources.openmrs.names import fold
 from passport_pipeline.sources.openmrs.observations.evidence import (
     COMMENTS_THAT_TAKE_BACK,
+    DIAGNOSIS_CLASSES,
     DRUG_CLASSES,
     EVIDENCE,
     PATIENT,
@@ -27,6 +28,7 @@ from passport_pipeline.sources.openmrs.observations.evidence import (
     Veto,
 )
 from passport_pipeline.sources.openmrs.observations.name_index import phrases
+from passport_pipeline.sources.openmrs.observations.overlaid import Overlaid
 from passport_pipeline.sources.openmrs.observations.pointers import is_picture
 from passport_pipeline.sources.openmrs.observations.units import units_of
 from passport_pipeline.sources.openmrs.observations.values import Values, describe
@@ -40,24 +42,20 @@ class Categories:
     """The category of each row of a frame, one element a row.
 
     category  condition, medication, test, visit or image (without meaning for a row without a value)
+    evident   the same before a veto made it a visit
     role      the row's role in the diagnosis construct, None where it has none
-    rule      which row of EVIDENCE decided
+    rule      which row of EVIDENCE decided, BY_PEOPLE where an overlay did
     veto      which row of VETOES made it a visit, -1 where none did
     taken_back
               its comment or state, or that of a group around it, takes it back
     """
 
     category: Texts
+    evident: Texts
     role: Texts
     rule: npt.NDArray[np.intp]
     veto: npt.NDArray[np.intp]
     taken_back: Flags
-
-    @property
-    def prescribed(self) -> Flags:
-        """Rows that are a medication by the evidence, whatever a veto made of them."""
-        flags: Flags = np.isin(self.rule, _MEDICATIONS)
-        return flags
 
 
 @dataclass(frozen=True)
@@ -80,16 +78,17 @@ class _CompiledVeto:
 
 
 class Tables:
-    """The tables of evidence for one hospital's dictionary.
+    """The tables of evidence for one hospital's dictionary, under what people decided of it.
 
     yes             by position, which concepts answer yes; `yes_name` is that of the true concept, where it has one
-    drug_questions  by position, which concepts are drugs when they are the question
+    drugs           by position, which concepts are drugs; `diagnoses` are the same of diagnoses
     """
 
-    def __init__(self, vocabulary: Vocabulary) -> None:
+    def __init__(self, vocabulary: Vocabulary, overlaid: Overlaid) -> None:
+        self.overlaid = overlaid
         self.rules = [_compile(rule, vocabulary) for rule in EVIDENCE]
         self.vetoes = [_compile_veto(veto, vocabulary) for veto in VETOES]
-        self.drug_questions = _of_class(vocabulary, DRUG_CLASSES)
+        self.drugs, self.diagnoses = (_of_class(vocabulary, each) for each in (DRUG_CLASSES, DIAGNOSIS_CLASSES))
         self.takes_back = phrases(COMMENTS_THAT_TAKE_BACK)
         self.patient = frozenset(map(fold, PATIENT))
         self.yes = vocabulary.mapped_to(("CIEL:1065",))
@@ -108,7 +107,8 @@ def categorise(observations: pd.DataFrame, concepts: ConceptLookup) -> pd.DataFr
     evidence), why str.
     """
     vocabulary = Vocabulary(concepts)
-    decided = decide(observations, describe(observations, vocabulary), Tables(vocabulary), parents_of(observations))
+    tables = Tables(vocabulary, Overlaid(vocabulary, ()))
+    decided = decide(observations, describe(observations, vocabulary), tables, parents_of(observations))
     why = [
         VETOES[veto].why if veto >= 0 else EVIDENCE[rule].why
         for rule, veto in zip(decided.rule.tolist(), decided.veto.tolist(), strict=True)
@@ -154,12 +154,16 @@ def decide(observations: pd.DataFrame, values: Values, tables: Tables, parents: 
             hit &= picture[undecided]
         chosen[undecided[hit]] = number
         undecided = undecided[~hit]
-    category = np.array([rule.category for rule in EVIDENCE], dtype=object)[chosen]
+    evident = np.array([rule.category for rule in EVIDENCE], dtype=object)[chosen]
     role = _roles(values, tables.rules)
-    veto = _vetoed(observations, values, chosen, tables, parents)
+    by_people = tables.overlaid.categories(values.question, values.value_type)
+    decided = pd.notna(by_people)
+    chosen[decided], evident[decided] = BY_PEOPLE, by_people[decided]
+    role[decided] = tables.overlaid.role[values.question[decided]]
+    veto = _vetoed(observations, values, tables, parents, chosen=chosen, evident=evident)
     taken_back = _taken_back(observations, tables, parents)
-    category[(veto >= 0) | taken_back] = VISIT
-    return Categories(category, role, chosen, veto, taken_back)
+    category = np.where((veto >= 0) | taken_back, VISIT, evident)
+    return Categories(category, evident, role, chosen, veto, taken_back)
 
 
 def _roles(values: Values, rules: list[_CompiledRule]) -> Texts:
@@ -237,7 +241,13 @@ def _taken_back(observations: pd.DataFrame, tables: Tables, parents: Positions) 
 
 
 def _vetoed(
-    observations: pd.DataFrame, values: Values, chosen: npt.NDArray[np.intp], tables: Tables, parents: Positions
+    observations: pd.DataFrame,
+    values: Values,
+    tables: Tables,
+    parents: Positions,
+    *,
+    chosen: npt.NDArray[np.intp],
+    evident: Texts,
 ) -> npt.NDArray[np.intp]:
     """Which veto applies to each row that became a condition or a medication, or is beside one that says whose it is;
     -1 where none does.
@@ -250,19 +260,20 @@ def _vetoed(
             vetoed[_beside(values, compiled, tables, parents) | around(np.arange(len(chosen)), parents, others)] = (
                 number
             )
-    rows = np.flatnonzero(np.isin(chosen, _CLAIMING))
+    rows = np.flatnonzero(np.isin(evident, (CONDITION, MEDICATION)))
     if not len(rows):
         return vetoed
-    mapped = np.isin(chosen[rows], _MAPPED)
-    text = values.value_type[rows] == TEXT
+    mapped, by_people = np.isin(chosen[rows], _MAPPED), chosen[rows] == BY_PEOPLE
+    # Yes and no have words, too, where the hospital has no concepts for them.
+    text = np.isin(values.value_type[rows], (TEXT, BOOLEAN))
     shown = values.display[rows]
-    denied = np.array([fold(answer) for answer in shown[text]], dtype=object)
+    denied = np.array([fold(answer or "") for answer in shown[text]], dtype=object)
     asked = np.array([str(answer).lstrip()[:1] == "?" for answer in shown[text]], dtype=bool)
     for number, compiled in enumerate(tables.vetoes):
         veto = compiled.veto
         hit = np.zeros(len(rows), dtype=bool)
         if veto.words:
-            own = compiled.questions[values.question[rows]]
+            own = compiled.questions[values.question[rows]] & ~by_people  # who have read the question's name
             hit |= own if veto.also_mapped else own & ~mapped
             if veto.headers:
                 said = _saying(compiled, answered, commented if veto.also_mapped else {}, len(chosen))
@@ -330,6 +341,5 @@ def around(rows: Positions, parents: Positions, flags: Flags) -> Flags:
     return hit
 
 
-_CLAIMING = [n for n, rule in enumerate(EVIDENCE) if rule.category in {CONDITION, MEDICATION}]
-_MEDICATIONS = [n for n, rule in enumerate(EVIDENCE) if rule.category == MEDICATION]
+BY_PEOPLE = -1
 _MAPPED = [n for n, rule in enumerate(EVIDENCE) if rule.point == 2]

@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, TypeAdapter, model_validator
 from pydantic.dataclasses import dataclass
 
+from passport_pipeline.config.overlays import Construct, RecordType
 from passport_pipeline.sources.openmrs.observations.rule_files import FOLDER, Listed, listed, read_rules
 
 # Roles in the diagnosis construct: the two kinds of diagnosis lead a record, the others belong to it.
@@ -22,8 +23,6 @@ CERTAINTY, ORDER, SET = "certainty", "order", "set"
 RULED_OUT, REVISED = "ruled_out", "revised"
 PARTS = (CERTAINTY, ORDER, RULED_OUT, REVISED)
 
-Role = Literal["diagnosis", "non_coded_diagnosis", "certainty", "order", "set", "ruled_out", "revised"]
-Category = Literal["condition", "medication", "test", "visit", "image"]
 ValueType = Literal["coded", "text", "numeric", "boolean", "drug", "complex", "date", "time", "datetime"]
 
 _CLOSED = ConfigDict(extra="forbid")
@@ -47,9 +46,9 @@ class Rule:
     """
 
     point: Literal[2, 3, 4, 5, 6]
-    category: Category
+    category: RecordType
     why: str
-    role: Role | None = None
+    role: Construct | None = None
     codes: Codes = ()
     names: Listed = ()
     classes: Listed = ()

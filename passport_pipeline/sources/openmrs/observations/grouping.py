@@ -10,7 +10,8 @@ What does not: what an observation is (evidence), what the record says (drafting
     parked    it, or the row that it belongs to, cannot be shown (drafts.REASONS); the rows of one record are
               parked together. A row that is unreadable, or in an encounter of another patient, says nothing of any
               other row: it is always parked by itself
-    skipped   it has nothing to show: `empty_group`, `diagnosis_part_without_diagnosis`
+    skipped   it has nothing to show: `empty_group`, `diagnosis_part_without_diagnosis`; or people decided that it is
+              not shown: `ignored`. What an ignored row says of its neighbours still counts
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from passport_pipeline.sources.drafts import (
     DRUG,
     EMPTY_GROUP,
     ENCOUNTER_OF_ANOTHER_PATIENT,
+    IGNORED,
     INVALID_DATE,
     LEAD,
     MEDICATION,
@@ -132,30 +134,33 @@ def group(rows: Rows, interpretation: Interpretation, visits: Visits) -> Grouped
     withheld = rows.withheld
     header = _headers(rows, interpretation.vocabulary, empty) & ~withheld
     part = pd.Index(rows.categories.role, dtype=object).isin(evidence.PARTS) & ~header & ~withheld
-    leading = ~header & ~part
+    ignored = interpretation.overlaid.ignored[rows.values.question] & ~withheld
+    leading = ~header & ~part & ~ignored
     rows.reason[leading & empty & pd.isna(rows.reason)] = NO_VALUE
     undated = ~are_instants(rows.observations["obs_datetime"]) & leading
     rows.reason[undated & pd.isna(rows.reason)] = INVALID_DATE
     parked = leading & pd.notna(rows.reason)
 
     lead = np.where(leading, np.arange(rows.size), -1)
-    diagnoses = leading & (rows.group >= 0) & _diagnosed(rows) & ~withheld
-    lead[part] = _diagnosis_of(rows, part, diagnoses, parked)
+    diagnoses = (leading | ignored) & (rows.group >= 0) & _diagnosed(rows) & ~withheld
+    lead[part] = _diagnosis_of(rows, part, diagnoses & leading, parked)
     lead[header] = _first_of_group(rows, header, leading, parked)
+    lead[ignored] = -1
     outcome, reason = _outcomes(rows, lead=lead, leading=leading, parked=parked, header=header)
+    reason[ignored] = IGNORED
     role = _roles(rows, header, part, diagnoses)
     details = _diagnosis_details(rows, interpretation, part=part, lead=lead, diagnoses=diagnoses)
     plain = leading & ~parked & ((rows.categories.category == VISIT) | pd.notna(details["remark"]))
     medications = leading & ~parked & ~plain & (rows.categories.category == MEDICATION)
     asked = np.any([flags[rows.values.question] for flags in interpretation.prescriptions.values()], axis=0)
-    claiming = rows.categories.prescribed | parked & np.isin(rows.values.value_type, (CODED, DRUG))
+    claiming = (rows.categories.evident == MEDICATION) | parked & np.isin(rows.values.value_type, (CODED, DRUG))
     of, part_role = parts_of(
         _of_one_person(rows),
         interpretation.prescriptions,
         rows.values,
         plain=plain & ~is_qualified(rows.observations) & pd.isna(details["remark"]),
         medications=medications,
-        claimed=leading & claiming & ~asked,
+        claimed=(leading | ignored) & claiming & ~asked,
     )
     prescribing = of >= 0
     plain &= ~prescribing

@@ -17,6 +17,7 @@ from passport_pipeline.sources.openmrs.lookups import references, unknown_refere
 from passport_pipeline.sources.openmrs.observations import drafting
 from passport_pipeline.sources.openmrs.observations.changed_blocks import changed_blocks
 from passport_pipeline.sources.openmrs.observations.evidence import RULES_VERSION
+from passport_pipeline.sources.openmrs.observations.interpretation import decided
 from passport_pipeline.sources.openmrs.observations.reading import OBSERVATION_COLUMNS, read_observations
 from passport_pipeline.sources.openmrs.observations.row_definition import ObservationRows
 from passport_pipeline.sources.openmrs.observations.withdrawn import withdrawn_rows
@@ -32,6 +33,7 @@ class Observations:
     rules_version = RULES_VERSION
     identities = staticmethod(drafting.identities)
     draft = staticmethod(drafting.draft)
+    decided = staticmethod(decided)
     references = staticmethod(references)
     unknown_references = staticmethod(unknown_references)
 
