@@ -30,7 +30,8 @@ from pydantic import (
 )
 from pydantic.dataclasses import dataclass
 
-from passport_pipeline.config.yaml_lines import YamlLines, read_yaml
+from passport_pipeline.config.yaml_lines import YamlLines, read_yaml, refuse_faulty
+from passport_pipeline.core.errors import ConfigurationError
 
 RecordType = Literal["condition", "medication", "test", "visit", "image"]
 Construct = Literal["diagnosis", "non_coded_diagnosis", "certainty", "order", "set", "ruled_out", "revised"]
@@ -142,6 +143,17 @@ class OverlayFiles:
         if file.faults:
             self.faults[path] = file.faults
         return Overlay(name=name, entries=entries)
+
+
+def read_overlay(path: Path) -> Overlay:
+    """One overlay file, wherever it is. Raises ConfigurationError with every fault."""
+    files = OverlayFiles(path.parent)
+    try:
+        overlay = files.overlay(path.name)
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from None
+    refuse_faulty(files.faults)
+    return overlay
 
 
 def _entries(file: YamlLines) -> Iterator[OverlayEntry]:

@@ -20,6 +20,9 @@ LEAD, ATTACHED, PARKED, SKIPPED = "lead", "attached", "parked", "skipped"
 ANSWER = "answer"
 """The role of a row that is a plain answer of its visit."""
 
+PART = "part"
+"""Of a decision: the row belongs to a record that another row leads."""
+
 ENCOUNTERS = "encounters"
 """The stream of visits: a visit is no row of its own, but is named after its encounter."""
 

@@ -44,7 +44,7 @@ from passport_pipeline.sources.openmrs.observations.allergy_answers import (
     stated,
     takes_back,
 )
-from passport_pipeline.sources.openmrs.observations.categories import DEEPEST, affirmed, around
+from passport_pipeline.sources.openmrs.observations.categories import affirmed, around, nearest
 from passport_pipeline.sources.openmrs.observations.evidence import VETOES
 from passport_pipeline.sources.openmrs.observations.grouping import Grouped, Rows
 from passport_pipeline.sources.openmrs.observations.interpretation import Interpretation
@@ -118,7 +118,7 @@ class _Reading:
         self._remarked = pd.notna(grouped.remark)
         self._yes = affirmed(rows.values, interpretation.tables)
         self._asks = self._questions.asks[self._question]
-        self._header = _nearest(rows.parent, self._asks)
+        self._header = nearest(rows.parent, self._asks)
 
     def asked(self) -> Iterator[tuple[int, int]]:
         """The rows that are asked for an allergy, or in a group that is called so, by obs_id; each with the number of
@@ -223,19 +223,3 @@ def _taken_back(rows: Rows) -> Flags:
     commented = np.flatnonzero(comments.notna().to_numpy())
     taken_back[commented] = [takes_back(str(comment)) for comment in comments.iloc[commented].tolist()]
     return taken_back
-
-
-def _nearest(parent: Positions, flags: Flags) -> Positions:
-    """The nearest of the groups around each row that is flagged, -1 where none is; ends also where groups form a
-    circle.
-    """
-    found = np.full(len(parent), -1, dtype=np.intp)
-    at = parent.copy()
-    for _ in range(DEEPEST):
-        inside = (at >= 0) & (found < 0)
-        if not inside.any():
-            break
-        hit = inside & flags[at]
-        found[hit] = at[hit]
-        at = np.where(at >= 0, parent[at], -1)
-    return found

@@ -125,7 +125,12 @@ def read_vetoes(folder: Path = FOLDER) -> _Vetoes:
     return read_rules(folder / "vetoes.yaml", TypeAdapter(_Vetoes))
 
 
-_evidence, _vetoes, _words = read_evidence(), read_vetoes(), read_rules(FOLDER / "words.yaml", TypeAdapter(_Words))
+def read_words(folder: Path = FOLDER) -> _Words:
+    """The shared words of a folder. Raises ConfigurationError with every fault of the file."""
+    return read_rules(folder / "words.yaml", TypeAdapter(_Words))
+
+
+_evidence, _vetoes, _words = read_evidence(), read_vetoes(), read_words()
 
 RULES_VERSION = _evidence.version
 EVIDENCE, VETOES = _evidence.rules, _vetoes.vetoes

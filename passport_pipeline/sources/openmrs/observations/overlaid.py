@@ -43,7 +43,7 @@ class Overlaid:
     """The entries of a hospital's overlays, and what they say of its concepts; every array ends with the unknown
     concept, of which nothing is said.
 
-    entries   the entries, each with the name of its file
+    told      how people read each entry: why, and who decided it when in which file
     rules     by position, the number of the entry that says what the rows are; -1 for none
     labels    the same of the entry that says how sensitive they are
     category  what the rows become, None where the rules decide
@@ -52,16 +52,16 @@ class Overlaid:
     """
 
     def __init__(self, vocabulary: Vocabulary, overlays: Sequence[Overlay]) -> None:
-        self.entries: list[tuple[str, OverlayEntry]] = [
-            (each.name, entry) for each in overlays for entry in each.entries
-        ]
+        named_in = [(each.name, entry) for each in overlays for entry in each.entries]
+        self._entries = [entry for _, entry in named_in]
+        self.told = [f"{each.why} ({file}: {each.decided_by}, {each.decided_at})" for file, each in named_in]
         named = _named(vocabulary, overlays)
-        self.rules = _counting(named, (entry.rules for _, entry in self.entries), len(vocabulary))
-        self.labels = _counting(named, (entry.sensitive is not None for _, entry in self.entries), len(vocabulary))
+        self.rules = _counting(named, (each.rules for each in self._entries), len(vocabulary))
+        self.labels = _counting(named, (each.sensitive is not None for each in self._entries), len(vocabulary))
         self.category, self.role = (np.full(len(vocabulary), None, dtype=object) for _ in range(2))
         self.ignored: Flags = np.zeros(len(vocabulary), dtype=bool)
         for position in np.flatnonzero(self.rules >= 0).tolist():
-            _, entry = self.entries[self.rules[position]]
+            entry = self._entries[self.rules[position]]
             self.ignored[position] = bool(entry.ignore)
             if not entry.ignore:
                 self.category[position] = entry.type or (CONDITION if entry.construct in _LEADING else VISIT)
@@ -92,7 +92,7 @@ class Overlaid:
         )
 
     def _entry(self, number: int) -> OverlayEntry | None:
-        return self.entries[number][1] if number >= 0 else None
+        return self._entries[number] if number >= 0 else None
 
 
 def _named(vocabulary: Vocabulary, overlays: Sequence[Overlay]) -> pd.DataFrame:

@@ -1,8 +1,11 @@
 """Whatever the groups are, every row has one outcome, and every record its own rows."""
 
+from datetime import date
+
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from passport_pipeline.config.overlays import Overlay, OverlayEntry
 from passport_pipeline.sources.drafts import REASONS, SKIP_REASONS
 from passport_pipeline.sources.openmrs.observations.units import units_of
 from passport_pipeline_tests.sources.openmrs.observations.dictionary import (
@@ -21,7 +24,14 @@ from passport_pipeline_tests.sources.openmrs.observations.dictionary import (
     SET,
     WORDS,
 )
-from passport_pipeline_tests.sources.openmrs.observations.frames import drafts_of, led, obs, observations, visits
+from passport_pipeline_tests.sources.openmrs.observations.frames import (
+    drafts_of,
+    led,
+    obs,
+    observations,
+    under,
+    visits,
+)
 
 CHOICES = st.sampled_from(
     [
@@ -46,16 +56,23 @@ CHOICES = st.sampled_from(
 GROUPS, ENCOUNTERS = st.one_of(st.none(), st.integers(1, 14)), st.sampled_from([None, None, 1, 2])
 
 
+BY = ("they use it so", "A. Uwase", date(2026, 1, 31))
+IGNORING = tuple(
+    Overlay(code, (OverlayEntry(code, *BY, ignore=True),)) for code in ("emrapi:Coded Diagnosis", "CIEL:159394")
+)
+OVERLAYS = st.sampled_from([(), IGNORING[:1], IGNORING])
+
+
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(st.tuples(CHOICES, GROUPS, ENCOUNTERS), max_size=12), st.randoms())
-def test_every_row_has_exactly_one_outcome_whatever_the_groups(drawn, random):
+@given(st.lists(st.tuples(CHOICES, GROUPS, ENCOUNTERS), max_size=12), OVERLAYS, st.randoms())
+def test_every_row_has_exactly_one_outcome_whatever_the_groups(drawn, overlays, random):
     rows = [
         obs(number, concept_id, obs_group_id=group, encounter_id=encounter, **value)
         for number, ((concept_id, value), group, encounter) in enumerate(drawn, start=1)
     ]
     random.shuffle(rows)
     frame = observations(*rows)
-    drafts = drafts_of(frame, DICTIONARY)
+    drafts = drafts_of(frame, DICTIONARY, under(*overlays))
     rows_of = drafts.outcomes.assign(unit=units_of(frame))
     assert rows_of["row_id"].tolist() == [row["obs_id"] for row in rows]
     assert set(rows_of["outcome"]) <= {"lead", "attached", "parked", "skipped"}

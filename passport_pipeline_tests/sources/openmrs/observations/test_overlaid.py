@@ -8,7 +8,6 @@ import pytest
 from passport_pipeline.config.overlays import Overlay, OverlayEntry
 from passport_pipeline.sources.openmrs.observations.interpretation import decided
 from passport_pipeline_tests.sources.openmrs.observations.frames import (
-    HOSPITAL,
     concept,
     concepts,
     drafts_of,
@@ -16,6 +15,7 @@ from passport_pipeline_tests.sources.openmrs.observations.frames import (
     lookups,
     obs,
     observations,
+    under,
     visits,
 )
 
@@ -56,12 +56,8 @@ def overlay(*decided, file="country.yaml"):
     return Overlay(file, tuple(OverlayEntry(concept=name, **by, **said) for name, said in decided))
 
 
-def at(*overlays):
-    return HOSPITAL.model_copy(update={"settings": HOSPITAL.settings.model_copy(update={"overlays": overlays})})
-
-
 def drafted(rows, *overlays, **of_dictionary):
-    return drafts_of(observations(*rows), dictionary(**of_dictionary), at(*overlays))
+    return drafts_of(observations(*rows), dictionary(**of_dictionary), under(*overlays))
 
 
 def became(value, *overlays, around=None, datatype="Coded", **more):
@@ -154,19 +150,21 @@ def test_a_later_file_wins_for_what_it_says_and_leaves_the_rest():
     own = overlay(("CIEL:900100", {"type": "condition"}), file="own.yaml")
     assert became({"value_coded": MALARIA}, country, own)[0] == "condition"
     assert became({"value_coded": MALARIA}, own, country)[0] == "test"
-    said = decided(lookups(dictionary()), at(country, own)).set_index("concept_id")["decided"]
+    said = decided(lookups(dictionary()), under(country, own)).set_index("concept_id")["decided"]
     assert said[ASKED] == "(('condition', None, None), ['hiv'])"
     assert said.index.tolist() == [ASKED, RULED_OUT]
 
 
 def test_only_mappings_that_are_the_same_name_a_concept():
-    assert decided(lookups(dictionary()), at(overlay(("CIEL:900101", {"type": "test"})))).empty
-    assert decided(lookups(dictionary()), at(overlay(("emrapi:Coded diagnosis", {"ignore": True})))).shape == (1, 2)
+    assert decided(lookups(dictionary()), under(overlay(("CIEL:900101", {"type": "test"})))).empty
+    assert decided(lookups(dictionary()), under(overlay(("emrapi:Coded diagnosis", {"ignore": True})))).shape == (1, 2)
 
 
 def test_who_decided_it_and_why_is_nothing_that_a_record_depends_on():
     texts = [
-        decided(lookups(dictionary()), at(Overlay(name, (OverlayEntry(UUID, *by, type="test"),))))["decided"].tolist()
+        decided(lookups(dictionary()), under(Overlay(name, (OverlayEntry(UUID, *by, type="test"),))))[
+            "decided"
+        ].tolist()
         for name, by in {"a": ("one", "A.", date(2026, 1, 1)), "b": ("an other", "B. B.", date(2025, 1, 1))}.items()
     ]
     assert texts[0] == texts[1] != []
@@ -213,7 +211,7 @@ def test_what_an_ignored_row_says_of_its_neighbours_still_counts():
         concept(109, "Bahmni Diagnosis Status", "Coded", uuid=UUID),
         mappings=MAPPINGS,
     )
-    drafts = drafts_of(observations(*bahmni), known, at(overlay((UUID, {"ignore": True}))))
+    drafts = drafts_of(observations(*bahmni), known, under(overlay((UUID, {"ignore": True}))))
     assert led(drafts).empty
     assert drafts.outcomes["reason"].tolist()[2] == "ignored"
 
