@@ -144,6 +144,9 @@ class MemoryStream:
         taken_at = datetime.fromisoformat(texts["takenAt"])
         return MemorySurvey(frames["held"], taken_at, int(texts["highest"]), int(texts["rows"]))
 
+    def decided(self, lookups: neutral.Lookups, hospital: Any) -> pd.DataFrame:
+        return pd.DataFrame({"concept_id": pd.Series(dtype="int64"), "decided": pd.Series(dtype="str")})
+
     def references(self, rows: pd.DataFrame) -> References:
         return References.of({"person": rows["person_id"].to_numpy()})
 

@@ -26,6 +26,7 @@ from passport_pipeline.cli.options import (
     print_json,
 )
 from passport_pipeline.cli.parked import parked_app
+from passport_pipeline.cli.rules import rules_app
 from passport_pipeline.cli.verify import DAYS_NARROWED
 
 app = typer.Typer(
@@ -40,6 +41,7 @@ app.add_typer(hospitals_app, name="hospitals")
 app.add_typer(conflicts_app, name="conflicts")
 app.add_typer(parked_app, name="parked")
 app.add_typer(leases_app, name="leases")
+app.add_typer(rules_app, name="rules")
 app.add_typer(sample_app, name="sample")
 
 

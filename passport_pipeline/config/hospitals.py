@@ -1,7 +1,7 @@
 """hospitals.yaml: the registered hospitals, and every fault of the file with its line.
 
-What belongs here: what one hospital is set to, and what the file has to hold. What does not: YAML (yaml_lines),
-connecting to a hospital (sources), or checking it (sources.openmrs.preflight).
+What belongs here: what one hospital is set to, and what the file has to hold. What does not: YAML (yaml_lines), what
+overlay files hold (overlays), connecting to a hospital (sources), or checking it (sources.openmrs.preflight).
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from passport_pipeline.config.overlays import Overlay, OverlayFiles
 from passport_pipeline.config.settings import Month, Settings
-from passport_pipeline.config.yaml_lines import YamlLines, read_yaml
+from passport_pipeline.config.yaml_lines import Loc, YamlLines, read_yaml, refuse_faulty
 from passport_pipeline.core.errors import ConfigurationError
 
 KEY = re.compile(r"[a-z][a-z0-9-]{0,38}[a-z0-9]")
@@ -71,6 +72,8 @@ class OpenmrsSettings(BaseModel):
                         the default order
     technical_accounts  uuids of providers and users that are no persons, besides those that are known
     take_over_third_persons   whether names and HIV status of other people than the patient are taken over
+    overlays            what people decided of concepts, one of each file; a later one wins. hospitals.yaml has the
+                        names of the files, beside it
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -82,10 +85,13 @@ class OpenmrsSettings(BaseModel):
     answerable_roles: tuple[Uuid, ...] = ()
     technical_accounts: tuple[Uuid, ...] = ()
     take_over_third_persons: bool = False
+    overlays: tuple[Overlay, ...] = ()
 
     @property
     def of_rules(self) -> tuple[tuple[str, ...] | bool, ...]:
-        """Those settings by which stored rows are made into records: after a change every day is loaded again."""
+        """Those settings by which stored rows are made into records: after a change every day is loaded again. Not the
+        overlays: after a change of these, the days with their concepts are.
+        """
         return self.answerable_roles, tuple(sorted(self.technical_accounts)), self.take_over_third_persons
 
 
@@ -179,15 +185,13 @@ def load_hospitals(path: Path | str) -> tuple[Hospital, ...]:
         raise ConfigurationError(f"{path} is not UTF-8; save it as UTF-8") from None
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be read: {type(error).__name__}") from None
-    file = read_yaml(text, LEVELS)
-    hospitals = tuple(_hospitals(file)) if not file.faults or file.value is not None else ()
-    if file.faults:
-        lines = [f"  line {line}: {fault}" for line, fault in sorted(file.faults)]
-        raise ConfigurationError(f"{path} is faulty:\n" + "\n".join(lines))
+    file, overlays = read_yaml(text, LEVELS), OverlayFiles(path.parent)
+    hospitals = tuple(_hospitals(file, overlays)) if not file.faults or file.value is not None else ()
+    refuse_faulty({path: file.faults, **overlays.faults})
     return hospitals
 
 
-def _hospitals(file: YamlLines) -> Iterator[Hospital]:
+def _hospitals(file: YamlLines, overlays: OverlayFiles) -> Iterator[Hospital]:
     """The hospitals of a file that are right; the faults of all others are noted there."""
     if not isinstance(file.value, dict):
         file.fault((), "must be `hospitals:` and below it a list")
@@ -208,11 +212,25 @@ def _hospitals(file: YamlLines) -> Iterator[Hospital]:
         file.check_keys(loc, FIELDS, "this hospital")
         # A key with nothing after it means the default.
         values = {key: value for key, value in entry.items() if key in FIELDS and value is not None}
+        if "overlays" in values:
+            values["overlays"] = tuple(_overlays(file, (*loc, "overlays"), values["overlays"], overlays))
         try:
             yield Hospital.model_validate(values)
         except ValidationError as error:
             file.refused(loc, error, "settings")
     _refuse_shared(file, entries)
+
+
+def _overlays(file: YamlLines, loc: Loc, names: Any, overlays: OverlayFiles) -> Iterator[Overlay]:
+    """The overlays of a hospital that can be read; the faults of all others are noted."""
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        file.fault(loc, "`overlays`: must be a list of files beside hospitals.yaml, like [rwanda.yaml, central.yaml]")
+        return
+    for n, name in enumerate(names):
+        try:
+            yield overlays.overlay(name)
+        except ValueError as error:
+            file.fault((*loc, n), f"`overlays`: {error}")
 
 
 def _refuse_shared(file: YamlLines, entries: list[Any]) -> None:

@@ -1,18 +1,21 @@
 """YAML with the line of every value, so that each fault of a file can say where it is.
 
 What belongs here: reading YAML, and finding the lines of faults, pydantic's too. What does not: what a file has to
-hold (hospitals).
+hold (hospitals, overlays).
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import ValidationError
+
+from passport_pipeline.core.errors import ConfigurationError
 
 Loc = tuple[str | int, ...]
 """Where a value is in a file: keys of mappings and positions in lists, as pydantic's `loc`; () is the whole file."""
@@ -49,18 +52,19 @@ class YamlLines:
                 self.faults.append((line, f"`{key}` is not known; {hint}"))
             before.add(key)
 
-    def refused(self, loc: Loc, error: ValidationError, inlined: str) -> None:
-        """Note what pydantic found wrong with the mapping at `loc`, which holds the fields of the model's `inlined`
+    def refused(self, loc: Loc, error: ValidationError, inlined: str | None = None) -> None:
+        """Note what pydantic found wrong with the mapping at `loc`, which may hold the fields of the model's `inlined`
         beside the others. No value is quoted.
         """
         for fault in error.errors(include_input=False, include_url=False):
-            key, *rest = (part for part in fault["loc"] if part != inlined)
+            inner = tuple(part for part in fault["loc"] if part != inlined)
+            message = fault["msg"].removeprefix("Value error, ")
             if fault["type"] == "missing":
-                self.fault(loc, f"`{key}` is missing")
+                self.fault(loc, f"`{inner[0]}` is missing")
             else:
-                self.fault((*loc, key, *rest), f"`{key}`: {fault['msg'].removeprefix('Value error, ')}")
+                self.fault((*loc, *inner), f"`{inner[0]}`: {message}" if inner else message)
 
-    def _read(self, loader: yaml.SafeLoader, node: yaml.Node, loc: Loc, levels: int) -> Any:
+    def _read(self, loader: yaml.CSafeLoader, node: yaml.Node, loc: Loc, levels: int) -> Any:
         self._lines[loc] = node.start_mark.line + 1
         if isinstance(node, yaml.MappingNode) and levels:
             mapping, self._keys[loc] = {}, []
@@ -84,7 +88,7 @@ def read_yaml(text: str, levels: int) -> YamlLines:
     Lines are known of values that are nested up to so many `levels` deep.
     """
     try:
-        loader = yaml.SafeLoader(text)
+        loader = yaml.CSafeLoader(text)
         root, file = loader.get_single_node(), YamlLines()
         file.value = None if root is None else file._read(loader, root, (), levels)
     except yaml.MarkedYAMLError as error:
@@ -93,3 +97,13 @@ def read_yaml(text: str, levels: int) -> YamlLines:
     except (yaml.YAMLError, RecursionError, ValueError):
         return YamlLines(faults=[(1, "not YAML: a character or a value in it cannot be read")])
     return file
+
+
+def refuse_faulty(faults: Mapping[Path, Sequence[tuple[int, str]]]) -> None:
+    """Raise ConfigurationError with every fault of these files, each with its line; not where there is none."""
+    lines = []
+    for path, noted in faults.items():
+        if noted:
+            lines += [f"{path} is faulty:", *(f"  line {line}: {fault}" for line, fault in sorted(noted))]
+    if lines:
+        raise ConfigurationError("\n".join(lines))

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any, Literal, Protocol, Self
 
 import pandas as pd
@@ -147,6 +148,41 @@ class Stream(Drafter, Protocol):
 
     def load_survey(self, frames: Mapping[str, pd.DataFrame], texts: Mapping[str, str]) -> Survey | None:
         """Read the result of Survey.to_frames; None where it comes from a version that cannot be read any more."""
+        ...
+
+    def decided(self, lookups: Lookups, hospital: Hospital) -> pd.DataFrame:
+        """What the hospital's overlays decide of concepts, as far as records depend on it: concept_id int64, decided
+        str, for each concept that they name.
+        """
+        ...
+
+    def decisions(self, rows: pd.DataFrame, lookups: Lookups, hospital: Hospital) -> pd.DataFrame:
+        """What becomes of each row of a frame of whole groups and by which rule, in the frame's order; no value of a
+        row is told.
+
+        row_id int64; concept_id int64 (the question); value_type str (of drafts.VALUE_TYPES, null for a row without a
+        value); becomes str (of drafts.RECORD_TYPES, or drafts.PART, PARKED or SKIPPED); point int64 (of the order of
+        evidence, 1 to 6); why str (the reason of the rule, or of the overlay's entry); veto str (why it is a plain
+        answer although the rule says otherwise, else null); reason str (why it is parked or skipped, else null).
+        """
+        ...
+
+    def explained(self, rows: pd.DataFrame, lookups: Lookups, hospital: Hospital, concept_id: int) -> pd.DataFrame:
+        """The decisions on the rows with this question alone, with what they went by: matched str (what of the question
+        the rule asks for; null for an overlay), cue str (where the veto was found; else null).
+        """
+        ...
+
+    def known_codes(self) -> Mapping[str, str]:
+        """What the rules make of a question by its mapping alone: of drafts.RECORD_TYPES by `source:code`."""
+        ...
+
+    def under_rules(
+        self, folder: Path, lookups: Lookups, hospital: Hospital
+    ) -> AbstractContextManager[Callable[[pd.DataFrame], Callable[[], pd.DataFrame]]]:
+        """What begins to decide on a frame by the rules of another folder, and gives what waits for the decisions.
+        Raises ConfigurationError where the rules are faulty.
+        """
         ...
 
     def references(self, rows: pd.DataFrame) -> References:

@@ -20,6 +20,9 @@ LEAD, ATTACHED, PARKED, SKIPPED = "lead", "attached", "parked", "skipped"
 ANSWER = "answer"
 """The role of a row that is a plain answer of its visit."""
 
+PART = "part"
+"""Of a decision: the row belongs to a record that another row leads."""
+
 ENCOUNTERS = "encounters"
 """The stream of visits: a visit is no row of its own, but is named after its encounter."""
 
@@ -48,7 +51,9 @@ EMPTY_GROUP = "empty_group"
 PART_WITHOUT_DIAGNOSIS = "diagnosis_part_without_diagnosis"
 ABOUT_SOMEBODY_ELSE = "about_somebody_else"
 """Why a row is skipped that holds somebody else's name or HIV status, which the hospital does not pass on."""
-SKIP_REASONS = (EMPTY_GROUP, PART_WITHOUT_DIAGNOSIS, ABOUT_SOMEBODY_ELSE)
+IGNORED = "ignored"
+"""Why a row is skipped of whose question people decided so."""
+SKIP_REASONS = (EMPTY_GROUP, PART_WITHOUT_DIAGNOSIS, ABOUT_SOMEBODY_ELSE, IGNORED)
 
 CONDITION, MEDICATION, TEST, VISIT, IMAGE = "condition", "medication", "test", "visit", "image"
 RECORD_TYPES = (CONDITION, MEDICATION, TEST, VISIT, IMAGE)

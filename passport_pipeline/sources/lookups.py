@@ -10,7 +10,7 @@ system), what a concept means for a record (a stream).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self, TypeVar
 
@@ -191,15 +191,16 @@ class Lookups:
     concepts: ConceptLookup
     providers: ProviderLookup
     locations: LocationLookup
-    _derived: dict[Callable[[Lookups], Any], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _derived: dict[tuple[Any, ...], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
-    def derived(self, make: Callable[[Lookups], T]) -> T:
-        """The result of `make`, computed once for these lookups: a frame has few rows, a dictionary thousands of
-        concepts.
+    def derived(self, make: Callable[..., T], *settings: Hashable) -> T:
+        """The result of `make` for these lookups and settings, computed once: a frame has few rows, a dictionary
+        thousands of concepts.
         """
-        if make not in self._derived:
-            self._derived[make] = make(self)
-        made: T = self._derived[make]
+        key = (make, *settings)
+        if key not in self._derived:
+            self._derived[key] = make(self, *settings)
+        made: T = self._derived[key]
         return made
 
 

@@ -168,9 +168,9 @@ def stored_states(hospital: Hospital, batches: Batches, passport: Passport) -> D
 
 def dependencies_version(hospital: Hospital, batches: Batches) -> str | None:
     """A short text that changes whenever `stored_states` may change because of the hospital: with its lookups,
-    identifiers, rules, name or zone. None where lookups or identifiers were never stored. Raises BatchError.
+    identifiers, rules, overlays, name or zone. None where lookups or identifiers were never stored. Raises BatchError.
     """
-    parts = [common(hospital)]
+    parts = [common(hospital), repr(hospital.settings.overlays)]
     for name, text in ((CONCEPTS, "hash"), (PROVIDERS, "hash"), (LOCATIONS, "hash"), (NATIONAL_IDS, "digest")):
         stored = batches.read_texts(hospital.key, name)
         if stored is None:

@@ -103,7 +103,7 @@ def test_a_hospital_has_the_settings_of_its_record_system_which_is_openmrs_unles
     assert faults(load, named.replace("system: openmrs", "settings: {url_env: X_URL}")) == [
         "line 16: `settings` is not known; known are: "
         "key, name, timezone, first_month, enabled, system, url_env, locales, national_id_types, answerable_roles, "
-        "technical_accounts, take_over_third_persons"
+        "technical_accounts, take_over_third_persons, overlays"
     ]
 
 

@@ -10,14 +10,24 @@ import pandas as pd
 import pytest
 from bson import ObjectId
 
+from passport_pipeline.config.overlays import Overlay, OverlayEntry
 from passport_pipeline.core.digests import Digest
 from passport_pipeline.core.errors import BatchError
 from passport_pipeline.core.windows import Window, month_of
 from passport_pipeline.detection.plan import stale_windows
+from passport_pipeline.passport.days.leases import lease
 from passport_pipeline.passport.days.state import recorded
 from passport_pipeline.windows import lookups
-from passport_pipeline.windows.compare import Reason, dependencies_version, names_any, stored_states, window_states
+from passport_pipeline.windows.compare import (
+    Reason,
+    compare_window,
+    dependencies_version,
+    names_any,
+    stored_states,
+    window_states,
+)
 from passport_pipeline.windows.fingerprint import stored_dependencies
+from passport_pipeline.windows.load import load_window
 from passport_pipeline.windows.lookups import stored_national_ids
 from passport_pipeline_tests.windows.running import load_hospitals, read_references, run_windows
 from passport_sample.generator import DEMO, generate
@@ -61,12 +71,12 @@ def stale(connections):
     return at
 
 
-def days_of(connections, persons):
-    """The days with rows of these persons, by month."""
+def days_of(connections, numbers, kind="person"):
+    """The days with rows of these persons, or that refer to others of this kind, by month."""
     batches, days = connections.batches, {}
     for month in batches.months("central"):
         for day, file in batches.month("central", month).items():
-            if set(file.references["person"].tolist()) & set(persons):
+            if set(file.references[kind].tolist()) & set(numbers):
                 days.setdefault(month, []).append(day)
     return days
 
@@ -136,6 +146,40 @@ def test_the_same_change_after_a_run_has_another_key(connections, stale):
         again = stale()
     assert day_counts(again) == day_counts(first) != {}
     assert not {window.key for window in again} & {window.key for window in first}
+
+
+def test_an_overlay_moves_the_records_of_its_concept_and_taking_it_away_brings_them_back(synced, connections, stale):
+    """Only the days with the concept are loaded, from their raw batches: the hospital is not read."""
+    passport, hospital = connections.passport, connections.hospital("central")
+    before = synced.passport("medicalrecords")["medicalrecords"]
+    concept = next(each["source"]["concept"] for each in before if each["type"] == "test")
+    number = next(each["openmrsData"]["conceptId"] for each in before if each["source"].get("concept") == concept)
+    by = {"why": "a question, not a result", "decided_by": "A. Uwase", "decided_at": date(2026, 1, 31)}
+    entry = OverlayEntry(concept=concept["uuid"], type="visit", **by)
+    settings = hospital.settings.model_copy(update={"overlays": (Overlay("own.yaml", (entry,)),)})
+    expected = days_of(connections, [number], "concept")
+
+    def load(changed):
+        loaded = {}
+        for month in day_counts(stale(settings=changed.settings)):
+            with lease(passport, "central", month, "run", 30) as token:
+                comparison = compare_window(changed, connections.batches, passport, month)
+                loaded[month] = comparison.stale
+                load_window(connections.settings, connections.batches, passport, comparison, run_id="run", token=token)
+        return loaded
+
+    assert load(hospital.model_copy(update={"settings": settings})) == expected != {}
+    moved = {each["_id"]: each for each in synced.passport("medicalrecords")["medicalrecords"]}
+    own = [each for each in before if each["source"].get("concept") == concept]
+    assert own and not {each["_id"] for each in own} & moved.keys()
+    notes = "\n".join(each["data"].get("notes", "") for each in moved.values())
+    assert all(f"{each['data']['name']}: " in notes for each in own)
+    assert dependencies_version(hospital, connections.batches) != _version(
+        hospital, connections.batches, settings=settings
+    )
+    assert load(hospital) == expected
+    assert stale() == []
+    assert synced.compare().ok
 
 
 def test_every_day_of_a_renamed_hospital_is_stale(connections, stale):

@@ -8,6 +8,7 @@ import pytest
 
 from passport_pipeline.batches.store import Batches
 from passport_pipeline.config.hospitals import Hospital
+from passport_pipeline.config.overlays import Overlay, OverlayEntry
 from passport_pipeline.config.settings import Settings
 from passport_pipeline.core.errors import BatchError
 from passport_pipeline.core.row_references import References
@@ -220,6 +221,24 @@ def test_every_day_depends_on_the_settings_of_rules_and_on_no_other(whole, setti
 
     assert not set(texts(**{setting: value}).values()) & set(whole.texts().values())
     assert texts(national_id_types=("some-uuid",), locales=("rw",)) == whole.texts()
+
+
+def test_what_an_overlay_decides_changes_the_fingerprints_of_the_days_with_its_concept_and_no_others(whole):
+    concepts, before = whole.dependencies.lookups.concepts.concepts.set_index("concept_id"), whole.texts()
+    number = min(concepts.index[concepts["uuid"].notna()], key=lambda n: len(whole.reaching("concept", n)) or 999)
+    by = {"why": "they use it so", "decided_by": "A. Uwase", "decided_at": date(2026, 1, 31)}
+    hospital = whole.dependencies.hospital
+
+    def under(**said):
+        overlays = (Overlay("own.yaml", (OverlayEntry(concept=concepts["uuid"][number], **by, **said),)),)
+        settings = hospital.settings.model_copy(update={"overlays": overlays})
+        return whole.texts(replace(whole.dependencies, hospital=hospital.model_copy(update={"settings": settings})))
+
+    for said in ({"type": "visit"}, {"ignore": True}, {"sensitive": ("hiv",)}):
+        now = under(**said)
+        assert {day for day in now if now[day] != before[day]} == whole.reaching("concept", number) != set()
+    assert under(type="visit") != under(type="test")
+    assert whole.texts() == before
 
 
 def test_stored_lookups_and_matches_give_the_same_fingerprint_in_any_order(whole, tmp_path):

@@ -48,7 +48,7 @@ from passport_pipeline.sources.openmrs.observations.constructs import DIAGNOSIS
 from passport_pipeline.sources.openmrs.observations.evidence import VETOES
 from passport_pipeline.sources.openmrs.observations.grouping import Grouped
 from passport_pipeline.sources.openmrs.observations.interpretation import Interpretation
-from passport_pipeline.sources.openmrs.observations.nesting import DEEPEST, around
+from passport_pipeline.sources.openmrs.observations.nesting import around, nearest
 from passport_pipeline.sources.openmrs.observations.rows import Rows
 from passport_pipeline.sources.openmrs.observations.vocabulary import Flags, Positions
 
@@ -120,7 +120,7 @@ class _Reading:
         self._doubted = grouped.doubted
         self._yes = affirmed(rows.values, interpretation.tables)
         self._asks = self._questions.asks[self._question]
-        self._header = _nearest(rows.parent, self._asks)
+        self._header = nearest(rows.parent, self._asks)
 
     def asked(self) -> Iterator[tuple[int, int]]:
         """The rows that are asked for an allergy, or in a group that is called so, by obs_id; each with the number of
@@ -206,8 +206,8 @@ class _Reading:
 
     def _diagnosed(self) -> Flags:
         """Rows that are diagnoses, or were until a veto."""
-        asked: Flags = np.asarray(self._rows.categories.role == DIAGNOSIS, dtype=bool)
-        return asked | self._rows.categories.by_evidence(CONDITION)
+        categories = self._rows.categories
+        return np.asarray((categories.role == DIAGNOSIS) | (categories.evident == CONDITION), dtype=bool)
 
     def _around(self, chosen: Positions) -> Flags:
         return around(chosen, self._rows.parent, self._questions.taken_back_around[self._question])
@@ -223,19 +223,3 @@ def _taken_back(rows: Rows) -> Flags:
     commented = np.flatnonzero(comments.notna().to_numpy())
     taken_back[commented] = [takes_back(str(comment)) for comment in comments.iloc[commented].tolist()]
     return taken_back
-
-
-def _nearest(parent: Positions, flags: Flags) -> Positions:
-    """The nearest of the groups around each row that is flagged, -1 where none is; ends also where groups form a
-    circle.
-    """
-    found = np.full(len(parent), -1, dtype=np.intp)
-    at = parent.copy()
-    for _ in range(DEEPEST):
-        inside = (at >= 0) & (found < 0)
-        if not inside.any():
-            break
-        hit = inside & flags[at]
-        found[hit] = at[hit]
-        at = np.where(at >= 0, parent[at], -1)
-    return found

@@ -18,6 +18,7 @@ from passport_pipeline.sources.openmrs.names import fold
 from passport_pipeline.sources.openmrs.observations.constructs import CERTAINTY, Constructs
 from passport_pipeline.sources.openmrs.observations.evidence import (
     COMMENTS_THAT_TAKE_BACK,
+    DIAGNOSIS_CLASSES,
     DRUG_CLASSES,
     EVIDENCE,
     VETOES,
@@ -26,6 +27,7 @@ from passport_pipeline.sources.openmrs.observations.evidence import (
 )
 from passport_pipeline.sources.openmrs.observations.name_index import phrases
 from passport_pipeline.sources.openmrs.observations.nesting import around, parents_of
+from passport_pipeline.sources.openmrs.observations.overlaid import Overlaid
 from passport_pipeline.sources.openmrs.observations.pointers import is_picture
 from passport_pipeline.sources.openmrs.observations.values import Values, describe
 from passport_pipeline.sources.openmrs.observations.vetoes import Vetoes
@@ -40,8 +42,9 @@ class Categories:
     """The category of each row of a frame, one element a row.
 
     category  condition, medication, test, visit or image (without meaning for a row without a value)
+    evident   the same before a veto, or the rows beside it, made it a visit
     role      what its question is to a construct (Constructs.role), None for nothing
-    rule      which row of EVIDENCE decided
+    rule      which row of EVIDENCE decided, BY_PEOPLE where an overlay did
     veto      which row of VETOES made it a visit, -1 where none did
     taken_back
               its comment or state, or that of a group around it, takes it back
@@ -50,16 +53,12 @@ class Categories:
     """
 
     category: Texts
+    evident: Texts
     role: Texts
     rule: npt.NDArray[np.intp]
     veto: npt.NDArray[np.intp]
     taken_back: Flags
     third_person: Flags
-
-    def by_evidence(self, category: str) -> Flags:
-        """Rows of this category by the evidence, whatever a veto made of them."""
-        flags: Flags = np.isin(self.rule, [n for n, rule in enumerate(EVIDENCE) if rule.category == category])
-        return flags
 
 
 @dataclass(frozen=True)
@@ -71,18 +70,19 @@ class _CompiledRule:
 
 
 class Tables:
-    """The tables of evidence for one hospital's dictionary.
+    """The tables of evidence for one hospital's dictionary, under what people decided of it.
 
     yes             by position, which concepts answer yes; `yes_name` is that of the true concept, where it has one
-    drug_questions  by position, which concepts are drugs when they are the question
+    drugs           by position, which concepts are drugs; `diagnoses` are the same of diagnoses
     constructs      the constructs
     """
 
-    def __init__(self, vocabulary: Vocabulary) -> None:
+    def __init__(self, vocabulary: Vocabulary, overlaid: Overlaid) -> None:
+        self.overlaid = overlaid
         self.rules = [_compile(rule, vocabulary) for rule in EVIDENCE]
         self.vetoes = Vetoes(vocabulary)
-        self.constructs = Constructs(vocabulary)
-        self.drug_questions = _of_class(vocabulary, DRUG_CLASSES)
+        self.constructs = Constructs(vocabulary, overlaid.places)
+        self.drugs, self.diagnoses = (_of_class(vocabulary, each) for each in (DRUG_CLASSES, DIAGNOSIS_CLASSES))
         self.takes_back = phrases(COMMENTS_THAT_TAKE_BACK)
         self.yes = vocabulary.mapped_to(("CIEL:1065",))
         self.yes |= vocabulary.called(YES, full=True)
@@ -99,7 +99,7 @@ def categorise(observations: pd.DataFrame, concepts: ConceptLookup) -> pd.DataFr
     test, visit, image), role str (in a construct, null for none), point int64 (of the order of evidence), why str.
     """
     vocabulary = Vocabulary(concepts)
-    tables, values = Tables(vocabulary), describe(observations, vocabulary)
+    tables, values = Tables(vocabulary, Overlaid(vocabulary, ())), describe(observations, vocabulary)
     decided = decide(observations, values, tables, parents_of(observations))
     part = tables.constructs.parts[values.question]
     why = [
@@ -135,12 +135,18 @@ def decide(observations: pd.DataFrame, values: Values, tables: Tables, parents: 
             hit &= picture[undecided]
         chosen[undecided[hit]] = number
         undecided = undecided[~hit]
-    category = np.array([rule.category for rule in EVIDENCE], dtype=object)[chosen]
+    evident = np.array([rule.category for rule in EVIDENCE], dtype=object)[chosen]
+    by_people = tables.overlaid.categories(values.question, values.value_type)
+    decided = pd.notna(by_people)
+    chosen[decided], evident[decided] = BY_PEOPLE, by_people[decided]
     role = tables.constructs.role[values.question]
-    judged = tables.vetoes.judge(observations, values, chosen, role == CERTAINTY, parents)
+    judged = tables.vetoes.judge(
+        observations, values, parents, rule=chosen, category=evident, certain=role == CERTAINTY
+    )
     taken_back = _taken_back(observations, tables, parents)
-    category[(judged.veto >= 0) | taken_back | tables.constructs.parts[values.question]] = VISIT
-    return Categories(category, role, chosen, judged.veto, taken_back, judged.third_person)
+    belongs = tables.constructs.parts[values.question]
+    category = np.where((judged.veto >= 0) | taken_back | belongs, VISIT, evident)
+    return Categories(category, evident, role, chosen, judged.veto, taken_back, judged.third_person)
 
 
 def _of_class(vocabulary: Vocabulary, classes: tuple[str, ...]) -> Flags:
@@ -194,3 +200,6 @@ def _taken_back(observations: pd.DataFrame, tables: Tables, parents: Positions) 
     if taken_back.any():
         taken_back |= around(np.arange(len(parents)), parents, taken_back)
     return taken_back
+
+
+BY_PEOPLE = -1

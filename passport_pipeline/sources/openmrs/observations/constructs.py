@@ -7,8 +7,9 @@ constructs themselves (rules/constructs.yaml), which rows of a frame belong toge
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -16,8 +17,9 @@ import numpy.typing as npt
 from pydantic import BeforeValidator, ConfigDict, TypeAdapter, model_validator
 from pydantic.dataclasses import dataclass
 
+from passport_pipeline.config.overlays import RecordType
 from passport_pipeline.sources.openmrs.names import fold
-from passport_pipeline.sources.openmrs.observations.evidence import Category, Codes, Types
+from passport_pipeline.sources.openmrs.observations.evidence import Codes, Types
 from passport_pipeline.sources.openmrs.observations.rule_files import FOLDER, Listed, read_rules
 from passport_pipeline.sources.openmrs.observations.vocabulary import Flags, Texts, Vocabulary
 
@@ -27,6 +29,8 @@ SET = "set"
 
 CERTAINTY = "certainty"
 """The role of the row that says how sure a diagnosis is."""
+
+_LEADING = (DIAGNOSIS, "non_coded_diagnosis")
 
 THE_WORD = "the word"
 """How a member is shown that is read as what its answer means."""
@@ -112,7 +116,7 @@ class Member(Asked):
 class Leader:
     """Which rows lead a construct."""
 
-    category: Category | None = None
+    category: RecordType | None = None
     asked: Asked | None = None
     unsettled: Asked | None = None
 
@@ -189,7 +193,7 @@ class Declared:
     meanings   of each member, what its answers mean; None where every answer is as good
     """
 
-    def __init__(self, construct: Construct, vocabulary: Vocabulary) -> None:
+    def __init__(self, construct: Construct, vocabulary: Vocabulary, places: Mapping[int, str | None]) -> None:
         self.name, self.label, self.members = construct.name, construct.label, construct.members
         self.category = construct.leader.category
         self.unsettled = _of(construct.leader.unsettled, vocabulary)
@@ -199,6 +203,10 @@ class Declared:
         for number, member in reversed([*enumerate(self.members)]):
             self.member[member.concepts(vocabulary)] = number
         self.member[self.asked | (np.arange(len(vocabulary)) == len(vocabulary) - 1)] = -1
+        for position, place in places.items():
+            own = place if construct.name == DIAGNOSIS else None
+            self.asked[position], self.unsettled[position], self.headers[position] = own in _LEADING, False, own == SET
+            self.member[position] = next(iter(self.of_role(own or "")), -1)
         self.meanings = [Meaning(each.words, vocabulary) if each.words else None for each in self.members]
         always = [number for number, member in enumerate(self.members) if member.always]
         self.always: Flags = np.isin(self.member, always)
@@ -221,9 +229,10 @@ class Constructs:
             name, are headers, or lead a construct that is only a note
     """
 
-    def __init__(self, vocabulary: Vocabulary) -> None:
+    def __init__(self, vocabulary: Vocabulary, places: Mapping[int, str | None] = MappingProxyType({})) -> None:
+        """`places` are those that people gave to concepts in the diagnosis construct (Overlaid.places)."""
         self._declared: dict[str, Declared] = {
-            construct.name: Declared(construct, vocabulary) for construct in CONSTRUCTS
+            construct.name: Declared(construct, vocabulary, places) for construct in CONSTRUCTS
         }
         self.role: Texts = np.full(len(vocabulary), None, dtype=object)
         self.parts: Flags = np.zeros(len(vocabulary), dtype=bool)
@@ -231,6 +240,8 @@ class Constructs:
             declared = self._declared[construct.name]
             for member in reversed(construct.members):
                 named = member.named(vocabulary) & (declared.member >= 0)
+                if declared.name == DIAGNOSIS:
+                    named[[at for at, place in places.items() if place == member.role]] = True
                 self.parts |= named
                 self.role[named] = member.role
             self.parts |= declared.headers

@@ -17,8 +17,10 @@ import pandas as pd
 from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.sources.drafts import (
     CONDITION,
+    DRUG,
     ENCOUNTERS,
     MEDICATION,
+    NUMERIC,
     ROW_COLUMNS,
     TEST,
     TEXT,
@@ -29,6 +31,7 @@ from passport_pipeline.sources.drafts import (
 from passport_pipeline.sources.lookups import Lookups
 from passport_pipeline.sources.openmrs.observations import wording
 from passport_pipeline.sources.openmrs.observations.allergies import allergies
+from passport_pipeline.sources.openmrs.observations.categories import BY_PEOPLE, affirmed
 from passport_pipeline.sources.openmrs.observations.clinicians import Attribution, attribute
 from passport_pipeline.sources.openmrs.observations.evidence import EVIDENCE, RULES_VERSION
 from passport_pipeline.sources.openmrs.observations.grouping import Grouped, group
@@ -39,7 +42,7 @@ from passport_pipeline.sources.openmrs.observations.test_status import test_stat
 from passport_pipeline.sources.openmrs.observations.units import units_of
 from passport_pipeline.sources.openmrs.observations.values import cleaned
 from passport_pipeline.sources.openmrs.observations.visits import Visits, visits_of
-from passport_pipeline.sources.openmrs.observations.vocabulary import Positions, Texts, objects
+from passport_pipeline.sources.openmrs.observations.vocabulary import Flags, Positions, Texts, objects
 
 STREAM = "observations"
 UNNAMED_VISIT = "Visit"
@@ -63,11 +66,11 @@ def draft(rows: pd.DataFrame, lookups: Lookups, hospital: Hospital) -> Drafts:
     `rows` is a frame of OBSERVATION_COLUMNS: units whole, obs_id unique, any order and index; batches of earlier
     versions may lack dated, bad_datetime, unreadable and encounter_patient_id. Never raises for a row's content.
     """
-    interpretation = lookups.derived(Interpretation)
+    interpretation = lookups.derived(Interpretation, hospital.settings)
     identified = identities(rows)
     third_persons = hospital.settings.take_over_third_persons
     read = Rows.of(rows, interpretation, identified["parent"].to_numpy(), third_persons=third_persons)
-    attribution = attribute(rows, interpretation.people(hospital.settings))
+    attribution = attribute(rows, interpretation.people)
     visits = visits_of(rows, read.withheld, attribution.keys())
     grouped = group(read, interpretation, visits)
     made = _Gathered(read, identified, grouped, visits, attribution, interpretation)
@@ -174,7 +177,7 @@ class _Gathered:
         record_type = rows.categories.category[leads]
         status = test_statuses(rows, details)[leads]
         status[record_type != TEST] = None
-        answers = wording.answers(rows, grouped, vocabulary, leads)
+        answers = wording.answers(rows, grouped, self.interpretation, leads)
         return {
             "type": record_type,
             "question": vocabulary.name[question],
@@ -188,10 +191,20 @@ class _Gathered:
             "test_status": status,
             "certainty": details.certainty[leads],
             "order": details.order[leads],
-            "question_is_drug": self.interpretation.tables.drug_questions[question]
-            & ~np.isin(rows.categories.rule[leads], _DRUG_ANSWERED),
+            "question_is_drug": self._asked_for_a_drug(leads),
             "concept": vocabulary.asked[question],
         }
+
+    def _asked_for_a_drug(self, leads: Positions) -> Flags:
+        """Whether the question of each record is a drug, and not the answer."""
+        tables, values, rule = self.interpretation.tables, self.rows.values, self.rows.categories.rule[leads]
+        kind, by_people = values.value_type[leads], rule == BY_PEOPLE
+        answered = np.where(
+            by_people, (kind == DRUG) | tables.drugs[values.answer[leads]], np.isin(rule, _DRUG_ANSWERED)
+        )
+        asked: Flags = tables.drugs[values.question[leads]] & ~answered
+        asked |= by_people & (affirmed(values, tables)[leads] | (kind == NUMERIC))
+        return asked
 
     def _about(self, positions: Positions) -> dict[str, Any]:
         """What else is known of the rows at these positions."""

@@ -14,9 +14,9 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, TypeAdapter, model_validator
 from pydantic.dataclasses import dataclass
 
+from passport_pipeline.config.overlays import RecordType
 from passport_pipeline.sources.openmrs.observations.rule_files import FOLDER, Listed, listed, read_rules
 
-Category = Literal["condition", "medication", "test", "visit", "image"]
 ValueType = Literal["coded", "text", "numeric", "boolean", "drug", "complex", "date", "time", "datetime"]
 
 _CLOSED = ConfigDict(extra="forbid")
@@ -43,7 +43,7 @@ class Rule:
     """
 
     point: Literal[2, 3, 4, 5, 6]
-    category: Category
+    category: RecordType
     why: str
     codes: Codes = ()
     names: Listed = ()
@@ -132,7 +132,12 @@ def read_vetoes(folder: Path = FOLDER) -> _Vetoes:
     return read_rules(folder / "vetoes.yaml", TypeAdapter(_Vetoes))
 
 
-_evidence, _vetoes, _words = read_evidence(), read_vetoes(), read_rules(FOLDER / "words.yaml", TypeAdapter(_Words))
+def read_words(folder: Path = FOLDER) -> _Words:
+    """The shared words of a folder. Raises ConfigurationError with every fault of the file."""
+    return read_rules(folder / "words.yaml", TypeAdapter(_Words))
+
+
+_evidence, _vetoes, _words = read_evidence(), read_vetoes(), read_words()
 
 RULES_VERSION = _evidence.version
 EVIDENCE, VETOES = _evidence.rules, _vetoes.vetoes

@@ -10,8 +10,9 @@ What belongs here: the outcomes. What does not: what an observation is (evidence
     parked    it, or the row that it belongs to, cannot be shown (drafts.REASONS); the rows of one record are
               parked together. A row that is unreadable, or in an encounter of another patient, says nothing of any
               other row: it is always parked by itself
-    skipped   it has nothing to show: `empty_group`, `diagnosis_part_without_diagnosis`; or it is not the patient's to
-              show: `about_somebody_else`
+    skipped   it has nothing to show: `empty_group`, `diagnosis_part_without_diagnosis`; it is not the patient's:
+              `about_somebody_else`; or people decided that it is not shown: `ignored`. What an ignored row says of its
+              neighbours still counts
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from passport_pipeline.sources.drafts import (
     CONDITION,
     DRUG,
     EMPTY_GROUP,
+    IGNORED,
     INVALID_DATE,
     LEAD,
     NO_VALUE,
@@ -86,19 +88,22 @@ def group(rows: Rows, interpretation: Interpretation, visits: Visits) -> Grouped
     """
     constructs, held = interpretation.constructs, rows.withheld | rows.kept_back
     header = _headers(rows, interpretation.vocabulary) & ~rows.withheld
+    ignored = interpretation.overlaid.ignored[rows.values.question] & ~held
     part = constructs[DIAGNOSIS].always[rows.values.question] & ~header & ~held
-    leading = ~header & ~part & ~rows.kept_back
+    leading = ~header & ~part & ~rows.kept_back & ~ignored
     rows.reason[leading & rows.empty & pd.isna(rows.reason)] = NO_VALUE
     undated = ~are_instants(rows.observations["obs_datetime"]) & leading
     rows.reason[undated & pd.isna(rows.reason)] = INVALID_DATE
     parked = leading & pd.notna(rows.reason)
 
-    assembled = _assembled(rows, interpretation, part=part, leading=leading, parked=parked)
+    assembled = _assembled(rows, interpretation, part=part, leading=leading, parked=parked, ignored=ignored)
     doubted, details = _described(rows, interpretation, assembled)
     lead = np.where(leading, np.arange(rows.size), -1)
     lead[part] = assembled[DIAGNOSIS].of[part]
     lead[header] = _first_of_group(rows, header, leading, parked)
+    lead[ignored] = -1
     outcome, reason = _outcomes(rows, lead=lead, leading=leading, parked=parked, header=header)
+    reason[ignored] = IGNORED
     role = _roles(rows, header, part, assembled[DIAGNOSIS].claimed)
     member = np.zeros(rows.size, dtype=bool)
     for assembly in assembled.values():
@@ -116,7 +121,7 @@ def group(rows: Rows, interpretation: Interpretation, visits: Visits) -> Grouped
 
 
 def _assembled(
-    rows: Rows, interpretation: Interpretation, *, part: Flags, leading: Flags, parked: Flags
+    rows: Rows, interpretation: Interpretation, *, part: Flags, leading: Flags, parked: Flags, ignored: Flags
 ) -> dict[str, Assembly]:
     """The constructs of a frame. What belongs to one belongs to none that comes after it."""
     constructs, tables = interpretation.constructs, interpretation.tables
@@ -134,12 +139,12 @@ def _assembled(
             claimed = declared.asked[question]
             able = free & (category == VISIT)
         else:
-            claimed = rows.categories.by_evidence(name)
+            claimed = rows.categories.evident == name
             able = shown & (category == name)
             if name == MEDICATION:
                 claimed |= parked & np.isin(rows.values.value_type, (CODED, DRUG)) & ~asked
         assembled[name] = assemble(
-            declared, rows, tables, claimed=leading & claimed & ~asked, able=able, free=free, always=part
+            declared, rows, tables, claimed=(leading | ignored) & claimed & ~asked, able=able, free=free, always=part
         )
         free = free & (assembled[name].of < 0)
     return assembled

@@ -1,6 +1,6 @@
-"""What one hospital's lookups mean for its observations, computed once and used for every frame.
+"""What one hospital's lookups mean for its observations under its settings, computed once and used for every frame.
 
-What belongs here: what depends on the lookups alone. What does not: what depends on a row (the other modules).
+What belongs here: what depends on lookups and settings alone. What does not: what depends on a row (the other modules).
 """
 
 from __future__ import annotations
@@ -9,13 +9,14 @@ from functools import cached_property
 
 import pandas as pd
 
-from passport_pipeline.config.hospitals import OpenmrsSettings
+from passport_pipeline.config.hospitals import Hospital, OpenmrsSettings
 from passport_pipeline.sources.lookups import Lookups
 from passport_pipeline.sources.openmrs.observations.allergy_questions import AllergyQuestions
 from passport_pipeline.sources.openmrs.observations.categories import Tables
 from passport_pipeline.sources.openmrs.observations.clinicians import People
 from passport_pipeline.sources.openmrs.observations.constructs import Constructs
 from passport_pipeline.sources.openmrs.observations.evidence import COMPLAINT_CODES, COMPLAINT_NAMES
+from passport_pipeline.sources.openmrs.observations.overlaid import Overlaid
 from passport_pipeline.sources.openmrs.observations.ranges import RangesByPerson
 from passport_pipeline.sources.openmrs.observations.stored_references import StoredReferences
 from passport_pipeline.sources.openmrs.observations.vocabulary import Flags, Vocabulary
@@ -24,19 +25,23 @@ from passport_pipeline.sources.openmrs.observations.vocabulary import Flags, Voc
 class Interpretation:
     """The interpretation of one hospital's lookups; `Lookups.derived` makes one for all frames of a load."""
 
-    def __init__(self, lookups: Lookups) -> None:
-        self._lookups = lookups
-        self._people: dict[OpenmrsSettings, People] = {}
+    def __init__(self, lookups: Lookups, settings: OpenmrsSettings) -> None:
+        self._lookups, self._settings = lookups, settings
 
-    @cached_property
+    @property
     def vocabulary(self) -> Vocabulary:
         """The concepts."""
-        return Vocabulary(self._lookups.concepts)
+        return self._lookups.derived(_vocabulary)
+
+    @cached_property
+    def overlaid(self) -> Overlaid:
+        """What people decided of the concepts."""
+        return Overlaid(self.vocabulary, self._settings.overlays)
 
     @cached_property
     def tables(self) -> Tables:
         """The tables of evidence."""
-        return Tables(self.vocabulary)
+        return Tables(self.vocabulary, self.overlaid)
 
     @cached_property
     def allergies(self) -> AllergyQuestions:
@@ -53,11 +58,10 @@ class Interpretation:
         """The names of entries of other tables."""
         return StoredReferences(self._lookups)
 
-    def people(self, settings: OpenmrsSettings) -> People:
-        """Providers and users, under a hospital's settings."""
-        if settings not in self._people:
-            self._people[settings] = People(self._lookups.providers, settings)
-        return self._people[settings]
+    @cached_property
+    def people(self) -> People:
+        """Providers and users."""
+        return People(self._lookups.providers, self._settings)
 
     @property
     def constructs(self) -> Constructs:
@@ -78,3 +82,14 @@ class Interpretation:
     def locations(self) -> pd.Series:
         """The names of locations, str, by location_id."""
         return self._lookups.locations.locations.set_index("location_id")["name"]
+
+
+def decided(lookups: Lookups, hospital: Hospital) -> pd.DataFrame:
+    """What the hospital's overlays decide of concepts, as sources.base.Stream has it."""
+    interpretation = lookups.derived(Interpretation, hospital.settings)
+    return interpretation.overlaid.decided(interpretation.vocabulary)
+
+
+def _vocabulary(lookups: Lookups) -> Vocabulary:
+    """The same under any settings."""
+    return Vocabulary(lookups.concepts)

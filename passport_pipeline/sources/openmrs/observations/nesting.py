@@ -39,3 +39,19 @@ def around(rows: Positions, parents: Positions, flags: Flags) -> Flags:
         hit[inside] |= flags[at[inside]]
         at = np.where(inside, parents[at], -1)
     return hit
+
+
+def nearest(parent: Positions, flags: Flags) -> Positions:
+    """The nearest of the groups around each row that is flagged, -1 where none is; ends also where groups form a
+    circle.
+    """
+    found = np.full(len(parent), -1, dtype=np.intp)
+    at = parent.copy()
+    for _ in range(DEEPEST):
+        inside = (at >= 0) & (found < 0)
+        if not inside.any():
+            break
+        hit = inside & flags[at]
+        found[hit] = at[hit]
+        at = np.where(at >= 0, parent[at], -1)
+    return found

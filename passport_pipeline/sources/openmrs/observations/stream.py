@@ -18,7 +18,10 @@ from passport_pipeline.sources.mysql.table_reader import TableReader
 from passport_pipeline.sources.openmrs.lookups import references, unknown_references
 from passport_pipeline.sources.openmrs.observations import drafting, stored_references
 from passport_pipeline.sources.openmrs.observations.changed_blocks import changed_blocks
+from passport_pipeline.sources.openmrs.observations.decisions import decisions, explained, known_codes
 from passport_pipeline.sources.openmrs.observations.evidence import RULES_VERSION
+from passport_pipeline.sources.openmrs.observations.interpretation import decided
+from passport_pipeline.sources.openmrs.observations.other_rules import under_rules
 from passport_pipeline.sources.openmrs.observations.reading import OBSERVATION_COLUMNS, read_observations
 from passport_pipeline.sources.openmrs.observations.row_definition import ObservationRows
 from passport_pipeline.sources.openmrs.observations.withdrawn import withdrawn_rows
@@ -35,6 +38,11 @@ class Observations:
     rules_version = RULES_VERSION
     identities = staticmethod(drafting.identities)
     draft = staticmethod(drafting.draft)
+    decided = staticmethod(decided)
+    decisions = staticmethod(decisions)
+    explained = staticmethod(explained)
+    known_codes = staticmethod(known_codes)
+    under_rules = staticmethod(under_rules)
     unknown_references = staticmethod(unknown_references)
 
     def references(self, rows: pd.DataFrame) -> References:

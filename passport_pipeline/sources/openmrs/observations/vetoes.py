@@ -15,7 +15,7 @@ import pandas as pd
 
 from passport_pipeline.meaning.assertion.assertions import assertions
 from passport_pipeline.meaning.assertion.diseases import Diseases
-from passport_pipeline.sources.drafts import CONDITION, DRUG, IMAGE, MEDICATION, TEST, TEXT
+from passport_pipeline.sources.drafts import BOOLEAN, CONDITION, DRUG, IMAGE, MEDICATION, TEST, TEXT
 from passport_pipeline.sources.openmrs.names import fold
 from passport_pipeline.sources.openmrs.observations.answer_names import taken_back_by_name
 from passport_pipeline.sources.openmrs.observations.evidence import (
@@ -80,7 +80,7 @@ class _Rows:
     """A frame's rows, as the vetoes look at them; one element a row.
 
     claims     it became a condition or a medication; medications: the latter; results: a test or an image
-    mapped     its question is known by its mapping
+    mapped     its question is known by its mapping; read: people have read its name, and decided
     asked      its question is a disease, and no answer of it is claimed
     sure       a certainty stands beside it
     answered, commented   what the groups' own answers and comments say of their kind: folded texts by position
@@ -92,6 +92,7 @@ class _Rows:
     medications: Flags
     results: Flags
     mapped: Flags
+    read: Flags
     asked: Flags
     sure: Flags
     answered: dict[int, str]
@@ -110,7 +111,7 @@ class Vetoes:
         self._diseases = Diseases(vocabulary.names.of(self._is_disease))
         known = vocabulary.mapped_to(code for rule in EVIDENCE for code in rule.codes if not code.endswith(":*"))
         unreadable = vocabulary.names.unreadable & ~known
-        self._vetoes = [
+        self.compiled = [
             _compile(veto, vocabulary, names, unreadable if veto.unreadable else None, self._is_disease)
             for veto, names in zip(VETOES, taken_back_by_name(vocabulary, VETOES, self._diseases), strict=True)
         ]
@@ -121,22 +122,30 @@ class Vetoes:
         self._hiv_words = phrases(HIV)
 
     def judge(
-        self, observations: pd.DataFrame, values: Values, rule: npt.NDArray[np.intp], certain: Flags, parents: Positions
+        self,
+        observations: pd.DataFrame,
+        values: Values,
+        parents: Positions,
+        *,
+        rule: npt.NDArray[np.intp],
+        category: Texts,
+        certain: Flags,
     ) -> Judged:
-        """The first veto that applies to each row of a frame of OBSERVATION_COLUMNS: `rule` is the one of EVIDENCE that
-        decided, `certain` the rows that say how sure a diagnosis is, `parents` as `parents_of` gives them.
+        """The first veto that applies to each row of a frame of OBSERVATION_COLUMNS: `parents` as `parents_of` gives
+        them, `rule` is the one of EVIDENCE that decided (none, -1, where people did) and `category` what it made of the
+        row, `certain` are the rows that say how sure a diagnosis is.
         """
         disease = self._is_disease[values.question]
-        rows = _rows(observations, values, parents, rule, certain=certain, disease=disease)
+        rows = _rows(observations, values, parents, rule, category, certain=certain, disease=disease)
         veto = np.full(len(rule), -1, dtype=np.intp)
         somebody: dict[str, Flags] = {}
-        for number, compiled in enumerate(self._vetoes):
+        for number, compiled in enumerate(self.compiled):
             if compiled.veto.whose:
                 told = self._told(rows, compiled)
                 veto[told & (veto < 0)] = number
                 somebody[compiled.veto.whose] = told | _called(rows, compiled, rows.all)
         written = _written(values, rows.claims, self._diseases, dosed=self._is_drug[values.question])
-        for number, compiled in enumerate(self._vetoes):
+        for number, compiled in enumerate(self.compiled):
             scope = np.flatnonzero((rows.claims | rows.results) if compiled.veto.tests else rows.claims)
             hit = _called(rows, compiled, scope) | _answered(rows, compiled, scope, written)
             hit &= veto[scope] < 0
@@ -205,11 +214,11 @@ def _rows(
     values: Values,
     parents: Positions,
     rule: npt.NDArray[np.intp],
+    category: Texts,
     *,
     certain: Flags,
     disease: Flags,
 ) -> _Rows:
-    category = _CATEGORIES[rule]
     certain = certain & pd.notna(values.value_type) & (parents >= 0)
     answered, commented = _headings(observations, values, parents)
     return _Rows(
@@ -219,6 +228,7 @@ def _rows(
         medications=category == MEDICATION,
         results=np.isin(category, (TEST, IMAGE)),
         mapped=_MAPPED[rule],
+        read=rule < 0,
         asked=disease & ~_OF_THE_ANSWER[rule],
         sure=(parents >= 0) & np.isin(parents, parents[certain]),
         answered=answered,
@@ -234,7 +244,7 @@ def _called(rows: _Rows, compiled: _Compiled, scope: Positions) -> Flags:
         own &= ~(rows.asked & rows.sure)[scope]
     if not veto.also_mapped:
         own &= ~rows.mapped[scope]
-    called: Flags = own | compiled.coded[question]
+    called: Flags = (own | compiled.coded[question]) & ~rows.read[scope]
     if veto.headers:
         flags = compiled.headers[rows.values.question]
         called |= around(scope, rows.parents, flags if veto.whose else flags | _saying(rows, compiled))
@@ -277,11 +287,12 @@ class _Written:
 
 
 def _written(values: Values, claims: Flags, diseases: Diseases, *, dosed: Flags) -> _Written:
-    text = np.flatnonzero((values.value_type == TEXT) & pd.notna(values.display))
+    # Yes and no are words, too, where the hospital has no concepts for them.
+    text = np.flatnonzero(np.isin(values.value_type, (TEXT, BOOLEAN)) & pd.notna(values.display))
     folded, says = np.full(len(values.question), "", dtype=object), np.full(len(values.question), None, dtype=object)
     codes, texts = pd.factorize(values.display[text])
     folded[text] = np.array([fold(each) for each in texts], dtype=object)[codes]
-    claiming = text[claims[text]]
+    claiming = text[claims[text] & (values.value_type[text] == TEXT)]
     codes, texts = pd.factorize(values.display[claiming])
     judged = [each.category for each in assertions(texts.tolist(), diseases)]
     says[claiming] = np.array(judged, dtype=object)[codes]
@@ -322,7 +333,6 @@ def _headings(observations: pd.DataFrame, values: Values, parents: Positions) ->
     return answered, commented
 
 
-_CATEGORIES: Texts = np.array([rule.category for rule in EVIDENCE], dtype=object)
 _MAPPED: Flags = np.array([rule.point == 2 for rule in EVIDENCE], dtype=bool)
 _OF_THE_ANSWER: Flags = _MAPPED | np.array(
     [bool(rule.answers) or rule.types == (DRUG,) for rule in EVIDENCE], dtype=bool

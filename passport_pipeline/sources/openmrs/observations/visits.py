@@ -46,6 +46,12 @@ class Visits:
     made: npt.NDArray[np.datetime64]
 
 
+def no_visits(rows: int) -> Visits:
+    """The visits of so many rows where nobody asks for them."""
+    none, never = np.zeros(0, dtype=np.int64), np.zeros(0, dtype="datetime64[us]")
+    return Visits(np.full(rows, -1, dtype=np.intp), none.astype(np.intp), none, objects([]), never, never)
+
+
 def visits_of(observations: pd.DataFrame, withheld: Flags, author: Texts) -> Visits:
     """The visits of a frame of OBSERVATION_COLUMNS, without the rows that are `withheld`; `author` is the key of the
     clinician who is answerable for each row, None for nobody.

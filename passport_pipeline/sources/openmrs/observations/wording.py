@@ -14,10 +14,12 @@ import pandas as pd
 
 from passport_pipeline.sources.drafts import COMPLEX, CONDITION, IMAGE, LEAD, MEDICATION, NUMERIC, TEST
 from passport_pipeline.sources.openmrs.names import fold
+from passport_pipeline.sources.openmrs.observations.categories import BY_PEOPLE, affirmed
 from passport_pipeline.sources.openmrs.observations.constructs import DIAGNOSIS, SET
 from passport_pipeline.sources.openmrs.observations.details import Details
 from passport_pipeline.sources.openmrs.observations.evidence import EVIDENCE, HEADERS_THAT_SAY_NOTHING
 from passport_pipeline.sources.openmrs.observations.grouping import Grouped
+from passport_pipeline.sources.openmrs.observations.interpretation import Interpretation
 from passport_pipeline.sources.openmrs.observations.nesting import DEEPEST
 from passport_pipeline.sources.openmrs.observations.pointers import NOT_SHOWN, title
 from passport_pipeline.sources.openmrs.observations.rows import Rows
@@ -56,15 +58,19 @@ def labels(rows: Rows, grouped: Grouped, vocabulary: Vocabulary) -> Texts:
     return labelled
 
 
-def answers(rows: Rows, grouped: Grouped, vocabulary: Vocabulary, positions: Positions) -> Texts:
+def answers(rows: Rows, grouped: Grouped, interpretation: Interpretation, positions: Positions) -> Texts:
     """The answers of the rows at these positions; of a diagnosis that is the question, that: "Malaria" for yes,
     "Malaria: of the brain" for words.
     """
-    texts = rows.values.display[positions]
-    asked = np.isin(rows.categories.rule[positions], _ASKED) & (rows.categories.category[positions] == CONDITION)
+    texts, vocabulary = rows.values.display[positions], interpretation.vocabulary
+    rule, yes = rows.categories.rule[positions], affirmed(rows.values, interpretation.tables)[positions]
+    # Of a question that people made a condition, only a diagnosis that was answered says by itself what it is.
+    by_people = (rule == BY_PEOPLE) & pd.isna(rows.categories.role[positions])
+    by_people &= ~interpretation.tables.diagnoses[rows.values.answer[positions]]
+    asked = (np.isin(rule, _ASKED) | by_people) & (rows.categories.category[positions] == CONDITION)
     for place in np.flatnonzero(asked & (grouped.role[positions] == LEAD)).tolist():
         name = vocabulary.name[rows.values.question[positions[place]]]
-        if EVIDENCE[rows.categories.rule[positions[place]]].yes:
+        if yes[place]:
             texts[place] = name
         elif not set(fold(name).split()) <= _NOTHING:
             texts[place] = f"{name}: {texts[place]}"

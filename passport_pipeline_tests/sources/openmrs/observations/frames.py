@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from passport_pipeline.config.hospitals import Hospital
+from passport_pipeline.config.overlays import Overlay
 from passport_pipeline.identity.matching import match, national_ids
 from passport_pipeline.records.documents import Documents, documents
 from passport_pipeline.sources.drafts import ENCOUNTERS, Drafts
@@ -148,6 +149,11 @@ def matched(rows: pd.DataFrame, patients: Mapping[int, str] | None = None) -> pd
     return match(
         persons, national_ids(identifiers), lambda ids: {i: [accounts[int(i)]] for i in ids if int(i) in accounts}
     )
+
+
+def under(*overlays: Overlay) -> Hospital:
+    """The hospital under these overlays."""
+    return HOSPITAL.model_copy(update={"settings": HOSPITAL.settings.model_copy(update={"overlays": overlays})})
 
 
 def drafts_of(rows: pd.DataFrame, known: ConceptLookup | Lookups, hospital: Hospital = HOSPITAL) -> Drafts:

@@ -1,8 +1,11 @@
 """Whatever the groups are, every row has one outcome, and every record its own rows."""
 
+from datetime import date
+
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from passport_pipeline.config.overlays import Overlay, OverlayEntry
 from passport_pipeline.sources.drafts import REASONS, SKIP_REASONS
 from passport_pipeline.sources.openmrs.observations.units import units_of
 from passport_pipeline_tests.sources.openmrs.observations.constructed import Group
@@ -29,6 +32,7 @@ from passport_pipeline_tests.sources.openmrs.observations.frames import (
     led,
     obs,
     observations,
+    under,
     visits,
 )
 
@@ -100,16 +104,23 @@ GROUPS, ENCOUNTERS = st.one_of(st.none(), st.integers(1, 5)), st.sampled_from([N
 PERSONS = st.sampled_from([789, 789, 789, 5])
 
 
+BY = ("they use it so", "A. Uwase", date(2026, 1, 31))
+IGNORING = tuple(
+    Overlay(code, (OverlayEntry(code, *BY, ignore=True),)) for code in ("emrapi:Coded Diagnosis", "CIEL:159394")
+)
+OVERLAYS = st.sampled_from([(), IGNORING[:1], IGNORING])
+
+
 @settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(st.tuples(CHOICES, GROUPS, ENCOUNTERS, PERSONS), max_size=12), st.randoms())
-def test_every_row_has_exactly_one_outcome_whatever_the_groups(drawn, random):
+@given(st.lists(st.tuples(CHOICES, GROUPS, ENCOUNTERS, PERSONS), max_size=12), OVERLAYS, st.randoms())
+def test_every_row_has_exactly_one_outcome_whatever_the_groups(drawn, overlays, random):
     rows = [
         obs(number, concept_id, obs_group_id=group, encounter_id=encounter, person_id=person, **value)
         for number, ((concept_id, value), group, encounter, person) in enumerate(drawn, start=1)
     ]
     random.shuffle(rows)
     frame = observations(*rows)
-    drafts = drafts_of(frame, KNOWN)
+    drafts = drafts_of(frame, KNOWN, under(*overlays))
     rows_of = drafts.outcomes.assign(unit=units_of(frame), person=frame["person_id"])
     assert rows_of["row_id"].tolist() == [row["obs_id"] for row in rows]
     assert set(rows_of["outcome"]) <= {"lead", "attached", "parked", "skipped"}
