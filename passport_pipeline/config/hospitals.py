@@ -70,6 +70,7 @@ class OpenmrsSettings(BaseModel):
     answerable_roles    uuids of the encounter roles whose providers can be answerable, best first, and no other; empty:
                         the default order
     technical_accounts  uuids of providers and users that are no persons, besides those that are known
+    take_over_third_persons   whether names and HIV status of other people than the patient are taken over
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -80,11 +81,12 @@ class OpenmrsSettings(BaseModel):
     national_id_types: tuple[Uuid, ...] = ()
     answerable_roles: tuple[Uuid, ...] = ()
     technical_accounts: tuple[Uuid, ...] = ()
+    take_over_third_persons: bool = False
 
     @property
-    def of_rules(self) -> tuple[tuple[str, ...], ...]:
+    def of_rules(self) -> tuple[tuple[str, ...] | bool, ...]:
         """Those settings by which stored rows are made into records: after a change every day is loaded again."""
-        return self.answerable_roles, tuple(sorted(self.technical_accounts))
+        return self.answerable_roles, tuple(sorted(self.technical_accounts)), self.take_over_third_persons
 
 
 SystemSettings = OpenmrsSettings

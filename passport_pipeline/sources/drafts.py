@@ -37,7 +37,9 @@ UNBUILDABLE = "unbuildable"
 
 EMPTY_GROUP = "empty_group"
 PART_WITHOUT_DIAGNOSIS = "diagnosis_part_without_diagnosis"
-SKIP_REASONS = (EMPTY_GROUP, PART_WITHOUT_DIAGNOSIS)
+ABOUT_SOMEBODY_ELSE = "about_somebody_else"
+"""Why a row is skipped that holds somebody else's name or HIV status, which the hospital does not pass on."""
+SKIP_REASONS = (EMPTY_GROUP, PART_WITHOUT_DIAGNOSIS, ABOUT_SOMEBODY_ELSE)
 
 CONDITION, MEDICATION, TEST, VISIT, IMAGE = "condition", "medication", "test", "visit", "image"
 RECORD_TYPES = (CONDITION, MEDICATION, TEST, VISIT, IMAGE)

@@ -38,6 +38,14 @@ CONCEPTS = {
 }
 NAMES = {"concept_id": "int64", "name": "str", "locale": "str", "kind": "str"}
 MAPPINGS = {"concept_id": "int64", "source": "str", "code": "str", "map_type": "str"}
+CONCEPT_RANGES = {
+    "concept_id": "int64",
+    "criteria": "str",
+    "low_critical": "float64",
+    "low_normal": "float64",
+    "hi_normal": "float64",
+    "hi_critical": "float64",
+}
 DRUGS = {"drug_id": "int64", "name": "str", "concept_id": "int64", "strength": "str"}
 BOOLEANS = {"true_concept_id": "Int64", "false_concept_id": "Int64"}
 PROVIDERS = {
@@ -82,6 +90,7 @@ class ConceptLookup:
               allow_decimal. Ranges are in `units`. The name is chosen by the hospital's locale chain.
     mappings  MAPPINGS, one row a mapping; map_type may be null
     drugs     DRUGS in use; strength may be null
+    ranges    CONCEPT_RANGES, one row a range that is for some persons alone, as `criteria` say; limits may be null
     true_id, false_id   what the global properties concept.true and concept.false name
     names     NAMES, one row a name in any language; locale as the record system has it ("en_GB"), kind is FULL, SHORT,
               SYNONYM or SEARCHED, nothing null. Empty where a former version stored the lookup: then `concepts` has
@@ -94,6 +103,7 @@ class ConceptLookup:
     true_id: int | None
     false_id: int | None
     names: pd.DataFrame = field(default_factory=no_names)
+    ranges: pd.DataFrame = field(default_factory=lambda: _empty(CONCEPT_RANGES))
 
     def frames(self) -> dict[str, pd.DataFrame]:
         """As Batches keeps it."""
@@ -104,6 +114,7 @@ class ConceptLookup:
             "drugs": self.drugs,
             "booleans": ids.astype(BOOLEANS),
             "names": self.names,
+            "ranges": self.ranges,
         }
 
     @classmethod
@@ -111,9 +122,9 @@ class ConceptLookup:
         """Read what `frames` gave; columns that a former version did not store are null; it stored no names."""
         row = frames["booleans"].iloc[0]
         true_id, false_id = (None if pd.isna(concept_id) else int(concept_id) for concept_id in row)
+        concepts, ranges = _completed(frames["concepts"], CONCEPTS), frames.get("ranges", _empty(CONCEPT_RANGES))
         names = frames["names"] if "names" in frames else no_names()
-        concepts = _completed(frames["concepts"], CONCEPTS)
-        return cls(concepts, frames["mappings"], frames["drugs"], true_id, false_id, names)
+        return cls(concepts, frames["mappings"], frames["drugs"], true_id, false_id, names, ranges)
 
     def content_hash(self) -> str:
         """The same for the same content, in any order."""
@@ -187,6 +198,10 @@ class Lookups:
             self._derived[make] = make(self)
         made: T = self._derived[make]
         return made
+
+
+def _empty(dtypes: Mapping[str, str]) -> pd.DataFrame:
+    return pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in dtypes.items()})
 
 
 def _completed(frame: pd.DataFrame, dtypes: Mapping[str, str]) -> pd.DataFrame:

@@ -2,9 +2,9 @@
 
     common     the versions of the rules and of the contract, the hospital's name, zone and settings of rules
     entries    only the lookup entries that the day's rows refer to, directly or through another: a concept with its
-               names and mappings, a drug, a provider, a role, a user with their provider, a location, an encounter
-               type, the concepts of true and false where a boolean is shown, and the names of what values name by
-               number or uuid
+               names, mappings and ranges, a drug, a provider, a role, a user with their provider, a location, an
+               encounter type, the concepts of true and false where a boolean is shown, and the names of what values
+               name by number or uuid
     matches    only of the day's persons: the passport's patient, or why there is none
 
 So a renamed concept or a newly registered patient makes only those days stale that show it.
@@ -108,7 +108,7 @@ class Dependencies:
             false=concepts.concepts["concept_id"] == (concepts.false_id or -1),
         )
         return {
-            "concept": _Entries("concept_id", asked, concepts.mappings, concepts.names),
+            "concept": _Entries("concept_id", asked, concepts.mappings, concepts.names, concepts.ranges),
             "drug": _Entries("drug_id", concepts.drugs),
             "provider": _Entries("provider_id", providers.providers),
             "role": _Entries("encounter_role_id", providers.roles),

@@ -16,6 +16,7 @@ hospitals:
     first_month: 2019-03
     answerable_roles: [240b26f9-dd88-4172-823d-4a8bfeb7841f]
     technical_accounts: [user-2, provider-1]
+    take_over_third_persons: yes
   - key: district-2
     name: District Hospital
     url_env: DISTRICT_OPENMRS_URL
@@ -49,7 +50,8 @@ def test_a_good_file_gives_its_hospitals_in_order(load):
     assert central.settings.answerable_roles == ("240b26f9-dd88-4172-823d-4a8bfeb7841f",)
     assert central.settings.technical_accounts == ("user-2", "provider-1")
     assert district.settings.locales == ("en",) and district.settings.national_id_types == () and not district.enabled
-    assert district.settings.of_rules == ((), ())
+    assert central.settings.take_over_third_persons
+    assert district.settings.of_rules == ((), (), False)
 
 
 def test_every_fault_is_reported_at_once_each_with_its_line(load):
@@ -96,20 +98,20 @@ def test_a_hospital_has_the_settings_of_its_record_system_which_is_openmrs_unles
     named = GOOD.replace("    locales:\n", "    system: openmrs\n")
     assert load(named) == load(GOOD)
     assert faults(load, named.replace("system: openmrs", "system: openemr")) == [
-        "line 15: `system`: Input should be 'openmrs'"
+        "line 16: `system`: Input should be 'openmrs'"
     ]
     assert faults(load, named.replace("system: openmrs", "settings: {url_env: X_URL}")) == [
-        "line 15: `settings` is not known; known are: "
+        "line 16: `settings` is not known; known are: "
         "key, name, timezone, first_month, enabled, system, url_env, locales, national_id_types, answerable_roles, "
-        "technical_accounts"
+        "technical_accounts, take_over_third_persons"
     ]
 
 
 def test_two_hospitals_share_neither_key_nor_database(load):
     twice = GOOD.replace("district-2", "central").replace("DISTRICT_", "CENTRAL_")
     assert faults(load, twice) == [
-        "line 11: `key`: already used at line 2",
-        "line 13: `url_env`: hospitals need a database each; already used at line 4",
+        "line 12: `key`: already used at line 2",
+        "line 14: `url_env`: hospitals need a database each; already used at line 4",
     ]
 
 

@@ -89,6 +89,34 @@ HEADERS = Case(
     {"concept_datatype": 15, "concept_class": 20, "concept_reference_term": 3},
 )
 
+REAL_DIAGNOSES = Case(
+    "07-real-diagnoses-vetoed.sql",
+    "1000000055433",
+    "INSERT INTO concept_datatype (concept_datatype_id, name, date_created, uuid) "
+    "VALUES (18, 'Boolean', NOW(), UUID());",
+    {"person": 9, "encounter": 7},
+)
+
+DENYING_ANSWERS = Case("08-coded-answers-that-deny.sql", "1000000063352", first={"person": 10, "encounter": 8})
+
+_NO_DICTIONARY = "DELETE FROM concept; DELETE FROM concept_name; DELETE FROM concept_reference_map;"
+_OWN_DICTIONARY = {"concept_datatype": 14, "concept_class": 17}
+PORTUGUESE, AMHARIC = (
+    Case(f"20-{language}-vetoes.sql", national_id, dictionary({}, {}, {}) + _NO_DICTIONARY, _OWN_DICTIONARY)
+    for language, national_id in (("pt", "1000000007919"), ("am", "1000000015838"))
+)
+
+SOMEBODY_ELSE = Case(
+    "32-somebody-elses-test.sql",
+    "1000000015838",
+    dictionary(
+        {14: NA, 15: "Text", 16: CODED, 17: NUMERIC},
+        {17: MISC, 18: DIAGNOSIS, 19: "Question", 20: "ConvSet", 21: DRUG},
+        {5002: ("No", 14, 17)},
+    ),
+    {"person": 4, "encounter": 2, "obs": 28, "concept_class": 22},
+)
+
 BAHMNI_DIAGNOSIS = Case(
     "02-bahmni-initial-diagnosis.sql", "1000000015838", first={"person": 4, "encounter": 2, "concept": 5017, "obs": 5}
 )

@@ -25,13 +25,14 @@ def source(database, open_source):
 
 @pytest.fixture
 def case(servers, make_database, readonly_url, settings, monkeypatch, tmp_path):
-    """case(file, *national ids, zone=, first=, before=, more=) -> the connections of a loaded OpenMRS 2.8 hospital,
-    `case`, that holds a case, with SQL before it and more SQL after it, and whose patients with these ids the passport
-    knows. `first` are the ids with which the case goes on in tables: it was written behind others.
+    """case(file, *national ids, zone=, first=, before=, more=, lines=) -> the connections of a loaded OpenMRS 2.8
+    hospital, `case`, that holds a case, with SQL before it and more SQL after it, and whose patients with these ids the
+    passport knows. `first` are the ids with which the case goes on in tables: it was written behind others. `lines`
+    are more of the hospital's in hospitals.yaml.
     """
     with ExitStack() as stack:
 
-        def make(name, *national_ids, zone="Africa/Kigali", first=None, before="", more=""):
+        def make(name, *national_ids, zone="Africa/Kigali", first=None, before="", more="", lines=()):
             script, dump = CASES / name, DUMPS / "schema-2.8.sql.gz"
             if not script.exists() or not dump.exists():
                 pytest.skip(f"the case {name} is not beside this project")
@@ -45,7 +46,7 @@ def case(servers, make_database, readonly_url, settings, monkeypatch, tmp_path):
             monkeypatch.setenv("CASE_URL", readonly_url(database))
             settings.hospitals_file.write_text(
                 f"hospitals:\n  - {{key: case, name: Case, url_env: CASE_URL, timezone: {zone}, "
-                f"national_id_types: [{NATIONAL_ID_TYPE}]}}\n"
+                f"national_id_types: [{NATIONAL_ID_TYPE}]{''.join(f', {line}' for line in lines)}}}\n"
             )
             connections = stack.enter_context(closing(Connections(settings)))
             for number, national_id in enumerate(national_ids, start=1):

@@ -3,7 +3,16 @@
 import pytest
 
 from passport_pipeline_tests.people_read import pages_of
-from passport_pipeline_tests.windows.cases import ATTACHMENTS, COMMENTS, HEADERS
+from passport_pipeline_tests.windows.cases import (
+    AMHARIC,
+    ATTACHMENTS,
+    COMMENTS,
+    DENYING_ANSWERS,
+    HEADERS,
+    PORTUGUESE,
+    REAL_DIAGNOSES,
+    SOMEBODY_ELSE,
+)
 
 
 class Shown:
@@ -92,11 +101,9 @@ def test_a_preliminary_result_shows_that_it_is_its_comment_and_its_normal_range(
 
 
 def test_the_header_that_made_a_note_of_a_row_stands_in_the_note(headers):
-    assert headers.kinds == ["medication", "test", "visit"]
+    assert headers.kinds == ["medication", "visit"]
     assert [line for line in headers.lines if " > " in line] == [
-        "Family member > Name: (name of the spouse)",
         "Family member > Relation: Spouse",
-        "Family member > HIV status: HIV infection",
         "Family member > Age: 34",
         "Allergy > Substance: Penicillin",
         "Allergy > Reaction: Anaphylaxis",
@@ -113,11 +120,18 @@ def test_the_header_that_made_a_note_of_a_row_stands_in_the_note(headers):
 
 def test_nobody_reads_of_another_persons_hiv_as_of_the_patients_own(headers):
     card = headers.card
-    assert card.diagnosis == "No diagnosis recorded" and not card.medications
-    assert [(result.name, result.result) for result in card.results] == [
-        ("Mother's laboratory results > HIV rapid test", "Positive")
+    assert card.diagnosis == "No diagnosis recorded" and not card.medications and not card.results
+    assert not [line for line in headers.lines if "hiv" in line.casefold()]
+
+
+def test_a_hospital_that_passes_on_what_is_somebody_elses_passes_it_on_as_notes_that_say_whose(case):
+    shown = Shown(HEADERS.loaded(case, lines=["take_over_third_persons: true"]))
+    assert shown.kinds == ["medication", "visit"]
+    assert [line for line in shown.lines if "hiv" in line.casefold() or "Name" in line] == [
+        "Family member > Name: (name of the spouse)",
+        "Family member > HIV status: HIV infection",
+        "Mother's laboratory results > HIV rapid test: Positive",
     ]
-    assert [line for line in headers.lines if "hiv" in line.casefold()] == ["Family member > HIV status: HIV infection"]
 
 
 def test_an_ordered_drug_is_one_medication_with_its_dose_and_frequency(headers):
@@ -148,10 +162,92 @@ def test_a_comment_on_a_header_is_read_with_its_members_and_takes_them_back(case
         for header, comment in comments.items()
     )
     shown = Shown(HEADERS.loaded(case, more=more))
-    assert shown.kinds == ["test", "visit"]
+    assert shown.kinds == ["visit"]
     order = "Medication order (comment: saisi par erreur)"
     assert [line for line in shown.lines if "(comment:" in line] == [
         *(f"{order} > {line}" for line in ("Drug: Penicillin", "Dose: 500", "Units: mg", "Frequency: 8-hourly")),
         "Left ear (comment: not tested in noise) > Hearing: absent",
         "Right ear (comment: Mother) > Hearing: normal",
+    ]
+
+
+def test_a_yes_to_a_disease_is_that_disease_whatever_words_its_name_holds(case):
+    shown = Shown(REAL_DIAGNOSES.loaded(case))
+    assert {condition["name"] for condition in shown.data("condition")} >= {
+        "Contact dermatitis",
+        "Allergic conjunctivitis",
+        "Maternal anaemia",
+        "Non-Hodgkin lymphoma",
+        "Stress reaction",
+        "Absence seizures",
+        "Past-pointing",
+    }
+    assert not [line for line in shown.lines if line.endswith(": Yes")]
+
+
+def test_a_coded_answer_whose_name_denies_is_a_note(case):
+    shown = Shown(DENYING_ANSWERS.loaded(case))
+    assert shown.kinds == ["visit"]
+    assert shown.card.diagnosis == "No diagnosis recorded"
+    assert shown.lines == [
+        "PROBLEM LIST: No malaria",
+        "PROBLEM LIST: Tuberculosis ruled out",
+        "PROBLEM LIST: Suspected tuberculosis",
+        "PROBLEM LIST: Family history of diabetes mellitus",
+        "PROBLEM LIST: History of stroke",
+        "PROBLEM LIST: No known allergies",
+        "PROBLEM LIST: Not pregnant",
+        "PROBLEM LIST: HIV negative",
+        "PROBLEM LIST: Well child",
+        "PROBLEM LIST: Normal pregnancy",
+        "PROBLEM LIST: Contact with tuberculosis",
+    ]
+
+
+ENGLISH_GONE = "DELETE FROM concept_name WHERE locale = 'en';"
+
+
+@pytest.mark.parametrize("more", ["", ENGLISH_GONE])
+@pytest.mark.parametrize("locales", ["[pt]", "[en, pt]"])
+def test_portuguese_questions_are_vetoed_in_whatever_language_they_are_shown(case, more, locales):
+    shown = Shown(PORTUGUESE.loaded(case, more=more, lines=[f"locales: {locales}"]))
+    assert shown.kinds == ["condition", "visit"]
+    (condition,) = shown.data("condition")
+    assert condition["name"].casefold() in {"tuberculose", "tuberculosis"}
+    assert len(shown.lines) == 9
+
+
+def test_amharic_questions_are_vetoed_by_their_english_names(case):
+    connections = AMHARIC.loaded(case, lines=["locales: [am, en]"])
+    shown = Shown(connections)
+    assert shown.kinds == ["condition", "visit"]
+    assert len(shown.lines) == 4
+    assert not shown.card.medications
+    (allergy,) = connections.passport["patients"].find_one()["allergies"]
+    assert allergy.startswith("ፔኒሲሊን; ")
+
+
+def test_nothing_is_claimed_of_questions_that_have_amharic_names_alone(case):
+    shown = Shown(AMHARIC.loaded(case, more=ENGLISH_GONE, lines=["locales: [am, en]"]))
+    assert shown.kinds == ["visit"]
+    assert len(shown.lines) == 5
+
+
+def test_a_test_of_somebody_else_or_one_that_was_not_done_is_no_result_of_the_patient(case):
+    shown = Shown(SOMEBODY_ELSE.loaded(case))
+    assert shown.kinds == ["visit"]
+    assert shown.lines == [
+        "Mother's status at delivery > Haemoglobin: 6.2 g/dL",
+        "Tests refused or not done > Malaria smear: No",
+    ]
+
+
+def test_tests_of_somebody_else_are_notes_that_say_whose_where_the_hospital_passes_them_on(case):
+    shown = Shown(SOMEBODY_ELSE.loaded(case, lines=["take_over_third_persons: true"]))
+    assert shown.kinds == ["visit"]
+    assert shown.lines == [
+        "Mother's status at delivery > HIV test result: Positive",
+        "Mother's status at delivery > Haemoglobin: 6.2 g/dL",
+        "Partner's HIV test result: Positive",
+        "Tests refused or not done > Malaria smear: No",
     ]

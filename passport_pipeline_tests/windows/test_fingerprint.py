@@ -203,15 +203,22 @@ def test_the_versions_of_rules_and_contract_are_part_of_every_days_fingerprint(w
     assert not set(whole.texts().values()) & set(before.values())
 
 
-@pytest.mark.parametrize("setting", ["answerable_roles", "technical_accounts"])
-def test_every_day_depends_on_the_settings_of_who_is_answerable_and_on_no_other(whole, setting):
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("answerable_roles", ("some-uuid",)),
+        ("technical_accounts", ("some-uuid",)),
+        ("take_over_third_persons", True),
+    ],
+)
+def test_every_day_depends_on_the_settings_of_rules_and_on_no_other(whole, setting, value):
     hospital = whole.dependencies.hospital
 
     def texts(**settings):
         changed = hospital.settings.model_copy(update=settings)
         return whole.texts(replace(whole.dependencies, hospital=hospital.model_copy(update={"settings": changed})))
 
-    assert not set(texts(**{setting: ("some-uuid",)}).values()) & set(whole.texts().values())
+    assert not set(texts(**{setting: value}).values()) & set(whole.texts().values())
     assert texts(national_id_types=("some-uuid",), locales=("rw",)) == whole.texts()
 
 

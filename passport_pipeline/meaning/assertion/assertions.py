@@ -17,9 +17,9 @@ from passport_pipeline.meaning.assertion.words import Words, fold, readable, spl
 def assertions(texts: Sequence[str], diseases: Diseases) -> list[Assertion]:
     """The assertion of each text, in their order; pass distinct texts, since texts repeat. Never raises for any text.
 
-    All languages of data/cues are read at once. A text in another script is `unreadable`; one in another language of Latin
-    script is read as if it were one of these, so that what it denies is not seen. The cue is of this package's data, or a
-    phrase of it that the text misspells: it holds nothing of the text.
+    All languages of data/cues are read at once. A text in another script is `unreadable`; one in another language of
+    Latin script is read as if it were one of these, so that what it denies is not seen. The cue is of this package's
+    data, or a phrase of it that the text misspells: it holds nothing of the text.
     """
     return [_assertion(text, diseases) for text in texts]
 

@@ -23,13 +23,14 @@ _HTML_TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
 _DASHES = re.compile("[\N{HYPHEN}\N{NON-BREAKING HYPHEN}\N{FIGURE DASH}\N{EN DASH}\N{EM DASH}\N{MINUS SIGN}]")
 _BULLET = re.compile(r"^[ \t]*(?:[-*•·◦▪●>#]+|\(?\d{1,2}[.)](?=\s)|\(?[a-z][.)](?=\s))[ \t]*", re.MULTILINE)
 _NUMBER = re.compile(r"(?:\bno\.|\bn[°º]|№)\s*(?=\d)", re.IGNORECASE)
+_NO = re.compile(r"(?<!\w)[Øø∅](?!\w)|(?<=[:=])\s*n(?=\s*(?:[,;.]|$))", re.IGNORECASE | re.MULTILINE)
 _NEGATIVE = re.compile(r"\(\s*-+\s*\)|(?<![^\W\d_])-\s?ve\b|(?<=\w)\s*-+\s*$", re.IGNORECASE | re.MULTILINE)
 _POSITIVE = re.compile(r"\(\s*\++\s*\)|\++\s?ve\b|\++", re.IGNORECASE)
 
 
 def cleaned(text: str) -> str:
-    """The text as plain lines, for any text. "(-)" and "-ve" come as "negative", "+" as "positive", "No. 2" as
-    "number 2"; a paragraph, a row and a list's item end a line.
+    """The text as plain lines, for any text. "(-)" and "-ve" come as "negative", "+" as "positive", "Ø" and ": N"
+    as "no", "No. 2" as "number 2"; a paragraph, a row and a list's item end a line.
     """
     if text.lstrip().startswith("{\\rtf"):
         text = _without_rtf(text)
@@ -40,7 +41,7 @@ def cleaned(text: str) -> str:
             break
         text = html.unescape(text)
     text = _DASHES.sub("-", text.strip())
-    text = _NUMBER.sub(" number ", _BULLET.sub("\n", text))
+    text = _NO.sub(" no ", _NUMBER.sub(" number ", _BULLET.sub("\n", text)))
     return _POSITIVE.sub(" positive ", _NEGATIVE.sub(" negative ", text))
 
 

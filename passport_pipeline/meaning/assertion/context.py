@@ -1,20 +1,25 @@
 """The algorithm: what the cues among a text's words leave of what it names. After ConText (Harkema et al. 2009).
 
-What belongs here: scopes, and the policy. What does not: the phrases (cues), names of diseases (diseases), markup (cleaning).
+What belongs here: scopes, and the policy. What does not: the phrases (cues), names of diseases (diseases), markup
+(cleaning).
 
-Cues are found longest first. A phrase that only looks like one (a pseudo cue, a disease's own name) takes its words out. A cue
-concerns the words before or after it, or both, up to the end of the sentence or a word such as "but". As in a short answer, a
-cue with nothing behind it ("malaria: no"), or with a comma or bracket on both sides, concerns what is before it.
+Cues are found longest first. A phrase that only looks like one (a pseudo cue, a disease's own name) takes its words
+out. A cue concerns the words before or after it, or both, up to the end of the sentence or a word such as "but". As in
+a short answer, a cue with nothing behind it ("malaria: no"), or with a comma or bracket on both sides, concerns what is
+before it.
 
-The texts are answers to "which diagnosis?", so no list of diseases decides what they are about: all words that are no cue and
-not neutral ("patient", "with") are their content, and the first of these is what they say. The policy:
+The texts are answers to "which diagnosis?", so no list of diseases decides what they are about: all words that are no
+cue and not neutral ("patient", "with") are their content, and the first of these is what they say. The policy:
 
-* a cue of another person, of doubt or of the past anywhere: not affirmed. The words would stand in the patient's history;
+* a cue of another person, of doubt or of the past anywhere: not affirmed. The words would stand in the patient's
+  history;
 * a denial of what comes first, or behind what it denies ("malaria ruled out"): not affirmed. So is a text such as
   "no malaria but pneumonia", which denies and affirms: a note shows the same words;
-* a denial of something that follows ("malaria, no fever", "diabetes without complication"): affirmed, unless it denies a
-  disease that is known, and nothing known comes before ("fever, no malaria"), or follows a colon ("malaria: no parasites");
-* "non" denies one word or a known disease ("non malaria"), and belongs to a name otherwise ("non-rheumatic carditis");
+* a denial of something that follows ("malaria, no fever", "diabetes without complication"): affirmed, unless it denies
+  a disease that is known, and nothing known comes before ("fever, no malaria"), or follows a colon ("malaria: no
+  parasites");
+* "non" before one word or a known disease denies ("non malaria"), and belongs to a name otherwise ("non-toxic nodular
+  goitre");
 * words of a diagnosis that are no cue in any file: acute on chronic, recurrent, in remission, with, confirmed.
 """
 
@@ -87,12 +92,14 @@ class Scopes:
             return self._first_denial > found.start
         if cue.kind == "cue" and (cue.category != "negated" or cue.direction == "both"):
             return True
+        if cue.kind == "between":
+            return found.start in self._disease_ends and found.end in self._disease_starts
         behind = self._between(found.end, self._ends[bisect_left(self._ends, found.end)])
         if cue.direction == "after":
             return not behind or bool(self._between(self._ends[bisect_right(self._ends, found.start) - 1], found.start))
         if not behind or self._set_apart(found):
             return True
-        return self._is_one_thing(behind) if cue.kind == "prefix" else self._denies_what_comes_first(found, behind)
+        return self._denies_what_comes_first(found, behind) and (cue.kind == "cue" or self._is_one_thing(behind))
 
     def _is_one_thing(self, content: Sequence[int]) -> bool:
         whole = self._known.at(self.words, content[0], self.gaps, PARTED)
@@ -101,9 +108,8 @@ class Scopes:
     def _denies_what_comes_first(self, found: Found[Cue], behind: Sequence[int]) -> bool:
         if not self._between(0, found.start):
             return True
-        at = bisect_left(self._known_diseases, behind[0])
-        denied = at < len(self._known_diseases) and self._known_diseases[at] <= behind[-1]
-        return denied and at == 0
+        first = self._known_diseases[0].start if self._known_diseases else len(self.words)
+        return behind[0] <= first <= behind[-1]
 
     def _set_apart(self, found: Found[Cue]) -> bool:
         before, after = self.gaps[found.start], self.gaps[found.end]
@@ -117,9 +123,17 @@ class Scopes:
         return next((found.start for found in self._cues if found.value.category == "negated"), len(self.words))
 
     @functools.cached_property
-    def _known_diseases(self) -> list[int]:
-        """Where the names of known diseases begin."""
-        return [at for at in self._content if self._known.at(self.words, at, self.gaps, PARTED) is not None]
+    def _disease_starts(self) -> set[int]:
+        return {disease.start for disease in self._known_diseases}
+
+    @functools.cached_property
+    def _disease_ends(self) -> set[int]:
+        return {disease.end for disease in self._known_diseases}
+
+    @functools.cached_property
+    def _known_diseases(self) -> list[Found[bool]]:
+        found = (self._known.at(self.words, at, self.gaps, PARTED) for at in self._content)
+        return [disease for disease in found if disease is not None]
 
 
 def judge(text: Words, names: Phrases[bool], known: Phrases[bool]) -> Assertion:

@@ -20,9 +20,9 @@ class Diseases:
 
     whole     names that hold a cue; known: all names; spelling: corrects misspelt cues, but no word of a known name
 
-    A dictionary also names what is no disease: "No malaria", "Family history of diabetes". A name with a cue is believed only
-    where names of diseases may hold that cue (`in_names`), or where it denies nothing that comes first ("Retained placenta
-    without haemorrhage"). Build one per dictionary and keep it.
+    A dictionary also names what is no disease: "No malaria", "Family history of diabetes". A name with a cue is
+    believed only where names of diseases may hold that cue (`in_names`), or where it denies nothing that comes first
+    ("Retained placenta without haemorrhage"). Build one per dictionary and keep it.
     """
 
     def __init__(self, names: Iterable[str] = ()) -> None:
@@ -43,6 +43,6 @@ class Diseases:
 
 @functools.cache
 def own_names() -> dict[tuple[str, ...], bool]:
-    """The names of data/diseases.yaml by their words. Raises pydantic's ValidationError if the file is not as it has to be."""
+    """The names of data/diseases.yaml by their words. Raises pydantic's ValidationError if the file is not right."""
     file = NameFile.model_validate(read_yaml("diseases.yaml"))
     return {words_of(name): True for names in file.names.values() for name in names}

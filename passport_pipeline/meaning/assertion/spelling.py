@@ -13,8 +13,8 @@ _MOST_WORDS = 200_000
 class Spelling(dict[str, str]):
     """The word that each written word stands for: itself, or one of `meant` that begins with the same letter.
 
-    One letter may be wrong, missing, too many, or exchanged with its neighbour. Words that are `right` are never corrected.
-    Words that were looked up are remembered.
+    One letter may be wrong, missing, too many, or exchanged with its neighbour. Words that are `right` are never
+    corrected. Words that were looked up are remembered.
     """
 
     def __init__(self, meant: Iterable[str], right: Iterable[str]) -> None:

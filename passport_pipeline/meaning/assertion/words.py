@@ -19,11 +19,12 @@ ANY_YEAR, ANY_NUMBER = "1999", "1"
 
 _SPLIT = re.compile(r"[^\W_]+|\?")
 _WORD = re.compile(r"[^\W_]+")
+_LOST = re.compile(r"\s*\?{3}")
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _ASKED = re.compile(r"[:=]")
 _PARTED = re.compile(r"[,()\[\]|\"•]|\s-|-\s|\.\.")
 _ENDED = re.compile(r"[\n\r;]|[.!](?:\s|$)")
-_LIGATURES = str.maketrans({"œ": "oe", "æ": "ae", "ø": "o", "µ": "u", "μ": "u", "’": "'", "\N{ZERO WIDTH SPACE}": " "})
+_LIGATURES = str.maketrans({"œ": "oe", "æ": "ae", "ø": "o", "µ": "u", "μ": "u", "\N{ZERO WIDTH SPACE}": " "})
 _LAST_LATIN = "\u024f"
 
 
@@ -64,9 +65,11 @@ def words_of(text: str) -> tuple[str, ...]:
 
 
 def readable(folded: str) -> bool:
-    """Whether its words are in Latin letters. Single Greek letters are, as in β-thalassaemia."""
+    """Whether its words are in Latin letters. Single Greek letters are read, as in β-thalassaemia; not what begins with
+    "???", which a wrong encoding leaves of other letters.
+    """
     if folded.isascii():
-        return True
+        return not _LOST.match(folded)
     for word in _WORD.findall(folded):
         letters = [c for c in word if c.isalpha()]
         foreign = [c for c in letters if c > _LAST_LATIN]

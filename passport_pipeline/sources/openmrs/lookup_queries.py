@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 import sqlalchemy as sa
 
-from passport_pipeline.sources.lookups import CONCEPTS, DRUGS, MAPPINGS
+from passport_pipeline.sources.lookups import CONCEPT_RANGES, CONCEPTS, DRUGS, MAPPINGS
 from passport_pipeline.sources.mysql.schema import Schema
 from passport_pipeline.sources.openmrs import tables as t
 from passport_pipeline.sources.openmrs.staff import TECHNICAL_LOGINS
@@ -120,6 +120,14 @@ class Statements:
             .where(mapping.c.concept_id.in_(ids))
         )
         return shaped(self._frame(statement), MAPPINGS)
+
+    def ranges(self, ids: list[int]) -> pd.DataFrame:
+        """CONCEPT_RANGES of these concepts; there are none before 2.7."""
+        table = t.concept_reference_range
+        if not self.schema.has(table.name, "criteria"):
+            return shaped(pd.DataFrame(columns=list(CONCEPT_RANGES)), CONCEPT_RANGES)
+        statement = sa.select(*(table.c[name] for name in CONCEPT_RANGES)).where(table.c.concept_id.in_(ids))
+        return shaped(self._frame(statement), CONCEPT_RANGES)
 
     def drugs(self) -> pd.DataFrame:
         """DRUGS that an observation names; before 2.1 the strength is a number and a unit."""

@@ -38,7 +38,7 @@ _LONGEST_ID = 18  # digits that a 64-bit integer holds, whichever they are
 
 
 def read_concepts(database: Database) -> ConceptLookup:
-    """Read the concepts in use, with seven statements. Raises SourceError."""
+    """Read the concepts in use, with eight statements. Raises SourceError."""
     with database.reading() as connection:
         read = Statements(connection, database.schema)
         true_id, false_id = read.booleans()
@@ -56,6 +56,7 @@ def read_concepts(database: Database) -> ConceptLookup:
             true_id=true_id,
             false_id=false_id,
             names=shaped(every_name(names), NAMES),
+            ranges=read.ranges(ids),
         )
 
 

@@ -57,6 +57,7 @@ _DEGRADED = (
     ("encounter_provider", "provider_id", "the clinician is the encounter's one provider, else who typed"),
     ("concept_reference_map", "concept_id", "concepts have no mappings; categories come from classes and names"),
     ("concept_numeric", "units", "numeric values have neither units nor ranges"),
+    ("concept_complex", "handler", "numbers in complex values are not known to be locations or providers"),
     ("drug", "name", "drugs go by their concept's name"),
     ("global_property", "property_value", "the concepts of true and false are unknown"),
 )

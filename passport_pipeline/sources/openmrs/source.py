@@ -30,7 +30,17 @@ from passport_pipeline.sources.openmrs.schema import probe
 
 # The tables that decide which rows are live, on which day and with what checksum, and which older blocks are read
 # again.
-WATCHED = ("obs", "encounter", "encounter_provider", "provider", "visit", "person", "patient", "person_merge_log")
+WATCHED = (
+    "obs",
+    "obs_reference_range",
+    "encounter",
+    "encounter_provider",
+    "provider",
+    "visit",
+    "person",
+    "patient",
+    "person_merge_log",
+)
 
 _READ_LOOKUP: dict[LookupKind, Callable[[Database], Lookup]] = {
     "concepts": read_concepts,

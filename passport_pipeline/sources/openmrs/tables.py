@@ -45,7 +45,10 @@ encounter_role = _table("encounter_role", numbers="encounter_role_id", texts="uu
 encounter_type = _table("encounter_type", numbers="encounter_type_id", texts="uuid name")
 location = _table("location", numbers="location_id", texts="uuid name")
 
-person = _table("person", numbers="person_id voided", texts="uuid")
+obs_reference_range = _table(
+    "obs_reference_range", numbers="obs_id", doubles="hi_critical hi_normal low_critical low_normal"
+)
+person = _table("person", numbers="person_id birthdate_estimated voided", texts="uuid gender", dates="birthdate")
 person_name = _table(
     "person_name",
     numbers="person_name_id person_id preferred voided",
@@ -79,6 +82,12 @@ concept_numeric = _table(
     texts="units",
     doubles="hi_absolute hi_critical hi_normal low_absolute low_critical low_normal",
 )
+concept_reference_range = _table(
+    "concept_reference_range",
+    numbers="concept_reference_range_id concept_id",
+    texts="criteria",
+    doubles="hi_critical hi_normal low_critical low_normal",
+)
 concept_complex = _table("concept_complex", numbers="concept_id", texts="handler")
 concept_set = _table("concept_set", numbers="concept_id concept_set")
 concept_reference_map = _table(
@@ -98,6 +107,5 @@ MARKERS = {
     "encounter_diagnosis": ("diagnosis_id", "dx_rank"),
     "conditions": ("encounter_id",),
     "medication_dispense": ("medication_dispense_id",),
-    "concept_reference_range": ("concept_reference_range_id",),
     "outbox_event": ("event_type",),
 }

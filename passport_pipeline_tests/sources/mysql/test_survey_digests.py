@@ -79,7 +79,8 @@ CHANGES = {
         "status": "AMENDED",
     },
     "encounter": {"encounter_datetime": "2025-11-06 10:30:01"},
-    "person": {},
+    "person": {"birthdate": "1999-01-01", "gender": "F", "birthdate_estimated": 1},
+    "obs_reference_range": {},
 }
 
 
@@ -137,6 +138,7 @@ def changing_database(openmrs_database):
         },
     )
     database.obs(1, encounter_id=1)
+    database.insert("obs_reference_range", {"obs_reference_range_id": 1, "obs_id": 1})
     database.obs(3)
     return database
 

@@ -32,6 +32,9 @@ def dictionary(database, version):
     decimal = "precise" if version in ("1.9.8", "2.1") else "allow_decimal"
     ranges = {"low_normal": 40.5, "hi_absolute": 250, "units": "kg", decimal: 1}
     database.insert("concept_numeric", {"concept_id": 5089, **ranges})
+    if version in ("2.8", "2.9"):
+        limited = {"concept_id": 5089, "criteria": "$patient.getAge() < 5", "hi_normal": 25, "uuid": "range-1"}
+        database.insert("concept_reference_range", limited)
     database.insert("concept_complex", {"concept_id": 10, "handler": "LocationObsHandler"})
     database.insert("concept_set", {"concept_id": 13, "concept_set": 12, "uuid": "set-1"})
     database.insert("concept_reference_source", {"concept_source_id": 1, "name": "CIEL", "uuid": "source-1"})
@@ -73,6 +76,8 @@ def test_concepts_in_use_are_read_with_all_that_values_need_in_every_version(ope
     assert (weight["datatype"], weight["concept_class"], weight["units"]) == ("Numeric", "Test", "kg")
     assert (weight["low_normal"], weight["hi_absolute"], weight["allow_decimal"]) == (40.5, 250.0, True)
     assert pd.isna(weight["hi_normal"]) and concepts["retired"].to_dict()[11] and not weight["retired"]
+    limited = [[5089, "$patient.getAge() < 5", 25.0]] if version in ("2.8", "2.9") else []
+    assert lookup.ranges[["concept_id", "criteria", "hi_normal"]].values.tolist() == limited
     assert concepts["handler"].dropna().to_dict() == {10: "LocationObsHandler"}
     assert lookup.mappings.values.tolist() == [[5089, "CIEL", "5089", "SAME-AS"]]
     assert lookup.drugs.values.tolist() == [[3, "Amoxicillin", 11, "500 mg"]]
@@ -80,6 +85,7 @@ def test_concepts_in_use_are_read_with_all_that_values_need_in_every_version(ope
     for name, dtypes in (
         ("concepts", schema_of.CONCEPTS),
         ("mappings", schema_of.MAPPINGS),
+        ("ranges", schema_of.CONCEPT_RANGES),
         ("drugs", schema_of.DRUGS),
         ("booleans", schema_of.BOOLEANS),
         ("names", schema_of.NAMES),

@@ -43,11 +43,12 @@ from passport_pipeline.sources.openmrs.observations.allergy_answers import (
     stated,
     takes_back,
 )
-from passport_pipeline.sources.openmrs.observations.categories import DEEPEST, affirmed, around
+from passport_pipeline.sources.openmrs.observations.categories import affirmed
 from passport_pipeline.sources.openmrs.observations.constructs import DIAGNOSIS
 from passport_pipeline.sources.openmrs.observations.evidence import VETOES
 from passport_pipeline.sources.openmrs.observations.grouping import Grouped
 from passport_pipeline.sources.openmrs.observations.interpretation import Interpretation
+from passport_pipeline.sources.openmrs.observations.nesting import DEEPEST, around
 from passport_pipeline.sources.openmrs.observations.rows import Rows
 from passport_pipeline.sources.openmrs.observations.vocabulary import Flags, Positions
 
@@ -212,7 +213,7 @@ class _Reading:
         return around(chosen, self._rows.parent, self._questions.taken_back_around[self._question])
 
 
-_ABOUT_OTHERS = [number for number, veto in enumerate(VETOES) if veto.beside]
+_ABOUT_OTHERS = [number for number, veto in enumerate(VETOES) if veto.whose == "other"]
 
 
 def _taken_back(rows: Rows) -> Flags:

@@ -87,7 +87,7 @@ _WHOLE |= _NOBODY_KNOWS | _NOTHING_SAID
 _BEGINNINGS = tuple(_folded(word for veto in VETOES for word in veto.text_begins if word not in veto.spares))
 _DENIES = _pattern(_DENYING)
 _SOMEBODY_ELSE = _pattern(
-    (*_KIN, *(word for veto in VETOES if "mother" in veto.words for word in veto.words if word not in veto.spares))
+    (*_KIN, *(word for veto in VETOES if veto.whose for word in veto.words if word not in veto.spares))
 )
 _WORDS_OF_ALLERGY = _pattern((*ALLERGY_WORDS, "hypersensitive", "intolerant"))
 

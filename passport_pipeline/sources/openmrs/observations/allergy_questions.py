@@ -83,6 +83,7 @@ class AllergyQuestions:
         self.taken_back = _taken_back(vocabulary, (*_vetoing(headers=False), *_ABOUT))
         self.done = vocabulary.named(_DONE)
         self.taken_back_around = _taken_back(vocabulary, _vetoing(headers=True))
+        self.taken_back_around |= vocabulary.mapped_to(code for veto in VETOES for code in veto.codes)
         self.substance, self.reaction = vocabulary.named(_SUBSTANCE), vocabulary.named(_REACTION)
         self.severity, self.status = vocabulary.named(_SEVERITY), vocabulary.named(_STATUS)
         self.no_longer = vocabulary.called(_NO_LONGER, full=True)

@@ -1,37 +1,34 @@
 """The table of evidence, applied to a whole frame of observations.
 
-What belongs here: the first rule that holds for each row, and the vetoes. What does not: the rules themselves
-(evidence), what is done with parts of a diagnosis (grouping).
+What belongs here: the first rule that holds for each row, and what makes a note of it after all. What does not: the
+rules themselves (evidence), which veto holds (vetoes), what is done with parts of a diagnosis (grouping).
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from passport_pipeline.sources.drafts import BOOLEAN, COMPLEX, CONDITION, MEDICATION, TEXT, VALUE_TYPES, VISIT
+from passport_pipeline.sources.drafts import BOOLEAN, COMPLEX, VALUE_TYPES, VISIT
 from passport_pipeline.sources.lookups import ConceptLookup
 from passport_pipeline.sources.openmrs.names import fold
-from passport_pipeline.sources.openmrs.observations.constructs import Constructs
+from passport_pipeline.sources.openmrs.observations.constructs import CERTAINTY, Constructs
 from passport_pipeline.sources.openmrs.observations.evidence import (
     COMMENTS_THAT_TAKE_BACK,
     DRUG_CLASSES,
     EVIDENCE,
-    PATIENT,
     VETOES,
     YES,
     Rule,
-    Veto,
 )
-from passport_pipeline.sources.openmrs.observations.machine_values import is_machine_value
 from passport_pipeline.sources.openmrs.observations.name_index import phrases
+from passport_pipeline.sources.openmrs.observations.nesting import around, parents_of
 from passport_pipeline.sources.openmrs.observations.pointers import is_picture
-from passport_pipeline.sources.openmrs.observations.units import units_of
 from passport_pipeline.sources.openmrs.observations.values import Values, describe
+from passport_pipeline.sources.openmrs.observations.vetoes import Vetoes
 from passport_pipeline.sources.openmrs.observations.vocabulary import Flags, Positions, Texts, Vocabulary
 
 _KINDS = pd.Index(VALUE_TYPES, dtype=object)
@@ -48,6 +45,8 @@ class Categories:
     veto      which row of VETOES made it a visit, -1 where none did
     taken_back
               its comment or state, or that of a group around it, takes it back
+    third_person
+              it holds somebody else's name, or their HIV status
     """
 
     category: Texts
@@ -55,6 +54,7 @@ class Categories:
     rule: npt.NDArray[np.intp]
     veto: npt.NDArray[np.intp]
     taken_back: Flags
+    third_person: Flags
 
     def by_evidence(self, category: str) -> Flags:
         """Rows of this category by the evidence, whatever a veto made of them."""
@@ -70,17 +70,6 @@ class _CompiledRule:
     types: Flags | None  # by type code; the last element stands for a row without a value
 
 
-@dataclass(frozen=True)
-class _CompiledVeto:
-    veto: Veto
-    questions: Flags
-    words: re.Pattern[str]
-    beside: Flags
-    answers: Flags
-    texts: frozenset[str]
-    beginnings: tuple[str, ...]
-
-
 class Tables:
     """The tables of evidence for one hospital's dictionary.
 
@@ -91,11 +80,10 @@ class Tables:
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self.rules = [_compile(rule, vocabulary) for rule in EVIDENCE]
-        self.vetoes = [_compile_veto(veto, vocabulary) for veto in VETOES]
+        self.vetoes = Vetoes(vocabulary)
         self.constructs = Constructs(vocabulary)
         self.drug_questions = _of_class(vocabulary, DRUG_CLASSES)
         self.takes_back = phrases(COMMENTS_THAT_TAKE_BACK)
-        self.patient = frozenset(map(fold, PATIENT))
         self.yes = vocabulary.mapped_to(("CIEL:1065",))
         self.yes |= vocabulary.called(YES, full=True)
         self.yes_name = "Yes"
@@ -128,18 +116,6 @@ def categorise(observations: pd.DataFrame, concepts: ConceptLookup) -> pd.DataFr
     ).set_axis(observations.index)
 
 
-def parents_of(observations: pd.DataFrame) -> Positions:
-    """The position in the frame of each row's group; -1 where it is in none, in one that is not live, or in one of
-    another unit or day, which may be in another frame. A record's rows count for one day, in any frame.
-    """
-    index = pd.Index(observations["obs_id"].to_numpy(dtype=np.int64))
-    group_ids = observations["obs_group_id"].to_numpy(dtype=np.int64, na_value=-1)
-    parents: Positions = np.asarray(index.get_indexer(pd.Index(group_ids)), dtype=np.intp)
-    day, unit = observations["day"].to_numpy(), units_of(observations)
-    parents[(parents == np.arange(len(parents))) | (day[parents] != day) | (unit[parents] != unit)] = -1
-    return parents
-
-
 def decide(observations: pd.DataFrame, values: Values, tables: Tables, parents: Positions) -> Categories:
     """The first rule of EVIDENCE that holds for each row, then the vetoes; `parents` as `parents_of` gives them."""
     codes = _KINDS.get_indexer(pd.Index(values.value_type, dtype=object))  # -1, the last, for a row without a value
@@ -161,10 +137,10 @@ def decide(observations: pd.DataFrame, values: Values, tables: Tables, parents: 
         undecided = undecided[~hit]
     category = np.array([rule.category for rule in EVIDENCE], dtype=object)[chosen]
     role = tables.constructs.role[values.question]
-    veto = _vetoed(observations, values, chosen, tables, parents)
+    judged = tables.vetoes.judge(observations, values, chosen, role == CERTAINTY, parents)
     taken_back = _taken_back(observations, tables, parents)
-    category[(veto >= 0) | taken_back | tables.constructs.parts[values.question]] = VISIT
-    return Categories(category, role, chosen, veto, taken_back)
+    category[(judged.veto >= 0) | taken_back | tables.constructs.parts[values.question]] = VISIT
+    return Categories(category, role, chosen, judged.veto, taken_back, judged.third_person)
 
 
 def _of_class(vocabulary: Vocabulary, classes: tuple[str, ...]) -> Flags:
@@ -190,18 +166,6 @@ def _compile(rule: Rule, vocabulary: Vocabulary) -> _CompiledRule:
     answers = _of_class(vocabulary, rule.answers) if rule.answers else None
     types = np.array([*(kind in rule.types for kind in VALUE_TYPES), False]) if rule.types else None
     return _CompiledRule(rule, questions, answers, types)
-
-
-def _compile_veto(veto: Veto, vocabulary: Vocabulary) -> _CompiledVeto:
-    texts = frozenset(fold(words) for words in veto.answer_words)
-    answers = vocabulary.mapped_to(veto.answer_codes)
-    answers |= vocabulary.called(veto.answer_words, full=True)
-    if veto.answer_codes and vocabulary.false_position >= 0:
-        answers[vocabulary.false_position] = True
-    questions = vocabulary.named(veto.words, searched=True)
-    beginnings = tuple(words for words in map(fold, veto.text_begins) if words)
-    beside = vocabulary.called(veto.beside)
-    return _CompiledVeto(veto, questions, phrases(veto.words), beside, answers, texts, beginnings)
 
 
 def affirmed(values: Values, tables: Tables) -> Flags:
@@ -230,112 +194,3 @@ def _taken_back(observations: pd.DataFrame, tables: Tables, parents: Positions) 
     if taken_back.any():
         taken_back |= around(np.arange(len(parents)), parents, taken_back)
     return taken_back
-
-
-def _vetoed(
-    observations: pd.DataFrame, values: Values, chosen: npt.NDArray[np.intp], tables: Tables, parents: Positions
-) -> npt.NDArray[np.intp]:
-    """Which veto applies to each row that became a condition or a medication, or is beside one that says whose it is;
-    -1 where none does.
-    """
-    vetoed = np.full(len(chosen), -1, dtype=np.intp)
-    answered, commented = _headings(observations, values, parents)
-    for number, compiled in enumerate(tables.vetoes):
-        if compiled.veto.beside:
-            others = _saying(compiled, answered, commented, len(chosen))
-            vetoed[_beside(values, compiled, tables, parents) | around(np.arange(len(chosen)), parents, others)] = (
-                number
-            )
-    rows = np.flatnonzero(np.isin(chosen, _CLAIMING))
-    if not len(rows):
-        return vetoed
-    mapped = np.isin(chosen[rows], _MAPPED)
-    text = values.value_type[rows] == TEXT
-    shown = values.display[rows]
-    denied = np.array([fold(answer) for answer in shown[text]], dtype=object)
-    dosed = tables.drug_questions[values.question[rows[text]]]
-    machine = _written_by_software(shown[text], dosed)
-    asked = np.array([str(answer).lstrip()[:1] == "?" for answer in shown[text]], dtype=bool)
-    for number, compiled in enumerate(tables.vetoes):
-        veto = compiled.veto
-        hit = np.zeros(len(rows), dtype=bool)
-        if veto.words:
-            own = compiled.questions[values.question[rows]]
-            hit |= own if veto.also_mapped else own & ~mapped
-            if veto.headers:
-                said = _saying(compiled, answered, commented if veto.also_mapped else {}, len(chosen))
-                hit |= around(rows, parents, compiled.questions[values.question] | said)
-        if veto.answer_words:
-            hit |= compiled.answers[values.answer[rows]]
-            hit[text] |= np.array([answer in compiled.texts for answer in denied], dtype=bool)
-        if veto.machine_values:
-            hit[text] |= machine
-        if veto.text_begins:
-            hit[text] |= asked | np.array([answer.startswith(compiled.beginnings) for answer in denied], dtype=bool)
-        hit &= vetoed[rows] < 0
-        vetoed[rows[hit]] = number
-    return vetoed
-
-
-def _written_by_software(texts: Texts, dosed: Flags) -> Flags:
-    """Texts that name nothing; not the doses of drugs, which may be numbers alone: "1-0-1"."""
-    doses = dosed & np.array([not any(map(str.isalpha, text)) for text in texts], dtype=bool)
-    machine: Flags = ~doses & np.array([is_machine_value(text) for text in texts], dtype=bool)
-    return machine
-
-
-def _saying(compiled: _CompiledVeto, answered: dict[int, str], commented: dict[int, str], size: int) -> Flags:
-    """The groups of which the answer or comment holds a word of the veto."""
-    said = np.zeros(size, dtype=bool)
-    said[[at for texts in (answered, commented) for at, text in texts.items() if compiled.words.search(text)]] = True
-    return said
-
-
-def _beside(values: Values, compiled: _CompiledVeto, tables: Tables, parents: Positions) -> Flags:
-    """Rows in a group with a row that says that all of it is about somebody else."""
-    said = compiled.beside[values.question] & pd.notna(values.display) & (parents >= 0)
-    for at in np.flatnonzero(said).tolist():
-        said[at] = fold(values.display[at]) not in tables.patient
-    return (parents >= 0) & np.isin(parents, parents[said])
-
-
-_NAME = 4
-"""Of how many words an answer or a comment on a group may be to say what kind of group it is: "Mother", "ruled out"."""
-
-
-def _headings(observations: pd.DataFrame, values: Values, parents: Positions) -> tuple[dict[int, str], dict[int, str]]:
-    """What the groups' own answers and comments say of their kind: folded texts by position."""
-    headers = np.unique(parents[parents >= 0])
-    columns = values.display[headers], observations["comments"].iloc[headers]
-    answered, commented = (
-        {
-            at: text
-            for at, text in zip(
-                headers.tolist(), (fold(each) if isinstance(each, str) else "" for each in column), strict=True
-            )
-            if 0 < len(text.split()) <= _NAME
-        }
-        for column in columns
-    )
-    return answered, commented
-
-
-DEEPEST = 8
-"""How many groups around a row are considered; OpenMRS forms nest two or three."""
-
-
-def around(rows: Positions, parents: Positions, flags: Flags) -> Flags:
-    """Whether one of the groups around each of these rows is flagged; ends also where groups form a circle."""
-    hit = np.zeros(len(rows), dtype=bool)
-    at = parents[rows]
-    for _ in range(DEEPEST):
-        inside = at >= 0
-        if not inside.any():
-            break
-        hit[inside] |= flags[at[inside]]
-        at = np.where(inside, parents[at], -1)
-    return hit
-
-
-_CLAIMING = [n for n, rule in enumerate(EVIDENCE) if rule.category in {CONDITION, MEDICATION}]
-_MAPPED = [n for n, rule in enumerate(EVIDENCE) if rule.point == 2]

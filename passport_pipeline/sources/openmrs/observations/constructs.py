@@ -25,6 +25,9 @@ DIAGNOSIS, MEDICATION, TEST, IMMUNIZATION = "diagnosis", "medication", "test", "
 SET = "set"
 """The role of the header of a construct."""
 
+CERTAINTY = "certainty"
+"""The role of the row that says how sure a diagnosis is."""
+
 THE_WORD = "the word"
 """How a member is shown that is read as what its answer means."""
 

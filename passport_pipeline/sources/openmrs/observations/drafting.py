@@ -29,11 +29,11 @@ from passport_pipeline.sources.drafts import (
 from passport_pipeline.sources.lookups import Lookups
 from passport_pipeline.sources.openmrs.observations import wording
 from passport_pipeline.sources.openmrs.observations.allergies import allergies
-from passport_pipeline.sources.openmrs.observations.categories import parents_of
 from passport_pipeline.sources.openmrs.observations.clinicians import Attribution, attribute
 from passport_pipeline.sources.openmrs.observations.evidence import EVIDENCE, RULES_VERSION
 from passport_pipeline.sources.openmrs.observations.grouping import Grouped, group
 from passport_pipeline.sources.openmrs.observations.interpretation import Interpretation
+from passport_pipeline.sources.openmrs.observations.nesting import parents_of
 from passport_pipeline.sources.openmrs.observations.rows import Rows
 from passport_pipeline.sources.openmrs.observations.test_status import test_statuses
 from passport_pipeline.sources.openmrs.observations.units import units_of
@@ -65,7 +65,8 @@ def draft(rows: pd.DataFrame, lookups: Lookups, hospital: Hospital) -> Drafts:
     """
     interpretation = lookups.derived(Interpretation)
     identified = identities(rows)
-    read = Rows.of(rows, interpretation, identified["parent"].to_numpy())
+    third_persons = hospital.settings.take_over_third_persons
+    read = Rows.of(rows, interpretation, identified["parent"].to_numpy(), third_persons=third_persons)
     attribution = attribute(rows, interpretation.people(hospital.settings))
     visits = visits_of(rows, read.withheld, attribution.keys())
     grouped = group(read, interpretation, visits)
@@ -171,7 +172,7 @@ class _Gathered:
         details = grouped.details
         question = rows.values.question[leads]
         record_type = rows.categories.category[leads]
-        status = test_statuses(rows.observations, rows.values, vocabulary, details)[leads]
+        status = test_statuses(rows, details)[leads]
         status[record_type != TEST] = None
         answers = wording.answers(rows, grouped, vocabulary, leads)
         return {

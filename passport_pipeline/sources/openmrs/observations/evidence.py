@@ -30,6 +30,9 @@ def _with_source(codes: tuple[str, ...]) -> tuple[str, ...]:
 
 
 Codes = Annotated[tuple[str, ...], BeforeValidator(listed), AfterValidator(_with_source)]
+Says = Annotated[
+    tuple[Literal["negated", "uncertain", "historical", "other", "unreadable"], ...], BeforeValidator(listed)
+]
 Types = Annotated[tuple[ValueType, ...], BeforeValidator(listed)]
 
 
@@ -56,26 +59,35 @@ class Rule:
 
 @dataclass(frozen=True, config=_CLOSED)
 class Veto:
-    """One veto of vetoes.yaml, which tells what each of these means: any of its conditions is enough.
-
-    `spares` are those of all its words and codes that do not take an allergy back.
-    """
+    """One veto of vetoes.yaml, which tells what each of these means: any of its conditions is enough."""
 
     why: str
     words: Listed = ()
+    in_diseases: Listed = ()
+    but_not: Listed = ()
+    codes: Codes = ()
     headers: bool = False
     also_mapped: bool = False
+    tests: bool = False
+    whose: Literal["other", "child"] | None = None
     answer_codes: Codes = ()
     answer_words: Listed = ()
+    says: Says = ()
+    unless_sure: bool = False
+    answer_begins: Listed = ()
+    answer_but_not: Listed = ()
+    unreadable: bool = False
     text_begins: Listed = ()
+    medications: bool = False
     machine_values: bool = False
     beside: Listed = ()
+    beside_codes: Codes = ()
     spares: Listed = ()
 
     @model_validator(mode="after")
     def _with_a_condition(self) -> Veto:
-        stated = (self.words, self.answer_codes, self.answer_words, self.text_begins, self.machine_values, self.beside)
-        if not any(stated):
+        of_answers = (self.answer_codes, self.answer_words, self.says, self.answer_begins, self.machine_values)
+        if not any((self.words, self.codes, *of_answers, self.unreadable, self.text_begins, self.beside)):
             raise ValueError("it states no condition, so it would never apply")
         return self
 
@@ -138,4 +150,7 @@ ALLERGY_CODES, ALLERGY_WORDS = _evidence.lists["allergy_codes"], _vetoes.lists["
 YES, PATIENT = _words.lists["yes"], _words.lists["patient"]
 COMMENTS_THAT_TAKE_BACK = _words.lists["comments_that_take_back"]
 HEADERS_THAT_SAY_NOTHING = _words.lists["headers_that_say_nothing"]
+NAMES_OF_PERSONS, NAMES_OF_THINGS = _words.lists["names_of_persons"], _words.lists["names_of_things"]
+PERSONS = _words.lists["persons"]
+HIV, HIV_CODES = _words.lists["hiv"], _words.lists["hiv_codes"]
 COMPLAINT_CODES, COMPLAINT_NAMES = _words.lists["complaint_codes"], _words.lists["complaint_names"]

@@ -10,7 +10,8 @@ What belongs here: the outcomes. What does not: what an observation is (evidence
     parked    it, or the row that it belongs to, cannot be shown (drafts.REASONS); the rows of one record are
               parked together. A row that is unreadable, or in an encounter of another patient, says nothing of any
               other row: it is always parked by itself
-    skipped   it has nothing to show: `empty_group`, `diagnosis_part_without_diagnosis`
+    skipped   it has nothing to show: `empty_group`, `diagnosis_part_without_diagnosis`; or it is not the patient's to
+              show: `about_somebody_else`
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import pandas as pd
 
 from passport_pipeline.core.time_zones import are_instants
 from passport_pipeline.sources.drafts import (
+    ABOUT_SOMEBODY_ELSE,
     ANSWER,
     ATTACHED,
     CODED,
@@ -82,10 +84,10 @@ def group(rows: Rows, interpretation: Interpretation, visits: Visits) -> Grouped
     """Decide every row's outcome, and what the rows beside each leading row say of it. Never raises for a row's
     content.
     """
-    constructs, withheld = interpretation.constructs, rows.withheld
-    header = _headers(rows, interpretation.vocabulary) & ~withheld
-    part = constructs[DIAGNOSIS].always[rows.values.question] & ~header & ~withheld
-    leading = ~header & ~part
+    constructs, held = interpretation.constructs, rows.withheld | rows.kept_back
+    header = _headers(rows, interpretation.vocabulary) & ~rows.withheld
+    part = constructs[DIAGNOSIS].always[rows.values.question] & ~header & ~held
+    leading = ~header & ~part & ~rows.kept_back
     rows.reason[leading & rows.empty & pd.isna(rows.reason)] = NO_VALUE
     undated = ~are_instants(rows.observations["obs_datetime"]) & leading
     rows.reason[undated & pd.isna(rows.reason)] = INVALID_DATE
@@ -213,6 +215,7 @@ def _outcomes(rows: Rows, *, lead: Positions, leading: Flags, parked: Flags, hea
     reason = np.full(rows.size, None, dtype=object)
     reason[~led] = PART_WITHOUT_DIAGNOSIS
     reason[~led & header] = EMPTY_GROUP
+    reason[rows.kept_back] = ABOUT_SOMEBODY_ELSE
     stopped = outcome == PARKED
     reason[stopped] = rows.reason[lead[stopped]]
     return outcome, reason

@@ -16,6 +16,7 @@ from passport_pipeline.sources.openmrs.observations.categories import Tables
 from passport_pipeline.sources.openmrs.observations.clinicians import People
 from passport_pipeline.sources.openmrs.observations.constructs import Constructs
 from passport_pipeline.sources.openmrs.observations.evidence import COMPLAINT_CODES, COMPLAINT_NAMES
+from passport_pipeline.sources.openmrs.observations.ranges import RangesByPerson
 from passport_pipeline.sources.openmrs.observations.stored_references import StoredReferences
 from passport_pipeline.sources.openmrs.observations.vocabulary import Flags, Vocabulary
 
@@ -41,6 +42,11 @@ class Interpretation:
     def allergies(self) -> AllergyQuestions:
         """What concepts mean for allergies."""
         return AllergyQuestions(self.vocabulary)
+
+    @cached_property
+    def ranges_by_person(self) -> RangesByPerson:
+        """The ranges that are for some persons alone."""
+        return RangesByPerson(self._lookups.concepts.ranges, self.vocabulary)
 
     @cached_property
     def stored_references(self) -> StoredReferences:

@@ -36,7 +36,7 @@ def phrases(wanted: Iterable[str]) -> re.Pattern[str]:
 
 class NameIndex:
     """The names of a vocabulary's concepts. Flags are by position in the vocabulary, with the unknown concept, which
-    has no name, at the end.
+    has no name, at the end; `texts` are the distinct names as they are written.
 
     `shown` are the displayed names by position; they count as fully specified, whatever they are. `names` has
     sources.lookups.NAMES, and `positions` says which concept each of its rows is of (-1 for none).
@@ -59,7 +59,8 @@ class NameIndex:
         said = np.append(is_shown[: len(stated)], np.ones(len(own), dtype=bool))
         again = pd.MultiIndex.from_frame(both[["at", "code"]]).duplicated() & (np.arange(len(both)) >= len(stated))
         entries = both.assign(full=said | (both["kind"] == FULL))[~again]
-        self._folded = [fold(name) for name in distinct]
+        self.texts: list[str] = distinct.tolist()
+        self._folded = [fold(name) for name in self.texts]
         self._readable = np.array([_is_readable(words) for words in self._folded], dtype=bool)
         self._at, self._code = (entries[name].to_numpy(dtype=np.intp) for name in ("at", "code"))
         self._full = entries["full"].to_numpy(dtype=bool)
@@ -93,17 +94,21 @@ class NameIndex:
         hit = np.array([words in whole for words in self._folded], dtype=bool)
         return self._flags(hit[self._code] & (self._full if full else self._names))
 
-    def beginning(self, wanted: Iterable[str]) -> Flags:
-        """Which concepts have a fully specified name that begins with one of these words or phrases."""
-        beginnings = tuple(fold(phrase) for phrase in wanted)
-        hit = np.array([words.startswith(beginnings) for words in self._folded], dtype=bool)
-        return self._flags(hit[self._code] & self._full)
+    def beginning(self, wanted: Iterable[str], *, but_not: Iterable[str] = ()) -> Flags:
+        """Which concepts have a fully specified name that begins with one of these words or phrases, and with none of
+        the phrases `but_not`.
+        """
+        beginnings, others = (tuple(map(fold, each)) for each in (wanted, but_not))
+        hit = [words.startswith(beginnings) and not words.startswith(others) for words in self._folded]
+        return self._flags(np.array(hit, dtype=bool)[self._code] & self._full)
 
-    def ending(self, wanted: Iterable[str]) -> Flags:
-        """Which concepts have a fully specified name that ends with one of these words or phrases."""
-        ends = tuple(fold(phrase) for phrase in wanted)
-        hit = np.array([words.endswith(ends) for words in self._folded], dtype=bool)
-        return self._flags(hit[self._code] & self._full)
+    def having(self, texts: Flags, *, full: bool = False) -> Flags:
+        """Which concepts have one of these of `texts` as a name; a fully specified one where `full`."""
+        return self._flags(texts[self._code] & (self._full if full else self._names))
+
+    def of(self, concepts: Flags) -> list[str]:
+        """Every name of these concepts, each once."""
+        return [self.texts[code] for code in np.unique(self._code[concepts[self._at] & self._names]).tolist()]
 
     def extending(self, suffixes: Iterable[str]) -> Flags:
         """Which concepts have a fully specified name that is another's, with one of these words behind."""

@@ -37,6 +37,7 @@ from passport_pipeline.sources.mysql.schema import Schema
 from passport_pipeline.sources.mysql.survey import Ranges
 from passport_pipeline.sources.mysql.survey_reading import within
 from passport_pipeline.sources.openmrs.observations.row_definition import (
+    DOUBLES,
     PACKED,
     TEXTS,
     ObservationRows,
@@ -46,14 +47,14 @@ from passport_pipeline.sources.openmrs.observations.row_definition import (
 )
 from passport_pipeline.sources.openmrs.tables import obs
 
-DATES = ("dated", "encounter_datetime", "obs_datetime", "value_datetime", "date_created")
+DATES = ("dated", "encounter_datetime", "obs_datetime", "value_datetime", "date_created", "birthdate")
 
 UUIDS = ("obs_uuid", "person_uuid", "encounter_uuid")
 
 _MARK = secrets.token_hex(8)
 _END = f"|{_MARK}".encode()
 _BAR, _EQUALS, _ZERO = b"|=0"
-_TYPES: dict[str, pa.DataType] = {name: pa.float64() if name == "value_numeric" else pa.int64() for name in PACKED}
+_TYPES: dict[str, pa.DataType] = {name: pa.float64() if name in DOUBLES else pa.int64() for name in PACKED}
 _AS_DATES = _TYPES | dict.fromkeys(DATES, pa.timestamp("us"))
 _AS_STORED = _TYPES | dict.fromkeys(DATES, pa.string())
 _ENTERED: dict[str, pa.DataType] = dict.fromkeys(
@@ -104,7 +105,7 @@ def read_packed(connection: sa.Connection, schema: Schema, ranges: Ranges, first
 def unpacked(schema: Schema, packed: Packed) -> pa.Table:
     """The rows, in no order.
 
-    Columns, as reading describes them: PACKED (int64, value_numeric float64, DATES timestamp[us]; all of
+    Columns, as reading describes them: PACKED (int64, DOUBLES float64, DATES timestamp[us]; all of
     DATES string, as they are stored, where one is no date), TEXTS and `providers` (large_string), `row_crc` and
     `encounter_patient_id` (int64), `unreadable` (bool).
     """

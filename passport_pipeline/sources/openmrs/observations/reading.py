@@ -63,6 +63,13 @@ OBSERVATION_COLUMNS = {
     "previous_version": "Int64",
     "status": "str",
     "interpretation": "str",
+    "gender": "str",
+    "birthdate": "datetime64[us]",
+    "birthdate_estimated": "Int64",
+    "range_low_critical": "float64",
+    "range_low_normal": "float64",
+    "range_hi_normal": "float64",
+    "range_hi_critical": "float64",
     "providers": "str",
     "encounter_patient_id": "Int64",
     "unreadable": "bool",
@@ -75,6 +82,8 @@ Datetimes are the hospital's local time; a zero or impossible one is NaT, and `b
 value_datetime. `location_id` is the encounter's, else the observation's. `providers` are the encounter's as
 "provider_id:role_id provider_id:role_id" in the order in which they were entered; a role may be empty.
 `encounter_patient_id` is the patient of the row's encounter where that is not the row's own person, else null.
+`gender`, `birthdate` and `birthdate_estimated` are the person's. The `range_` columns are those of the row's own
+obs_reference_range (2.7+), all null where it has none.
 `unreadable` rows have texts that are longer than the server can hand over: but for the uuids, all their texts are null.
 `row_crc` is the CRC32 that the survey folded, 0 to 2**32 - 1.
 """

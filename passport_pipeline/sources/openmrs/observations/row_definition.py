@@ -44,6 +44,7 @@ from passport_pipeline.sources.openmrs.tables import (
     encounter,
     encounter_provider,
     obs,
+    obs_reference_range,
     patient,
     person,
     provider,
@@ -75,7 +76,14 @@ NUMBERS_AND_DATES = (
     ("creator", "obs", "creator"),
     ("date_created", "obs", "date_created"),
     ("previous_version", "obs", "previous_version"),
+    ("birthdate", "person", "birthdate"),
+    ("birthdate_estimated", "person", "birthdate_estimated"),
+    ("range_low_critical", "obs_reference_range", "low_critical"),
+    ("range_low_normal", "obs_reference_range", "low_normal"),
+    ("range_hi_normal", "obs_reference_range", "hi_normal"),
+    ("range_hi_critical", "obs_reference_range", "hi_critical"),
 )
+DOUBLES = ("value_numeric", *(name for name, table, _ in NUMBERS_AND_DATES if table == "obs_reference_range"))
 TEXTS = (
     ("obs_uuid", "obs", "uuid"),
     ("person_uuid", "person", "uuid"),
@@ -87,6 +95,7 @@ TEXTS = (
     ("comments", "obs", "comments"),
     ("status", "obs", "status"),
     ("interpretation", "obs", "interpretation"),
+    ("gender", "person", "gender"),
 )
 PACKED = ("root_id", "dated", *(name for name, _, _ in NUMBERS_AND_DATES))
 
@@ -102,7 +111,9 @@ class ObservationRows:
         self.visit = visit.alias("v")
         self.person = person.alias("n")
         self.patient = patient.alias("p")
+        self.range = obs_reference_range.alias("r")
         self._aliases = {"obs": self.obs, "encounter": self.encounter, "person": self.person}
+        self._aliases["obs_reference_range"] = self.range
 
     @property
     def table(self) -> FromClause:
@@ -121,7 +132,7 @@ class ObservationRows:
 
     @cached_property
     def joined(self) -> FromClause:
-        """obs with its four parents, encounter, visit, person and patient; never more rows than obs has."""
+        """obs with its four parents, encounter, visit, person, patient and range; never more rows than obs has."""
         joined: FromClause = self.obs
         below = self.obs
         for parent in self.parents:
@@ -131,6 +142,8 @@ class ObservationRows:
         if self._has_visits:
             joined = joined.outerjoin(self.visit, self.visit.c.visit_id == self.encounter.c.visit_id)
         joined = joined.outerjoin(self.person, self.person.c.person_id == self.obs.c.person_id)
+        if self.schema.has("obs_reference_range", "obs_id"):
+            joined = joined.outerjoin(self.range, self.range.c.obs_id == self.obs.c.obs_id)
         return joined.outerjoin(self.patient, self.patient.c.patient_id == self.obs.c.person_id)
 
     @cached_property

@@ -16,6 +16,8 @@ import pandas as pd
 from passport_pipeline.sources.drafts import ENCOUNTER_OF_ANOTHER_PATIENT, UNREADABLE
 from passport_pipeline.sources.openmrs.observations.categories import Categories, decide
 from passport_pipeline.sources.openmrs.observations.interpretation import Interpretation
+from passport_pipeline.sources.openmrs.observations.qualitative import qualitative
+from passport_pipeline.sources.openmrs.observations.ranges import Ranges, ranges_of
 from passport_pipeline.sources.openmrs.observations.units import units_of
 from passport_pipeline.sources.openmrs.observations.values import Values, cleaned, describe, state_of, translated
 from passport_pipeline.sources.openmrs.observations.vocabulary import Flags, Positions, Texts
@@ -27,8 +29,11 @@ class Rows:
 
     group     the same for rows of one obs_group_id, day and person, be that row live or not; -1 for none
     parent    the position of the group's own row, -1 for none
+    ranges    what is normal for each number
+    in_words  the words for which a number only stands, None where it does not
     reason    why it cannot be shown, None where it can
     withheld  people have to decide about it
+    kept_back it holds somebody else's name or HIV status, which the hospital does not pass on
     """
 
     observations: pd.DataFrame
@@ -36,26 +41,40 @@ class Rows:
     group: npt.NDArray[np.int64]
     parent: Positions
     values: Values
+    ranges: Ranges
+    in_words: Texts
     categories: Categories
     reason: Texts
     withheld: Flags
+    kept_back: Flags
 
     @classmethod
-    def of(cls, observations: pd.DataFrame, interpretation: Interpretation, parent: Positions) -> Rows:
-        """Read a frame of OBSERVATION_COLUMNS; `parent` as `categories.parents_of` gives it."""
+    def of(
+        cls, observations: pd.DataFrame, interpretation: Interpretation, parent: Positions, *, third_persons: bool
+    ) -> Rows:
+        """Read a frame of OBSERVATION_COLUMNS; `parent` as `nesting.parents_of` gives it. Names and HIV status of third
+        persons are kept back, unless `third_persons`.
+        """
         stored = interpretation.stored_references.of(observations)
         observations = stored.unmarked(observations)
-        values = describe(observations, interpretation.vocabulary, stored)
+        vocabulary, by_person = interpretation.vocabulary, interpretation.ranges_by_person
+        values = describe(observations, vocabulary, stored)
+        categories = decide(observations, values, interpretation.tables, parent)
+        group = _groups(observations)
         reason = values.reason.copy()
+        withheld = _withheld(observations, reason)
         return cls(
             observations=observations,
             obs_id=observations["obs_id"].to_numpy(dtype=np.int64),
-            group=_groups(observations),
+            group=group,
             parent=parent,
             values=values,
-            categories=decide(observations, values, interpretation.tables, parent),
+            ranges=ranges_of(observations, values.question, vocabulary, by_person),
+            in_words=qualitative(observations, values, group, vocabulary),
+            categories=categories,
             reason=reason,
-            withheld=_withheld(observations, reason),
+            withheld=withheld,
+            kept_back=categories.third_person & ~withheld & (not third_persons),
         )
 
     @property

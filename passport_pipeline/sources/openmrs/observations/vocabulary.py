@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ import pandas as pd
 from passport_pipeline.sources.drafts import Concept
 from passport_pipeline.sources.lookups import ConceptLookup
 from passport_pipeline.sources.openmrs.observations.name_index import NameIndex
+from passport_pipeline.sources.openmrs.observations.placeholders import without_placeholders
 
 Positions = npt.NDArray[np.intp]
 Flags = npt.NDArray[np.bool_]
@@ -50,8 +52,8 @@ class Vocabulary:
     """The concepts of one hospital by position. Every array ends with the unknown concept, which is at -1.
 
     name (the displayed one), uuid, datatype, concept_class, units: str or None; datatype_key, class_key: folded for
-    comparing; display_precision, low_absolute ... hi_absolute: float, NaN where not stated. `asked` has each as a
-    draft names it; `names` are all names of all of them.
+    comparing; display_precision, low_absolute ... hi_absolute: float, NaN where not stated or a placeholder. `asked`
+    has each as a draft names it; `names` are all names of all of them.
     """
 
     def __init__(self, lookup: ConceptLookup) -> None:
@@ -66,10 +68,12 @@ class Vocabulary:
         self.datatype_key = np.array([(d or "").strip().casefold() for d in self.datatype], dtype=object)
         self.class_key = np.array([(c or "").strip().casefold() for c in self.concept_class], dtype=object)
         self.names = NameIndex(self.name, lookup.names, self.index.get_indexer(lookup.names["concept_id"]))
-        self.ranges = {
-            column: _floats(concepts[column])
-            for column in ("low_absolute", "low_critical", "low_normal", "hi_normal", "hi_critical", "hi_absolute")
-        }
+        self.ranges = without_placeholders(
+            {
+                column: _floats(concepts[column])
+                for column in ("low_absolute", "low_critical", "low_normal", "hi_normal", "hi_critical", "hi_absolute")
+            }
+        )
         self.precision = _floats(concepts["display_precision"])
         whole = concepts["allow_decimal"].astype("boolean").eq(False).fillna(value=False)
         self.precision[:-1][whole.to_numpy(dtype=bool)] = np.nan
@@ -98,6 +102,13 @@ class Vocabulary:
         flags = np.zeros(len(self), dtype=bool)
         for code in codes:
             flags[self._codes.get(code.casefold(), [])] = True
+        return flags
+
+    @cached_property
+    def mapped(self) -> Flags:
+        """Which concepts are the same as any code at all."""
+        flags = np.zeros(len(self), dtype=bool)
+        flags[[position for positions in self._codes.values() for position in positions]] = True
         return flags
 
     def named(self, wanted: Iterable[str], **options: Any) -> Flags:

@@ -14,11 +14,11 @@ import pandas as pd
 
 from passport_pipeline.sources.drafts import COMPLEX, CONDITION, IMAGE, LEAD, MEDICATION, NUMERIC, TEST
 from passport_pipeline.sources.openmrs.names import fold
-from passport_pipeline.sources.openmrs.observations.categories import DEEPEST
 from passport_pipeline.sources.openmrs.observations.constructs import DIAGNOSIS, SET
 from passport_pipeline.sources.openmrs.observations.details import Details
 from passport_pipeline.sources.openmrs.observations.evidence import EVIDENCE, HEADERS_THAT_SAY_NOTHING
 from passport_pipeline.sources.openmrs.observations.grouping import Grouped
+from passport_pipeline.sources.openmrs.observations.nesting import DEEPEST
 from passport_pipeline.sources.openmrs.observations.pointers import NOT_SHOWN, title
 from passport_pipeline.sources.openmrs.observations.rows import Rows
 from passport_pipeline.sources.openmrs.observations.test_status import INTERPRETATIONS, normal_limits
@@ -83,15 +83,17 @@ def shown(rows: Rows, grouped: Grouped, vocabulary: Vocabulary, positions: Posit
     without_label = np.isin(rows.categories.category[positions], (CONDITION, MEDICATION))
     around = _said_around(rows, vocabulary, positions[without_label & (grouped.role[positions] == LEAD)])
     texts = []
-    for at, answer, certainty, remark, told, file, own, usual in zip(
+    for at, answer, certainty, remark, told, file, own, usual, in_words in zip(
         positions.tolist(),
         *columns,
         _files(rows, positions),
         _qualifiers(rows, positions),
         _normal_ranges(rows, details, vocabulary, positions),
+        rows.in_words[positions],
         strict=True,
     ):
-        qualified = [f"normal {usual}"] if usual else []
+        qualified = [in_words] if in_words and f"comment: {in_words}" not in own else []
+        qualified += [f"normal {usual}"] if usual else []
         qualified += ["presumed"] if certainty == "presumed" else []
         qualified += [text for text in (remark, file) if text]
         qualified += own
@@ -114,7 +116,7 @@ def _around(rows: Rows, at: int) -> list[int]:
 def _headings(rows: Rows, vocabulary: Vocabulary) -> dict[int, str]:
     """What is shown of each group, by position; "" of one that says nothing, or that people have to decide about."""
     headers = np.unique(rows.parent[rows.parent >= 0])
-    columns = vocabulary.name[rows.values.question[headers]], rows.values.display[headers], _qualifiers(rows, headers)
+    columns = vocabulary.name[rows.values.question[headers]], *_said_of_itself(rows, headers)
     headings = {}
     for at, name, answer, qualified in zip(headers.tolist(), *columns, strict=True):
         heading = name if name is None or answer is None else f"{name}: {answer}"
@@ -128,7 +130,7 @@ def _said_around(rows: Rows, vocabulary: Vocabulary, positions: Positions) -> di
     around = {at: _around(rows, at) for at in positions.tolist()}
     headers = np.array(sorted({header for of_row in around.values() for header in of_row}), dtype=np.intp)
     said: dict[int, list[str]] = {}
-    columns = vocabulary.name[rows.values.question[headers]], rows.values.display[headers], _qualifiers(rows, headers)
+    columns = vocabulary.name[rows.values.question[headers]], *_said_of_itself(rows, headers)
     for header, name, answer, qualified in zip(headers.tolist(), *columns, strict=True):
         said[header] = []
         if rows.withheld[header]:
@@ -139,6 +141,13 @@ def _said_around(rows: Rows, vocabulary: Vocabulary, positions: Positions) -> di
             said[header].append(answer)
         said[header] += qualified
     return {at: [text for header in of_row for text in said[header]] for at, of_row in around.items()}
+
+
+def _said_of_itself(rows: Rows, headers: Positions) -> tuple[Texts, list[list[str]]]:
+    """The answers of these groups, and what qualifies each; nothing of one that is kept back."""
+    answers, kept_back = rows.values.display[headers], rows.kept_back[headers]
+    answers[kept_back] = None
+    return answers, [[] if kept else said for kept, said in zip(kept_back, _qualifiers(rows, headers), strict=True)]
 
 
 def _qualifiers(rows: Rows, positions: Positions) -> list[list[str]]:
@@ -187,7 +196,7 @@ def _normal_ranges(rows: Rows, details: Details, vocabulary: Vocabulary, positio
     """The normal range of each numeric test, as `test_status.normal_limits` has it, None where there is none."""
     tests = (rows.categories.category[positions] == TEST) & (rows.values.value_type[positions] == NUMERIC)
     asked = rows.values.question[positions]
-    lows, highs = (limits.tolist() for limits in normal_limits(rows.values, vocabulary, details, positions))
+    lows, highs = (limits.tolist() for limits in normal_limits(rows, details, positions))
     precisions = vocabulary.precision[asked].tolist()
     return [
         _range(low, high, precision) if test else None
@@ -196,10 +205,11 @@ def _normal_ranges(rows: Rows, details: Details, vocabulary: Vocabulary, positio
 
 
 def _range(low: float, high: float, precision: float) -> str | None:
+    """A range in words."""
     if math.isnan(low) and math.isnan(high):
         return None
     if math.isnan(high):
         return f"from {number(low, precision)}"
     if math.isnan(low):
         return f"up to {number(high, precision)}"
-    return f"{number(low, precision)}-{number(high, precision)}" if low <= high else None
+    return f"{number(low, precision)}-{number(high, precision)}"

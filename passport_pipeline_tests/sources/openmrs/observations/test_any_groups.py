@@ -23,6 +23,7 @@ from passport_pipeline_tests.sources.openmrs.observations.dictionary import (
     WORDS,
 )
 from passport_pipeline_tests.sources.openmrs.observations.frames import (
+    concept,
     concepts,
     drafts_of,
     led,
@@ -50,8 +51,11 @@ CONSTRUCTED = Group(
     ],
     {"Vaccines": "CIEL:1421"},
 )
+PARTNER, NAME = 2000, 2001
 KNOWN = concepts(
     *DICTIONARY.concepts.iloc[2:].to_dict("records"),
+    concept(PARTNER, "Partner's HIV status", "Coded"),
+    concept(NAME, "Mother's name", "Text"),
     *CONSTRUCTED.known.concepts.iloc[2:].to_dict("records"),
     mappings=[
         *DICTIONARY.mappings.itertuples(index=False, name=None),
@@ -85,6 +89,11 @@ CHOICES = st.sampled_from(
         (NOTE, {"value_text": "x"}),
         (NOTE, {"value_text": "x", "encounter_patient_id": 5}),
         (4711, {}),
+        (PARTNER, {}),
+        (PARTNER, {"value_coded": MALARIA}),
+        (PARTNER, {"value_coded": 4711}),
+        (PARTNER, {"value_coded": MALARIA, "encounter_patient_id": 5}),
+        (NAME, {"value_text": "Zawadi"}),
     ]
 )
 GROUPS, ENCOUNTERS = st.one_of(st.none(), st.integers(1, 5)), st.sampled_from([None, None, 1, 2])
@@ -124,3 +133,4 @@ def test_every_row_has_exactly_one_outcome_whatever_the_groups(drawn, random):
     answers = rows_of[rows_of["role"] == "answer"]
     assert set(answers["record"]) <= set(visits(drafts)["record"])
     assert sum(map(len, visits(drafts)["lines"])) == len(answers)
+    assert "Zawadi" not in drafts.records.drop(columns="concept").to_csv()

@@ -23,7 +23,7 @@ from passport_sample.hospital import HospitalSpec
 from passport_sample.loading import load
 
 MONTH = "2025-11"
-DATES = ("dated", "encounter_datetime", "obs_datetime", "value_datetime", "date_created")
+DATES = ("dated", "encounter_datetime", "obs_datetime", "value_datetime", "date_created", "birthdate")
 ODD_TEXTS = [
     "",
     " ",
@@ -53,7 +53,7 @@ def joined(opened, cells_of=MONTH, batch_rows=20_000, **session):
 def field_by_field(opened, month=MONTH):
     """The same rows, each column by itself as the driver gives it."""
     rows = ObservationRows(opened.schema)
-    of = {"obs": rows.obs, "encounter": rows.encounter, "person": rows.person}
+    of = {"obs": rows.obs, "encounter": rows.encounter, "person": rows.person, "obs_reference_range": rows.range}
     columns = [opened.schema.column(of[table], column).label(name) for name, table, column in NUMBERS_AND_DATES]
     labelled = {"unit_id": rows.unit_id, "dated": rows.dated, "providers": rows.providers}
     labelled |= {"encounter_patient_id": rows.encounter_patient, "unreadable": sa.literal(value=False)}
@@ -103,6 +103,11 @@ def odd(openmrs_database):
     for number, (encounter, provider, role, voided) in enumerate(providers, start=1):
         row = {"encounter_id": encounter, "provider_id": provider, "encounter_role_id": role, "voided": voided}
         database.insert("encounter_provider", {"encounter_provider_id": 10 - number, "uuid": f"ep-{number}"} | row)
+    database.run(
+        "UPDATE person SET gender = 'F', birthdate = IF(person_id = 1, '1990-02-28', '0000-00-00'), "
+        "birthdate_estimated = 1"
+    )
+    database.insert("obs_reference_range", {"obs_id": 2, "hi_normal": 1 / 3, "low_normal": -0.0, "hi_critical": 1e-9})
     for number, text in enumerate(ODD_TEXTS, start=1):
         texts = {"comments": text[:200], "value_modifier": "<"} if number % 2 else {"accession_number": text[:200]}
         database.obs(number, value_text=text, encounter_id=number % 6 or None, value_complex=text[:200], **texts)

@@ -2,11 +2,14 @@
 
 import pytest
 
-from passport_pipeline.sources.openmrs.observations.details import Details
-from passport_pipeline.sources.openmrs.observations.test_status import test_statuses as statuses
-from passport_pipeline.sources.openmrs.observations.values import describe
-from passport_pipeline.sources.openmrs.observations.vocabulary import Vocabulary
-from passport_pipeline_tests.sources.openmrs.observations.frames import concept, concepts, obs, observations
+from passport_pipeline_tests.sources.openmrs.observations.frames import (
+    concept,
+    concepts,
+    drafts_of,
+    led,
+    obs,
+    observations,
+)
 
 FULL = {
     "low_absolute": 0,
@@ -16,22 +19,20 @@ FULL = {
     "hi_critical": 6.2,
     "hi_absolute": 12,
 }
-DICTIONARY = Vocabulary(
-    concepts(
-        concept(1133, "Potassium", "Numeric", "Test", **FULL),
-        concept(679, "Red cells", "Numeric", "Test"),
-        concept(5092, "Saturation", "Numeric", "Test", low_critical=85, low_normal=92, hi_absolute=100),
-        concept(50, "Critical only", "Numeric", "Test", low_critical=1, hi_critical=9),
-        concept(51, "Wrong way round", "Numeric", "Test", low_normal=9, hi_normal=1),
-        concept(32, "Smear", "Coded", "Test"),
-        concept(703, "Positive"),
-    )
+DICTIONARY = concepts(
+    concept(1133, "Potassium", "Numeric", "Test", **FULL),
+    concept(679, "Red cells", "Numeric", "Test"),
+    concept(5092, "Saturation", "Numeric", "Test", low_critical=85, low_normal=92, hi_absolute=100),
+    concept(50, "Critical only", "Numeric", "Test", low_critical=1, hi_critical=9),
+    concept(51, "Wrong way round", "Numeric", "Test", low_normal=9, hi_normal=1),
+    concept(32, "Smear", "Coded", "Test"),
+    concept(703, "Positive"),
 )
 
 
 def status(concept_id, **columns):
-    rows = observations(obs(1, concept_id, **columns))
-    return statuses(rows, describe(rows, DICTIONARY), DICTIONARY, Details.of(1))[0]
+    records = led(drafts_of(observations(obs(1, concept_id, **columns)), DICTIONARY))
+    return next(iter(records["test_status"]), None)
 
 
 @pytest.mark.parametrize(
