@@ -93,7 +93,8 @@ def hold_back_changes(
     pending = {name: _of(frame, ids) for name, frame in now.items() if name in _KEPT}
     since = previous.since if previous else at
     batches.write_frames(hospital.key, HELD, {CHANGED: changes, **pending}, {"since": since.isoformat()})
-    kept = {name: pd.concat([_without(now[name], ids), _of(before[name], ids)]) for name in _KEPT if name in before}
+    # A former version stored fewer frames; of a concept that is held back nothing newer is taken over.
+    kept = {name: pd.concat([_without(now[name], ids), _of(before.get(name, now[name][:0]), ids)]) for name in _KEPT}
     concepts = kept["concepts"].reindex(columns=now["concepts"].columns).astype(now["concepts"].dtypes)
     from_local = (last_read or at).astimezone(hospital.zone).replace(tzinfo=None)
     fresh = concepts["concept_id"].isin(ids) & concepts["held_from"].isna()

@@ -17,7 +17,8 @@ def without_placeholders(ranges: Mapping[str, _Floats]) -> dict[str, _Floats]:
     """The ranges without those that nobody can mean: 0 to 0, a low at or above its high, a zero alone, a critical limit
     on the inner side of the normal one. `ranges` may hold absolute limits, of which a low of 0 alone is one.
     """
-    cleaned = {name: values + 0.0 for name, values in ranges.items()}  # -0.0 is 0.0
+    with np.errstate(invalid="ignore"):  # a signalling NaN, which a database may hold
+        cleaned = {name: values + 0.0 for name, values in ranges.items()}  # -0.0 is 0.0
     for kind in ("absolute", "critical", "normal"):
         low, high = cleaned.get(f"low_{kind}"), cleaned.get(f"hi_{kind}")
         if low is None or high is None:
