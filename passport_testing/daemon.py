@@ -103,12 +103,13 @@ class Daemon:
         return tick
 
     def night(self, when: datetime | None = None) -> Tick:
-        """Evaluate every schedule as at that time (default: tonight, a night later each time), and run what they
-        request."""
+        """Evaluate every schedule of the nights as at that time (default: tonight, a night later each time), and run
+        what they request."""
         tick = Tick()
         at = when or self._next_night()
         repository = self._definitions().get_repository_def()
-        for schedule in repository.schedule_defs:
+        nightly = (each for each in repository.schedule_defs if str(each.cron_schedule).endswith("* * *"))
+        for schedule in nightly:
             connections = Connections(self.settings)
             with dg.build_schedule_context(
                 instance=self.instance,

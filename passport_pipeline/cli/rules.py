@@ -186,6 +186,15 @@ def _print_preview(found: Preview, limit: int) -> None:
         _say_of_more(len(found.moves), limit)
     else:
         say(f"{found.hospital}: none of {found.rows:,} rows would become anything else")
+    if found.labels:
+        labels = Table(title="Labels of concepts")
+        for name in ("concept", "uuid", "are", "would be"):
+            labels.add_column(name, overflow="fold")
+        for each in found.labels[:limit]:
+            said = (", ".join(names) or "-" for names in (each.before, each.after))
+            labels.add_row(each.concept.name or "(no name)", each.concept.uuid or "-", *said)
+        output().print(labels)
+        _say_of_more(len(found.labels), limit)
     say(f"{len(found.days):,} of {found.stored:,} days, in {found.windows} windows, would be loaded again")
 
 
@@ -204,6 +213,8 @@ def _print_explanation(found: Explanation) -> None:
         becomes = f"{reason.becomes}: {reason.reason}" if reason.reason else reason.becomes
         table.add_row(reason.value_type or "none", becomes, str(reason.point), rule, veto, f"{reason.rows:,}")
     say(f"{concept.concept_class or 'no class'}, {concept.datatype or 'no datatype'}; {', '.join(found.mappings)}")
+    if found.labels:
+        say(f"sensitive: {', '.join(found.labels)}")
     output().print(table)
     if not found.reasons:
         say("no stored row has it as its question")

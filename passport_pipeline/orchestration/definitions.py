@@ -13,7 +13,7 @@ def build_definitions(*, connections: Connections | None = None) -> dg.Definitio
     """The definitions, talking to what `connections` names (default: what the environment names)."""
     return dg.Definitions(
         assets=dg.load_assets_from_modules(
-            [assets.survey, assets.lookups, assets.batches, assets.patients, assets.records]
+            [assets.survey, assets.lookups, assets.batches, assets.patients, assets.records, assets.rules]
         ),
         asset_checks=[
             checks.every_live_row_has_an_outcome,
@@ -23,6 +23,7 @@ def build_definitions(*, connections: Connections | None = None) -> dg.Definitio
         jobs=[
             jobs.hospital_references,
             jobs.hospital_verification,
+            jobs.hospital_coverage,
             jobs.window_records,
             jobs.set_hospital_state,
             jobs.replay_parked,
@@ -35,7 +36,7 @@ def build_definitions(*, connections: Connections | None = None) -> dg.Definitio
             parked_retries.parked_retries,
             freshness_check.freshness,
         ],
-        schedules=[schedules.nightly_survey, schedules.nightly_verification],
+        schedules=[schedules.nightly_survey, schedules.nightly_verification, schedules.monthly_coverage],
         resources={"connections": connections or Connections()},
         executor=dg.in_process_executor,
     )

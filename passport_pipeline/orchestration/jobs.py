@@ -32,6 +32,13 @@ hospital_verification = dg.define_asset_job(
     executor_def=dg.in_process_executor,
 )
 
+hospital_coverage = dg.define_asset_job(
+    "hospital_coverage",
+    selection=dg.AssetSelection.assets(assets.unmapped_concepts),
+    description="Measure what the rules know of a hospital's rows, and list the questions that they do not know.",
+    executor_def=dg.in_process_executor,
+)
+
 window_records = dg.define_asset_job(
     "window_records",
     selection=dg.AssetSelection.assets(assets.obs_batch, assets.patient_matches, assets.medical_records)

@@ -1,4 +1,4 @@
-"""Schedules: what is done every night, whether or not anything is known to have changed.
+"""Schedules: what is done every night or every month, whether or not anything is known to have changed.
 
 What belongs here: cron expressions and requests. What does not: what a run does (assets).
 """
@@ -9,7 +9,7 @@ import dagster as dg
 
 from passport_pipeline.connections.run import Connections
 from passport_pipeline.orchestration.assets.error_handling import failing_clearly
-from passport_pipeline.orchestration.jobs import hospital_references, hospital_verification
+from passport_pipeline.orchestration.jobs import hospital_coverage, hospital_references, hospital_verification
 from passport_pipeline.passport.hospitals.state import hospital_states
 
 
@@ -39,6 +39,21 @@ def nightly_verification(
 ) -> Iterator[dg.RunRequest]:
     """Compares every enabled and active hospital with the passport's documents, once what `nightly_survey` found has
     been brought up to date. What still differs is in the check `passport_agrees`.
+    """
+    yield from _every_active_hospital(context, connections)
+
+
+@dg.schedule(
+    job=hospital_coverage,
+    cron_schedule="0 7 1 * *",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)
+@failing_clearly
+def monthly_coverage(
+    context: dg.ScheduleEvaluationContext, connections: dg.ResourceParam[Connections]
+) -> Iterator[dg.RunRequest]:
+    """Measures on the first of each month what the rules know of every enabled and active hospital's rows, so that the
+    page of `unmapped_concepts` plots it, and lists the questions that a person should decide about.
     """
     yield from _every_active_hospital(context, connections)
 

@@ -15,6 +15,7 @@ import pandas as pd
 
 from passport_pipeline.config.hospitals import Hospital
 from passport_pipeline.core.time_zones import utc_of, written
+from passport_pipeline.records.labels import shown_labels
 from passport_pipeline.records.object_ids import object_ids, unique_number
 from passport_pipeline.sources.drafts import BOOLEAN, CODED, DRUG, ENCOUNTERS, NUMERIC, Group
 
@@ -105,6 +106,7 @@ def sources(records: pd.DataFrame, leads: Leads, doctors: list[str | None]) -> l
     _add(documents, "providers", _not_null(records["author_providers"]))
     _add(documents, "previousVersion", _not_null(records["previous_row"]))
     _add(documents, "group", [(at, _group(group)) for at, group in _not_null(records["group"])])
+    _add(documents, "labels", enumerate(shown_labels(records)))
     for name in ("status", "certainty", "order", "comment", "accession"):
         _add(documents, name, _not_null(records[name]))
     return documents

@@ -36,16 +36,22 @@ class Reason:
 
 @dataclass(frozen=True)
 class Explanation:
-    """A concept as the hospital's dictionary has it, and the reasons for its rows, the most rows first."""
+    """A concept as the hospital's dictionary has it, how sensitive it is, and the reasons for its rows, the most rows
+    first.
+    """
 
     concept: Concept
     mappings: tuple[str, ...]
+    labels: tuple[str, ...]
     reasons: tuple[Reason, ...]
 
     def to_json(self) -> dict[str, Any]:
         """For programs."""
         reasons = [asdict(each) for each in self.reasons]
-        return {"concept": self.concept._asdict(), "mappings": list(self.mappings), "reasons": reasons}
+        return {"concept": self.concept._asdict(), "mappings": list(self.mappings)} | {
+            "labels": list(self.labels),
+            "reasons": reasons,
+        }
 
 
 def concept_of(stored: Stored, named: str) -> int:
@@ -99,4 +105,5 @@ def _explanation(stored: Stored, concept_id: int, counts: Counter[tuple[Any, ...
     own = mappings[mappings["concept_id"] == concept_id]
     codes = tuple(sorted(own["source"].str.cat(own["code"], sep=":") + " (" + own["map_type"].fillna("same") + ")"))
     reasons = tuple(Reason(**dict(zip(_ALIKE, alike, strict=True)), rows=rows) for alike, rows in counts.most_common())
-    return Explanation(stored.described(concept_id), codes, reasons)
+    labels = stored.labels(stored.hospital).get(concept_id, ())
+    return Explanation(stored.described(concept_id), codes, labels, reasons)

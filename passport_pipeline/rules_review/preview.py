@@ -6,9 +6,9 @@ What belongs here: counting what would move, and the days that would be loaded a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -45,9 +45,22 @@ class Move:
 
 
 @dataclass(frozen=True)
+class Relabelled:
+    """A concept that would be sensitive in another way."""
+
+    concept: Concept
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """For programs."""
+        return {"concept": self.concept._asdict(), "from": list(self.before), "to": list(self.after)}
+
+
+@dataclass(frozen=True)
 class Preview:
-    """What a change would do: of how many `rows`, the `moves` by concept, the most rows first, and the `days` whose
-    records would be loaded again, of all that are `stored`.
+    """What a change would do: of how many `rows`, the `moves` by concept, the most rows first; the `days` whose records
+    would be loaded again, of all that are `stored`; the concepts with other `labels`.
     """
 
     hospital: str
@@ -55,6 +68,7 @@ class Preview:
     moves: tuple[Move, ...]
     days: tuple[date, ...]
     stored: int
+    labels: tuple[Relabelled, ...] = ()
 
     @property
     def by_type(self) -> dict[tuple[str, str], int]:
@@ -76,7 +90,8 @@ class Preview:
         moves = [move.to_json() for move in self.moves]
         moved = sum(move.rows for move in self.moves)
         return {"hospital": self.hospital, "rows": self.rows, "moved": moved, "by_type": types, "concepts": moves} | {
-            "loaded_again": again
+            "labels": [each.to_json() for each in self.labels],
+            "loaded_again": again,
         }
 
 
@@ -101,9 +116,10 @@ def preview_overlays(stored: Stored, changed: Hospital, progress: Progress = sil
         for day, batch in stored.days.items()
         if now.fingerprint(batch.references) != then.fingerprint(batch.references)
     ]
-    return _preview(
+    found = _preview(
         stored, differing, lambda stream, rows: partial(stream.decisions, rows, stored.lookups, changed), progress
     )
+    return replace(found, labels=tuple(_relabelled(stored, changed)))
 
 
 def preview_rules(stored: Stored, folder: Path, progress: Progress = silent) -> Preview:
@@ -116,6 +132,14 @@ def preview_rules(stored: Stored, folder: Path, progress: Progress = silent) -> 
             for name, stream in stored.streams.items()
         }
         return _preview(stored, list(stored.days), lambda stream, rows: deciding[stream.name](rows), progress)
+
+
+def _relabelled(stored: Stored, changed: Hospital) -> Iterator[Relabelled]:
+    now, then = stored.labels(stored.hospital), stored.labels(changed)
+    for concept_id in sorted(now.keys() | then.keys()):
+        before, after = now.get(concept_id, ()), then.get(concept_id, ())
+        if before != after:
+            yield Relabelled(stored.described(concept_id), before, after)
 
 
 def _preview(stored: Stored, days: list[date], decide: Decide, progress: Progress) -> Preview:

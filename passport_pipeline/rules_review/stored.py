@@ -70,6 +70,11 @@ class Stored:
             done += len(frame)
             progress(done, rows)
 
+    def labels(self, hospital: Hospital) -> dict[int, tuple[str, ...]]:
+        """How sensitive concepts are under a hospital's settings, by concept_id; only those that are."""
+        told = [stream.labels(self.lookups, hospital) for stream in self.streams.values()]
+        return {number: of for each in told for number, of in zip(each["concept_id"], each["labels"], strict=True)}
+
     @cached_property
     def concepts(self) -> pd.DataFrame:
         """sources.lookups.CONCEPTS by concept_id."""

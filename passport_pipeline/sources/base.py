@@ -156,6 +156,10 @@ class Stream(Drafter, Protocol):
         """
         ...
 
+    def labels(self, lookups: Lookups, hospital: Hospital) -> pd.DataFrame:
+        """How sensitive concepts are: concept_id int64, labels (a sorted tuple of str), for each that is."""
+        ...
+
     def decisions(self, rows: pd.DataFrame, lookups: Lookups, hospital: Hospital) -> pd.DataFrame:
         """What becomes of each row of a frame of whole groups and by which rule, in the frame's order; no value of a
         row is told.

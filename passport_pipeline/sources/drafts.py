@@ -120,7 +120,7 @@ class Drafts:
                 without a title, and as a diagnosis is signed); author_title str (as the source has it, never invented);
                 author_providers (all of the encounter: a list of {uuid, role?}); entered_by str (who typed it);
                 encounter_uuid str; location str; comment str; accession str; previous_row Int64; status str (as the
-                source has it); group (a Group)
+                source has it); group (a Group); labels (a sorted tuple of str: how sensitive what it names is)
     clinicians  authors of the rows' records, by clinician_key: clinician_key, provider_uuid, name str; none null
     rules       the version of the rules that were applied
     stream      the name of the stream of the rows

@@ -7,6 +7,7 @@ from passport_pipeline.orchestration.definitions import build_definitions
 from passport_pipeline.orchestration.partitions import hospitals, windows
 
 BY_HOSPITAL = {"hospital_survey", "concept_lookup", "provider_lookup", "location_lookup", "patient_identifiers"}
+BY_HOSPITAL |= {"unmapped_concepts"}
 BY_WINDOW = {"obs_batch", "patient_matches", "medical_records"}
 
 
@@ -30,7 +31,7 @@ def test_every_asset_tells_an_operator_what_it_is(graph):
     for key in graph.get_all_asset_keys():
         node = graph.get(key)
         assert len(node.description or "") > 50, key
-        assert node.group_name in {"survey", "lookups", "observations", "patients", "records"}
+        assert node.group_name in {"survey", "lookups", "observations", "patients", "records", "rules"}
         assert node.kinds
         assert node.owners == ["team:passport"]
 
@@ -43,5 +44,5 @@ def test_the_jobs_resolve():
     definitions = build_definitions()
     assert {
         definitions.resolve_job_def(name).name
-        for name in ("hospital_references", "hospital_verification", "window_records")
+        for name in ("hospital_references", "hospital_verification", "hospital_coverage", "window_records")
     }

@@ -8,13 +8,13 @@ import pytest
 
 from passport_pipeline.config.settings import Settings
 from passport_pipeline.connections.run import Connections
-from passport_pipeline.orchestration.schedules import nightly_survey, nightly_verification
+from passport_pipeline.orchestration.schedules import monthly_coverage, nightly_survey, nightly_verification
 from passport_pipeline.passport.mongo import database
 
 NIGHT = datetime(2026, 11, 21, 1, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("schedule", [nightly_survey, nightly_verification], ids=lambda one: one.name)
+@pytest.mark.parametrize("schedule", [nightly_survey, nightly_verification, monthly_coverage], ids=lambda one: one.name)
 def test_where_mongodb_does_not_answer_a_schedule_fails_with_one_line_that_says_so(schedule, tmp_path, monkeypatch):
     monkeypatch.setattr(database, "SELECTION_TIMEOUT_MS", 200)
     (tmp_path / "hospitals.yaml").write_text("hospitals: []")

@@ -27,6 +27,8 @@ from passport_pipeline_tests.sources.openmrs.observations.frames import (
     HOSPITAL,
     HOSPITAL_USER,
     NOW,
+    concept,
+    concepts,
     documents_of,
     in_encounter,
     led_documents,
@@ -133,6 +135,18 @@ def test_provenance_has_the_fields_that_are_known_and_lacks_unknown_ones():
     assert not {"encounterUuid", "previousVersion", "status", "group", "location"} & plain["source"].keys()
     assert "encounterUuid" not in plain["openmrsData"]
     assert None not in plain["openmrsData"].values()
+
+
+def test_a_record_has_the_labels_of_what_it_shows_and_no_field_without_any():
+    known = concepts(
+        concept(7, "Viral load of HIV", "Numeric", "Test"),
+        concept(8, "Weight", "Numeric", "Test"),
+        concept(9, "Alcohol", "Text"),
+    )
+    rows = in_encounter(3, obs(1, 7, value_numeric=40), obs(2, 8, value_numeric=60), obs(3, 9, value_text="x"))
+    hiv, weight, visit = documents_of(observations(*rows), known).records
+    assert (hiv["source"]["labels"], visit["source"]["labels"]) == (["hiv"], ["hiv", "substance-use"])
+    assert "labels" not in weight["source"]
 
 
 def test_documents_hold_plain_python_values_only():

@@ -12,6 +12,7 @@ from passport_pipeline.orchestration.assets.lookups import (
 )
 from passport_pipeline.orchestration.assets.patients import patient_matches
 from passport_pipeline.orchestration.assets.records import medical_records
+from passport_pipeline.orchestration.assets.rules import unmapped_concepts
 from passport_pipeline.orchestration.assets.survey import hospital_survey
 
 __all__ = [
@@ -23,4 +24,5 @@ __all__ = [
     "patient_identifiers",
     "patient_matches",
     "provider_lookup",
+    "unmapped_concepts",
 ]

@@ -14,6 +14,7 @@ from passport_pipeline.passport.hospitals.lag import Lag
 from passport_pipeline.passport.hospitals.staleness import Staleness
 from passport_pipeline.passport.parked.replay import Group
 from passport_pipeline.passport.patients.record_lists import ListFaults
+from passport_pipeline.rules_review.unmapped import Coverage
 from passport_pipeline.sources.hospital_survey import HospitalSurvey
 from passport_pipeline.verification.hospital import HospitalVerification
 from passport_pipeline.verification.row_diff import ROW_STATES
@@ -23,11 +24,12 @@ from passport_pipeline.windows.hospital_plausibility import HospitalChange
 from passport_pipeline.windows.plausibility import Plausibility
 
 DAYS_SHOWN = 100
+CONCEPTS_SHOWN = 25
 
 CHANGES = ("concept_id", "name", "what", "before", "now")
 
 Cell = int | str
-Metadata = dict[str, int | dg.TableMetadataValue | dg.MarkdownMetadataValue]
+Metadata = dict[str, int | float | dg.TableMetadataValue | dg.MarkdownMetadataValue]
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> dg.TableMetadataValue:
@@ -161,6 +163,21 @@ def staleness_metadata(result: Staleness) -> Metadata:
     rows += [(key, "apart", state) for key, state in sorted(result.apart.items())]
     counts = {"fresh": len(result.fresh), "stale": len(result.stale), "apart": len(result.apart)}
     return {**counts, "hospitals": table(("hospital", "state", "why"), rows)}
+
+
+def coverage_metadata(found: Coverage) -> Metadata:
+    """What the rules know of a hospital's rows: the share, which Dagster plots, and the first questions that they do
+    not know.
+    """
+    first = found.unmapped[:CONCEPTS_SHOWN]
+    rows = ((each.concept.name or "(no name)", each.concept.uuid or "", each.rows) for each in first)
+    return {
+        "dagster/partition_row_count": len(found.unmapped),
+        "coverage": round(found.share, 4),
+        "rows": found.rows,
+        "rows_by_default": found.by_default,
+        "unmapped": table(("concept", "uuid", "rows"), rows),
+    }
 
 
 def parked_table(groups: Iterable[Group]) -> dg.TableMetadataValue:

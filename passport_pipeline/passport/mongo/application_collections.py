@@ -70,6 +70,8 @@ SOURCE = document(
     runId=LINE,
     version={"bsonType": ["int", "long"], "minimum": 1},
     doctorId=nullable(ID_TEXT),
+    # How sensitive what it names is; absent where it is not.
+    labels=array(LINE),
     # The token of the lease (leases) under which this version was written.
     fence=NUMBER,
 )

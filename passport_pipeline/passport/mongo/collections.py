@@ -34,4 +34,4 @@ RECORD_TYPES = (*ARRAYS, "image")
 ALLERGIES = "pipelineAllergies"
 
 # Part of what decides whether a rejected document is tried again: raise it when a validator changes.
-CONTRACT_VERSION = 3
+CONTRACT_VERSION = 4

@@ -141,6 +141,13 @@ def test_a_source_is_complete_or_absent(passport, part):
         passport[RECORDS].insert_one(made)
 
 
+@pytest.mark.parametrize(("labels", "accepted"), [(["hiv", "mental-health"], True), ("hiv", False), ([""], False)])
+def test_the_labels_of_a_record_are_a_list_of_texts(passport, labels, accepted):
+    made = record(1, "a" * 24)
+    made["source"]["labels"] = labels
+    assert bool(bulk.insert(passport[RECORDS], [made]).invalid) != accepted
+
+
 @pytest.mark.parametrize(
     ("change", "fields"),
     [

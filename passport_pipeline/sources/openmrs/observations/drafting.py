@@ -142,6 +142,17 @@ class _Gathered:
         shown = wording.shown(self.rows, self.grouped, self.interpretation.vocabulary, positions, answers)
         return list(zip(visits, self.labels[positions].tolist(), shown.tolist(), strict=True))
 
+    @cached_property
+    def sensitive(self) -> Texts:
+        """The labels of each record, by its number."""
+        rows, number, sensitivity = self.rows, self.grouped.record, self.interpretation.sensitivity
+        drugs = self.interpretation.vocabulary.drug_positions(rows.observations["value_drug"])
+        of_rows = sensitivity.of_rows(rows.values, drugs, rows.parent)
+        of_records = np.zeros(rows.size + len(self.visits.first), dtype=np.int64)
+        labelled = np.flatnonzero((of_rows != 0) & (number >= 0))
+        np.bitwise_or.at(of_records, number[labelled], of_rows[labelled])
+        return sensitivity.told(of_records)
+
     def led(self) -> pd.DataFrame:
         """The records that rows lead, one row each."""
         leads = self.grouped.leads
@@ -150,6 +161,7 @@ class _Gathered:
         columns |= self._content(leads) | self.attribution.columns(leads) | self._about(leads)
         columns["visit"] = self.visits.number[leads].astype(np.int64)
         columns["group"] = self._groups(columns["type"])
+        columns["labels"] = self.sensitive[leads]
         columns |= {"reason": _each(None, len(leads)), "lines": _each(None, len(leads))}
         return _frame(columns)
 
@@ -162,7 +174,11 @@ class _Gathered:
         columns |= {"record": numbers, "visit": numbers, "stream": _each(ENCOUNTERS, len(numbers))}
         columns |= {"type": _each(VISIT, len(numbers)), "value_type": _each(TEXT, len(numbers))}
         columns |= {"question_is_drug": np.zeros(len(numbers), dtype=bool), "lines": self._lines()}
-        columns |= {"reason": self._reasons(), **self.attribution.columns(visits.first)}
+        columns |= {
+            "reason": self._reasons(),
+            "labels": self.sensitive[numbers],
+            **self.attribution.columns(visits.first),
+        }
         about = self._about(visits.first)
         columns |= {name: about[name] for name in ("encounter_uuid", "location")}
         lacking = led.columns.difference(list(columns))

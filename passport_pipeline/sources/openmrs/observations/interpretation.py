@@ -18,6 +18,7 @@ from passport_pipeline.sources.openmrs.observations.constructs import Constructs
 from passport_pipeline.sources.openmrs.observations.evidence import COMPLAINT_CODES, COMPLAINT_NAMES
 from passport_pipeline.sources.openmrs.observations.overlaid import Overlaid
 from passport_pipeline.sources.openmrs.observations.ranges import RangesByPerson
+from passport_pipeline.sources.openmrs.observations.sensitivity import Sensitivity
 from passport_pipeline.sources.openmrs.observations.stored_references import StoredReferences
 from passport_pipeline.sources.openmrs.observations.vocabulary import Flags, Vocabulary
 
@@ -42,6 +43,11 @@ class Interpretation:
     def tables(self) -> Tables:
         """The tables of evidence."""
         return Tables(self.vocabulary, self.overlaid)
+
+    @cached_property
+    def sensitivity(self) -> Sensitivity:
+        """The labels of concepts and drugs."""
+        return Sensitivity(self.vocabulary, self._lookups.concepts, self.overlaid)
 
     @cached_property
     def allergies(self) -> AllergyQuestions:
@@ -88,6 +94,14 @@ def decided(lookups: Lookups, hospital: Hospital) -> pd.DataFrame:
     """What the hospital's overlays decide of concepts, as sources.base.Stream has it."""
     interpretation = lookups.derived(Interpretation, hospital.settings)
     return interpretation.overlaid.decided(interpretation.vocabulary)
+
+
+def labels(lookups: Lookups, hospital: Hospital) -> pd.DataFrame:
+    """How sensitive the hospital's concepts are, as sources.base.Stream has it."""
+    interpretation = lookups.derived(Interpretation, hospital.settings)
+    told = pd.Series(interpretation.sensitivity.told(interpretation.sensitivity.concepts)[:-1], dtype=object)
+    concept_id = interpretation.vocabulary.index.to_numpy()
+    return pd.DataFrame({"concept_id": concept_id, "labels": told})[told.notna()].reset_index(drop=True)
 
 
 def _vocabulary(lookups: Lookups) -> Vocabulary:

@@ -44,10 +44,10 @@ def under_rules(folder: Path, lookups: Lookups, hospital: Hospital) -> Iterator[
 
 
 def _check(folder: Path) -> None:
-    from passport_pipeline.sources.openmrs.observations import evidence  # noqa: PLC0415 - see above
+    from passport_pipeline.sources.openmrs.observations import evidence, sensitivity  # noqa: PLC0415 - see above
 
     faults = []
-    for read in (evidence.read_evidence, evidence.read_vetoes, evidence.read_words):
+    for read in (evidence.read_evidence, evidence.read_vetoes, evidence.read_words, sensitivity.read_sensitive):
         try:
             read(folder)
         except ConfigurationError as error:

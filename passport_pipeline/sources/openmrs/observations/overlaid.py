@@ -76,6 +76,15 @@ class Overlaid:
             category[(category == name) & ~np.isin(value_types, types)] = VISIT
         return category
 
+    @property
+    def stated_labels(self) -> set[str]:
+        """All labels that entries state."""
+        return {name for entry in self._entries for name in entry.sensitive or ()}
+
+    def labels_of(self, position: int) -> tuple[str, ...]:
+        """The labels that the entry that counts states of a concept."""
+        return self._entries[self.labels[position]].sensitive or ()
+
     def decided(self, vocabulary: Vocabulary) -> pd.DataFrame:
         """What a record depends on: concept_id int64, decided str, for each concept of which something is said."""
         positions = np.flatnonzero((self.rules >= 0) | (self.labels >= 0))

@@ -20,7 +20,7 @@ from passport_pipeline.sources.openmrs.observations import drafting, stored_refe
 from passport_pipeline.sources.openmrs.observations.changed_blocks import changed_blocks
 from passport_pipeline.sources.openmrs.observations.decisions import decisions, explained, known_codes
 from passport_pipeline.sources.openmrs.observations.evidence import RULES_VERSION
-from passport_pipeline.sources.openmrs.observations.interpretation import decided
+from passport_pipeline.sources.openmrs.observations.interpretation import decided, labels
 from passport_pipeline.sources.openmrs.observations.other_rules import under_rules
 from passport_pipeline.sources.openmrs.observations.reading import OBSERVATION_COLUMNS, read_observations
 from passport_pipeline.sources.openmrs.observations.row_definition import ObservationRows
@@ -39,6 +39,7 @@ class Observations:
     identities = staticmethod(drafting.identities)
     draft = staticmethod(drafting.draft)
     decided = staticmethod(decided)
+    labels = staticmethod(labels)
     decisions = staticmethod(decisions)
     explained = staticmethod(explained)
     known_codes = staticmethod(known_codes)

@@ -137,6 +137,7 @@ def test_what_nobody_said_is_null():
             "comment",
             "accession",
             "group",
+            "labels",
             "reason",
             "lines",
             "frequency",
