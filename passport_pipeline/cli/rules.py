@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from passport_pipeline.rules_review.unmapped import Coverage
     from passport_pipeline.sources.base import Progress
 
-ROW = "obs:"
-
 rules_app = typer.Typer(
     help="What the rules make of a hospital's concepts, by its raw batches; no hospital is read, no patient shown.",
     no_args_is_help=True,
@@ -87,14 +85,16 @@ def preview(
         _print_preview(found, limit)
 
 
-@rules_app.command(epilog="Examples: rules explain CIEL:1284 --hospital central; rules explain obs:12345 -H central")
+@rules_app.command(
+    epilog="Examples: rules explain CIEL:1284 --hospital central; rules explain 12345 --hospital central"
+)
 @failing_in_json
 def explain(
     named: Annotated[
         str,
         typer.Argument(
-            help="A concept by its uuid, a mapping (CIEL:5089) or its whole name; a row as obs: and its number.",
-            metavar="CONCEPT|obs:ID",
+            help="A concept by its uuid, a mapping (CIEL:5089) or its whole name; a row by its obs_id.",
+            metavar="CONCEPT|OBS_ID",
             show_default=False,
         ),
     ],
@@ -107,11 +107,8 @@ def explain(
     from passport_pipeline.rules_review.explain import concept_of, explain_concept, explain_row
 
     with _stored(hospital, quiet=as_json) as (stored, progress):
-        if named.startswith(ROW):
-            number = named.removeprefix(ROW)
-            if not number.isdecimal():
-                raise ConfigurationError(f"a row is named by its obs_id, like {ROW}12345")
-            found = explain_row(stored, int(number), progress)
+        if named.isdecimal():
+            found = explain_row(stored, int(named), progress)
         else:
             found = explain_concept(stored, concept_of(stored, named), progress)
     if as_json:

@@ -55,7 +55,7 @@ class Explanation:
 
 
 def concept_of(stored: Stored, named: str) -> int:
-    """The concept with this uuid, number, mapping (`CIEL:5089`) or whole name. Raises ConfigurationError where the
+    """The concept with this uuid, mapping (`CIEL:5089`) or whole name. Raises ConfigurationError where the
     dictionary has none, or several.
     """
     concepts, mappings = stored.lookups.concepts.concepts, stored.lookups.concepts.mappings
@@ -74,7 +74,7 @@ def concept_of(stored: Stored, named: str) -> int:
             raise ConfigurationError(f"several concepts of {stored.hospital.key} are {named!r}; name one uuid: {uuids}")
     raise ConfigurationError(
         f"no concept that rows of {stored.hospital.key} name is {named!r}; give a uuid, a mapping like CIEL:5089, a "
-        "whole name in the hospital's language, or the number of a row as obs:12345"
+        "whole name in the hospital's language, or a row's obs_id"
     )
 
 

@@ -24,7 +24,7 @@ DEFAULT = 6
 """The point of the order of evidence at which no rule knew anything."""
 
 ALIKE = 80.0
-"""How alike two names have to be, of 100; measured on demo-1.9: below, most suggestions are of another thing."""
+"""How alike two names have to be, of 100, whatever the order of their words; a person judges the rest."""
 
 AT_MOST = 3
 """Suggestions of one concept."""

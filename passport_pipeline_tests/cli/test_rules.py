@@ -90,11 +90,11 @@ def test_a_concept_and_a_row_are_explained_without_a_value(command):
     concept = command("explain", "CIEL:1284")
     for text in ("Problem", "4 rows", "the coded diagnosis", "mapped to CIEL:1284", "in the group Partner", "no_value"):
         assert text in concept.stdout
-    row = json.loads(command("explain", "obs:2", "--json").stdout)
+    row = json.loads(command("explain", "2", "--json").stdout)
     assert [(reason["value_type"], reason["point"], reason["rows"]) for reason in row["reasons"]] == [("text", 6, 1)]
     assert SECRET not in json.dumps(row)
     assert "no stored row has it as its question" in command("explain", "Malaria").stdout
-    assert "a row is named by its obs_id" in str(command("explain", "obs:x").exception)
+    assert "has the row 77" in str(command("explain", "77").exception)
 
 
 def test_unmapped_questions_are_listed_with_suggestions_and_as_entries_to_complete(command):
