@@ -101,7 +101,7 @@ _TEXTS = {
     "complaint": ("Fever for three days", "Cough; worse at night", "Belly ache\nsince yesterday", "Feels well"),
     "note": ("Seen and reassured.", "Plan: review in 2 weeks, \"no change\"", "Réévaluer à la prochaine visite"),
     "urine": ("Protein ++", "Nil", "Blood +/-"),
-    "non-coded diagnosis": ("Sprained ankle", "Suspected food poisoning", "Brûlure légère"),
+    "non-coded diagnosis": ("Sprained ankle", "Severe food poisoning", "Brûlure légère"),
     "free diagnosis": ("Tension headache", "Common cold"),
     "medicine given": ("Paracetamol 500 mg, two tablets", "Oral rehydration salts"),
     "image report": ("Clear lung fields", "Shadow in the left lower lobe"),

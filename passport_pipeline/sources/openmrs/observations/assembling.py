@@ -200,11 +200,12 @@ def _asked(
 def _meanings(meaning: Meaning, values: Values, tables: Tables, rows: Positions) -> npt.NDArray[np.intp]:
     """What each row answers, as a number of its Meaning; 0 where it answers nothing, or something else."""
     numbers = meaning.by_answer[values.answer[rows]]
-    uncoded = np.flatnonzero((values.answer[rows] < 0) & pd.notna(values.display[rows]))
-    for place in uncoded.tolist():
-        at = rows[place]
-        flag = "yes" if values.display[at] == tables.yes_name else "no"
-        numbers[place] = meaning.by_text.get(fold(flag if values.value_type[at] == BOOLEAN else values.display[at]), 0)
+    uncoded = np.flatnonzero(values.answer[rows] < 0)
+    said = values.display[rows[uncoded]]
+    flags = values.value_type[rows[uncoded]] == BOOLEAN
+    said[flags] = np.where(said[flags] == tables.yes_name, "yes", "no")
+    codes, texts = pd.factorize(said)
+    numbers[uncoded] = np.array([*(meaning.by_text.get(fold(text), 0) for text in texts), 0], dtype=np.intp)[codes]
     return numbers
 
 
@@ -264,6 +265,8 @@ def _taking(declared: Declared, rows: Rows, tables: Tables, asked: _Asked, count
         if means is not None and member.fails:
             takes |= of_member & np.isin(asked.meaning, means.numbers(member.fails))
         if member.takes_back:
-            for place in np.flatnonzero(of_member & pd.notna(rows.values.display[at])).tolist():
-                takes[place] |= bool(tables.takes_back.search(fold(rows.values.display[at[place]])))
+            codes, texts = pd.factorize(rows.values.display[at[of_member]])
+            takes[of_member] |= np.array([*(bool(tables.takes_back.search(fold(text))) for text in texts), False])[
+                codes
+            ]
     return takes & ~rows.withheld[at]

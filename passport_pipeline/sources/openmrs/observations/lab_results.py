@@ -15,7 +15,7 @@ from passport_pipeline.sources.drafts import NUMERIC
 from passport_pipeline.sources.openmrs.observations.assembling import Assembly
 from passport_pipeline.sources.openmrs.observations.details import Details, put
 from passport_pipeline.sources.openmrs.observations.rows import Rows
-from passport_pipeline.sources.openmrs.observations.vocabulary import Texts
+from passport_pipeline.sources.openmrs.observations.vocabulary import Floats, Positions, Texts
 
 _OF_NORMAL = ("flag", "minimum", "maximum", "range")
 _NUMBER = r"[-+]?[0-9]{1,15}(?:[.,][0-9]{1,15})?"
@@ -31,7 +31,7 @@ def describe_tests(assembly: Assembly, rows: Rows, names: Texts, details: Detail
         details.flag[leader] = word
     for role, column in (("minimum", details.low), ("maximum", details.high)):
         leaders, parts = assembly.said(role)
-        column[leaders] = [_number(rows, at) for at in parts.tolist()]
+        column[leaders] = _numbers(rows, parts)
     leaders, parts = assembly.said("range")
     for leader, at in zip(leaders.tolist(), parts.tolist(), strict=True):
         limits = _RANGE.fullmatch(rows.values.display[at])
@@ -47,12 +47,13 @@ def describe_tests(assembly: Assembly, rows: Rows, names: Texts, details: Detail
     put(details.remark, [(int(assembly.of[at]), text) for at, text in assembly.taken(rows.values, names)])
 
 
-def _number(rows: Rows, at: int) -> float:
-    """A limit, also where it was written as text; NaN where it is none."""
-    if rows.values.value_type[at] == NUMERIC:
-        return float(rows.observations["value_numeric"].iloc[at])
-    text = rows.values.display[at]
-    return _as_number(text) if re.fullmatch(_NUMBER, text) else math.nan
+def _numbers(rows: Rows, parts: Positions) -> Floats:
+    """The limits that these rows hold, also as text; NaN where one is none."""
+    numbers: Floats = rows.observations["value_numeric"].to_numpy(dtype=np.float64, na_value=np.nan)[parts]
+    written = rows.values.value_type[parts] != NUMERIC
+    texts = rows.values.display[parts[written]]
+    numbers[written] = [_as_number(text) if re.fullmatch(_NUMBER, text) else math.nan for text in texts]
+    return numbers
 
 
 def _as_number(text: str) -> float:

@@ -83,6 +83,7 @@ def test_a_disease_of_the_past_or_the_family_is_a_note_although_it_is_present():
         ("Present", "Yes", "No"),
         ("Présence", "Oui", "Non"),
         ("Presença", "Presente", "Ausente"),
+        ("Yes/No", True, False),
         ("Negated", False, True),
         ("Absent", False, True),
         ("Status", "Active", "Resolved"),

@@ -157,3 +157,19 @@ def test_what_a_laboratory_says_of_no_result_is_no_test_by_itself():
 
 def test_the_date_of_the_sample_is_read_with_the_result():
     assert result((HB, 9), ("Date of sample", "2025-11-01"))[0] == "9 (Date of sample: 2025-11-01)"
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "shown"),
+    [
+        ("Test done", True, "9"),
+        ("Test done", "Not done", None),
+        ("Result status", "Final", "9 (Result status: Final)"),
+        ("Specimen status", "Rejected", None),
+    ],
+)
+def test_a_test_that_was_not_made_or_a_result_that_was_rejected_is_a_note(question, answer, shown):
+    group = Group("Panel", [(HB, 9), (question, answer)])
+    assert group.records == ({"test": shown} if shown else {})
+    assert bool(group.lines) != bool(shown)
+    assert all(f"{question}: {answer}" in line for line in group.lines)

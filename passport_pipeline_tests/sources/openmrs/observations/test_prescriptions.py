@@ -250,6 +250,7 @@ def test_the_units_of_a_duration_need_a_duration():
         ("Motivo da suspensão", ("reação",), "Motivo da suspensão: reação"),
         ("Discontinued", True, "Discontinued: Yes"),
         ("Medication status", "Completed", "Medication status: Completed"),
+        ("Status", "Stopped", "Status: Stopped"),
     ],
 )
 def test_a_medication_that_was_stopped_is_one_note_with_its_course(question, answer, why):
