@@ -69,8 +69,8 @@ def rarest(operator, keys):
 
 
 def heals(sensor, expected):
-    """Nothing is seen before the hospital was read again, and what is held back was let through; then just these windows
-    are requested, and heal.
+    """Nothing is seen before the hospital was read again, and what is held back was let through; then just these
+    windows are requested, and heal.
     """
     operator = sensor.operator
     assert sensor.tick() == []

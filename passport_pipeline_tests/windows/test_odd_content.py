@@ -135,7 +135,7 @@ def test_a_record_that_can_no_longer_be_drafted_is_retracted_and_returns_as_it_w
     assert run_window(operator.settings).outcomes["loaded"] == 201
     (shown,) = operator.database.medicalrecords.find({"source.rowId": 20_123})
     failing.setattr(Observations, "draft", staticmethod(broken))
-    change(operator, "UPDATE obs SET value_coded = NULL, value_text = 'x' WHERE obs_id = 20001")
+    change(operator, "UPDATE obs SET value_coded = NULL, value_text = 'Asthma' WHERE obs_id = 20001")
     loaded = run_window(operator.settings)
     assert (loaded.written["retracted"], loaded.outcomes["parked"]) == (1, 1)
     assert operator.database.medicalrecords.count_documents({"source.rowId": 20_123}) == 0
