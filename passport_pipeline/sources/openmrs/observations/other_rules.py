@@ -44,10 +44,11 @@ def under_rules(folder: Path, lookups: Lookups, hospital: Hospital) -> Iterator[
 
 
 def _check(folder: Path) -> None:
-    from passport_pipeline.sources.openmrs.observations import evidence, sensitivity  # noqa: PLC0415 - see above
+    from passport_pipeline.sources.openmrs.observations import constructs, evidence, sensitivity  # noqa: PLC0415
 
     faults = []
-    for read in (evidence.read_evidence, evidence.read_vetoes, evidence.read_words, sensitivity.read_sensitive):
+    reading = (evidence.read_evidence, evidence.read_vetoes, evidence.read_words)
+    for read in (*reading, constructs.read_constructs, sensitivity.read_sensitive):
         try:
             read(folder)
         except ConfigurationError as error:
