@@ -164,7 +164,7 @@ class MemoryStream:
         identified = self.identities(rows)
         unknown = dict.fromkeys(["dosage", "frequency", "end", "test_status", "certainty", "order", "encounter_uuid"])
         unknown |= dict.fromkeys(["location", "comment", "accession", "previous_row", "status", "group", "entered_by"])
-        unknown |= dict.fromkeys(["author_providers", "reason", "lines", "labels"])
+        unknown |= dict.fromkeys(["author_providers", "reason", "lines", "labels", "unit", "ucum"])
         records = identified.assign(
             record=range(len(identified)),
             stream=self.name,

@@ -107,7 +107,7 @@ def sources(records: pd.DataFrame, leads: Leads, doctors: list[str | None]) -> l
     _add(documents, "previousVersion", _not_null(records["previous_row"]))
     _add(documents, "group", [(at, _group(group)) for at, group in _not_null(records["group"])])
     _add(documents, "labels", enumerate(shown_labels(records)))
-    for name in ("status", "certainty", "order", "comment", "accession"):
+    for name in ("status", "certainty", "order", "unit", "ucum", "comment", "accession"):
         _add(documents, name, _not_null(records[name]))
     return documents
 

@@ -115,12 +115,14 @@ class Drafts:
                 comment); concept (a Concept). Of visits alone: reason str (why the patient came, else the kind of
                 encounter); lines (list of str: the plain answers, as "label: shown", in the order of the form). Null
                 where there is none: created_at; dosage, frequency, end (a date) str of a medication; test_status str of
-                a test (Normal, Abnormal, Critical); certainty (confirmed, presumed) and order (primary, secondary) str
-                of a diagnosis; author_key, author_name, author_signature str (the answerable clinician: the name
-                without a title, and as a diagnosis is signed); author_title str (as the source has it, never invented);
-                author_providers (all of the encounter: a list of {uuid, role?}); entered_by str (who typed it);
-                encounter_uuid str; location str; comment str; accession str; previous_row Int64; status str (as the
-                source has it); group (a Group); labels (a sorted tuple of str: how sensitive what it names is)
+                a test (Normal, Abnormal, Critical); unit str of a test whose answer is a number (as the source
+                writes it) and ucum str (its UCUM code, where that is sure); certainty (confirmed, presumed) and order
+                (primary, secondary) str of a diagnosis; author_key, author_name, author_signature str (the answerable
+                clinician: the name without a title, and as a diagnosis is signed); author_title str (as the source has
+                it, never invented); author_providers (all of the encounter: a list of {uuid, role?}); entered_by str
+                (who typed it); encounter_uuid str; location str; comment str; accession str; previous_row Int64; status
+                str (as the source has it); group (a Group); labels (a sorted tuple of
+                str: how sensitive what it names is)
     clinicians  authors of the rows' records, by clinician_key: clinician_key, provider_uuid, name str; none null
     rules       the version of the rules that were applied
     stream      the name of the stream of the rows

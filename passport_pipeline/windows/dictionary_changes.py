@@ -24,6 +24,8 @@ from typing import Any
 
 import pandas as pd
 
+from passport_pipeline.meaning.units.ucum import ucum_code
+
 Frames = Mapping[str, pd.DataFrame]
 """ConceptLookup.frames, as this or a former version stored them."""
 
@@ -67,8 +69,12 @@ def implausible_changes(before: Frames, now: Frames) -> pd.DataFrame:
 def same_unit(before: str, now: str) -> bool:
     """Whether two units are spellings of the same: "mg/dl" and "mg/dL", "MG/DL" and "mg/dL", "µg" and "ug".
 
-    Small and capital letters count, but those of a litre and of a unit that is in capitals alone; mU is never MU.
+    Where both have a UCUM code, that decides: "cells/mmc" is "cells/mm3". Of others, small and capital letters count,
+    but those of a litre and of a unit that is in capitals alone; mU is never MU.
     """
+    codes = ucum_code(before), ucum_code(now)
+    if None not in codes:
+        return codes[0] == codes[1]
     old, new = _unit(before), _unit(now)
     in_capitals = old.upper() == old or new.upper() == new
     return old == new or (in_capitals and old.casefold() == new.casefold() and not _MEGA.search(old))

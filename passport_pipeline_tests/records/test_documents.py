@@ -381,3 +381,18 @@ def test_a_record_for_which_nobody_but_the_hospital_is_answerable_is_signed_by_n
 def test_an_empty_frame_makes_no_documents():
     made = documents_of(observations(), DICTIONARY)
     assert (made.records, made.parked, len(made.skipped)) == ([], [], 0)
+
+
+@pytest.mark.parametrize(
+    ("cls", "units", "kept"),
+    [
+        ("Test", "MG / DL", {"unit": "MG / DL", "ucum": "mg/dL"}),
+        ("Test", "see form", {"unit": "see form"}),
+        ("Test", None, {}),
+        ("Drug", "mg", {}),
+    ],
+)
+def test_a_test_keeps_its_unit_as_written_and_its_code_where_that_is_sure(cls, units, kept):
+    known = concepts(concept(20, "Glucose", "Numeric", cls, units=units))
+    (record,) = led_documents(documents_of(observations(obs(1, 20, value_numeric=99.0)), known))
+    assert {name: record["source"][name] for name in ("unit", "ucum") if name in record["source"]} == kept

@@ -116,7 +116,9 @@ def test_a_concept_that_is_new_or_no_longer_used_is_no_change():
     [
         ("mmol/l", "mmol/L", True),
         ("µg", "\u03bcg", True),
-        ("cells/mmc", "cells/mm3", False),
+        ("cells/mmc", "cells/mm3", True),
+        ("cells/ul", "copies/ul", False),
+        ("beats/min", "breaths/min", False),
         ("mU/L", "MU/L", False),
         ("MMOL/L", "mmol/L", True),
         ("g/dL", "g/L", False),

@@ -193,6 +193,8 @@ class _Gathered:
         record_type = rows.categories.category[leads]
         status = test_statuses(rows, details)[leads]
         status[record_type != TEST] = None
+        is_number = (rows.values.value_type[leads] == NUMERIC) & pd.isna(rows.in_words[leads])
+        measured = np.where((record_type == TEST) & is_number, question, -1)
         answers = wording.answers(rows, grouped, self.interpretation, leads)
         return {
             "type": record_type,
@@ -207,6 +209,8 @@ class _Gathered:
             "test_status": status,
             "certainty": details.certainty[leads],
             "order": details.order[leads],
+            "unit": vocabulary.units[measured],
+            "ucum": vocabulary.ucum[measured],
             "question_is_drug": self._asked_for_a_drug(leads),
             "concept": vocabulary.asked[question],
         }

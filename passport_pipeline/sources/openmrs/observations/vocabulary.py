@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from passport_pipeline.meaning.units.ucum import ucum_code
 from passport_pipeline.sources.drafts import Concept
 from passport_pipeline.sources.lookups import ConceptLookup
 from passport_pipeline.sources.openmrs.observations.name_index import NameIndex
@@ -105,6 +106,11 @@ class Vocabulary:
         for code in codes:
             flags[self._codes.get(code.casefold(), [])] = True
         return flags
+
+    @cached_property
+    def ucum(self) -> Texts:
+        """The UCUM code of the units of each concept, None where it has none or it is unsure."""
+        return texts(map(ucum_code, self.units[:-1]))
 
     @cached_property
     def mapped(self) -> Flags:

@@ -131,6 +131,8 @@ def test_what_nobody_said_is_null():
         *("created_at", "dosage", "test_status", "certainty", "order", "author_providers", "encounter_uuid"),
         *(
             "author_title",
+            "unit",
+            "ucum",
             "previous_row",
             "status",
             "location",

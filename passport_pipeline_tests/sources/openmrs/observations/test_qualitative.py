@@ -44,6 +44,12 @@ def test_a_number_beside_not_detected_has_no_status_and_shows_the_words(value):
     assert result(rows) == (f"{value:.0f} copies/ml (Not detected; normal -5-50)", None)
 
 
+@pytest.mark.parametrize(("answer", "kept"), [(NOT_DETECTED, None), (None, "{copies}/mL")])
+def test_a_number_that_only_stands_for_words_keeps_no_unit(answer, kept):
+    rows = group(obs(2, LOAD, value_numeric=0.0), *([obs(3, QUALITATIVE, value_coded=answer)] if answer else []))
+    assert led(drafts_of(observations(*rows), DICTIONARY))["ucum"].iloc[0] == kept
+
+
 def test_it_may_be_a_text_of_any_question_in_the_same_group():
     rows = group(obs(2, LOAD, value_numeric=0.0), obs(3, REMARK, value_text="Target not detected"))
     assert result(rows) == ("0 copies/ml (Target not detected; normal -5-50)", None)
