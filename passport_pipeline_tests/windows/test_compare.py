@@ -295,7 +295,7 @@ def test_a_renamed_concept_makes_the_days_that_show_it_stale_once_the_lookups_ar
     with synced.admin.begin() as connection:
         connection.exec_driver_sql(f"USE `{synced.databases['central']}`")
         row = synced.samples[0].shown_row[rarest]
-        connection.exec_driver_sql(f"UPDATE concept_name SET name = 'Renamed' WHERE concept_name_id = {row}")
+        connection.exec_driver_sql(f"UPDATE concept_name SET name = CONCAT(name, ' Renamed') WHERE concept_name_id = {row}")
     assert stale() == []
     read_references(connections, "central")
     expected = pd.Series([month_of(day) for day in counts[rarest]]).value_counts().to_dict()
