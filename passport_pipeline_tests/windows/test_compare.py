@@ -290,12 +290,16 @@ def test_a_renamed_concept_makes_the_days_that_show_it_stale_once_the_lookups_ar
         for day, file in batches.month("central", month).items():
             for concept in file.references["concept"].tolist():
                 counts.setdefault(concept, set()).add(day)
-    shown = synced.samples[0].shown_row.keys() & counts.keys()
+    sample = synced.samples[0]
+    rows = sample.obs.loc[synced.oracle(sample).query("type.notna()")["obs_id"]]
+    shown = sample.shown_row.keys() & counts.keys() & {*rows["concept_id"], *rows["value_coded"].dropna()}
     rarest = min(shown, key=lambda concept: (len(counts[concept]), concept))
     with synced.admin.begin() as connection:
         connection.exec_driver_sql(f"USE `{synced.databases['central']}`")
-        row = synced.samples[0].shown_row[rarest]
-        connection.exec_driver_sql(f"UPDATE concept_name SET name = CONCAT(name, ' Renamed') WHERE concept_name_id = {row}")
+        row = sample.shown_row[rarest]
+        connection.exec_driver_sql(
+            f"UPDATE concept_name SET name = CONCAT(name, ' Renamed') WHERE concept_name_id = {row}"
+        )
     assert stale() == []
     read_references(connections, "central")
     expected = pd.Series([month_of(day) for day in counts[rarest]]).value_counts().to_dict()
