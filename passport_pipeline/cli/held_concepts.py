@@ -7,17 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import closing
+from typing import TYPE_CHECKING
 
 from rich.table import Table
 
 from passport_pipeline.batches.store import Batches
 from passport_pipeline.cli.consoles import output
-from passport_pipeline.connections.run import Connections
 from passport_pipeline.core.errors import ConfigurationError
 from passport_pipeline.core.terminal import say, shown
 from passport_pipeline.passport.hospitals.held_back import record_accepted_changes
 from passport_pipeline.windows.dictionary_changes import CHANGES
 from passport_pipeline.windows.held_concepts import HeldConcepts, accept_changes, held_concepts, records_concerned
+
+if TYPE_CHECKING:
+    from passport_pipeline.connections.run import Connections
 
 
 def held_of(batches: Batches, keys: Iterable[str]) -> dict[str, HeldConcepts]:
@@ -38,6 +41,8 @@ def held_concepts_lines(held: Mapping[str, HeldConcepts]) -> None:
 
 def accept_dictionary(key: str, reason: str, by: str, *, only: Collection[int], dry_run: bool) -> None:
     """Show what the changes that are held back concern; let them through unless it is a `dry_run`."""
+    from passport_pipeline.connections.run import Connections
+
     with closing(Connections()) as connections:
         hospital = connections.hospital(key)
         held = held_concepts(key, connections.batches)

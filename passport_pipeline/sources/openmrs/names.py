@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -68,6 +69,7 @@ def clean(texts: pd.Series) -> pd.Series:
     return cleaned.where(cleaned != "")
 
 
+@lru_cache(maxsize=16_384)
 def fold(name: str | None) -> str:
     """A name as its words: lower case, no accents, one space before and after each word ("" for none)."""
     if not name:

@@ -156,8 +156,22 @@ def under(*overlays: Overlay) -> Hospital:
     return HOSPITAL.model_copy(update={"settings": HOSPITAL.settings.model_copy(update={"overlays": overlays})})
 
 
+_KEPT: dict[int, tuple[ConceptLookup, Lookups]] = {}
+
+
+def with_staff(known: ConceptLookup | Lookups) -> Lookups:
+    """All lookups; of a dictionary the same as before, since what is derived from it takes most of a small draft."""
+    if isinstance(known, Lookups):
+        return known
+    kept, everything = _KEPT.get(id(known), (None, None))
+    if kept is not known or everything is None:
+        everything = lookups(known)
+        _KEPT[id(known)] = known, everything
+    return everything
+
+
 def drafts_of(rows: pd.DataFrame, known: ConceptLookup | Lookups, hospital: Hospital = HOSPITAL) -> Drafts:
-    return draft(rows, known if isinstance(known, Lookups) else lookups(known), hospital)
+    return draft(rows, with_staff(known), hospital)
 
 
 def accounts_of(clinicians: pd.DataFrame) -> dict[str | None, tuple[str, str | None]]:
@@ -193,7 +207,6 @@ def documents_of(
     hospital: Hospital = HOSPITAL,
     now: datetime = NOW,
 ) -> Documents:
-    everything = known if isinstance(known, Lookups) else lookups(known)
-    drafts = draft(rows, everything, hospital)
+    drafts = drafts_of(rows, known, hospital)
     matches = matched(rows) if matches is None else matches
     return documents(drafts, hospital, matches, accounts_of(drafts.clinicians), now, "run-1")

@@ -111,7 +111,7 @@ IGNORING = tuple(
 OVERLAYS = st.sampled_from([(), IGNORING[:1], IGNORING])
 
 
-@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(CHOICES, GROUPS, ENCOUNTERS, PERSONS), max_size=12), OVERLAYS, st.randoms())
 def test_every_row_has_exactly_one_outcome_whatever_the_groups(drawn, overlays, random):
     rows = [
