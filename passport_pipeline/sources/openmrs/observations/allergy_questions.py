@@ -7,10 +7,6 @@ takes one back, which the vetoes share (evidence); what rows say (allergies) and
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 
 from passport_pipeline.sources.openmrs.observations.allergy_answers import word_list
 from passport_pipeline.sources.openmrs.observations.evidence import (
@@ -72,10 +68,9 @@ class AllergyQuestions:
     """
 
     def __init__(self, vocabulary: Vocabulary) -> None:
-        classes = vocabulary.class_key
-        self.finding = _of_classes(classes, (*NOTED_CLASSES, *DIAGNOSIS_CLASSES))
-        self.drug = _of_classes(classes, DRUG_CLASSES)
-        self.named_thing = self.drug | _of_classes(classes, ("Misc",))
+        self.finding = vocabulary.of_class((*NOTED_CLASSES, *DIAGNOSIS_CLASSES))
+        self.drug = vocabulary.of_class(DRUG_CLASSES)
+        self.named_thing = self.drug | vocabulary.of_class(("Misc",))
         self.named = vocabulary.named(_TO_SOMETHING)
         asks = vocabulary.named(ALLERGY_WORDS) & ~vocabulary.named(_NO_ALLERGY)
         disease = self.finding & vocabulary.named(_DISEASES) & ~self.named
@@ -102,8 +97,3 @@ def _taken_back(vocabulary: Vocabulary, words: Iterable[str]) -> Flags:
 def _vetoing(*, headers: bool) -> list[str]:
     """The words that take an allergy back: in a question's name, or (`headers`) in that of a group around it."""
     return [word for veto in VETOES if veto.headers or not headers for word in veto.words if word not in veto.spares]
-
-
-def _of_classes(class_key: npt.NDArray[Any], classes: tuple[str, ...]) -> Flags:
-    keys = {name.casefold() for name in classes}
-    return np.array([key in keys for key in class_key], dtype=bool)

@@ -82,7 +82,7 @@ class Tables:
         self.rules = [_compile(rule, vocabulary) for rule in EVIDENCE]
         self.vetoes = Vetoes(vocabulary)
         self.constructs = Constructs(vocabulary, overlaid.places)
-        self.drugs, self.diagnoses = (_of_class(vocabulary, each) for each in (DRUG_CLASSES, DIAGNOSIS_CLASSES))
+        self.drugs, self.diagnoses = (vocabulary.of_class(each) for each in (DRUG_CLASSES, DIAGNOSIS_CLASSES))
         self.takes_back = phrases(COMMENTS_THAT_TAKE_BACK)
         self.yes = vocabulary.mapped_to(("CIEL:1065",))
         self.yes |= vocabulary.called(YES, full=True)
@@ -149,11 +149,6 @@ def decide(observations: pd.DataFrame, values: Values, tables: Tables, parents: 
     return Categories(category, evident, role, chosen, judged.veto, taken_back, judged.third_person)
 
 
-def _of_class(vocabulary: Vocabulary, classes: tuple[str, ...]) -> Flags:
-    class_keys = {name.casefold() for name in classes}
-    return np.array([key in class_keys for key in vocabulary.class_key], dtype=bool)
-
-
 def _compile(rule: Rule, vocabulary: Vocabulary) -> _CompiledRule:
     questions = np.ones(len(vocabulary), dtype=bool)
     if rule.codes:
@@ -161,7 +156,7 @@ def _compile(rule: Rule, vocabulary: Vocabulary) -> _CompiledRule:
     if rule.names:
         questions &= vocabulary.called(rule.names)
     if rule.classes:
-        questions &= _of_class(vocabulary, rule.classes)
+        questions &= vocabulary.of_class(rule.classes)
     if rule.words:
         questions &= vocabulary.named(rule.words)
     if rule.unless:
@@ -169,7 +164,7 @@ def _compile(rule: Rule, vocabulary: Vocabulary) -> _CompiledRule:
     if rule.ranged:
         stated = ("low_critical", "low_normal", "hi_normal", "hi_critical")
         questions &= np.any([~np.isnan(vocabulary.ranges[name]) for name in stated], axis=0)
-    answers = _of_class(vocabulary, rule.answers) if rule.answers else None
+    answers = vocabulary.of_class(rule.answers) if rule.answers else None
     types = np.array([*(kind in rule.types for kind in VALUE_TYPES), False]) if rule.types else None
     return _CompiledRule(rule, questions, answers, types)
 

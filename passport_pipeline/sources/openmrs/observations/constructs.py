@@ -49,9 +49,7 @@ class Asked:
 
     def concepts(self, vocabulary: Vocabulary) -> Flags:
         """By position, which concepts ask for it."""
-        flags = self.named(vocabulary)
-        classes = {name.casefold() for name in self.classes}
-        flags |= np.array([key in classes for key in vocabulary.class_key], dtype=bool)
+        flags = self.named(vocabulary) | vocabulary.of_class(self.classes)
         return flags | vocabulary.names.extending(self.suffixes)
 
     def named(self, vocabulary: Vocabulary) -> Flags:

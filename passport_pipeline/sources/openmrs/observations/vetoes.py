@@ -107,7 +107,7 @@ class Vetoes:
     """The vetoes for one hospital's dictionary."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
-        self._is_disease, self._is_drug = (_of_class(vocabulary, each) for each in (DIAGNOSIS_CLASSES, DRUG_CLASSES))
+        self._is_disease, self._is_drug = map(vocabulary.of_class, (DIAGNOSIS_CLASSES, DRUG_CLASSES))
         self._diseases = Diseases(vocabulary.names.of(self._is_disease))
         known = vocabulary.mapped_to(code for rule in EVIDENCE for code in rule.codes if not code.endswith(":*"))
         unreadable = vocabulary.names.unreadable & ~known
@@ -174,11 +174,6 @@ class Vetoes:
         named = text & (self._asks_person[question] | ((other | child) & self._asks_name[question]))
         held: Flags = (named | (other & infected)) & pd.notna(rows.values.value_type)
         return held
-
-
-def _of_class(vocabulary: Vocabulary, classes: tuple[str, ...]) -> Flags:
-    keys = {name.casefold() for name in classes}
-    return np.array([key in keys for key in vocabulary.class_key], dtype=bool)
 
 
 def _compile(

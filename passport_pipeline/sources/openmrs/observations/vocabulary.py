@@ -112,6 +112,11 @@ class Vocabulary:
         """The UCUM code of the units of each concept, None where it has none or it is unsure."""
         return texts(map(ucum_code, self.units[:-1]))
 
+    def of_class(self, classes: Iterable[str]) -> Flags:
+        """Which concepts are of one of these classes, whatever the case."""
+        keys = {name.casefold() for name in classes}
+        return np.array([key in keys for key in self.class_key], dtype=bool)
+
     @cached_property
     def mapped(self) -> Flags:
         """Which concepts are the same as any code at all."""
