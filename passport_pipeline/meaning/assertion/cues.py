@@ -14,10 +14,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 from typing import Annotated, Generic, Literal, NamedTuple, TypeVar
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from passport_pipeline.meaning.assertion.words import JOINED, words_of
+from passport_pipeline.meaning.data_files import read_yaml
 
 Category = Literal["negated", "uncertain", "historical", "other"]
 Direction = Literal["before", "after", "both"]
@@ -115,17 +115,12 @@ class Phrases(Generic[T]):
         return None
 
 
-def read_yaml(path: str) -> object:
-    """A data file of this package as Python values."""
-    return yaml.safe_load(resources.files(__package__).joinpath("data", path).read_text(encoding="utf-8"))
-
-
 @functools.cache
 def cue_files() -> tuple[CueFile, ...]:
     """Every language's file, checked. Raises pydantic's ValidationError for one that is not as it has to be."""
     folder = resources.files(__package__).joinpath("data", "cues")
     names = sorted(file.name for file in folder.iterdir() if file.name.endswith(".yaml"))
-    return tuple(CueFile.model_validate(read_yaml(f"cues/{name}")) for name in names)
+    return tuple(CueFile.model_validate(read_yaml(__package__, f"data/cues/{name}")) for name in names)
 
 
 @functools.cache

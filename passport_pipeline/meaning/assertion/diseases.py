@@ -10,9 +10,10 @@ import functools
 from collections.abc import Iterable
 
 from passport_pipeline.meaning.assertion.context import Scopes
-from passport_pipeline.meaning.assertion.cues import NameFile, Phrases, cue_beginnings, cues, often_misspelt, read_yaml
+from passport_pipeline.meaning.assertion.cues import NameFile, Phrases, cue_beginnings, cues, often_misspelt
 from passport_pipeline.meaning.assertion.spelling import Spelling
 from passport_pipeline.meaning.assertion.words import fold, split, words_of
+from passport_pipeline.meaning.data_files import read_yaml
 
 
 class Diseases:
@@ -44,5 +45,5 @@ class Diseases:
 @functools.cache
 def own_names() -> dict[tuple[str, ...], bool]:
     """The names of data/diseases.yaml by their words. Raises pydantic's ValidationError if the file is not right."""
-    file = NameFile.model_validate(read_yaml("diseases.yaml"))
+    file = NameFile.model_validate(read_yaml(__package__, "data/diseases.yaml"))
     return {words_of(name): True for names in file.names.values() for name in names}

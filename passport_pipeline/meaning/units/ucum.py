@@ -10,10 +10,10 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Mapping
-from importlib import resources
 
-import yaml
 from pydantic import BaseModel, ConfigDict, model_validator
+
+from passport_pipeline.meaning.data_files import read_yaml
 
 _MICRO = str.maketrans({"\u00b5": "u", "\u03bc": "u", "\u00d7": "x"})
 
@@ -51,8 +51,7 @@ def ucum_code(text: str | None) -> str | None:
 @functools.cache
 def unit_file() -> UnitFile:
     """units.yaml, checked. Raises pydantic's ValidationError if it is not right."""
-    content = yaml.safe_load(resources.files(__package__).joinpath("units.yaml").read_text(encoding="utf-8"))
-    return UnitFile.model_validate(content)
+    return UnitFile.model_validate(read_yaml(__package__, "units.yaml"))
 
 
 @functools.cache
