@@ -25,16 +25,16 @@ def taken_back_by_name(vocabulary: Vocabulary, vetoes: Sequence[Veto], diseases:
     """For each veto the concepts, by position, whose own names say what it is about."""
     names = vocabulary.names
     categories = np.array([each.category for each in assertions(names.texts, diseases)], dtype=object)
-    none: Flags = np.zeros(len(vocabulary), dtype=bool)
+    said = {name: names.having(categories == name, full=name == "negated") for name in _OF_A_NAME}
+    nobody_reads = names.unreadable & ~vocabulary.mapped
     taken_back = []
     for veto in vetoes:
         says = names.beginning(veto.answer_begins, but_not=veto.answer_but_not)
-        for category in veto.says:
-            says |= names.having(categories == category, full=category == "negated") if category != _LETTERS else none
-        says |= names.unreadable & ~vocabulary.mapped if veto.unreadable else none
-        taken_back.append(says)
+        for category in _OF_A_NAME.intersection(veto.says):
+            says |= said[category]
+        taken_back.append(says | nobody_reads if veto.unreadable else says)
     return taken_back
 
 
-_LETTERS = "unreadable"
-"""Of one name this says nothing: a concept has others, and is judged by all of them."""
+_OF_A_NAME = frozenset({"negated", "uncertain", "historical", "other"})
+"""Not `unreadable`: a concept with one name in other letters has others, and is judged by all of them."""
